@@ -1,0 +1,102 @@
+/*
+ * command: what the proxy knows of each Redis command. One checked-in table
+ * (proxy/redis/commands.def), held by a test against a live server's COMMAND;
+ * lookups ignore case and allocate nothing. Immutable. Any thread.
+ */
+#ifndef REDISPROXY_REDIS_COMMAND_H
+#define REDISPROXY_REDIS_COMMAND_H
+
+#include "redis/resp.h"
+
+#include <stdint.h>
+
+/* The server's own flags, under Redis' names (COMMAND's third field). */
+enum command_flag {
+    COMMAND_READONLY = 1 << 0,
+    COMMAND_WRITE = 1 << 1,
+    COMMAND_BLOCKING = 1 << 2,
+    COMMAND_NOSCRIPT = 1 << 3,
+    COMMAND_MAY_REPLICATE = 1 << 4,
+    COMMAND_MOVABLE_KEYS = 1 << 5,
+    /* Ours: allowed on the read port although it lacks READONLY (connection, introspection,
+     * transactions, subscriptions; scripts, which are sent in their read-only form). */
+    COMMAND_READ_PORT = 1 << 8,
+    /* Ours: not in Redis 7.0; it came later, or is none at all (POST, HOST:). */
+    COMMAND_NEWER = 1 << 9,
+};
+
+/* How a command travels (decision 1). */
+enum command_way {
+    /* on an upstream of its session's own, which the session keeps: whatever is not known to be
+     * safe */
+    WAY_LEASE,
+    /* on a shared upstream: one reply, the connection's state unchanged, never closed by it */
+    WAY_SHARE,
+    /* it may wait: on a leased upstream that goes back to the pool when it is answered. XREAD,
+     * XREADGROUP wait only with BLOCK */
+    WAY_BLOCK,
+    WAY_SESSION, /* the session performs it itself; see the verb */
+    WAY_REFUSE,  /* never sent: SYNC, PSYNC, REPLCONF, POST, HOST: */
+};
+
+/* What a session has to do about a command beyond sending it. */
+enum command_verb {
+    VERB_NONE,
+    /* performed by the session */
+    VERB_AUTH,
+    VERB_HELLO,
+    VERB_SELECT,
+    VERB_QUIT,
+    VERB_RESET,
+    VERB_CLIENT_ID,
+    VERB_CLIENT_GETNAME,
+    VERB_CLIENT_SETNAME,
+    VERB_CLIENT_SETINFO,
+    VERB_CLIENT_REPLY,
+    VERB_CLIENT_UNBLOCK,
+    VERB_CLIENT_KILL,
+    /* change what the session may share */
+    VERB_MULTI,
+    VERB_EXEC,
+    VERB_DISCARD,
+    VERB_WATCH,
+    VERB_UNWATCH,
+    VERB_SUBSCRIBE,
+    VERB_PSUBSCRIBE,
+    VERB_SSUBSCRIBE,
+    VERB_UNSUBSCRIBE,
+    VERB_PUNSUBSCRIBE,
+    VERB_SUNSUBSCRIBE,
+    VERB_MONITOR,
+    /* rewritten to their _RO forms on the read port; never sent again on an error */
+    VERB_EVAL,
+    VERB_EVALSHA,
+    VERB_FCALL,
+    /* SCRIPT LOAD, SCRIPT FLUSH: to every node of the group (Redis replicates functions itself) */
+    VERB_EVERYWHERE,
+    /* WAIT, WAITAOF: on a lease, a PING before it */
+    VERB_WAIT,
+};
+
+struct command {
+    const char *name;           /* lower case; a subcommand as "config|set" */
+    const struct command *subs; /* subcommands, or NULL */
+    uint16_t nsubs;
+    int16_t arity; /* as in COMMAND: negative means at least */
+    uint16_t flags;
+    int16_t first_key, last_key, key_step; /* as in COMMAND */
+    uint8_t way;                           /* enum command_way */
+    uint8_t verb;                          /* enum command_verb */
+};
+
+/* The command with this name, or its subcommand when it has some and `sub` names one (a container
+ * without a known subcommand yields the container itself). NULL: the table does not know it. */
+const struct command *command_find(struct slice name, struct slice sub);
+
+/* All commands, for the tests. */
+const struct command *command_table(size_t *count);
+
+/* Whether a request with `argc` arguments has the right number of them. */
+bool command_arity_ok(const struct command *command, int argc);
+
+#endif
