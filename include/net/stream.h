@@ -1,0 +1,90 @@
+/*
+ * stream: one connection's bytes, plain TCP today, TLS behind the same
+ * operations later. Everything that talks to a peer stands on it: sessions,
+ * upstreams, Sentinel connections, probes.
+ *
+ * It is a pull interface over uv_poll: the owner is told that the peer may be
+ * read or written, and reads into memory of its own choice and writes from it.
+ * So an idle stream holds no buffer, a large payload lands where it will
+ * stay, and the owner knows to the byte what has reached the kernel (decision
+ * 3: a request none of whose bytes did may be sent to another node).
+ *
+ *                 stream_connect / stream_accept
+ *                             |
+ *    on_event(STREAM_OPEN) ---+--- on_event(STREAM_READABLE | STREAM_WRITABLE)
+ *                             |
+ *                        stream_close  (the socket is gone when it returns)
+ *                             |
+ *                        on_closed     (the memory may go)
+ *
+ * All functions: on the loop's thread only.
+ */
+#ifndef REDISPROXY_NET_STREAM_H
+#define REDISPROXY_NET_STREAM_H
+
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <uv.h>
+
+struct stream;
+
+enum stream_event {
+    STREAM_OPEN = 1,     /* the connection stands (and, later, TLS has shaken hands) */
+    STREAM_READABLE = 2, /* stream_read() may bring something, an end or an error included */
+    STREAM_WRITABLE = 4, /* stream_write() may take something */
+    STREAM_GONE = 8,     /* the peer closed or reset while nobody read; also delivered with reading off */
+};
+
+/* `events` is a set of stream_event; `error` is 0, or the negative libuv code for which connecting
+ * failed (then the owner closes the stream). The owner may close the stream in here. */
+typedef void stream_on_event(struct stream *stream, unsigned events, int error);
+
+/* The last call about a stream: its memory belongs to the owner again. */
+typedef void stream_on_closed(struct stream *stream);
+
+/* Embedded in its owner (container_of leads back); the fields are the stream's. */
+struct stream {
+    uv_poll_t poll;
+    stream_on_event *on_event;
+    stream_on_closed *on_closed;
+    int fd;
+    unsigned char want;    /* what the owner wants of STREAM_READABLE | STREAM_WRITABLE */
+    unsigned char polling; /* what epoll was told */
+    bool gone;             /* the peer ended its side, and the owner was told */
+    unsigned char state;
+};
+
+/* Starts connecting; on_event brings STREAM_OPEN or an error later, never before this returns.
+ * Returns 0, or a negative libuv code (then the stream was not opened, and on_closed is not called). */
+int stream_connect(struct stream *stream, uv_loop_t *loop, const struct address *to,
+                   stream_on_event *on_event, stream_on_closed *on_closed)
+    __attribute__((warn_unused_result));
+
+/* Takes over a connected socket. Returns as stream_connect; on an error the socket is closed. */
+int stream_accept(struct stream *stream, uv_loop_t *loop, int fd, stream_on_event *on_event,
+                  stream_on_closed *on_closed) __attribute__((warn_unused_result));
+
+/* Reads at most `len` bytes. Returns their number; 0: nothing there now; a negative libuv code: the
+ * connection is over (UV_EOF: the peer ended its side). */
+ssize_t stream_read(struct stream *stream, void *into, size_t len)
+    __attribute__((warn_unused_result));
+
+/* Writes what the kernel takes of `parts`. Returns the number of bytes taken, 0 when it takes none
+ * now (ask for STREAM_WRITABLE), or a negative libuv code: the connection is over. */
+ssize_t stream_write(struct stream *stream, const struct iovec *parts, int count)
+    __attribute__((warn_unused_result));
+
+/* Says which of STREAM_READABLE | STREAM_WRITABLE the owner wants to hear of from now on. */
+void stream_want(struct stream *stream, unsigned events);
+
+/* Ends the connection at once, unsent bytes with it; a second call does nothing. No on_event comes
+ * any more; on_closed comes on a later loop turn. */
+void stream_close(struct stream *stream);
+
+bool stream_is_open(const struct stream *stream);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * listener: accepting. When the process has no descriptor left, the waiting
+ * client is accepted with a spare one and closed: otherwise it would wait
+ * without an answer, and epoll would report it for ever.
+ */
+#include "net/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Connections accepted before the loop may do something else. */
+#define ACCEPT_BATCH 64
+
+struct listener {
+    uv_poll_t poll;
+    listener_on_accept *on_accept;
+    void *owner;
+    int fd;
+    int spare;
+    bool closing;
+};
+
+int listener_bind(const struct address *address, int backlog)
+{
+    int on = 1, error;
+    int fd = socket(address->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        (address->sa.any.sa_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
+        bind(fd, &address->sa.any, address->len) != 0 || listen(fd, backlog) != 0) {
+        error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void refuse_one(struct listener *listener)
+{
+    int fd;
+    if (listener->spare < 0)
+        return;
+    close(listener->spare);
+    fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    listener->spare = open_spare();
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct listener *listener = poll->data;
+    (void)events;
+    if (status < 0)
+        return;
+    for (int i = 0; i < ACCEPT_BATCH && !listener->closing; i++) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            listener->on_accept(listener->owner, fd);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE)
+            refuse_one(listener);
+        else if (errno != ECONNABORTED && errno != EINTR)
+            return;
+    }
+}
+
+struct listener *listener_open(uv_loop_t *loop, int fd, listener_on_accept *on_accept, void *owner)
+{
+    struct listener *listener = calloc(1, sizeof(*listener));
+    if (!listener || uv_poll_init(loop, &listener->poll, fd) != 0) {
+        free(listener);
+        close(fd);
+        return NULL;
+    }
+    listener->poll.data = listener;
+    listener->on_accept = on_accept;
+    listener->owner = owner;
+    listener->fd = fd;
+    listener->spare = open_spare();
+    uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+    return listener;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener->closing)
+        return;
+    listener->closing = true;
+    uv_close((uv_handle_t *)&listener->poll, on_closed);
+    close(listener->fd);
+    if (listener->spare >= 0)
+        close(listener->spare);
+}

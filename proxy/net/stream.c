@@ -1,0 +1,208 @@
+/*
+ * stream: see the header for the picture.
+ *
+ * Why uv_poll and not uv_tcp: libuv's streams own the write queue, so nobody
+ * could say which bytes of a request have reached the kernel when a connection
+ * dies, and closing one waits for the loop. Here the socket is ours: a write
+ * reports what was taken, and stream_close() cuts at once, which is what a
+ * switch needs. It is also smaller, and one system call a read or write.
+ *
+ * libuv reports an error or a hang-up by stopping the poll (EBADF) or by an
+ * empty event; both are passed on as STREAM_READABLE | STREAM_GONE, so that
+ * the owner's next stream_read() finds out what it was.
+ */
+#include "net/stream.h"
+
+#include "base/list.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+/* Data that was sent and not acknowledged for this long ends the connection: a peer whose host is
+ * gone sends no reset. */
+#define USER_TIMEOUT_MS 10000
+
+enum { STATE_CLOSED, STATE_CONNECTING, STATE_OPEN, STATE_CLOSING };
+
+static struct stream *stream_of(uv_poll_t *poll)
+{
+    return container_of(poll, struct stream, poll);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+/* Tells epoll what the state and the owner's wishes ask for, if that changed. */
+static void update_poll(struct stream *s)
+{
+    unsigned char polling;
+    if (s->state == STATE_CONNECTING)
+        polling = UV_WRITABLE;
+    else
+        polling = (unsigned char)((s->want & STREAM_READABLE ? UV_READABLE : UV_DISCONNECT) |
+                                  (s->want & STREAM_WRITABLE ? UV_WRITABLE : 0));
+    if (s->gone)
+        polling &= (unsigned char)~UV_DISCONNECT;
+    if (polling == s->polling)
+        return;
+    s->polling = polling;
+    if (polling)
+        uv_poll_start(&s->poll, polling, on_poll);
+    else
+        uv_poll_stop(&s->poll);
+}
+
+static void finish_connecting(struct stream *s)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        error = errno;
+    if (error) {
+        uv_poll_stop(&s->poll);
+        s->polling = 0;
+        s->on_event(s, 0, uv_translate_sys_error(error));
+        return;
+    }
+    s->state = STATE_OPEN;
+    update_poll(s);
+    s->on_event(s, STREAM_OPEN, 0);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct stream *s = stream_of(poll);
+    unsigned happened = 0;
+
+    if (s->state == STATE_CONNECTING) {
+        finish_connecting(s);
+        return;
+    }
+    if (status < 0 || events == 0) {
+        uv_poll_stop(&s->poll);
+        s->polling = 0;
+        s->gone = true;
+        happened = STREAM_READABLE | STREAM_GONE;
+    } else {
+        if (events & UV_READABLE)
+            happened |= STREAM_READABLE;
+        if (events & UV_WRITABLE)
+            happened |= STREAM_WRITABLE;
+        if (events & UV_DISCONNECT) {
+            happened |= STREAM_GONE;
+            s->gone = true; /* said once: it stays true, and epoll would repeat it for ever */
+            update_poll(s);
+        }
+    }
+    s->on_event(s, happened, 0);
+}
+
+static void set_options(int fd)
+{
+    int on = 1, user_timeout = USER_TIMEOUT_MS;
+    /* A Unix socket knows none of these; a TCP socket that refuses one works without. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof(user_timeout));
+}
+
+static int start(struct stream *s, uv_loop_t *loop, int fd, unsigned char state,
+                 stream_on_event *on_event, stream_on_closed *on_closed)
+{
+    int error = uv_poll_init(loop, &s->poll, fd);
+    if (error) {
+        close(fd);
+        return error;
+    }
+    set_options(fd);
+    s->on_event = on_event;
+    s->on_closed = on_closed;
+    s->fd = fd;
+    s->want = 0;
+    s->polling = 0;
+    s->gone = false;
+    s->state = state;
+    update_poll(s);
+    return 0;
+}
+
+int stream_connect(struct stream *s, uv_loop_t *loop, const struct address *to,
+                   stream_on_event *on_event, stream_on_closed *on_closed)
+{
+    int fd = socket(to->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return uv_translate_sys_error(errno);
+    if (connect(fd, &to->sa.any, to->len) != 0 && errno != EINPROGRESS) {
+        int error = errno;
+        close(fd);
+        return uv_translate_sys_error(error);
+    }
+    return start(s, loop, fd, STATE_CONNECTING, on_event, on_closed);
+}
+
+int stream_accept(struct stream *s, uv_loop_t *loop, int fd, stream_on_event *on_event,
+                  stream_on_closed *on_closed)
+{
+    return start(s, loop, fd, STATE_OPEN, on_event, on_closed);
+}
+
+ssize_t stream_read(struct stream *s, void *into, size_t len)
+{
+    ssize_t n;
+    assert(s->state == STATE_OPEN && len > 0);
+    do
+        n = recv(s->fd, into, len, 0);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        return n;
+    if (n == 0)
+        return UV_EOF;
+    if (errno == EAGAIN)
+        return 0;
+    return uv_translate_sys_error(errno);
+}
+
+ssize_t stream_write(struct stream *s, const struct iovec *parts, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t n;
+    assert(s->state == STATE_OPEN);
+    do
+        n = sendmsg(s->fd, &message, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    if (errno == EAGAIN)
+        return 0;
+    return uv_translate_sys_error(errno);
+}
+
+void stream_want(struct stream *s, unsigned events)
+{
+    s->want = (unsigned char)events;
+    if (s->state == STATE_OPEN)
+        update_poll(s);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct stream *s = stream_of((uv_poll_t *)handle);
+    s->state = STATE_CLOSED;
+    s->on_closed(s);
+}
+
+void stream_close(struct stream *s)
+{
+    if (s->state == STATE_CLOSING || s->state == STATE_CLOSED)
+        return;
+    s->state = STATE_CLOSING;
+    uv_close((uv_handle_t *)&s->poll, on_handle_closed);
+    close(s->fd);
+    s->fd = -1;
+}
+
+bool stream_is_open(const struct stream *s)
+{
+    return s->state == STATE_OPEN;
+}
