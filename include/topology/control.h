@@ -1,0 +1,43 @@
+/*
+ * control: the control plane's thread. For each configured group it keeps the
+ * Sentinel connections and the probes, feeds the election with what they say,
+ * and publishes a snapshot on the board whenever the election's view changes.
+ */
+#ifndef REDISPROXY_TOPOLOGY_CONTROL_H
+#define REDISPROXY_TOPOLOGY_CONTROL_H
+
+#include "net/address.h"
+#include "topology/topology.h"
+
+#include <stdint.h>
+
+enum promotion { PROMOTION_CONFIRMED, PROMOTION_EAGER };
+
+/* One group's options; the strings are the configuration's and outlive the control plane. */
+struct topology_options {
+    const char *name; /* the Sentinel master name */
+    const struct endpoint *sentinels;
+    size_t sentinel_count;
+    const char *sentinel_username, *sentinel_password; /* NULL: none */
+    const char *username, *password;                   /* for the nodes; NULL: none */
+    enum promotion promotion;
+    int64_t settle_timeout_ms;
+    int64_t stale_reads_ms; /* how long a replica stays readable without a steady master; -1:
+                               unlimited */
+    int64_t connect_timeout_ms;
+};
+
+struct control;
+
+/* Starts the thread; the first snapshot (every group GROUP_NONE) is on the board when this returns.
+ * Returns NULL after logging why. */
+struct control *control_start(const struct topology_options *groups, size_t group_count,
+                              struct board *board) __attribute__((warn_unused_result));
+
+/* clock_ms() of the loop's last turn (it turns at least once a second). Any thread. */
+int64_t control_last_turn(const struct control *control);
+
+/* Closes every connection, joins the thread, frees everything. */
+void control_stop(struct control *control);
+
+#endif

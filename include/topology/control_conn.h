@@ -1,0 +1,84 @@
+/*
+ * control_conn: one connection of the control plane to a Redis or a Sentinel.
+ * It resolves, connects, authenticates, sends commands and matches replies
+ * to them in order. hiredis formats and reads; net/stream moves the bytes.
+ *
+ *     idle --open(delay)--> waiting -> resolving -> connecting -> greeting -> up
+ *      ^                       |           |            |            |        |
+ *      +-------- on_down ------+-----------+------------+------------+--------+
+ *
+ * Whether and when to try again is the owner's decision, in on_down. The
+ * loop's thread only.
+ */
+#ifndef REDISPROXY_TOPOLOGY_CONTROL_CONN_H
+#define REDISPROXY_TOPOLOGY_CONTROL_CONN_H
+
+#include "base/buf.h"
+#include "net/address.h"
+#include "net/resolve.h"
+#include "net/stream.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct redisReply;
+struct redisReader;
+
+#define CONTROL_CONN_PENDING 64
+
+struct control_conn_options {
+    struct endpoint to;
+    const char *username, *password; /* password NULL: no AUTH. They outlive the connection. */
+    int64_t connect_timeout_ms;
+};
+
+/* Embedded in its owner; the fields below the callbacks are the connection's. */
+struct control_conn {
+    uv_loop_t *loop;
+    struct control_conn_options options;
+    /* Authenticated: control_conn_send() works. */
+    void (*on_up)(struct control_conn *conn);
+    /* `tag` is that of the oldest unanswered command; -1 when there is none (a push). */
+    void (*on_reply)(struct control_conn *conn, int tag, const struct redisReply *reply);
+    /* It broke, or did not come about (`was_up` false); control_conn_open() tries again. */
+    void (*on_down)(struct control_conn *conn, const char *why, bool was_up);
+    /* After control_conn_close(): the memory belongs to the owner again. */
+    void (*on_closed)(struct control_conn *conn);
+
+    struct stream stream;
+    uv_timer_t timer;
+    struct resolve *resolving;
+    struct redisReader *reader;
+    struct buf out;
+    struct address address; /* the one it is, or was last, connected to */
+    int64_t try_ms;         /* when this try to connect began; 0: none is going on */
+    int64_t heard_ms;       /* when bytes last came */
+    char why[160];
+    uint8_t state;
+    bool timed_out; /* the last try met silence, not a refusal */
+    bool was_up, closing, timer_closed, stream_used;
+    struct {
+        int tag;
+        int64_t sent_ms;
+    } pending[CONTROL_CONN_PENDING];
+    unsigned first, count;
+};
+
+/* The callbacks and `options` are set by the owner first. */
+void control_conn_init(struct control_conn *conn, uv_loop_t *loop);
+/* Connects after a delay; only when it is idle. */
+void control_conn_open(struct control_conn *conn, int64_t delay_ms);
+bool control_conn_is_up(const struct control_conn *conn);
+/* Whether it waits for control_conn_open()'s delay to pass. */
+bool control_conn_is_waiting(const struct control_conn *conn);
+/* Sends a command; only when it is up. tag >= 0. */
+void control_conn_send(struct control_conn *conn, int tag, int argc, const char *const *argv);
+/* Since when the peer owes an answer (to a command, or to connecting); 0: it owes none. */
+int64_t control_conn_owed_since(const struct control_conn *conn);
+/* The owner found it dead: on_down follows, on a later turn. */
+void control_conn_fail(struct control_conn *conn, const char *why);
+/* For good; on_closed follows, on a later turn, and no other callback. */
+void control_conn_close(struct control_conn *conn);
+
+#endif

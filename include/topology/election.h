@@ -1,0 +1,150 @@
+/*
+ * election: who is master? The state machine of decision 5, fed with what the
+ * Sentinels say and what the nodes say of themselves.
+ *
+ *     Sentinels' answers and events, nodes' ROLE and INFO, the time
+ *         --> election --> a view: state, master, who may be read
+ *                          wishes: poll now, probe this node now or more often
+ *                          a deadline: call election_tick() then
+ *
+ *              majority and ROLE                 +elected-leader, a promotion seen,
+ *     none --------------------------> steady ------------------------------------+
+ *                                       ^ ^                a majority for another |
+ *       majority, ROLE, good replicas;  | | majority                              v
+ *       or aborted: ROLE of the old one | +--------- provisional <---------- switching
+ *                                       |                 |      eager            |
+ *                                       |                 +---------------------->|
+ *                                       +-----------------------------------------+
+ *
+ * It does no I/O and has no clock: every input carries the time (clock_ms()).
+ * One thread at a time.
+ */
+#ifndef REDISPROXY_TOPOLOGY_ELECTION_H
+#define REDISPROXY_TOPOLOGY_ELECTION_H
+
+#include "base/log.h"
+#include "net/address.h"
+#include "topology/topology.h"
+#include "topology/votes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct election;
+
+struct election_options {
+    const char *name; /* the group's, for the story */
+    bool eager;       /* drain into a provisional master */
+    int64_t settle_timeout_ms;
+    int64_t stale_reads_ms; /* -1: unlimited */
+    /* Receives the story that an operator reads: log_event()'s arguments, already formatted. */
+    void (*story)(void *arg, enum log_level level, const char *msg, const char *pairs);
+    void *story_arg;
+};
+
+/* ---- inputs: Sentinels ---- */
+
+enum election_event {
+    EVENT_TRY_FAILOVER,
+    EVENT_ELECTED_LEADER,
+    EVENT_SELECTED_REPLICA, /* subject: the candidate */
+    EVENT_WAIT_PROMOTION,
+    EVENT_PROMOTED,      /* subject: the candidate */
+    EVENT_SWITCH_MASTER, /* master: the old one, subject: the new one */
+    EVENT_ABORTED,
+};
+
+/* ---- inputs: nodes ---- */
+
+enum node_role { ROLE_UNKNOWN, ROLE_MASTER, ROLE_REPLICA };
+
+/* What a node says of itself: PING, ROLE, INFO. */
+struct node_answer {
+    enum node_role role;
+    bool unready;          /* it answers PING with LOADING, MASTERDOWN or BUSY */
+    bool link_connected;   /* a replica's */
+    struct address master; /* a replica's; len 0: a name that does not resolve */
+    char replid[2][REPLID_SIZE];
+    char runid[RUNID_SIZE];    /* changes when the process restarts; "": not known */
+    int good_replicas_missing; /* good replicas that min-replicas-to-write still lacks */
+};
+
+/* A node as the election sees it; readable for the owner, who runs a probe for each. */
+struct election_node {
+    struct topology_node shown;
+    uint32_t probe_seq;     /* grows: ask at once */
+    int64_t probe_every_ms; /* and so often */
+    /* the rest is the election's */
+    struct node_answer says; /* role is ROLE_UNKNOWN until the first answer, and after a loss */
+    int64_t asked_ms;        /* when the question behind `says` was asked */
+    int64_t answered_ms;     /* the last answer; -1: none yet */
+    int64_t listed_ms;       /* when a Sentinel last named it */
+    int64_t foreign_ms;      /* since when it is a master of unknown lineage; -1: it is not */
+    char replica_runid[RUNID_SIZE]; /* its run id when it last said that it is a replica */
+    bool down;                      /* connecting to it failed */
+    bool link_lost;                 /* a replica that reports its link down */
+    bool member;                    /* this process was seen with the group's replication id */
+    bool candidate;                 /* a leader selected it in this switch */
+    bool dismissed;                 /* a master that was found not to be the group's */
+    bool gone;                      /* to be forgotten */
+};
+
+struct election_view {
+    enum group_state state;
+    int master; /* index into nodes, or -1 */
+    bool writable, settling;
+    uint64_t epoch;
+    int64_t since_ms;
+    char replid[2][REPLID_SIZE];
+    char reason[160];
+    struct election_node *const *nodes;
+    size_t node_count;
+    uint32_t poll_seq; /* grows: ask every Sentinel at once */
+    bool urgent;       /* a switch is under way: poll often, reconnect fast */
+};
+
+/* ---- life ---- */
+
+struct election *election_new(const struct election_options *options, int64_t now_ms);
+void election_free(struct election *election);
+
+/* The view is valid until the next input. */
+const struct election_view *election_view(const struct election *election);
+
+/* When election_tick() must be called at the latest; INT64_MAX: no need. */
+int64_t election_deadline(const struct election *election, int64_t now_ms);
+void election_tick(struct election *election, int64_t now_ms);
+
+/* ---- what Sentinels say; `key` is the caller's, not 0 ---- */
+
+void election_sentinel_add(struct election *election, uint64_t key, bool configured,
+                           const char *name);
+void election_sentinel_remove(struct election *election, uint64_t key, int64_t now_ms);
+void election_sentinel_runid(struct election *election, uint64_t key, const char *runid);
+void election_sentinel_answer(struct election *election, uint64_t key,
+                              const struct sentinel_answer *answer, int64_t asked_ms,
+                              int64_t now_ms);
+/* The command connection is lost: its answer does not count any more. */
+void election_sentinel_lost(struct election *election, uint64_t key, int64_t now_ms);
+/* The subscription is lost: its events will not be heard. */
+void election_sentinel_deaf(struct election *election, uint64_t key, int64_t now_ms);
+/* It lists this replica. `name` is for logs. */
+void election_sentinel_lists(struct election *election, const struct address *address,
+                             const char *name, int64_t now_ms);
+void election_event(struct election *election, uint64_t key, enum election_event event,
+                    const struct address *master, const struct address *subject, int64_t now_ms);
+
+/* ---- what nodes say ---- */
+
+void election_node_answer(struct election *election, const struct address *address,
+                          const struct node_answer *answer, int64_t asked_ms, int64_t now_ms);
+/* The connection broke: nothing is known until the next answer. */
+void election_node_lost(struct election *election, const struct address *address, int64_t now_ms);
+/* Connecting failed. */
+void election_node_down(struct election *election, const struct address *address, int64_t now_ms);
+/* A question has been unanswered for too long, or was answered at last. */
+void election_node_suspect(struct election *election, const struct address *address, bool suspect,
+                           int64_t now_ms);
+
+#endif

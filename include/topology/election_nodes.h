@@ -1,0 +1,45 @@
+/*
+ * election_nodes: the election's table of nodes: which exist, what each last
+ * said, whether it belongs to the group, and who may be read. The half of the
+ * election that knows nothing of states and majorities. Pure, like the rest.
+ */
+#ifndef REDISPROXY_TOPOLOGY_ELECTION_NODES_H
+#define REDISPROXY_TOPOLOGY_ELECTION_NODES_H
+
+#include "topology/election.h"
+
+struct nodes {
+    struct election_node **at;
+    size_t count, room;
+};
+
+/* What readability depends on. */
+struct nodes_context {
+    const struct election_node *master; /* of a steady group; NULL: there is none */
+    const char (*replid)[REPLID_SIZE];  /* the group's two */
+    bool stale_allowed;                 /* without a master, what was readable stays so */
+};
+
+void nodes_free(struct nodes *nodes);
+struct election_node *nodes_find(const struct nodes *nodes, const struct address *address);
+/* Finds it, or adds it. NULL: the table is full. `name` may be NULL. */
+struct election_node *nodes_add(struct nodes *nodes, const struct address *address,
+                                const char *name, int64_t now_ms);
+/* Frees the nodes that are marked `gone`. */
+void nodes_sweep(struct nodes *nodes);
+
+void node_take_answer(struct election_node *node, const struct node_answer *answer,
+                      int64_t asked_ms, int64_t now_ms);
+
+bool node_says_master(const struct election_node *node);
+/* Its data continues the group's: its replication id, or the one before, is one of the group's. */
+bool node_in_lineage(const struct election_node *node, const char (*replid)[REPLID_SIZE]);
+/* It was promoted just now: it was seen as a replica in the same life of its process, and its
+ * replication id before is the group's present one. */
+bool node_was_promoted(const struct election_node *node, const char (*replid)[REPLID_SIZE]);
+/* A node that belongs to the group replicates from `master` and has its replication id. */
+bool nodes_follow(const struct nodes *nodes, const struct election_node *master);
+
+void nodes_update_readable(struct nodes *nodes, const struct nodes_context *context);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * names: the control plane's memory of host names. With host names in
+ * Sentinel's answers (resolve-hostnames, announce-hostnames) every answer
+ * would wait for a resolver; so a lookup is answered from memory at once, and
+ * refreshed behind it, at most once a second. The loop's thread only.
+ */
+#ifndef REDISPROXY_TOPOLOGY_NAMES_H
+#define REDISPROXY_TOPOLOGY_NAMES_H
+
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct names;
+
+/* `changed(owner)` is called when a name has got its first or another address. */
+struct names *names_new(uv_loop_t *loop, void (*changed)(void *owner), void *owner);
+/* Cancels what is being resolved; frees everything. */
+void names_free(struct names *names);
+
+/* The address of a number, or of a name that is known. Returns false (and out->len 0) when it is
+ * not known yet: `changed` will come if it can be resolved. */
+bool names_lookup(struct names *names, const struct endpoint *endpoint, struct address *out);
+
+#endif

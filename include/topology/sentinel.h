@@ -1,0 +1,72 @@
+/*
+ * sentinel: one Sentinel, watched for one group. A command connection polls
+ * it, a second one is subscribed to its events. It keeps both alive by itself
+ * and only reports; what a report means is the election's business.
+ * The loop's thread only.
+ */
+#ifndef REDISPROXY_TOPOLOGY_SENTINEL_H
+#define REDISPROXY_TOPOLOGY_SENTINEL_H
+
+#include "net/address.h"
+#include "topology/sentinel_parse.h"
+#include "topology/votes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct sentinel;
+
+#define SENTINEL_LIST_MAX 64
+
+struct sentinel_peer {
+    struct endpoint endpoint;
+    char runid[RUNID_SIZE];
+};
+
+/* What one poll brought; valid during the callback. */
+struct sentinel_report {
+    bool known; /* it watches a master of this name */
+    struct endpoint named;
+    uint64_t epoch;
+    enum failover_step step;
+    int64_t asked_ms;
+    char runid[RUNID_SIZE]; /* its own; "": it does not tell */
+    struct endpoint replicas[SENTINEL_LIST_MAX];
+    size_t replica_count;
+    struct sentinel_peer peers[SENTINEL_LIST_MAX];
+    size_t peer_count;
+};
+
+struct sentinel_callbacks {
+    void (*report)(void *owner, struct sentinel *sentinel, const struct sentinel_report *report);
+    void (*event)(void *owner, struct sentinel *sentinel, const char *channel, const char *payload);
+    void (*lost)(void *owner, struct sentinel *sentinel); /* the command connection */
+    void (*deaf)(void *owner, struct sentinel *sentinel); /* the subscription */
+    /* After sentinel_close(): it is freed when this returns. */
+    void (*closed)(void *owner, struct sentinel *sentinel);
+};
+
+struct sentinel_options {
+    struct endpoint endpoint;
+    const char *group; /* the Sentinel master name */
+    const char *username, *password;
+    int64_t connect_timeout_ms;
+    const struct sentinel_callbacks *callbacks;
+    void *owner;
+};
+
+struct sentinel *sentinel_new(uv_loop_t *loop, const struct sentinel_options *options);
+void sentinel_close(struct sentinel *sentinel);
+
+/* Polls at once, or again when a poll is under way. */
+void sentinel_poll(struct sentinel *sentinel);
+/* While urgent: polls ten times a second, and reconnects within 200 ms. */
+void sentinel_set_urgent(struct sentinel *sentinel, bool urgent);
+
+/* Where the command connection goes; len 0 before it first stood. */
+const struct address *sentinel_address(const struct sentinel *sentinel);
+const char *sentinel_name(const struct sentinel *sentinel);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * topology: who is master, who are replicas, who may be read: an immutable
+ * snapshot, and the board on which the control plane publishes the newest one.
+ *
+ *     control thread: board_publish(new snapshot) --> subscribers are told (uv_async_send)
+ *     worker thread:  board_seq() != mine?  --> board_acquire(), act, topology_release(old)
+ *
+ * A snapshot is freed when the last holder releases it. Workers never wait for
+ * the control plane: they read the newest snapshot, whatever it says.
+ */
+#ifndef REDISPROXY_TOPOLOGY_TOPOLOGY_H
+#define REDISPROXY_TOPOLOGY_TOPOLOGY_H
+
+#include "net/address.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REPLID_SIZE 41 /* 40 hexadecimal digits and the NUL */
+
+enum group_state {
+    GROUP_NONE,        /* no master is known */
+    GROUP_STEADY,      /* a majority names the master and its ROLE agrees */
+    GROUP_SWITCHING,   /* a failover is under way: writes are held */
+    GROUP_PROVISIONAL, /* promoted, not yet confirmed by the majority */
+};
+
+/* A node as the data path needs it. */
+struct topology_node {
+    uint64_t id; /* names this node while the process lives: the same address keeps its id */
+    struct address address;
+    char name[ENDPOINT_TEXT_MAX]; /* for logs */
+    bool readable;                /* a replica that may serve reads; never true while suspect */
+    bool suspect;                 /* silent: write nothing more to it */
+};
+
+struct topology_group {
+    const char *name; /* the Sentinel master name; the configuration's string */
+    enum group_state state;
+    /* The index of the master, -1: none. While SWITCHING it is still the old master as long as no
+     * sign of the promotion was seen: what is in flight there is being answered and counts. When
+     * the first sign comes it turns -1, and every upstream of the old one is cut. Once a majority
+     * names the new master it is that one, not writable while good replicas for
+     * min-replicas-to-write are missing: workers may connect to it already. */
+    int master;
+    bool writable;    /* requests may be written to the master now; false: they are held */
+    bool settling;    /* shortly after a promotion: NOREPLICAS is a reason to hold, not an answer */
+    uint64_t epoch;   /* Sentinel's config-epoch of the master */
+    int64_t since_ms; /* clock_ms() when state or master last changed */
+    char replid[2][REPLID_SIZE]; /* the group's replication id, and the one before; "": unknown */
+    char reason[160];            /* for people: why the state is what it is; "" when steady */
+    size_t node_count;
+    struct topology_node *nodes;
+};
+
+struct topology {
+    atomic_uint refs;   /* the board's */
+    uint64_t seq;       /* 1, 2, 3, ...: set by board_publish() */
+    size_t group_count; /* the configured groups, in the configuration's order */
+    struct topology_group *groups;
+};
+
+const char *group_state_name(enum group_state state);
+
+/* A new snapshot of `group_count` zeroed groups, with one reference, the caller's. */
+struct topology *topology_new(size_t group_count);
+
+/* Gives one reference back; frees the snapshot with the last one. Any thread. */
+void topology_release(struct topology *topology);
+
+/* The node with this id in a group, or NULL. */
+const struct topology_node *topology_node_by_id(const struct topology_group *group, uint64_t id);
+
+/* ---- the board ---- */
+
+struct board;
+
+struct board *board_new(void);
+/* Releases the newest snapshot; nobody may use the board any more. */
+void board_free(struct board *board);
+
+/* `notify(arg)` is called after every publication, on the publishing thread, until the subscription
+ * is taken back: it must be safe there, and not call the board (uv_async_send is, and does not). At
+ * most 64 subscribers. */
+void board_subscribe(struct board *board, void (*notify)(void *arg), void *arg);
+void board_unsubscribe(struct board *board, void (*notify)(void *arg), void *arg);
+
+/* Makes `next` the newest snapshot, taking over the caller's reference and numbering it. The
+ * control thread only. */
+void board_publish(struct board *board, struct topology *next);
+
+/* The sequence of the newest snapshot, 0 before the first: one atomic load. Any thread. */
+uint64_t board_seq(const struct board *board);
+
+/* The newest snapshot with a reference for the caller, NULL before the first. Any thread. */
+struct topology *board_acquire(struct board *board);
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * control: the thread. Groups say when something may have changed; just
+ * before the loop sleeps (uv_prepare) the new state of all groups is compared
+ * with the one on the board, and published if it differs: so what arrives
+ * together is published together, and a worker is never woken for nothing.
+ */
+#include "topology/control.h"
+
+#include "base/list.h"
+#include "base/log.h"
+#include "topology/group.h"
+#include "topology/names.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#define TURN_MS 500
+
+struct control {
+    uv_loop_t loop;
+    uv_thread_t thread;
+    uv_async_t stop;
+    uv_prepare_t before_sleep;
+    uv_timer_t turn;
+    atomic_int_least64_t last_turn;
+    struct board *board;
+    struct topology *shown; /* what is on the board: a reference of our own */
+    struct names *names;
+    struct group **groups;
+    size_t group_count, groups_open;
+    bool dirty, stopping;
+};
+
+/* ---- publishing ---- */
+
+static bool same_node(const struct topology_node *a, const struct topology_node *b)
+{
+    return a->id == b->id && a->readable == b->readable && a->suspect == b->suspect &&
+           address_equal(&a->address, &b->address) && strcmp(a->name, b->name) == 0;
+}
+
+static bool same_group(const struct topology_group *a, const struct topology_group *b)
+{
+    if (a->state != b->state || a->master != b->master || a->writable != b->writable ||
+        a->settling != b->settling || a->epoch != b->epoch || a->since_ms != b->since_ms ||
+        a->node_count != b->node_count || strcmp(a->reason, b->reason) != 0 ||
+        strcmp(a->replid[0], b->replid[0]) != 0 || strcmp(a->replid[1], b->replid[1]) != 0)
+        return false;
+    for (size_t i = 0; i < a->node_count; i++) {
+        if (!same_node(&a->nodes[i], &b->nodes[i]))
+            return false;
+    }
+    return true;
+}
+
+static void publish(struct control *control)
+{
+    struct topology *next = topology_new(control->group_count);
+    bool same = control->shown != NULL;
+    for (size_t i = 0; i < control->group_count; i++) {
+        group_show(control->groups[i], &next->groups[i]);
+        same = same && same_group(&next->groups[i], &control->shown->groups[i]);
+    }
+    if (same) {
+        topology_release(next);
+        return;
+    }
+    if (control->shown)
+        topology_release(control->shown);
+    board_publish(control->board, next);
+    control->shown = board_acquire(control->board);
+}
+
+static void before_sleep(uv_prepare_t *handle)
+{
+    struct control *control = handle->data;
+    atomic_store_explicit(&control->last_turn, (int64_t)uv_now(&control->loop),
+                          memory_order_relaxed);
+    if (control->dirty && !control->stopping)
+        publish(control);
+    control->dirty = false;
+}
+
+static void group_changed(void *owner)
+{
+    struct control *control = owner;
+    control->dirty = true;
+}
+
+static void name_changed(void *owner)
+{
+    struct control *control = owner;
+    for (size_t i = 0; i < control->group_count && !control->stopping; i++)
+        group_ask_all(control->groups[i]);
+}
+
+/* ---- life ---- */
+
+static void turned(uv_timer_t *timer)
+{
+    (void)timer; /* it only makes the loop turn */
+}
+
+/* The names go last: groups ask them until they are closed. */
+static void group_closed(void *owner)
+{
+    struct control *control = owner;
+    if (--control->groups_open > 0)
+        return;
+    names_free(control->names);
+    uv_close((uv_handle_t *)&control->before_sleep, NULL);
+    uv_close((uv_handle_t *)&control->turn, NULL);
+    uv_close((uv_handle_t *)&control->stop, NULL);
+}
+
+static void on_stop(uv_async_t *async)
+{
+    struct control *control = async->data;
+    if (control->stopping)
+        return;
+    control->stopping = true;
+    control->groups_open++; /* held until all were told, and for the case that there is none */
+    for (size_t i = 0; i < control->group_count; i++)
+        group_close(control->groups[i]);
+    group_closed(control);
+}
+
+static void run(void *arg)
+{
+    struct control *control = arg;
+    uv_run(&control->loop, UV_RUN_DEFAULT);
+}
+
+static int init_handles(struct control *control)
+{
+    int error = uv_loop_init(&control->loop);
+    if (error)
+        return error;
+    uv_prepare_init(&control->loop, &control->before_sleep);
+    control->before_sleep.data = control;
+    uv_prepare_start(&control->before_sleep, before_sleep);
+    uv_timer_init(&control->loop, &control->turn);
+    uv_timer_start(&control->turn, turned, TURN_MS, TURN_MS);
+    control->stop.data = control;
+    return uv_async_init(&control->loop, &control->stop, on_stop);
+}
+
+struct control *control_start(const struct topology_options *groups, size_t group_count,
+                              struct board *board)
+{
+    struct control *control = calloc(1, sizeof(*control));
+    if (!control)
+        abort();
+    int error = init_handles(control);
+    if (error) {
+        log_event(LOG_ERROR, "the control plane cannot start", "error=%s", uv_err_name(error));
+        free(control);
+        return NULL;
+    }
+    atomic_init(&control->last_turn, (int64_t)uv_now(&control->loop));
+    control->board = board;
+    control->names = names_new(&control->loop, name_changed, control);
+    control->groups = calloc(group_count ? group_count : 1, sizeof(struct group *));
+    if (!control->groups)
+        abort();
+    for (size_t i = 0; i < group_count; i++)
+        control->groups[i] = group_new(&control->loop, &groups[i], control->names, group_changed,
+                                       group_closed, control);
+    control->group_count = control->groups_open = group_count;
+    publish(control);
+    error = uv_thread_create(&control->thread, run, control);
+    if (error) {
+        log_event(LOG_ERROR, "the control plane's thread cannot start", "error=%s",
+                  uv_err_name(error));
+        abort();
+    }
+    return control;
+}
+
+int64_t control_last_turn(const struct control *control)
+{
+    return atomic_load_explicit(&control->last_turn, memory_order_relaxed);
+}
+
+void control_stop(struct control *control)
+{
+    uv_async_send(&control->stop);
+    uv_thread_join(&control->thread);
+    int error = uv_loop_close(&control->loop);
+    assert(error == 0); /* every handle was closed */
+    (void)error;
+    if (control->shown)
+        topology_release(control->shown);
+    free(control->groups);
+    free(control);
+}

@@ -1,0 +1,333 @@
+/*
+ * control_conn: see the header for the picture.
+ *
+ * Everything that ends a try passes through drop(): it clears what belongs to
+ * the try, and the owner hears on_down from one place, finished(), on a turn of
+ * its own: no callback runs inside a function that the owner called.
+ */
+#include "topology/control_conn.h"
+
+#include "base/list.h"
+
+#include <assert.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAG_AUTH (-2)
+#define OUT_MAX (256 * 1024) /* a peer that reads nothing: more than this is never waiting */
+
+enum { IDLE, WAITING, RESOLVING, CONNECTING, GREETING, UP, DROPPING };
+
+static void on_timer(uv_timer_t *timer);
+
+static int64_t now_of(const struct control_conn *conn)
+{
+    return (int64_t)uv_now(conn->loop);
+}
+
+/* ---- the end of a try ---- */
+
+static void finish_close(struct control_conn *conn)
+{
+    if (conn->timer_closed && !conn->stream_used)
+        conn->on_closed(conn);
+}
+
+static void timer_closed(uv_handle_t *handle)
+{
+    struct control_conn *conn = container_of(handle, struct control_conn, timer);
+    conn->timer_closed = true;
+    finish_close(conn);
+}
+
+static void stream_closed(struct stream *stream)
+{
+    struct control_conn *conn = container_of(stream, struct control_conn, stream);
+    conn->stream_used = false;
+    if (conn->closing)
+        finish_close(conn);
+}
+
+static void clear_try(struct control_conn *conn)
+{
+    if (conn->resolving)
+        resolve_cancel(conn->resolving);
+    conn->resolving = NULL;
+    if (conn->reader)
+        redisReaderFree(conn->reader);
+    conn->reader = NULL;
+    buf_wipe(&conn->out);
+    conn->count = 0;
+    conn->try_ms = 0;
+    if (conn->stream_used)
+        stream_close(&conn->stream);
+}
+
+/* The timer fires on the next turn, after the stream's last call. */
+static void drop(struct control_conn *conn, const char *why)
+{
+    if (conn->closing || conn->state == DROPPING || conn->state == IDLE)
+        return;
+    snprintf(conn->why, sizeof(conn->why), "%s", why);
+    conn->was_up = conn->state == UP;
+    conn->state = DROPPING;
+    clear_try(conn);
+    uv_timer_start(&conn->timer, on_timer, 0, 0);
+}
+
+static void finished(struct control_conn *conn)
+{
+    if (conn->stream_used) {
+        uv_timer_start(&conn->timer, on_timer, 1, 0);
+        return;
+    }
+    conn->state = IDLE;
+    conn->on_down(conn, conn->why, conn->was_up);
+}
+
+/* ---- bytes ---- */
+
+static void flush(struct control_conn *conn)
+{
+    while (buf_len(&conn->out) > 0) {
+        struct iovec part = {.iov_base = buf_head(&conn->out), .iov_len = buf_len(&conn->out)};
+        ssize_t n = stream_write(&conn->stream, &part, 1);
+        if (n < 0) {
+            drop(conn, uv_strerror((int)n));
+            return;
+        }
+        if (n == 0)
+            break;
+        if ((size_t)n == buf_len(&conn->out))
+            buf_wipe(&conn->out);
+        else
+            buf_consume(&conn->out, (size_t)n);
+    }
+    stream_want(&conn->stream, STREAM_READABLE | (buf_len(&conn->out) ? STREAM_WRITABLE : 0));
+}
+
+static void queue(struct control_conn *conn, int tag, int argc, const char *const *argv)
+{
+    char *text = NULL;
+    if (conn->count == CONTROL_CONN_PENDING || buf_len(&conn->out) > OUT_MAX) {
+        drop(conn, "it does not answer");
+        return;
+    }
+    long long len = redisFormatCommandArgv(&text, argc, (const char **)argv, NULL);
+    if (len < 0)
+        abort();
+    buf_append(&conn->out, text, (size_t)len);
+    explicit_bzero(text, (size_t)len);
+    redisFreeCommand(text);
+    unsigned at = (conn->first + conn->count++) % CONTROL_CONN_PENDING;
+    conn->pending[at].tag = tag;
+    conn->pending[at].sent_ms = now_of(conn);
+    flush(conn);
+}
+
+static void greeted(struct control_conn *conn)
+{
+    uv_timer_stop(&conn->timer);
+    conn->try_ms = 0;
+    conn->state = UP;
+    conn->on_up(conn);
+}
+
+/* A server without a password refuses AUTH, and needs none. */
+static void auth_answered(struct control_conn *conn, const redisReply *reply)
+{
+    char why[128];
+    if (reply->type != REDIS_REPLY_ERROR || strstr(reply->str, "without any password")) {
+        greeted(conn);
+        return;
+    }
+    snprintf(why, sizeof(why), "AUTH was refused: %s", reply->str);
+    drop(conn, why);
+}
+
+static void take_reply(struct control_conn *conn, const redisReply *reply)
+{
+    int tag = -1;
+    if (conn->count > 0) {
+        tag = conn->pending[conn->first].tag;
+        conn->first = (conn->first + 1) % CONTROL_CONN_PENDING;
+        conn->count--;
+    }
+    if (tag == TAG_AUTH)
+        auth_answered(conn, reply);
+    else if (conn->state == UP)
+        conn->on_reply(conn, tag, reply);
+}
+
+static void take_replies(struct control_conn *conn)
+{
+    while (conn->reader) {
+        void *reply = NULL;
+        if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
+            drop(conn, "it does not speak Redis' protocol");
+            return;
+        }
+        if (!reply)
+            return;
+        take_reply(conn, reply);
+        freeReplyObject(reply);
+    }
+}
+
+static void receive(struct control_conn *conn)
+{
+    char bytes[16384];
+    while (conn->state == GREETING || conn->state == UP) {
+        ssize_t n = stream_read(&conn->stream, bytes, sizeof(bytes));
+        if (n == 0)
+            return;
+        if (n < 0) {
+            drop(conn, n == UV_EOF ? "the peer closed the connection" : uv_strerror((int)n));
+            return;
+        }
+        conn->heard_ms = now_of(conn);
+        if (redisReaderFeed(conn->reader, bytes, (size_t)n) != REDIS_OK)
+            abort();
+        take_replies(conn);
+    }
+}
+
+/* ---- a try ---- */
+
+static void opened(struct control_conn *conn)
+{
+    const char *user[] = {"AUTH", conn->options.username, conn->options.password};
+    const char *plain[] = {"AUTH", conn->options.password};
+    conn->state = GREETING;
+    conn->heard_ms = now_of(conn);
+    conn->reader = redisReaderCreate();
+    if (!conn->reader)
+        abort();
+    stream_want(&conn->stream, STREAM_READABLE);
+    if (!conn->options.password)
+        greeted(conn);
+    else if (conn->options.username)
+        queue(conn, TAG_AUTH, 3, user);
+    else
+        queue(conn, TAG_AUTH, 2, plain);
+}
+
+static void on_event(struct stream *stream, unsigned events, int error)
+{
+    struct control_conn *conn = container_of(stream, struct control_conn, stream);
+    if (error) {
+        conn->timed_out = error == UV_ETIMEDOUT;
+        drop(conn, uv_strerror(error));
+        return;
+    }
+    if (events & STREAM_OPEN)
+        opened(conn);
+    if ((events & STREAM_WRITABLE) && (conn->state == GREETING || conn->state == UP))
+        flush(conn);
+    if (events & (STREAM_READABLE | STREAM_GONE))
+        receive(conn);
+}
+
+static void resolved(void *owner, int status, const struct address *address)
+{
+    struct control_conn *conn = owner;
+    conn->resolving = NULL;
+    if (status != 0) {
+        drop(conn, uv_strerror(status));
+        return;
+    }
+    conn->address = *address;
+    conn->state = CONNECTING;
+    int error = stream_connect(&conn->stream, conn->loop, address, on_event, stream_closed);
+    if (error)
+        drop(conn, uv_strerror(error));
+    else
+        conn->stream_used = true;
+}
+
+static void start_try(struct control_conn *conn)
+{
+    struct address address;
+    conn->try_ms = now_of(conn);
+    conn->timed_out = false;
+    conn->state = RESOLVING;
+    uv_timer_start(&conn->timer, on_timer, (uint64_t)conn->options.connect_timeout_ms, 0);
+    if (address_from_number(&address, conn->options.to.host, conn->options.to.port) == 0) {
+        resolved(conn, 0, &address);
+        return;
+    }
+    conn->resolving = resolve_start(conn->loop, &conn->options.to, resolved, conn);
+    if (!conn->resolving)
+        drop(conn, "the resolver cannot be asked");
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct control_conn *conn = container_of(timer, struct control_conn, timer);
+    if (conn->state == DROPPING) {
+        finished(conn);
+    } else if (conn->state == WAITING) {
+        start_try(conn);
+    } else {
+        conn->timed_out = true;
+        drop(conn, "connecting timed out");
+    }
+}
+
+/* ---- the owner's side ---- */
+
+void control_conn_init(struct control_conn *conn, uv_loop_t *loop)
+{
+    conn->loop = loop;
+    conn->state = IDLE;
+    uv_timer_init(loop, &conn->timer);
+}
+
+void control_conn_open(struct control_conn *conn, int64_t delay_ms)
+{
+    if (conn->closing)
+        return;
+    assert(conn->state == IDLE || conn->state == WAITING);
+    conn->state = WAITING;
+    uv_timer_start(&conn->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
+}
+
+bool control_conn_is_up(const struct control_conn *conn)
+{
+    return conn->state == UP && !conn->closing;
+}
+
+bool control_conn_is_waiting(const struct control_conn *conn)
+{
+    return conn->state == WAITING && !conn->closing;
+}
+
+void control_conn_send(struct control_conn *conn, int tag, int argc, const char *const *argv)
+{
+    if (control_conn_is_up(conn))
+        queue(conn, tag, argc, argv);
+}
+
+int64_t control_conn_owed_since(const struct control_conn *conn)
+{
+    if (conn->try_ms)
+        return conn->try_ms;
+    return conn->count > 0 ? conn->pending[conn->first].sent_ms : 0;
+}
+
+void control_conn_fail(struct control_conn *conn, const char *why)
+{
+    drop(conn, why);
+}
+
+void control_conn_close(struct control_conn *conn)
+{
+    if (conn->closing)
+        return;
+    conn->closing = true;
+    conn->state = DROPPING;
+    clear_try(conn);
+    uv_close((uv_handle_t *)&conn->timer, timer_closed);
+}

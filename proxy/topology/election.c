@@ -1,0 +1,388 @@
+/*
+ * election: takes what Sentinels and nodes say, keeps the tables of both, and
+ * has election_rules.c decide after each input. Then it derives what follows
+ * from the decision: the master's index, who may be read, how often to probe
+ * whom, which nodes to forget.
+ */
+#include "topology/election_state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBE_MS 1000
+#define PROBE_SWITCH_MS 100     /* bystanders during a switch, and until it has settled */
+#define PROBE_CANDIDATE_MS 20   /* who may become, or become again, the master */
+#define PROBE_GATE_MS 10        /* a confirmed master that waits for its good replicas */
+#define UNLISTED_MS 5000        /* a node that is down and that no Sentinel lists is forgotten */
+#define UNLISTED_ALIVE_MS 60000 /* one that answers, but serves nobody */
+#define LISTS_FRESH_MS 2000
+
+void election_story(struct election *e, enum log_level level, const char *msg, const char *pairs,
+                    ...)
+{
+    char text[512];
+    va_list args;
+    if (!e->options.story)
+        return;
+    int at = snprintf(text, sizeof(text), "group=%s ", e->options.name);
+    if (at < 0 || (size_t)at >= sizeof(text))
+        return;
+    va_start(args, pairs);
+    vsnprintf(text + at, sizeof(text) - (size_t)at, pairs, args);
+    va_end(args);
+    e->options.story(e->options.story_arg, level, msg, text);
+}
+
+static struct voter *find_voter(struct election *e, uint64_t key)
+{
+    for (size_t i = 0; i < e->voter_count; i++) {
+        if (e->voters[i].key == key)
+            return &e->voters[i];
+    }
+    return NULL;
+}
+
+const char *election_voter_name(const struct election *e, uint64_t key)
+{
+    for (size_t i = 0; i < e->voter_count; i++) {
+        if (e->voters[i].key == key)
+            return e->voters[i].name;
+    }
+    return "-";
+}
+
+/* ---- after each input ---- */
+
+static int64_t probe_period(const struct election *e, const struct election_node *node)
+{
+    const struct address *address = &node->shown.address;
+    bool master = address_equal(address, &e->master);
+    if (e->view.state == GROUP_SWITCHING && e->confirmed.len &&
+        address_equal(address, &e->confirmed))
+        return PROBE_GATE_MS;
+    if (e->view.state == GROUP_SWITCHING || e->view.state == GROUP_PROVISIONAL) {
+        bool involved = master || node->candidate || address_equal(address, &e->old) ||
+                        (e->verdict.majority && address_equal(address, &e->verdict.master));
+        return involved ? PROBE_CANDIDATE_MS : PROBE_SWITCH_MS;
+    }
+    if (e->view.state == GROUP_STEADY && master && !e->view.writable)
+        return PROBE_CANDIDATE_MS;
+    return e->view.settling ? PROBE_SWITCH_MS : PROBE_MS;
+}
+
+/* A node that nobody lists any more goes once it is down, or has been of no use for a minute. While
+ * no Sentinel answers, nothing is listed and nobody goes. */
+static bool forgettable(const struct election *e, const struct election_node *node, int64_t now_ms)
+{
+    const struct address *address = &node->shown.address;
+    int64_t unlisted_ms = now_ms - node->listed_ms;
+    if (address_equal(address, &e->master) || node->candidate ||
+        now_ms - e->lists_ms > LISTS_FRESH_MS)
+        return false;
+    if (e->view.state != GROUP_STEADY &&
+        (address_equal(address, &e->old) || address_equal(address, &e->confirmed)))
+        return false;
+    return node->down ? unlisted_ms > UNLISTED_MS
+                      : unlisted_ms > UNLISTED_ALIVE_MS && !node->shown.readable;
+}
+
+static void update_nodes(struct election *e, int64_t now_ms)
+{
+    bool steady = e->view.state == GROUP_STEADY;
+    struct nodes_context context = {
+        .master = steady ? nodes_find(&e->nodes, &e->master) : NULL,
+        .replid = (const char(*)[REPLID_SIZE])e->view.replid,
+        .stale_allowed =
+            e->options.stale_reads_ms < 0 || now_ms - e->unsteady_ms < e->options.stale_reads_ms,
+    };
+    nodes_update_readable(&e->nodes, &context);
+    for (size_t i = 0; i < e->nodes.count; i++) {
+        struct election_node *node = e->nodes.at[i];
+        bool named = e->verdict.majority && address_equal(&node->shown.address, &e->verdict.master);
+        if (!named && !address_equal(&node->shown.address, &e->master))
+            node->foreign_ms = -1;
+        node->probe_every_ms = probe_period(e, node);
+        node->gone = forgettable(e, node, now_ms);
+    }
+    nodes_sweep(&e->nodes);
+}
+
+static void update_view(struct election *e)
+{
+    struct election_view *view = &e->view;
+    view->nodes = e->nodes.at;
+    view->node_count = e->nodes.count;
+    view->urgent = view->state == GROUP_SWITCHING || view->state == GROUP_PROVISIONAL;
+    view->master = -1;
+    for (size_t i = 0; i < e->nodes.count; i++) {
+        if (e->master.len && address_equal(&e->nodes.at[i]->shown.address, &e->master))
+            view->master = (int)i;
+    }
+}
+
+static void settle(struct election *e, int64_t now_ms)
+{
+    election_decide(e, now_ms);
+    update_nodes(e, now_ms);
+    update_view(e);
+}
+
+void election_tick(struct election *e, int64_t now_ms)
+{
+    settle(e, now_ms);
+}
+
+static void sooner(int64_t *deadline, int64_t at_ms, int64_t now_ms)
+{
+    if (at_ms > now_ms && at_ms < *deadline)
+        *deadline = at_ms;
+}
+
+int64_t election_deadline(const struct election *e, int64_t now_ms)
+{
+    int64_t deadline = INT64_MAX;
+    /* Answers expire, nodes are forgotten, a majority goes away: none of that is in a hurry. */
+    sooner(&deadline, now_ms + PROBE_MS, now_ms);
+    if (e->view.settling)
+        sooner(&deadline, e->settling_until, now_ms);
+    if (e->view.state == GROUP_SWITCHING) {
+        sooner(&deadline, e->recheck_ms, now_ms);
+        sooner(&deadline, e->confirmed_ms + e->options.settle_timeout_ms, now_ms);
+    }
+    if (e->view.state == GROUP_PROVISIONAL)
+        sooner(&deadline, e->provisional_ms + ELECTION_PROVISIONAL_MS, now_ms);
+    if (e->contested_ms >= 0)
+        sooner(&deadline, e->contested_ms + ELECTION_CONTESTED_MS, now_ms);
+    if (e->view.state != GROUP_STEADY && e->options.stale_reads_ms >= 0)
+        sooner(&deadline, e->unsteady_ms + e->options.stale_reads_ms, now_ms);
+    for (size_t i = 0; i < e->nodes.count; i++) {
+        if (e->nodes.at[i]->foreign_ms >= 0)
+            sooner(&deadline, e->nodes.at[i]->foreign_ms + ELECTION_FOREIGN_MS, now_ms);
+    }
+    return deadline;
+}
+
+/* ---- life ---- */
+
+struct election *election_new(const struct election_options *options, int64_t now_ms)
+{
+    struct election *e = calloc(1, sizeof(*e));
+    if (!e)
+        abort();
+    e->options = *options;
+    e->view.state = GROUP_NONE;
+    e->view.since_ms = now_ms;
+    e->unsteady_ms = now_ms;
+    e->lists_ms = now_ms;
+    e->contested_ms = e->minority_ms = -1;
+    settle(e, now_ms);
+    return e;
+}
+
+void election_free(struct election *e)
+{
+    nodes_free(&e->nodes);
+    free(e);
+}
+
+const struct election_view *election_view(const struct election *e)
+{
+    return &e->view;
+}
+
+/* ---- what Sentinels say ---- */
+
+void election_sentinel_add(struct election *e, uint64_t key, bool configured, const char *name)
+{
+    if (e->voter_count == VOTERS_MAX)
+        return;
+    struct voter *voter = &e->voters[e->voter_count++];
+    *voter = (struct voter){.key = key, .configured = configured, .reached_ms = -1};
+    snprintf(voter->name, sizeof(voter->name), "%s", name);
+}
+
+void election_sentinel_remove(struct election *e, uint64_t key, int64_t now_ms)
+{
+    struct voter *voter = find_voter(e, key);
+    if (!voter)
+        return;
+    *voter = e->voters[--e->voter_count];
+    settle(e, now_ms);
+}
+
+void election_sentinel_runid(struct election *e, uint64_t key, const char *runid)
+{
+    struct voter *voter = find_voter(e, key);
+    if (voter)
+        snprintf(voter->runid, sizeof(voter->runid), "%s", runid);
+}
+
+void election_sentinel_answer(struct election *e, uint64_t key,
+                              const struct sentinel_answer *answer, int64_t asked_ms,
+                              int64_t now_ms)
+{
+    struct voter *voter = find_voter(e, key);
+    if (!voter)
+        return;
+    voter->answer = *answer;
+    voter->reachable = true;
+    voter->asked_ms = asked_ms;
+    voter->reached_ms = now_ms;
+    if (answer->known)
+        e->lists_ms = now_ms;
+    if (answer->known && answer->named.len) {
+        bool news = !nodes_find(&e->nodes, &answer->named);
+        struct election_node *node = nodes_add(&e->nodes, &answer->named, NULL, now_ms);
+        if (node) {
+            node->listed_ms = now_ms;
+            node->probe_seq += news;
+        }
+    }
+    settle(e, now_ms);
+}
+
+void election_sentinel_lost(struct election *e, uint64_t key, int64_t now_ms)
+{
+    struct voter *voter = find_voter(e, key);
+    if (!voter)
+        return;
+    voter->reachable = false;
+    election_sentinel_deaf(e, key, now_ms);
+}
+
+void election_sentinel_deaf(struct election *e, uint64_t key, int64_t now_ms)
+{
+    if (e->view.urgent && key == e->leader)
+        election_leader_lost(e, now_ms);
+    settle(e, now_ms);
+}
+
+void election_sentinel_lists(struct election *e, const struct address *address, const char *name,
+                             int64_t now_ms)
+{
+    struct election_node *node = nodes_add(&e->nodes, address, name, now_ms);
+    if (node)
+        node->listed_ms = now_ms;
+    settle(e, now_ms);
+}
+
+/* ---- events ---- */
+
+static void select_candidate(struct election *e, const struct address *subject, int64_t now_ms)
+{
+    struct election_node *node = nodes_add(&e->nodes, subject, NULL, now_ms);
+    if (!node || node->candidate)
+        return;
+    node->candidate = true;
+    node->dismissed = false;
+    node->probe_seq++;
+    election_story(e, LOG_INFO, "candidate selected", "candidate=%s after_ms=%lld",
+                   node->shown.name, (long long)(now_ms - e->hold_ms));
+}
+
+/* An event of a failover that has a leader, and so holds writes. */
+static void failover_event(struct election *e, uint64_t key, enum election_event event,
+                           const struct address *subject, int64_t now_ms)
+{
+    if (e->view.state == GROUP_STEADY)
+        election_hold(e, "a failover has begun", key, now_ms);
+    else if (event == EVENT_ELECTED_LEADER || !e->leader) {
+        e->leader = key;
+        e->leader_lost = false;
+    }
+    if ((event == EVENT_SELECTED_REPLICA || event == EVENT_PROMOTED) && subject->len)
+        select_candidate(e, subject, now_ms);
+    if (event == EVENT_WAIT_PROMOTION || event == EVENT_PROMOTED) {
+        struct election_node *node = NULL;
+        for (size_t i = 0; i < e->nodes.count && !node; i++)
+            node = e->nodes.at[i]->candidate ? e->nodes.at[i] : NULL;
+        election_promotion_seen(
+            e, node, event == EVENT_PROMOTED ? "+promoted-slave" : "+failover-state-wait-promotion",
+            now_ms);
+    }
+}
+
+static void abort_event(struct election *e, uint64_t key, int64_t now_ms)
+{
+    if (e->view.state != GROUP_SWITCHING || e->confirmed.len)
+        return;
+    election_story(e, LOG_INFO, "failover aborted", "sentinel=%s after_ms=%lld",
+                   election_voter_name(e, key), (long long)(now_ms - e->hold_ms));
+    election_recheck(e, now_ms);
+}
+
+void election_event(struct election *e, uint64_t key, enum election_event event,
+                    const struct address *master, const struct address *subject, int64_t now_ms)
+{
+    bool steady = e->view.state == GROUP_STEADY;
+    bool ours = address_equal(master, steady ? &e->master : &e->old);
+    if (event == EVENT_SWITCH_MASTER && subject->len) {
+        struct election_node *node = nodes_add(&e->nodes, subject, NULL, now_ms);
+        if (node)
+            node->probe_seq++;
+    }
+    e->view.poll_seq++;
+    if (ours && e->view.state != GROUP_NONE) {
+        if (event == EVENT_TRY_FAILOVER)
+            election_story(e, LOG_INFO, "failover started", "sentinel=%s",
+                           election_voter_name(e, key));
+        else if (event == EVENT_ABORTED)
+            abort_event(e, key, now_ms);
+        else if (event != EVENT_SWITCH_MASTER)
+            failover_event(e, key, event, subject, now_ms);
+    }
+    settle(e, now_ms);
+}
+
+/* ---- what nodes say ---- */
+
+void election_node_answer(struct election *e, const struct address *address,
+                          const struct node_answer *answer, int64_t asked_ms, int64_t now_ms)
+{
+    struct election_node *node = nodes_find(&e->nodes, address);
+    if (!node)
+        return;
+    bool link_was_lost = node->link_lost;
+    node_take_answer(node, answer, asked_ms, now_ms);
+    if (node_in_lineage(node, (const char(*)[REPLID_SIZE])e->view.replid))
+        node->member = true;
+    /* Is it the link, or the master? The readers of this replica wait for the answer. */
+    struct election_node *master = nodes_find(&e->nodes, &e->master);
+    if (node->link_lost && !link_was_lost && master)
+        master->probe_seq++;
+    settle(e, now_ms);
+}
+
+void election_node_lost(struct election *e, const struct address *address, int64_t now_ms)
+{
+    struct election_node *node = nodes_find(&e->nodes, address);
+    if (!node)
+        return;
+    node->says.role = ROLE_UNKNOWN;
+    settle(e, now_ms);
+}
+
+void election_node_down(struct election *e, const struct address *address, int64_t now_ms)
+{
+    struct election_node *node = nodes_find(&e->nodes, address);
+    if (!node)
+        return;
+    node->says.role = ROLE_UNKNOWN;
+    node->down = true;
+    settle(e, now_ms);
+}
+
+void election_node_suspect(struct election *e, const struct address *address, bool suspect,
+                           int64_t now_ms)
+{
+    struct election_node *node = nodes_find(&e->nodes, address);
+    if (!node || node->shown.suspect == suspect)
+        return;
+    node->shown.suspect = suspect;
+    election_story(e, suspect ? LOG_WARN : LOG_INFO,
+                   suspect ? "node does not answer" : "node answers again", "node=%s",
+                   node->shown.name);
+    settle(e, now_ms);
+}

@@ -1,0 +1,205 @@
+/*
+ * election_nodes: what each node says, and what follows from it for readers.
+ *
+ * A replica of a steady master is readable while it says so itself: slave of
+ * exactly that master, link connected, the group's replication id. "Link
+ * down" alone does not end it: when the master dies, every replica says so,
+ * and their data is as good as before. It ends only once the master has
+ * answered after the replica said it. Without a steady master everybody keeps
+ * what he had, except candidates: their connections are about to be killed.
+ */
+#include "topology/election_nodes.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A group has a handful; a Sentinel that lists more than this is not believed. */
+#define NODES_MAX 256
+
+/* The id is made from the address, so that it stays the same without remembering who was forgotten:
+ * exact for IPv4, a 63-bit hash for IPv6. */
+static uint64_t id_of(const struct address *address)
+{
+    if (address->sa.any.sa_family == AF_INET)
+        return (uint64_t)ntohl(address->sa.v4.sin_addr.s_addr) << 16 |
+               ntohs(address->sa.v4.sin_port);
+    uint64_t hash = 14695981039346656037ULL;
+    const unsigned char *bytes = address->sa.v6.sin6_addr.s6_addr;
+    for (size_t i = 0; i < sizeof(address->sa.v6.sin6_addr.s6_addr); i++)
+        hash = (hash ^ bytes[i]) * 1099511628211ULL;
+    hash = (hash ^ address->sa.v6.sin6_port) * 1099511628211ULL;
+    return hash | 1ULL << 63;
+}
+
+void nodes_free(struct nodes *nodes)
+{
+    for (size_t i = 0; i < nodes->count; i++)
+        free(nodes->at[i]);
+    free(nodes->at);
+    *nodes = (struct nodes){.at = NULL};
+}
+
+struct election_node *nodes_find(const struct nodes *nodes, const struct address *address)
+{
+    for (size_t i = 0; i < nodes->count; i++) {
+        if (address_equal(&nodes->at[i]->shown.address, address))
+            return nodes->at[i];
+    }
+    return NULL;
+}
+
+static struct election_node *node_new(const struct address *address, int64_t now_ms)
+{
+    struct election_node *node = calloc(1, sizeof(*node));
+    if (!node)
+        abort();
+    node->shown.id = id_of(address);
+    node->shown.address = *address;
+    address_format(node->shown.name, sizeof(node->shown.name), address);
+    node->answered_ms = -1;
+    node->asked_ms = -1;
+    node->foreign_ms = -1;
+    node->listed_ms = now_ms;
+    return node;
+}
+
+struct election_node *nodes_add(struct nodes *nodes, const struct address *address,
+                                const char *name, int64_t now_ms)
+{
+    struct election_node *node = nodes_find(nodes, address);
+    if (!node) {
+        if (nodes->count == NODES_MAX)
+            return NULL;
+        if (nodes->count == nodes->room) {
+            nodes->room = nodes->room ? nodes->room * 2 : 8;
+            nodes->at = realloc(nodes->at, nodes->room * sizeof(struct election_node *));
+            if (!nodes->at)
+                abort();
+        }
+        node = node_new(address, now_ms);
+        nodes->at[nodes->count++] = node;
+    }
+    if (name) {
+        strncpy(node->shown.name, name, sizeof(node->shown.name) - 1);
+        node->shown.name[sizeof(node->shown.name) - 1] = '\0';
+    }
+    return node;
+}
+
+void nodes_sweep(struct nodes *nodes)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < nodes->count; i++) {
+        if (nodes->at[i]->gone)
+            free(nodes->at[i]);
+        else
+            nodes->at[kept++] = nodes->at[i];
+    }
+    nodes->count = kept;
+}
+
+void node_take_answer(struct election_node *node, const struct node_answer *answer,
+                      int64_t asked_ms, int64_t now_ms)
+{
+    char runid[RUNID_SIZE];
+    memcpy(runid, node->says.runid, sizeof(runid));
+    node->says = *answer;
+    if (!node->says.runid[0])
+        memcpy(node->says.runid, runid, sizeof(runid));
+    else if (strcmp(node->says.runid, runid) != 0)
+        node->member = false;
+    node->asked_ms = asked_ms;
+    node->answered_ms = now_ms;
+    node->down = false;
+    node->link_lost = answer->role == ROLE_REPLICA && !answer->link_connected;
+    if (answer->role == ROLE_REPLICA) {
+        memcpy(node->replica_runid, node->says.runid, sizeof(node->replica_runid));
+        node->dismissed = false;
+    }
+}
+
+bool node_says_master(const struct election_node *node)
+{
+    return node->says.role == ROLE_MASTER;
+}
+
+static bool same_replid(const char *a, const char *b)
+{
+    return a[0] && strcmp(a, b) == 0;
+}
+
+bool node_in_lineage(const struct election_node *node, const char (*replid)[REPLID_SIZE])
+{
+    if (!replid[0][0])
+        return true;
+    for (int i = 0; i < 2; i++) {
+        if (same_replid(node->says.replid[i], replid[0]) ||
+            same_replid(node->says.replid[i], replid[1]))
+            return true;
+    }
+    return false;
+}
+
+bool node_was_promoted(const struct election_node *node, const char (*replid)[REPLID_SIZE])
+{
+    return node_says_master(node) && same_replid(node->says.replid[1], replid[0]) &&
+           same_replid(node->says.runid, node->replica_runid);
+}
+
+bool nodes_follow(const struct nodes *nodes, const struct election_node *master)
+{
+    for (size_t i = 0; i < nodes->count; i++) {
+        const struct election_node *node = nodes->at[i];
+        if (node != master && node->member && node->says.role == ROLE_REPLICA &&
+            node->says.link_connected &&
+            address_equal(&node->says.master, &master->shown.address) &&
+            same_replid(node->says.replid[0], master->says.replid[0]))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the master is known to be well since the replica said that its link is down. */
+static bool master_answered_since(const struct election_node *master,
+                                  const struct election_node *replica)
+{
+    return master->says.role != ROLE_UNKNOWN && master->asked_ms > replica->answered_ms;
+}
+
+static bool readable_now(const struct election_node *node, const struct election_node *master,
+                         const char (*replid)[REPLID_SIZE])
+{
+    if (node->says.role == ROLE_UNKNOWN) /* the connection broke: it reconnects, or it is `down` */
+        return node->shown.readable;
+    if (node->says.role != ROLE_REPLICA || !node_in_lineage(node, replid))
+        return false;
+    if (!address_equal(&node->says.master, &master->shown.address))
+        return false;
+    if (node->link_lost)
+        return node->shown.readable && !master_answered_since(master, node);
+    return true;
+}
+
+static bool keeps_readable(const struct election_node *node, const struct nodes_context *context)
+{
+    return node->shown.readable && context->stale_allowed && !node->candidate &&
+           !node_says_master(node) &&
+           (node->says.role == ROLE_UNKNOWN || node_in_lineage(node, context->replid));
+}
+
+void nodes_update_readable(struct nodes *nodes, const struct nodes_context *context)
+{
+    for (size_t i = 0; i < nodes->count; i++) {
+        struct election_node *node = nodes->at[i];
+        bool readable = false;
+        assert(node);
+        if (node == context->master || node->down || node->says.unready)
+            readable = false;
+        else if (context->master)
+            readable = readable_now(node, context->master, context->replid);
+        else
+            readable = keeps_readable(node, context);
+        node->shown.readable = readable;
+    }
+}

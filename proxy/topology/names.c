@@ -1,0 +1,127 @@
+/*
+ * names: a small cache, the least recently used entry goes first. A name that
+ * stops resolving keeps its last address: the node may well be there still,
+ * and who it is is asked of the node itself.
+ */
+#include "topology/names.h"
+
+#include "base/list.h"
+#include "base/log.h"
+#include "net/resolve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX 256
+#define REFRESH_MS 1000
+
+struct name {
+    struct list link;
+    struct names *names;
+    struct endpoint endpoint;
+    struct address address; /* len 0: not resolved yet */
+    struct resolve *resolving;
+    uint64_t asked_ms;
+    bool failing; /* said so already */
+};
+
+struct names {
+    uv_loop_t *loop;
+    void (*changed)(void *owner);
+    void *owner;
+    struct list entries; /* the most recently used first */
+    size_t count;
+};
+
+struct names *names_new(uv_loop_t *loop, void (*changed)(void *owner), void *owner)
+{
+    struct names *names = calloc(1, sizeof(*names));
+    if (!names)
+        abort();
+    names->loop = loop;
+    names->changed = changed;
+    names->owner = owner;
+    list_init(&names->entries);
+    return names;
+}
+
+static void forget(struct names *names, struct name *name)
+{
+    if (name->resolving)
+        resolve_cancel(name->resolving);
+    list_remove(&name->link);
+    free(name);
+    names->count--;
+}
+
+void names_free(struct names *names)
+{
+    list_each (it, &names->entries)
+        forget(names, container_of(it, struct name, link));
+    free(names);
+}
+
+static void resolved(void *owner, int status, const struct address *address)
+{
+    struct name *name = owner;
+    name->resolving = NULL;
+    if (status != 0) {
+        if (!name->failing)
+            log_event(LOG_WARN, "a host name of Sentinel's does not resolve", "host=%s error=%s",
+                      name->endpoint.host, uv_err_name(status));
+        name->failing = true;
+        return;
+    }
+    name->failing = false;
+    if (address_equal(&name->address, address))
+        return;
+    name->address = *address;
+    name->names->changed(name->names->owner);
+}
+
+static struct name *find(struct names *names, const struct endpoint *endpoint)
+{
+    list_each (it, &names->entries) {
+        struct name *name = container_of(it, struct name, link);
+        if (name->endpoint.port == endpoint->port &&
+            strcmp(name->endpoint.host, endpoint->host) == 0)
+            return name;
+    }
+    return NULL;
+}
+
+static struct name *add(struct names *names, const struct endpoint *endpoint)
+{
+    struct name *name = calloc(1, sizeof(*name));
+    if (!name)
+        abort();
+    if (names->count == NAMES_MAX)
+        forget(names, container_of(names->entries.prev, struct name, link));
+    name->names = names;
+    name->endpoint = *endpoint;
+    list_init(&name->link);
+    names->count++;
+    return name;
+}
+
+bool names_lookup(struct names *names, const struct endpoint *endpoint, struct address *out)
+{
+    *out = (struct address){.len = 0};
+    if (address_from_number(out, endpoint->host, endpoint->port) == 0)
+        return true;
+    *out = (struct address){.len = 0};
+    if (!endpoint->host[0])
+        return false;
+    struct name *name = find(names, endpoint);
+    if (!name)
+        name = add(names, endpoint);
+    list_remove(&name->link);
+    list_prepend(&names->entries, &name->link);
+    uint64_t now_ms = uv_now(names->loop);
+    if (!name->resolving && (!name->asked_ms || now_ms - name->asked_ms >= REFRESH_MS)) {
+        name->asked_ms = now_ms;
+        name->resolving = resolve_start(names->loop, endpoint, resolved, name);
+    }
+    *out = name->address;
+    return out->len != 0;
+}

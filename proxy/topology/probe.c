@@ -1,0 +1,336 @@
+/*
+ * probe: a round is PING, ROLE and INFO replication in one pipeline; the first
+ * round of a connection also asks for min-replicas-to-write, and for the
+ * process' run id (a replica that was restarted as a master was not promoted).
+ *
+ * A connection that breaks is opened again at once, without any delay: Sentinel kills
+ * the promoted node's clients, so the break itself may be the first sign of
+ * a promotion. Only what fails to connect waits, and during a switch not long.
+ *
+ * Silence is told from refusal: a question that nobody answers for 1 s, over
+ * however many connections, makes the node suspect; a refused connection is
+ * an answer. A silent connection is given up after 2 s, because the packets of
+ * a host that comes back may be minutes away.
+ */
+#include "topology/probe.h"
+
+#include "base/list.h"
+#include "base/log.h"
+#include "topology/control_conn.h"
+#include "topology/node_parse.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUSPECT_MS 1000
+#define SILENCE_MS 2000
+#define WATCH_MS 100 /* how often an open question is looked at */
+#define RETRY_FIRST_MS 20
+#define RETRY_MAX_MS 500
+
+enum tag { TAG_NEEDED, TAG_SERVER, TAG_PING, TAG_ROLE, TAG_INFO };
+
+struct probe {
+    struct probe_options options;
+    struct control_conn conn;
+    uv_timer_t timer; /* the next round, or a look at the open one */
+    char name[ENDPOINT_TEXT_MAX];
+    char told[160];
+    int64_t period_ms, asked_ms;
+    int64_t silent_since; /* 0: nothing is owed */
+    unsigned failures;
+    bool asking, again, suspect, closing, up_told, refusal_told;
+    bool answered; /* on this connection */
+    int open_handles;
+    int needed; /* min-replicas-to-write; -1: it does not tell */
+    char runid[RUNID_SIZE];
+    bool role_known;
+    struct node_answer answer;
+};
+
+static int64_t now_of(const struct probe *p)
+{
+    return (int64_t)uv_now(p->timer.loop);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void schedule(struct probe *p)
+{
+    int64_t wait = p->asked_ms + p->period_ms - now_of(p);
+    if (p->closing)
+        return;
+    if (p->asking || !control_conn_is_up(&p->conn))
+        wait = WATCH_MS;
+    uv_timer_start(&p->timer, on_timer, wait > 0 ? (uint64_t)wait : 0, 0);
+}
+
+static void set_suspect(struct probe *p, bool suspect)
+{
+    if (!suspect)
+        p->silent_since = 0;
+    if (p->suspect == suspect)
+        return;
+    p->suspect = suspect;
+    p->options.callbacks->suspect(p->options.owner, p, suspect);
+}
+
+/* ---- a round ---- */
+
+static void ask(struct probe *p)
+{
+    static const char *const ping[] = {"PING"}, *const role[] = {"ROLE"};
+    static const char *const info[] = {"INFO", "replication"};
+    if (!control_conn_is_up(&p->conn))
+        return;
+    if (p->asking) {
+        p->again = true;
+        return;
+    }
+    p->asking = true;
+    p->again = false;
+    p->asked_ms = now_of(p);
+    p->role_known = false;
+    p->answer = (struct node_answer){.role = ROLE_UNKNOWN};
+    control_conn_send(&p->conn, TAG_PING, 1, ping);
+    control_conn_send(&p->conn, TAG_ROLE, 1, role);
+    control_conn_send(&p->conn, TAG_INFO, 2, info);
+    schedule(p);
+}
+
+/* Says once, until an answer comes, that the node refuses to say what it is. */
+static void tell_refusal(struct probe *p, const redisReply *reply)
+{
+    char quoted[256];
+    if (p->refusal_told || reply->type != REDIS_REPLY_ERROR)
+        return;
+    p->refusal_told = true;
+    log_event(LOG_WARN, "a node does not answer ROLE and INFO", "group=%s node=%s error=%s",
+              p->options.group, p->name, log_quote(quoted, sizeof(quoted), reply->str));
+}
+
+static void tell_up(struct probe *p)
+{
+    if (!p->up_told)
+        log_event(LOG_INFO, "connected to a node", "group=%s node=%s", p->options.group, p->name);
+    p->up_told = true;
+    p->told[0] = '\0';
+}
+
+static void round_done(struct probe *p, const redisReply *reply)
+{
+    p->asking = false;
+    p->answered = true;
+    tell_up(p);
+    set_suspect(p, false);
+    if (reply->type == REDIS_REPLY_STRING && p->role_known) {
+        p->refusal_told = false;
+        node_parse_replication(&p->answer, reply->str, p->needed);
+        memcpy(p->answer.runid, p->runid, sizeof(p->runid));
+        p->options.callbacks->answer(p->options.owner, p, &p->answer, p->asked_ms);
+    } else {
+        tell_refusal(p, reply);
+    }
+    if (p->again)
+        ask(p);
+    else
+        schedule(p);
+}
+
+static void take_needed(struct probe *p, const redisReply *reply)
+{
+    p->needed = -1;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[1]->str)
+        p->needed = atoi(reply->element[1]->str);
+}
+
+static void take_role(struct probe *p, const redisReply *reply)
+{
+    struct endpoint master = {.port = 0};
+    p->role_known = node_parse_role(&p->answer, &master, reply);
+    if (!p->role_known)
+        tell_refusal(p, reply);
+    else if (p->answer.role == ROLE_REPLICA)
+        (void)names_lookup(p->options.names, &master, &p->answer.master);
+}
+
+static void on_reply(struct control_conn *conn, int tag, const redisReply *reply)
+{
+    struct probe *p = container_of(conn, struct probe, conn);
+    if (tag == TAG_NEEDED)
+        take_needed(p, reply);
+    else if (tag == TAG_SERVER && reply->type == REDIS_REPLY_STRING)
+        (void)node_parse_info(p->runid, sizeof(p->runid), reply->str, "run_id");
+    else if (tag == TAG_PING)
+        p->answer.unready = node_parse_unready(reply);
+    else if (tag == TAG_ROLE)
+        take_role(p, reply);
+    else if (tag == TAG_INFO)
+        round_done(p, reply);
+}
+
+/* ---- the connection ---- */
+
+static void on_up(struct control_conn *conn)
+{
+    static const char *const needed[] = {"CONFIG", "GET", "min-replicas-to-write"};
+    static const char *const server[] = {"INFO", "server"};
+    struct probe *p = container_of(conn, struct probe, conn);
+    p->needed = -1;
+    p->runid[0] = '\0';
+    p->asking = false;
+    control_conn_send(conn, TAG_NEEDED, 3, needed);
+    control_conn_send(conn, TAG_SERVER, 2, server);
+    ask(p);
+}
+
+static void tell_down(struct probe *p, const char *why)
+{
+    char quoted[256];
+    p->up_told = false;
+    if (strcmp(p->told, why) == 0)
+        return;
+    snprintf(p->told, sizeof(p->told), "%s", why);
+    log_event(LOG_WARN, "a node cannot be reached, trying again", "group=%s node=%s error=%s",
+              p->options.group, p->name, log_quote(quoted, sizeof(quoted), why));
+}
+
+static int64_t retry_delay(const struct probe *p)
+{
+    int64_t delay = RETRY_FIRST_MS << (p->failures < 6 ? p->failures : 6);
+    if (delay > p->period_ms)
+        delay = p->period_ms;
+    return delay < RETRY_MAX_MS ? delay : RETRY_MAX_MS;
+}
+
+/* What was owed stays owed, unless the peer's kernel said that nobody is there. A connection that
+ * never answered counts as a failure to connect: a node with too many clients closes it at once. */
+static void on_down(struct control_conn *conn, const char *why, bool was_up)
+{
+    struct probe *p = container_of(conn, struct probe, conn);
+    bool silent = p->silent_since && now_of(p) - p->silent_since >= SUSPECT_MS;
+    bool healthy = was_up && p->answered && !silent;
+    p->asking = p->answered = false;
+    control_conn_open(conn, healthy ? 0 : retry_delay(p));
+    p->failures = healthy ? 0 : p->failures + 1;
+    if (!healthy)
+        tell_down(p, why);
+    if (!was_up && !conn->timed_out)
+        set_suspect(p, false);
+    if (was_up)
+        p->options.callbacks->lost(p->options.owner, p);
+    else
+        p->options.callbacks->down(p->options.owner, p);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct probe *p = container_of(timer, struct probe, timer);
+    int64_t owed = control_conn_owed_since(&p->conn), now = now_of(p);
+    if (owed && (!p->silent_since || p->silent_since > owed))
+        p->silent_since = owed;
+    if (p->silent_since && now - p->silent_since >= SUSPECT_MS)
+        set_suspect(p, true);
+    if (control_conn_is_up(&p->conn) && owed && now - owed >= SILENCE_MS)
+        control_conn_fail(&p->conn, "no answer for 2 s");
+    else if (!p->asking && now - p->asked_ms >= p->period_ms)
+        ask(p);
+    schedule(p);
+}
+
+void probe_set_period(struct probe *p, int64_t period_ms)
+{
+    if (p->period_ms == period_ms)
+        return;
+    bool sooner = period_ms < p->period_ms;
+    p->period_ms = period_ms;
+    if (sooner && control_conn_is_waiting(&p->conn) && !p->closing)
+        control_conn_open(&p->conn, retry_delay(p));
+    schedule(p);
+}
+
+void probe_now(struct probe *p)
+{
+    if (control_conn_is_waiting(&p->conn))
+        control_conn_open(&p->conn, 0);
+    else
+        ask(p);
+}
+
+/* ---- life ---- */
+
+static void one_closed(struct probe *p)
+{
+    if (--p->open_handles > 0)
+        return;
+    p->options.callbacks->closed(p->options.owner, p);
+    free(p);
+}
+
+static void conn_closed(struct control_conn *conn)
+{
+    one_closed(container_of(conn, struct probe, conn));
+}
+
+static void timer_closed(uv_handle_t *handle)
+{
+    one_closed(container_of(handle, struct probe, timer));
+}
+
+static void set_endpoint(struct endpoint *out, const struct address *address)
+{
+    if (address->sa.any.sa_family == AF_INET) {
+        uv_ip4_name(&address->sa.v4, out->host, sizeof(out->host));
+        out->port = ntohs(address->sa.v4.sin_port);
+    } else {
+        uv_ip6_name(&address->sa.v6, out->host, sizeof(out->host));
+        out->port = ntohs(address->sa.v6.sin6_port);
+    }
+}
+
+struct probe *probe_new(uv_loop_t *loop, const struct probe_options *options)
+{
+    struct probe *p = calloc(1, sizeof(*p));
+    if (!p)
+        abort();
+    p->options = *options;
+    p->period_ms = 1000;
+    p->open_handles = 2;
+    address_format(p->name, sizeof(p->name), &options->address);
+    p->conn.options = (struct control_conn_options){
+        .username = options->username,
+        .password = options->password,
+        .connect_timeout_ms = options->connect_timeout_ms,
+    };
+    set_endpoint(&p->conn.options.to, &options->address);
+    p->conn.on_up = on_up;
+    p->conn.on_reply = on_reply;
+    p->conn.on_down = on_down;
+    p->conn.on_closed = conn_closed;
+    uv_timer_init(loop, &p->timer);
+    control_conn_init(&p->conn, loop);
+    control_conn_open(&p->conn, 0);
+    schedule(p);
+    return p;
+}
+
+void probe_close(struct probe *p)
+{
+    if (p->closing)
+        return;
+    p->closing = true;
+    control_conn_close(&p->conn);
+    uv_close((uv_handle_t *)&p->timer, timer_closed);
+}
+
+const struct address *probe_address(const struct probe *p)
+{
+    return &p->options.address;
+}
+
+const char *probe_name(const struct probe *p)
+{
+    return p->name;
+}

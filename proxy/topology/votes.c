@@ -1,0 +1,123 @@
+/*
+ * votes: counting. test_election.c holds the cases that must not be counted
+ * wrongly: a stale Sentinel, equal epochs, one Sentinel under two names.
+ */
+#include "topology/votes.h"
+
+#include <string.h>
+
+#define REACHED_WITHIN_MS                                                                          \
+    60000 /* a discovered Sentinel counts for so long after its last answer                        \
+           */
+#define ANSWER_VALID_MS                                                                            \
+    3500 /* polls come every second, and a silent connection is cut after 3 s                      \
+          */
+
+static bool same_sentinel(const struct voter *a, const struct voter *b)
+{
+    return a->runid[0] && strcmp(a->runid, b->runid) == 0;
+}
+
+bool voter_present(const struct voter *voter, int64_t now_ms)
+{
+    return voter->reachable && voter->reached_ms >= 0 &&
+           now_ms - voter->reached_ms <= ANSWER_VALID_MS;
+}
+
+static bool in_electorate(const struct voter *voter, int64_t now_ms)
+{
+    return voter->configured ||
+           (voter->reached_ms >= 0 && now_ms - voter->reached_ms <= REACHED_WITHIN_MS);
+}
+
+/* Whether an earlier entry stands for the same Sentinel already, under the same condition. */
+static bool repeated(const struct voter *voters, size_t index, int64_t now_ms,
+                     bool (*condition)(const struct voter *, int64_t))
+{
+    for (size_t i = 0; i < index; i++) {
+        if (condition(&voters[i], now_ms) && same_sentinel(&voters[index], &voters[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool names_a_master(const struct voter *voter, int64_t now_ms)
+{
+    return voter_present(voter, now_ms) && voter->answer.known && voter->answer.named.len;
+}
+
+static size_t votes_for(const struct voter *voters, size_t count, const struct voter *choice,
+                        int64_t now_ms)
+{
+    size_t votes = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (names_a_master(&voters[i], now_ms) && !repeated(voters, i, now_ms, names_a_master) &&
+            voters[i].answer.epoch == choice->answer.epoch &&
+            address_equal(&voters[i].answer.named, &choice->answer.named))
+            votes++;
+    }
+    return votes;
+}
+
+static bool is_contested(const struct voter *voters, size_t count, const struct verdict *verdict,
+                         int64_t now_ms)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (names_a_master(&voters[i], now_ms) && voters[i].answer.epoch > verdict->epoch &&
+            !address_equal(&voters[i].answer.named, &verdict->master))
+            return true;
+    }
+    return false;
+}
+
+struct verdict votes_count(const struct voter *voters, size_t count, int64_t now_ms)
+{
+    struct verdict verdict = {.majority = false};
+    for (size_t i = 0; i < count; i++) {
+        if (in_electorate(&voters[i], now_ms) && !repeated(voters, i, now_ms, in_electorate))
+            verdict.electorate++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!names_a_master(&voters[i], now_ms))
+            continue;
+        size_t votes = votes_for(voters, count, &voters[i], now_ms);
+        if (votes <= verdict.votes)
+            continue;
+        verdict.votes = votes;
+        verdict.epoch = voters[i].answer.epoch;
+        verdict.master = voters[i].answer.named;
+    }
+    verdict.majority = verdict.votes > verdict.electorate / 2;
+    verdict.contested = verdict.majority && is_contested(voters, count, &verdict, now_ms);
+    return verdict;
+}
+
+/* Before the promotion the leader names the master that it is leaving, afterwards the new one. */
+static bool leads_away(const struct voter *voter, const struct address *master)
+{
+    bool named = address_equal(&voter->answer.named, master);
+    return voter->answer.step >= FAILOVER_RECONFIGURE ? !named : named;
+}
+
+enum failover_step votes_failover_from(const struct voter *voters, size_t count,
+                                       const struct address *master, int64_t now_ms)
+{
+    enum failover_step furthest = FAILOVER_NONE;
+    for (size_t i = 0; i < count; i++) {
+        if (names_a_master(&voters[i], now_ms) && voters[i].answer.step > furthest &&
+            leads_away(&voters[i], master))
+            furthest = voters[i].answer.step;
+    }
+    return furthest;
+}
+
+bool votes_failover_to(const struct voter *voters, size_t count, const struct address *master,
+                       int64_t now_ms)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (names_a_master(&voters[i], now_ms) && voters[i].answer.step >= FAILOVER_RECONFIGURE &&
+            address_equal(&voters[i].answer.named, master))
+            return true;
+    }
+    return false;
+}
