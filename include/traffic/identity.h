@@ -1,0 +1,56 @@
+/*
+ * identity: what connections must agree on to be shared (decision 1): user,
+ * credential and database. "Not authenticated" is one of its own. Identities
+ * are interned: in one worker, equal means the same pointer.
+ *
+ * The credential lives in locked memory while a session or an upstream holds
+ * the identity, and is never logged. One worker's thread only.
+ */
+#ifndef REDISPROXY_TRAFFIC_IDENTITY_H
+#define REDISPROXY_TRAFFIC_IDENTITY_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "redis/resp.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct identities {
+    struct list all;
+};
+
+struct identity {
+    struct list in_all;
+    unsigned refs;
+    bool authenticated;
+    bool own;       /* the proxy's own: carries the worker's questions, never a client's command */
+    bool has_user;  /* AUTH was given a user name */
+    int64_t db;
+    char *user;     /* NULL unless has_user */
+    size_t user_len;
+    char *password; /* locked; NULL when not authenticated */
+    size_t password_len;
+};
+
+void identities_init(struct identities *all);
+
+/* Each returns an identity with a reference for the caller. */
+struct identity *identity_nobody(struct identities *all);
+struct identity *identity_own(struct identities *all);
+/* `base` with another credential; `user` with data NULL: AUTH without a user name. */
+struct identity *identity_with_credential(struct identities *all, const struct identity *base,
+                                          struct slice user, struct slice password);
+/* `base` with another database. */
+struct identity *identity_with_db(struct identities *all, const struct identity *base, int64_t db);
+
+void identity_retain(struct identity *identity);
+void identity_release(struct identity *identity);
+
+/* Appends the commands that turn a fresh connection into this identity; returns how many. */
+int identity_append_setup(const struct identity *identity, struct buf *out);
+
+/* Appends AUTH for a credential; `user` NULL: without a user name. */
+void append_auth(struct buf *out, struct slice user, struct slice password);
+
+#endif

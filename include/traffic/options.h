@@ -1,0 +1,42 @@
+/*
+ * options: what the data path can be told. ops/config fills these; they are
+ * immutable while workers run.
+ */
+#ifndef REDISPROXY_TRAFFIC_OPTIONS_H
+#define REDISPROXY_TRAFFIC_OPTIONS_H
+
+#include "net/address.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum route { ROUTE_MASTER, ROUTE_REPLICA, ROUTE_SPLIT };
+
+/* One group as the data path sees it; the same index as in the topology. */
+struct traffic_group_options {
+    const char *name;
+    const char *username, *password; /* the proxy's own credentials on the nodes; NULL: none */
+    int64_t hold_timeout_ms;
+    size_t hold_memory;        /* bytes of held requests, all workers together */
+    int64_t connect_timeout_ms; /* connecting to a node, and the handshake */
+};
+
+struct traffic_listener_options {
+    struct endpoint endpoint; /* as configured, for logs */
+    struct address address;
+    size_t group; /* index */
+    enum route route;
+};
+
+struct traffic_options {
+    const struct traffic_group_options *groups;
+    size_t group_count;
+    const struct traffic_listener_options *listeners;
+    size_t listener_count;
+    size_t max_clients;    /* sessions of all workers; one more is refused with Redis' text */
+    size_t request_max;    /* bytes of one request */
+    size_t output_high;    /* bytes of replies a session may have waiting before its sources are paused */
+    int64_t drain_timeout_ms;
+};
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * pool: a worker's upstreams. For each (node, purpose, identity) there is a
+ * slot with at most one shared upstream and the idle leases. It also remembers
+ * which nodes do not let themselves be used right now, so that a node that is
+ * down is tried every few milliseconds and not by every request.
+ *
+ * One worker's thread only.
+ */
+#ifndef REDISPROXY_TRAFFIC_POOL_H
+#define REDISPROXY_TRAFFIC_POOL_H
+
+#include "traffic/identity.h"
+#include "traffic/options.h"
+#include "traffic/turn.h"
+#include "traffic/upstream.h"
+
+struct pool;
+
+/* `on_change(data, group)`: an upstream became ready or a node may be tried again: what is held may
+ * be tried. */
+struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
+                      void (*on_change)(void *data, size_t group), void *data);
+/* Cuts every upstream; free the pool once the loop has run their last callbacks (pool_empty). */
+void pool_close(struct pool *pool);
+bool pool_empty(const struct pool *pool);
+void pool_free(struct pool *pool);
+
+/* The newest topology, borrowed until the next call: cuts what is no longer what it was used for and
+ * takes back what was not yet written where writing is to stop. */
+void pool_adopt(struct pool *pool, const struct topology *topology);
+
+/* The shared upstream of this node for this identity, connecting if need be. NULL: the node cannot be
+ * used right now. */
+struct upstream *pool_shared(struct pool *pool, const struct target *target,
+                             struct identity *identity);
+
+/* An upstream for one holder alone: an idle one, or a new one. NULL as above. When it is cut,
+ * on_lost(lease_data) is called before the requests on it fail. */
+struct upstream *pool_lease(struct pool *pool, const struct target *target,
+                            struct identity *identity, upstream_lost *on_lost, void *lease_data);
+
+/* Ends a lease; its holder is not called any more. `clean`: the connection's state is as it was,
+ * another holder may have it. Otherwise it is closed, and requests on it fail. */
+void pool_return(struct pool *pool, struct upstream *upstream, bool clean);
+
+/* Whether the node may be tried now. */
+bool pool_usable(const struct pool *pool, size_t group, uint64_t node);
+
+/* The node rejected a request (LOADING, ...): leave it alone for a moment. */
+void pool_penalize(struct pool *pool, size_t group, uint64_t node);
+
+/* How many sessions have chosen the node as their replica. */
+unsigned pool_users(const struct pool *pool, size_t group, uint64_t node);
+void pool_add_user(struct pool *pool, size_t group, uint64_t node, int delta);
+
+/* When the next node may be tried again, INT64_MAX: none waits. */
+int64_t pool_next_try(const struct pool *pool);
+/* Tells of nodes that may be tried again. */
+void pool_retry(struct pool *pool, int64_t now_ms);
+
+/* Connections that never stood up, leases idle for long, retired upstreams with writes behind a reply
+ * that does not drain: on_stuck(data, owner_data of the request at its head). */
+void pool_tick(struct pool *pool, int64_t now_ms,
+               void (*on_stuck)(void *data, void *head_owner_data), void *data);
+
+/* Counters. */
+size_t pool_upstreams(const struct pool *pool);
+
+#endif

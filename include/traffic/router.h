@@ -1,0 +1,115 @@
+/*
+ * router: from a session's wish ("the master", "a replica") to an upstream.
+ * Sessions know upstreams only as an opaque pointer that they get here and can
+ * compare: two requests on the same one execute in order.
+ *
+ *     session --router_shared/router_lease--> pool --> upstream
+ *     board   --router_adopt--> cut, take back, and tell who may go on
+ *
+ * One worker's thread only.
+ */
+#ifndef REDISPROXY_TRAFFIC_ROUTER_H
+#define REDISPROXY_TRAFFIC_ROUTER_H
+
+#include "topology/topology.h"
+#include "traffic/hold.h"
+#include "traffic/identity.h"
+#include "traffic/options.h"
+#include "traffic/request.h"
+#include "traffic/turn.h"
+#include "traffic/upstream.h"
+
+struct router;
+
+/* Where one session stands. */
+struct place {
+    size_t group;
+    enum route route;
+    uint64_t replica; /* the node it reads from; 0: none chosen yet */
+};
+
+/* What the router tells the worker. */
+struct router_events {
+    void (*wake)(struct held *held);             /* this session may try again */
+    void (*on_hold)(void *data, size_t group);   /* writing to the group's master has to stop */
+};
+
+struct router *router_new(struct turn *turn, const struct traffic_options *options,
+                          const struct router_events *events, void *data);
+/* Where the worker's identities are interned. */
+struct identities *router_identities(struct router *router);
+void router_close(struct router *router); /* cuts every upstream */
+bool router_empty(const struct router *router);
+void router_free(struct router *router);
+
+/* Takes over the caller's reference to the newest snapshot and acts on it. */
+void router_adopt(struct router *router, struct topology *topology);
+
+/* Every 100 ms: timeouts. */
+void router_tick(struct router *router, int64_t now_ms,
+                 void (*on_stuck)(void *data, void *head_owner_data), void *data);
+
+/* ---- for sessions ---- */
+
+/* Which node a request with this wish goes to now. */
+enum wish { WISH_MASTER, WISH_REPLICA };
+
+/* The shared upstream for the wish, NULL when there is nobody to send to: hold it. */
+struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
+                               struct identity *identity);
+/* A lease, as above; see pool_lease(). */
+struct upstream *router_lease(struct router *router, struct place *place, enum wish wish,
+                              struct identity *identity, upstream_lost *on_lost, void *lease_data);
+void router_return(struct router *router, struct upstream *lease, bool clean);
+
+/* Whether something may be written to this upstream now (a lease that was taken before a switch began
+ * may not). */
+bool router_may_write(const struct router *router, const struct upstream *upstream);
+
+/* Whether the group is well and has been for a while: what its master says then is the answer. */
+bool router_is_settled(const struct router *router, size_t group);
+
+/* The lease's id at its node (CLIENT ID there), 0: unknown. */
+uint64_t router_client_id(const struct upstream *lease);
+
+/* From now on every message on the lease goes through `tap`; nothing may be unanswered there. */
+void router_tap(struct upstream *lease, upstream_tap *tap);
+
+/* Submits; the caller has asked for the upstream in this turn, or router_may_write(). */
+void router_send(struct upstream *upstream, struct request *request);
+
+/* Takes back a request that was submitted and not written (REQUEST_QUEUED). */
+void router_take_back(struct request *request);
+
+/* The node rejected a request: it is left alone for a moment; `not_master`: it is no master any more,
+ * and the upstream ends when what is in flight there is answered. */
+void router_rejected(struct router *router, size_t group, struct upstream *upstream,
+                     bool not_master);
+
+/* Sends a copy of `request` for `identity` to every node of the group but `except`, owned by `owner`
+ * and `owner_data`. Returns how many. */
+unsigned router_send_everywhere(struct router *router, size_t group, struct identity *identity,
+                                const struct upstream *except, const struct request *request,
+                                const struct request_owner *owner, void *owner_data);
+
+/* Asks the lease's node, as the proxy, to end the command that blocks there (CLIENT UNBLOCK ERROR). */
+void router_unblock(struct router *router, const struct upstream *lease);
+
+/* A question of the proxy's own (COMMAND INFO) for any node that serves the wish; false: nobody to
+ * ask now. */
+bool router_ask(struct router *router, struct place *place, enum wish wish, const char *bytes,
+                size_t len, const struct request_owner *owner, void *owner_data);
+
+/* The session at this upstream's head does not read its reply. A lease is just not read any more; a
+ * shared upstream is first retired from sharing, and reads behind are taken elsewhere. */
+void router_pause(struct router *router, struct upstream *upstream, const void *owner_data);
+void router_resume(struct upstream *upstream);
+
+/* The session leaves its replica. */
+void router_leave_replica(struct router *router, struct place *place);
+
+const struct topology_group *router_view(const struct router *router, size_t group);
+struct hold *router_hold(struct router *router, size_t group);
+const struct traffic_group_options *router_group(const struct router *router, size_t group);
+
+#endif

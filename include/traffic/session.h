@@ -1,0 +1,58 @@
+/*
+ * session: one client connection. It reads requests, puts them in order
+ * (decision 2), performs what only it can (AUTH, SELECT, MULTI's bookkeeping,
+ * ...), hands the rest to the router, and writes the replies in the order of
+ * the requests. It does not know nodes.
+ *
+ * One worker's thread only.
+ */
+#ifndef REDISPROXY_TRAFFIC_SESSION_H
+#define REDISPROXY_TRAFFIC_SESSION_H
+
+#include "traffic/learn.h"
+#include "traffic/options.h"
+#include "traffic/router.h"
+#include "traffic/turn.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct session;
+
+/* Sessions' ids start here: far above what a node gives its connections, so that CLIENT KILL ID and
+ * CLIENT UNBLOCK can tell a client of the proxy from a connection at a node. */
+#define SESSION_ID_BASE ((uint64_t)1 << 40)
+
+/* What a worker's sessions share. */
+struct session_host {
+    struct turn *turn;
+    struct router *router;
+    struct learn *learn;
+    const struct traffic_options *options;
+    struct list sessions;
+    size_t count;
+    uint64_t last_id;
+};
+
+/* Takes over an accepted socket. Returns 0, or a negative libuv code (the socket is closed). */
+int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd)
+    __attribute__((warn_unused_result));
+
+/* The turn's calls. */
+void session_wake(struct held *held);
+void session_run_woken(struct list *woken);
+void session_flush_dirty(struct list *dirty);
+
+/* Held requests whose time is up get their error; blocked ones, held, their nil. */
+void session_expire_held(struct hold *hold, int64_t now_ms);
+
+/* Writing to the group's master has to stop: commands that block there are taken back. */
+void session_take_back_blocked(struct session_host *host, size_t group);
+
+/* A reply that this session does not read keeps others waiting: it is closed. */
+void session_stuck(void *data, void *session);
+
+/* Draining: closes it once nothing is unfinished. `now`: closes it at once. */
+void session_drain_all(struct session_host *host, bool now);
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * session_state: what the parts of a session share. Only proxy/traffic/session*.c
+ * include it.
+ *
+ *     session.c          the connection: reading, framing, writing, closing
+ *     session_order.c    which request may go now, and which reply is next
+ *     session_verbs.c    what the session performs itself
+ *     session_lease.c    transactions, blocking, whatever needs a connection of its own
+ *     session_pubsub.c   subscriptions
+ *
+ * The requests stand in one list, in the order in which they came; their
+ * states, not their places, say how far each is:
+ *
+ *     head                                    next
+ *     ANSWERED  SENT  ANSWERED  SENT  QUEUED  WAITING  WAITING
+ *     `- delivered when it is the head        `- dispatched when order and topology allow
+ */
+#ifndef REDISPROXY_TRAFFIC_SESSION_STATE_H
+#define REDISPROXY_TRAFFIC_SESSION_STATE_H
+
+#include "net/stream.h"
+#include "traffic/session.h"
+
+#define SESSION_MAGIC 0x73657373u
+
+/* What a dispatch came to. */
+enum step {
+    STEP_ON,   /* the request went on its way, or was answered: the next one */
+    STEP_WAIT, /* an earlier request of this session has to finish first */
+    STEP_HOLD, /* there is nobody to send it to now */
+};
+
+/* The transaction as of the last dispatched request. */
+enum tx {
+    TX_NONE,
+    TX_OPEN,  /* on the lease */
+    TX_ABORT, /* its connection is gone: the rest is answered here, EXEC with EXECABORT */
+    TX_NIL,   /* the same with a WATCH before it: EXEC answers nil */
+};
+
+struct subscriptions;
+
+struct session {
+    unsigned magic;
+    bool closing;    /* terminal */
+    bool eof;        /* the client ended its side: what it sent is still answered */
+    bool gone;       /* the same, seen without reading */
+    bool last_words; /* nothing more is read; closes when all is written */
+    bool draining;   /* closes when nothing is unfinished */
+    /* dispatch-time state */
+    bool reply_off, reply_skip;
+    bool mixed;       /* requests (reads) are in flight on several upstreams */
+    bool watching, watch_broken;
+    bool tx_refused;  /* the proxy refused a command of the open transaction */
+    bool sticky;      /* the lease is kept until the session ends */
+    bool lease_dirty; /* the lease must not go to another session */
+    bool monitoring;
+    uint8_t tx;      /* enum tx */
+    /* as confirmed by replies */
+    bool tx_confirmed, watch_confirmed;
+
+    struct stream stream;
+    struct session_host *host;
+    const struct traffic_listener_options *listener;
+    uint64_t id;
+    struct list in_host, in_woken, in_dirty;
+    struct held held;
+    struct place place;
+    struct identity *identity;
+    char *name; /* CLIENT SETNAME */
+    struct buf out;
+    struct partial *partial; /* a request that has not arrived wholly */
+
+    struct list requests;
+    struct request *next; /* the first WAITING one */
+    unsigned count, inflight, inflight_writes, rejected;
+    size_t waiting_bytes;
+    struct upstream *at; /* where the ones in flight are, unless `mixed` */
+
+    /* barriers: nothing is dispatched while one of these is set */
+    struct request *adopting; /* AUTH, HELLO, SELECT */
+    struct request *blocked;  /* a blocking command */
+    struct request *fanning;  /* SCRIPT LOAD and kin */
+    struct learn_question *question;
+
+    struct upstream *lease;
+    struct upstream *paused; /* not read because this client does not read */
+    struct subscriptions *subs;
+};
+
+/* ---- session.c ---- */
+void session_close(struct session *s, const char *why);
+void session_mark_dirty(struct session *s);
+void session_mark_woken(struct session *s);
+/* Writes now what can be written. */
+void session_flush(struct session *s);
+void session_update_interest(struct session *s);
+
+/* ---- session_order.c ---- */
+void session_add(struct session *s, struct request *r);
+void session_dispatch(struct session *s);
+void session_deliver(struct session *s);
+/* Answers a WAITING request here; `reply` is whole RESP. */
+void session_answer(struct session *s, struct request *r, const char *reply);
+void session_answerf(struct session *s, struct request *r, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Replaces a WAITING request's bytes. */
+void session_rewrite(struct session *s, struct request *r, const struct buf *bytes);
+/* Sends a WAITING request, which is no longer WAITING then. */
+void session_send(struct session *s, struct request *r, struct upstream *to);
+enum step session_send_shared(struct session *s, struct request *r, struct identity *identity);
+/* The answer of a request in flight was replaced by `reply`: it is answered without its node. */
+void session_settle(struct session *s, struct request *r, const char *reply);
+enum wish session_wish(const struct session *s, const struct request *r);
+/* The request's session is gone; its copies go on for themselves. */
+void session_forget_fan(struct request *r);
+/* The argument with this number. */
+struct slice session_arg(const struct request *r, int number);
+
+/* ---- session_verbs.c ---- */
+enum step session_perform(struct session *s, struct request *r);
+/* AUTH, HELLO, SELECT on a lease that the session keeps. Returns true when it was answered here. */
+bool session_prepare_adoption(struct session *s, struct request *r);
+void session_adopted(struct session *s, struct request *r);
+/* A captured reply is whole: HELLO's gets the session's own id. */
+void session_rewrite_reply(struct session *s, struct request *r);
+/* Whether the verb can be left to the session although it holds a lease. */
+bool session_verb_is_local(uint8_t verb);
+
+/* ---- session_lease.c ---- */
+bool session_needs_lease(const struct session *s, const struct request *r);
+enum step session_send_on_lease(struct session *s, struct request *r);
+/* A transaction without a connection. */
+enum step session_tx_local(struct session *s, struct request *r);
+/* Takes one where the session's route says; false: nobody to take it from now. */
+bool session_take_lease(struct session *s);
+void session_lease_answered(struct session *s, struct request *r);
+/* Returns true when it dealt with the failure. */
+bool session_lease_failed(struct session *s, struct request *r, enum request_failure why);
+void session_lease_settle(struct session *s);
+void session_lease_drop(struct session *s);
+void session_recount(struct session *s);
+bool session_is_blocking(const struct request *r);
+/* A blocking command's timeout, as its client gave it, has passed. */
+bool session_blocked_expired(const struct request *r, int64_t now_ms);
+void session_break_tx(struct session *s);
+
+/* ---- session_pubsub.c ---- */
+bool session_is_subscribe_verb(uint8_t verb);
+bool session_subscribed(const struct session *s);
+enum step session_send_subscribe(struct session *s, struct request *r);
+/* A lease is gone: whether the session wants a new one at once. */
+bool session_wants_resubscribe(const struct session *s);
+/* Sends the session's subscriptions on a fresh lease. */
+void session_resubscribe(struct session *s);
+void session_forget_subscriptions(struct session *s);
+
+#endif

@@ -1,0 +1,244 @@
+/*
+ * handshake: an upstream's first exchange, in two round trips.
+ *
+ *     as the proxy:  AUTH, INFO replication, CLIENT ID, RESET    is this the right node?
+ *     as the client: AUTH, SELECT                                only then its credential is shown
+ *
+ * INFO replication says both the role and the replication ids in one answer
+ * (ROLE and INFO could differ by a promotion between them). The second part is
+ * left out for an identity that needs no setting up, and the proxy's own
+ * upstreams stay what they are after the first.
+ */
+#include "traffic/upstream.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Collects a reply; true when it is whole. */
+static bool whole(struct request *request, const char *data, size_t len, bool last)
+{
+    buf_append(&request->reply, data, len);
+    return last;
+}
+
+static bool is_error(const struct request *request)
+{
+    return buf_len(&request->reply) == 0 || buf_head(&request->reply)[0] == '-';
+}
+
+/* The reply's first line, without '-' and line end. */
+static const char *error_line(const struct request *request, char *out, size_t size)
+{
+    const char *line = buf_head(&request->reply) + 1;
+    size_t len = strcspn(line, "\r\n");
+    snprintf(out, size, "%.*s", (int)len, line);
+    return out;
+}
+
+static void done(struct request *request)
+{
+    struct upstream *up = request->owner_data;
+    request_free(&up->turn->requests, request);
+}
+
+static void on_failed(struct request *request, enum request_failure why, const char *text)
+{
+    (void)why;
+    (void)text;
+    done(request);
+}
+
+static void send_step(struct upstream *up, const struct request_owner *step,
+                      const struct buf *commands)
+{
+    struct request *request = request_new(&up->turn->requests, buf_len(commands));
+    request->owner = step;
+    request->owner_data = up;
+    request->secret = true;
+    request_set_bytes(request, buf_head(commands), buf_len(commands));
+    upstream_send_own(up, request);
+}
+
+static void send_words(struct upstream *up, const struct request_owner *step, const char *one,
+                       const char *two)
+{
+    struct slice argv[2] = {{one, strlen(one)}, {two, two ? strlen(two) : 0}};
+    struct buf command = {0};
+    resp_append_command(&command, two ? 2 : 1, argv);
+    send_step(up, step, &command);
+    buf_free(&command);
+}
+
+/* ---- as the client ---- */
+
+static void on_setup(struct request *request, const char *data, size_t len, bool first, bool last)
+{
+    struct upstream *up = request->owner_data;
+    char line[160];
+    (void)first;
+    if (!whole(request, data, len, last))
+        return;
+    bool refused = is_error(request);
+    if (refused)
+        error_line(request, line, sizeof(line));
+    bool final = request->argc == 1;
+    done(request);
+    if (up->state != UPSTREAM_ENTERING)
+        return;
+    if (refused)
+        upstream_refused(up, line);
+    else if (final)
+        upstream_entered(up);
+}
+
+static const struct request_owner setup_step = {on_setup, on_failed};
+
+static void enter(struct upstream *up)
+{
+    struct buf commands = {0};
+    struct resp_request parse;
+    int count = up->identity->own ? 0 : identity_append_setup(up->identity, &commands);
+    up->state = UPSTREAM_ENTERING;
+    if (count == 0) {
+        upstream_entered(up);
+        return;
+    }
+    /* One request a command: each is answered on its own, and argc marks the last. */
+    for (size_t at = 0; count > 0; count--) {
+        struct request *request;
+        memset(&parse, 0, sizeof(parse));
+        if (resp_request_parse(&parse, buf_head(&commands) + at, buf_len(&commands) - at) !=
+            RESP_DONE)
+            abort(); /* we wrote it */
+        request = request_new(&up->turn->requests, parse.pos);
+        request->owner = &setup_step;
+        request->owner_data = up;
+        request->secret = true;
+        request->argc = count;
+        request_set_bytes(request, buf_head(&commands) + at, parse.pos);
+        upstream_send_own(up, request);
+        at += parse.pos;
+    }
+    buf_wipe(&commands);
+}
+
+/* ---- as the proxy ---- */
+
+/* Copies the value of "field:" in an INFO text. */
+static bool info_field(const char *info, size_t len, const char *field, char *out, size_t size)
+{
+    size_t field_len = strlen(field);
+    const char *end = info + len, *line = info;
+    while (line < end) {
+        const char *eol = memchr(line, '\n', (size_t)(end - line));
+        if (!eol)
+            eol = end;
+        if ((size_t)(eol - line) > field_len && memcmp(line, field, field_len) == 0) {
+            const char *value = line + field_len;
+            size_t value_len = (size_t)(eol - value);
+            if (value_len > 0 && value[value_len - 1] == '\r')
+                value_len--;
+            snprintf(out, size, "%.*s", (int)value_len, value);
+            return true;
+        }
+        line = eol + 1;
+    }
+    return false;
+}
+
+static void on_own_auth(struct request *request, const char *data, size_t len, bool first,
+                        bool last)
+{
+    struct upstream *up = request->owner_data;
+    char line[120], why[160];
+    (void)first;
+    if (!whole(request, data, len, last))
+        return;
+    bool refused = is_error(request);
+    if (refused)
+        snprintf(why, sizeof(why), "the proxy's own password was refused: %s",
+                 error_line(request, line, sizeof(line)));
+    done(request);
+    if (refused)
+        upstream_cut(up, why);
+}
+
+static void on_info(struct request *request, const char *data, size_t len, bool first, bool last)
+{
+    struct upstream *up = request->owner_data;
+    struct credentials_of_node node = {0};
+    char role[16] = "", line[120], text[160];
+    const char *why = NULL;
+    (void)first;
+    if (!whole(request, data, len, last))
+        return;
+    if (is_error(request)) {
+        snprintf(text, sizeof(text), "INFO replication was refused: %s",
+                 error_line(request, line, sizeof(line)));
+        why = text;
+    } else {
+        const char *info = buf_head(&request->reply);
+        size_t info_len = buf_len(&request->reply);
+        info_field(info, info_len, "role:", role, sizeof(role));
+        info_field(info, info_len, "master_replid:", node.replid[0], REPLID_SIZE);
+        info_field(info, info_len, "master_replid2:", node.replid[1], REPLID_SIZE);
+        node.master = strcmp(role, "master") == 0;
+        why = up->owner->verify(up, &node);
+    }
+    done(request);
+    if (why)
+        upstream_cut(up, why);
+}
+
+static void on_id(struct request *request, const char *data, size_t len, bool first, bool last)
+{
+    struct upstream *up = request->owner_data;
+    (void)first;
+    if (!whole(request, data, len, last))
+        return;
+    /* An error is no reason to give up: it only means that blocked commands cannot be taken back. */
+    if (buf_head(&request->reply)[0] == ':')
+        up->client_id = strtoull(buf_head(&request->reply) + 1, NULL, 10);
+    bool final = up->identity->own;
+    done(request);
+    if (final && up->state == UPSTREAM_VERIFYING)
+        enter(up);
+}
+
+static void on_reset(struct request *request, const char *data, size_t len, bool first, bool last)
+{
+    struct upstream *up = request->owner_data;
+    (void)first;
+    if (!whole(request, data, len, last))
+        return;
+    bool refused = is_error(request);
+    done(request);
+    if (refused)
+        upstream_cut(up, "RESET was refused: redisproxy needs Redis 6.2 or newer");
+    else if (up->state == UPSTREAM_VERIFYING)
+        enter(up);
+}
+
+static const struct request_owner auth_step = {on_own_auth, on_failed};
+static const struct request_owner info_step = {on_info, on_failed};
+static const struct request_owner id_step = {on_id, on_failed};
+static const struct request_owner reset_step = {on_reset, on_failed};
+
+void upstream_handshake(struct upstream *up)
+{
+    if (up->own_password) {
+        struct slice user = {up->own_username, up->own_username ? strlen(up->own_username) : 0};
+        struct slice password = {up->own_password, strlen(up->own_password)};
+        struct buf command = {0};
+        append_auth(&command, user, password);
+        send_step(up, &auth_step, &command);
+        buf_wipe(&command);
+    }
+    send_words(up, &info_step, "INFO", "replication");
+    send_words(up, &id_step, "CLIENT", "ID");
+    if (!up->identity->own)
+        send_words(up, &reset_step, "RESET", NULL);
+}

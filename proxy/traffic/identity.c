@@ -1,0 +1,125 @@
+/*
+ * identity: see the header. There are few (users times databases in use), so
+ * that a list that is walked on AUTH and SELECT is enough.
+ */
+#include "traffic/identity.h"
+
+#include "base/secret.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void identities_init(struct identities *all)
+{
+    list_init(&all->all);
+}
+
+static bool same_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
+}
+
+static bool same(const struct identity *a, const struct identity *b)
+{
+    return a->authenticated == b->authenticated && a->own == b->own && a->db == b->db &&
+           a->has_user == b->has_user && same_bytes(a->user, a->user_len, b->user, b->user_len) &&
+           same_bytes(a->password, a->password_len, b->password, b->password_len);
+}
+
+/* The interned identity that equals `wanted`, whose strings are borrowed. */
+static struct identity *intern(struct identities *all, const struct identity *wanted)
+{
+    struct identity *identity;
+    list_each (it, &all->all) {
+        identity = container_of(it, struct identity, in_all);
+        if (same(identity, wanted)) {
+            identity_retain(identity);
+            return identity;
+        }
+    }
+    identity = malloc(sizeof(*identity));
+    if (!identity)
+        abort();
+    *identity = *wanted;
+    identity->refs = 1;
+    if (wanted->has_user && !(identity->user = strndup(wanted->user, wanted->user_len)))
+        abort();
+    if (wanted->authenticated)
+        identity->password = secret_new(wanted->password, wanted->password_len);
+    list_append(&all->all, &identity->in_all);
+    return identity;
+}
+
+struct identity *identity_nobody(struct identities *all)
+{
+    struct identity wanted = {0};
+    return intern(all, &wanted);
+}
+
+struct identity *identity_own(struct identities *all)
+{
+    struct identity wanted = {.own = true};
+    return intern(all, &wanted);
+}
+
+struct identity *identity_with_credential(struct identities *all, const struct identity *base,
+                                          struct slice user, struct slice password)
+{
+    struct identity wanted = *base;
+    wanted.authenticated = true;
+    wanted.has_user = user.data != NULL;
+    wanted.user = (char *)user.data;
+    wanted.user_len = user.len;
+    wanted.password = (char *)password.data;
+    wanted.password_len = password.len;
+    return intern(all, &wanted);
+}
+
+struct identity *identity_with_db(struct identities *all, const struct identity *base, int64_t db)
+{
+    struct identity wanted = *base;
+    wanted.db = db;
+    return intern(all, &wanted);
+}
+
+void identity_retain(struct identity *identity)
+{
+    identity->refs++;
+}
+
+void identity_release(struct identity *identity)
+{
+    if (--identity->refs > 0)
+        return;
+    list_remove(&identity->in_all);
+    free(identity->user);
+    secret_free(identity->password, identity->password_len);
+    free(identity);
+}
+
+void append_auth(struct buf *out, struct slice user, struct slice password)
+{
+    struct slice argv[3] = {{"AUTH", 4}, user, password};
+    if (!user.data)
+        argv[1] = password;
+    resp_append_command(out, user.data ? 3 : 2, argv);
+}
+
+int identity_append_setup(const struct identity *identity, struct buf *out)
+{
+    int commands = 0;
+    if (identity->authenticated) {
+        append_auth(out, (struct slice){identity->user, identity->user_len},
+                    (struct slice){identity->password, identity->password_len});
+        commands++;
+    }
+    if (identity->db != 0) {
+        char number[24];
+        int len = snprintf(number, sizeof(number), "%lld", (long long)identity->db);
+        struct slice argv[2] = {{"SELECT", 6}, {number, (size_t)len}};
+        resp_append_command(out, 2, argv);
+        commands++;
+    }
+    return commands;
+}

@@ -1,0 +1,462 @@
+/*
+ * pool: see the header. Slots are found by uthash, nodes by a walk over the
+ * few there are.
+ */
+#include "traffic/pool.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* After the first failure a node is tried again at once, then after 10, 20, ... 100 ms: a switch is
+ * waiting for it, and on loopback or in a cluster a refusal costs next to nothing. */
+#define RETRY_FIRST_MS 10
+#define RETRY_MAX_MS 100
+/* A failure this long after the one before counts as the first. */
+#define FORGIVE_MS 2000
+#define IDLE_LEASES_MAX 32
+#define IDLE_LEASE_MS 30000
+/* Writes queued behind a reply that its session does not read wait this long (decision 8). */
+#define STUCK_MS 1000
+
+struct slot_key {
+    uint64_t node;
+    size_t group;
+    struct identity *identity;
+    size_t purpose;
+};
+
+struct slot {
+    struct slot_key key;
+    struct pool *pool;
+    struct upstream *shared;
+    struct list idle; /* leases, the most recently used last */
+    size_t idle_count;
+    size_t upstreams; /* all that belong here */
+    UT_hash_handle hh;
+};
+
+struct pool_node {
+    struct list in_pool;
+    size_t group;
+    uint64_t id;
+    unsigned failures;
+    unsigned users;
+    int64_t retry_at_ms; /* 0: usable */
+    int64_t failed_ms;   /* the last failure */
+};
+
+struct pool {
+    struct turn *turn;
+    const struct traffic_options *options;
+    const struct topology *topology;
+    void (*on_change)(void *data, size_t group);
+    void *data;
+    struct slot *slots;
+    struct list upstreams;
+    struct list nodes;
+    size_t count;
+    bool closing;
+};
+
+struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
+                      void (*on_change)(void *data, size_t group), void *data)
+{
+    struct pool *pool = calloc(1, sizeof(*pool));
+    if (!pool)
+        abort();
+    pool->turn = turn;
+    pool->options = options;
+    pool->on_change = on_change;
+    pool->data = data;
+    list_init(&pool->upstreams);
+    list_init(&pool->nodes);
+    return pool;
+}
+
+/* ---- nodes ---- */
+
+static struct pool_node *find_node(const struct pool *pool, size_t group, uint64_t id)
+{
+    for (struct list *it = pool->nodes.next; it != &pool->nodes; it = it->next) {
+        struct pool_node *node = container_of(it, struct pool_node, in_pool);
+        if (node->id == id && node->group == group)
+            return node;
+    }
+    return NULL;
+}
+
+static struct pool_node *get_node(struct pool *pool, size_t group, uint64_t id)
+{
+    struct pool_node *node = find_node(pool, group, id);
+    if (node)
+        return node;
+    node = calloc(1, sizeof(*node));
+    if (!node)
+        abort();
+    node->group = group;
+    node->id = id;
+    list_append(&pool->nodes, &node->in_pool);
+    return node;
+}
+
+bool pool_usable(const struct pool *pool, size_t group, uint64_t id)
+{
+    const struct pool_node *node = find_node(pool, group, id);
+    return !node || node->retry_at_ms <= turn_now(pool->turn);
+}
+
+void pool_penalize(struct pool *pool, size_t group, uint64_t id)
+{
+    struct pool_node *node = get_node(pool, group, id);
+    int64_t now = turn_now(pool->turn), delay;
+    if (now - node->failed_ms > FORGIVE_MS)
+        node->failures = 0;
+    delay = (int64_t)RETRY_FIRST_MS * node->failures;
+    node->retry_at_ms = now + (delay > RETRY_MAX_MS ? RETRY_MAX_MS : delay);
+    node->failed_ms = now;
+    node->failures++;
+}
+
+unsigned pool_users(const struct pool *pool, size_t group, uint64_t id)
+{
+    const struct pool_node *node = find_node(pool, group, id);
+    return node ? node->users : 0;
+}
+
+void pool_add_user(struct pool *pool, size_t group, uint64_t id, int delta)
+{
+    get_node(pool, group, id)->users += (unsigned)delta;
+}
+
+int64_t pool_next_try(const struct pool *pool)
+{
+    int64_t next = INT64_MAX;
+    for (struct list *it = pool->nodes.next; it != &pool->nodes; it = it->next) {
+        const struct pool_node *node = container_of(it, struct pool_node, in_pool);
+        if (node->retry_at_ms && node->retry_at_ms < next)
+            next = node->retry_at_ms;
+    }
+    return next;
+}
+
+void pool_retry(struct pool *pool, int64_t now_ms)
+{
+    list_each (it, &pool->nodes) {
+        struct pool_node *node = container_of(it, struct pool_node, in_pool);
+        if (node->retry_at_ms && node->retry_at_ms <= now_ms) {
+            node->retry_at_ms = 0;
+            pool->on_change(pool->data, node->group);
+        }
+    }
+}
+
+/* ---- slots ---- */
+
+static struct slot *find_slot(struct pool *pool, const struct target *target,
+                              struct identity *identity)
+{
+    struct slot_key key;
+    struct slot *slot;
+    memset(&key, 0, sizeof(key)); /* the padding is hashed too */
+    key.node = target->node;
+    key.group = target->group;
+    key.identity = identity;
+    key.purpose = target->purpose;
+    HASH_FIND(hh, pool->slots, &key, sizeof(key), slot);
+    if (slot)
+        return slot;
+    slot = calloc(1, sizeof(*slot));
+    if (!slot)
+        abort();
+    slot->key = key;
+    slot->pool = pool;
+    identity_retain(identity);
+    list_init(&slot->idle);
+    HASH_ADD(hh, pool->slots, key, sizeof(slot->key), slot);
+    return slot;
+}
+
+static void drop_slot_if_empty(struct slot *slot)
+{
+    struct pool *pool = slot->pool;
+    if (slot->upstreams > 0)
+        return;
+    HASH_DEL(pool->slots, slot);
+    identity_release(slot->key.identity);
+    free(slot);
+}
+
+static void take_idle(struct slot *slot, struct upstream *up)
+{
+    list_remove(&up->in_idle);
+    slot->idle_count--;
+    up->deadline_ms = 0;
+}
+
+/* ---- what upstreams tell ---- */
+
+static const struct topology_group *view_of(const struct pool *pool, const struct upstream *up)
+{
+    return pool->topology ? &pool->topology->groups[up->group] : NULL;
+}
+
+/* A replication id that is all zeros stands for "none". */
+static bool same_replid(const char *a, const char *b)
+{
+    return a[0] && b[0] && strspn(a, "0") != strlen(a) && strcmp(a, b) == 0;
+}
+
+static bool belongs(const struct topology_group *group, const struct credentials_of_node *node)
+{
+    if (!group->replid[0][0])
+        return true; /* not known yet: nothing to compare with */
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 2; j++)
+            if (same_replid(group->replid[i], node->replid[j]))
+                return true;
+    return false;
+}
+
+static const char *on_verify(struct upstream *up, const struct credentials_of_node *node)
+{
+    const struct slot *slot = up->owner_data;
+    const struct topology_group *group = view_of(slot->pool, up);
+    if (up->purpose == PURPOSE_MASTER && !node->master)
+        return "it is not a master";
+    if (up->purpose == PURPOSE_REPLICA && node->master)
+        return "it is not a replica";
+    if (group && !belongs(group, node))
+        return "its replication id belongs to another group";
+    return NULL;
+}
+
+static void on_ready(struct upstream *up)
+{
+    struct slot *slot = up->owner_data;
+    struct pool_node *node = get_node(slot->pool, up->group, up->node);
+    if (node->failures > 1)
+        log_event(LOG_INFO, "a node can be used again", "group=%s node=%s",
+                  slot->pool->options->groups[up->group].name, up->name);
+    node->failures = 0;
+    node->retry_at_ms = 0;
+    slot->pool->on_change(slot->pool->data, up->group);
+}
+
+static void on_cut(struct upstream *up, const char *why, bool error)
+{
+    struct slot *slot = up->owner_data;
+    struct pool *pool = slot->pool;
+    bool stood = up->state == UPSTREAM_READY;
+    char quoted[200];
+
+    if (slot->shared == up)
+        slot->shared = NULL;
+    if (list_linked(&up->in_idle))
+        take_idle(slot, up);
+    if (error && !pool->closing) {
+        struct pool_node *node = get_node(pool, up->group, up->node);
+        bool news = stood ? !up->leased : node->failures == 1;
+        if (!stood || node->failures == 0)
+            pool_penalize(pool, up->group, up->node);
+        log_event(news ? LOG_WARN : LOG_DEBUG, "an upstream ended",
+                  "group=%s node=%s purpose=%s leased=%d reason=%s",
+                  pool->options->groups[up->group].name, up->name,
+                  up->purpose == PURPOSE_MASTER ? "master" : "replica", up->leased,
+                  log_quote(quoted, sizeof(quoted), why));
+    }
+    pool->count--;
+    slot->upstreams--;
+    up->owner_data = NULL;
+    drop_slot_if_empty(slot);
+}
+
+static const struct upstream_owner owner = {on_verify, on_ready, on_cut};
+
+/* ---- handing out ---- */
+
+static struct upstream *open_upstream(struct slot *slot, const struct target *target)
+{
+    struct pool *pool = slot->pool;
+    const struct traffic_group_options *group = &pool->options->groups[target->group];
+    struct upstream *up = NULL;
+    const char *error = NULL;
+
+    if (!pool->closing && pool_usable(pool, target->group, target->node)) {
+        up = upstream_open(pool->turn, target, slot->key.identity, group->username, group->password,
+                           group->connect_timeout_ms, &owner, slot, &error);
+        if (!up) {
+            pool_penalize(pool, target->group, target->node);
+            log_event(get_node(pool, target->group, target->node)->failures == 2 ? LOG_WARN
+                                                                                   : LOG_DEBUG,
+                      "a node cannot be connected to", "group=%s node=%s reason=\"%s\"",
+                      group->name, target->view->name, error);
+        }
+    }
+    if (!up) {
+        drop_slot_if_empty(slot);
+        return NULL;
+    }
+    slot->upstreams++;
+    pool->count++;
+    list_append(&pool->upstreams, &up->in_pool);
+    return up;
+}
+
+struct upstream *pool_shared(struct pool *pool, const struct target *target,
+                             struct identity *identity)
+{
+    struct slot *slot = find_slot(pool, target, identity);
+    struct upstream *up = slot->shared;
+    if (up && !up->retired)
+        return up;
+    up = open_upstream(slot, target);
+    if (up)
+        slot->shared = up;
+    return up;
+}
+
+struct upstream *pool_lease(struct pool *pool, const struct target *target,
+                            struct identity *identity, upstream_lost *on_lost, void *lease_data)
+{
+    struct slot *slot = find_slot(pool, target, identity);
+    struct upstream *up;
+    if (!list_empty(&slot->idle)) {
+        up = container_of(slot->idle.prev, struct upstream, in_idle);
+        take_idle(slot, up);
+    } else {
+        up = open_upstream(slot, target);
+        if (!up)
+            return NULL;
+        up->leased = true;
+    }
+    up->on_lost = on_lost;
+    up->lease_data = lease_data;
+    return up;
+}
+
+void pool_return(struct pool *pool, struct upstream *up, bool clean)
+{
+    struct slot *slot = up->owner_data;
+    if (up->state == UPSTREAM_CLOSED)
+        return;
+    up->on_lost = NULL;
+    up->lease_data = NULL;
+    if (!clean || up->tap || !upstream_idle(up) || up->state != UPSTREAM_READY || up->paused ||
+        slot->idle_count >= IDLE_LEASES_MAX || pool->closing) {
+        upstream_close(up, "the lease ended");
+        return;
+    }
+    up->deadline_ms = turn_now(pool->turn) + IDLE_LEASE_MS;
+    list_append(&slot->idle, &up->in_idle);
+    slot->idle_count++;
+}
+
+/* ---- the control plane's word ---- */
+
+/* Whether the node may still be used as what the upstream is for. */
+static bool still_good(const struct topology_group *group, const struct upstream *up)
+{
+    const struct topology_node *node = topology_node_by_id(group, up->node);
+    if (!node)
+        return false;
+    if (up->purpose == PURPOSE_MASTER)
+        return group->master >= 0 && group->nodes[group->master].id == up->node;
+    return node->readable;
+}
+
+static void forget_nodes(struct pool *pool)
+{
+    list_each (it, &pool->nodes) {
+        struct pool_node *node = container_of(it, struct pool_node, in_pool);
+        if (node->users == 0 && !topology_node_by_id(&pool->topology->groups[node->group], node->id)) {
+            list_remove(&node->in_pool);
+            free(node);
+        }
+    }
+}
+
+void pool_adopt(struct pool *pool, const struct topology *topology)
+{
+    struct list *it = pool->upstreams.next;
+    pool->topology = topology;
+    while (it != &pool->upstreams) {
+        /* Cutting one never ends another: the sessions it wakes only queue. */
+        struct upstream *up = container_of(it, struct upstream, in_pool);
+        const struct topology_group *group = &topology->groups[up->group];
+        it = it->next;
+        if (!still_good(group, up)) {
+            upstream_close(up, up->purpose == PURPOSE_MASTER ? "its node is no longer the master"
+                                                             : "its node is no longer readable");
+        } else if (up->purpose == PURPOSE_MASTER && !group->writable && !up->identity->own) {
+            upstream_withdraw(up);
+        }
+    }
+    forget_nodes(pool);
+}
+
+/* ---- time ---- */
+
+static bool writes_wait_behind(const struct upstream *up)
+{
+    const struct request *head = container_of(up->queue.next, struct request, in_upstream);
+    if (!head->owner)
+        return false; /* it is being swallowed */
+    for (struct list *it = up->queue.next->next; it != &up->queue; it = it->next) {
+        const struct request *request = container_of(it, struct request, in_upstream);
+        if (request->owner && request->owner_data != head->owner_data)
+            return true;
+    }
+    return false;
+}
+
+void pool_tick(struct pool *pool, int64_t now_ms,
+               void (*on_stuck)(void *data, void *head_owner_data), void *data)
+{
+    struct list *it = pool->upstreams.next;
+    while (it != &pool->upstreams) {
+        struct upstream *up = container_of(it, struct upstream, in_pool);
+        it = it->next;
+        if (up->deadline_ms && up->deadline_ms <= now_ms) {
+            if (list_linked(&up->in_idle))
+                upstream_close(up, "idle for long");
+            else
+                upstream_cut(up, "connecting took too long");
+        } else if (up->retired && up->paused && now_ms - up->retired_ms >= STUCK_MS &&
+                   !list_empty(&up->queue) && writes_wait_behind(up)) {
+            on_stuck(data, container_of(up->queue.next, struct request, in_upstream)->owner_data);
+        }
+    }
+}
+
+size_t pool_upstreams(const struct pool *pool)
+{
+    return pool->count;
+}
+
+void pool_close(struct pool *pool)
+{
+    pool->closing = true;
+    while (!list_empty(&pool->upstreams)) {
+        struct upstream *up = container_of(pool->upstreams.next, struct upstream, in_pool);
+        upstream_close(up, "the worker stops");
+    }
+}
+
+bool pool_empty(const struct pool *pool)
+{
+    return list_empty(&pool->upstreams);
+}
+
+void pool_free(struct pool *pool)
+{
+    struct list *node;
+    assert(!pool->slots);
+    while ((node = list_take(&pool->nodes)))
+        free(container_of(node, struct pool_node, in_pool));
+    free(pool);
+}

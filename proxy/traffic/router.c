@@ -1,0 +1,382 @@
+/* router: see the header. */
+#include "traffic/router.h"
+
+#include "base/log.h"
+#include "traffic/pool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct router {
+    struct turn *turn;
+    const struct traffic_options *options;
+    struct topology *topology;
+    struct pool *pool;
+    struct identities identities;
+    struct identity *own; /* the proxy's own: for its questions */
+    struct hold *holds;   /* one for each group */
+    uv_timer_t retry;
+    const struct router_events *events;
+    void *data;
+};
+
+/* ---- who may go on ---- */
+
+static void release(struct router *router, size_t group)
+{
+    /* The woken session leaves the hold when it is dispatched, and comes back when it must. */
+    list_each (it, &router->holds[group].sessions)
+        router->events->wake(container_of(it, struct held, in_hold));
+}
+
+static void on_pool_change(void *data, size_t group)
+{
+    release(data, group);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct router *router = timer->data;
+    pool_retry(router->pool, turn_now(router->turn));
+}
+
+/* Somebody waits: make sure that the node is tried again. */
+static void arm_retry(struct router *router)
+{
+    int64_t next = pool_next_try(router->pool), now = turn_now(router->turn);
+    if (next == INT64_MAX || uv_is_active((uv_handle_t *)&router->retry))
+        return;
+    uv_timer_start(&router->retry, on_retry, next > now ? (uint64_t)(next - now) : 1, 0);
+}
+
+/* ---- life ---- */
+
+struct router *router_new(struct turn *turn, const struct traffic_options *options,
+                          const struct router_events *events, void *data)
+{
+    struct router *router = calloc(1, sizeof(*router));
+    if (!router)
+        abort();
+    router->turn = turn;
+    router->options = options;
+    router->events = events;
+    router->data = data;
+    router->holds = calloc(options->group_count, sizeof(*router->holds));
+    if (!router->holds)
+        abort();
+    for (size_t i = 0; i < options->group_count; i++)
+        hold_init(&router->holds[i], options->groups[i].hold_memory,
+                  options->groups[i].hold_timeout_ms);
+    identities_init(&router->identities);
+    router->own = identity_own(&router->identities);
+    router->pool = pool_new(turn, options, on_pool_change, router);
+    uv_timer_init(turn->loop, &router->retry);
+    router->retry.data = router;
+    return router;
+}
+
+void router_close(struct router *router)
+{
+    pool_close(router->pool);
+    uv_close((uv_handle_t *)&router->retry, NULL);
+}
+
+void router_free(struct router *router)
+{
+    identity_release(router->own);
+    pool_free(router->pool);
+    if (router->topology)
+        topology_release(router->topology);
+    free(router->holds);
+    free(router);
+}
+
+struct identities *router_identities(struct router *router)
+{
+    return &router->identities;
+}
+
+void router_adopt(struct router *router, struct topology *topology)
+{
+    struct topology *old = router->topology;
+    router->topology = topology;
+    pool_adopt(router->pool, topology);
+    for (size_t i = 0; i < router->options->group_count; i++) {
+        const struct topology_group *now = &topology->groups[i];
+        if (old && old->groups[i].writable && !now->writable)
+            router->events->on_hold(router->data, i);
+        release(router, i);
+    }
+    if (old)
+        topology_release(old);
+}
+
+void router_tick(struct router *router, int64_t now_ms,
+                 void (*on_stuck)(void *data, void *head_owner_data), void *data)
+{
+    pool_tick(router->pool, now_ms, on_stuck, data);
+}
+
+/* ---- choosing ---- */
+
+static bool target_for(struct router *router, size_t group, const struct topology_node *node,
+                       enum purpose purpose, struct target *target)
+{
+    if (node->suspect || !pool_usable(router->pool, group, node->id))
+        return false;
+    *target = (struct target){group, node->id, purpose, node};
+    return true;
+}
+
+static bool choose_master(struct router *router, size_t group, struct target *target)
+{
+    const struct topology_group *view = &router->topology->groups[group];
+    if (view->master < 0 || !view->writable)
+        return false;
+    return target_for(router, group, &view->nodes[view->master], PURPOSE_MASTER, target);
+}
+
+/* The replica with the fewest sessions: new sessions spread evenly. */
+static const struct topology_node *least_used(struct router *router, size_t group)
+{
+    const struct topology_group *view = &router->topology->groups[group];
+    const struct topology_node *best = NULL;
+    unsigned best_users = 0;
+    for (size_t i = 0; i < view->node_count; i++) {
+        const struct topology_node *node = &view->nodes[i];
+        unsigned users = pool_users(router->pool, group, node->id);
+        if (!node->readable || node->suspect || !pool_usable(router->pool, group, node->id))
+            continue;
+        if (!best || users < best_users) {
+            best = node;
+            best_users = users;
+        }
+    }
+    return best;
+}
+
+void router_leave_replica(struct router *router, struct place *place)
+{
+    if (place->replica)
+        pool_add_user(router->pool, place->group, place->replica, -1);
+    place->replica = 0;
+}
+
+static bool choose_replica(struct router *router, struct place *place, struct target *target)
+{
+    const struct topology_group *view = &router->topology->groups[place->group];
+    const struct topology_node *node =
+        place->replica ? topology_node_by_id(view, place->replica) : NULL;
+    if (node && node->readable &&
+        target_for(router, place->group, node, PURPOSE_REPLICA, target))
+        return true;
+    router_leave_replica(router, place);
+    node = least_used(router, place->group);
+    if (!node)
+        return choose_master(router, place->group, target);
+    place->replica = node->id;
+    pool_add_user(router->pool, place->group, node->id, 1);
+    return target_for(router, place->group, node, PURPOSE_REPLICA, target);
+}
+
+static bool choose(struct router *router, struct place *place, enum wish wish,
+                   struct target *target)
+{
+    bool found;
+    if (!router->topology)
+        return false;
+    found = wish == WISH_MASTER ? choose_master(router, place->group, target)
+                                : choose_replica(router, place, target);
+    if (!found)
+        arm_retry(router);
+    return found;
+}
+
+struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
+                               struct identity *identity)
+{
+    struct target target;
+    struct upstream *up;
+    if (!choose(router, place, wish, &target))
+        return NULL;
+    up = pool_shared(router->pool, &target, identity);
+    if (!up)
+        arm_retry(router);
+    return up;
+}
+
+struct upstream *router_lease(struct router *router, struct place *place, enum wish wish,
+                              struct identity *identity, upstream_lost *on_lost, void *lease_data)
+{
+    struct target target;
+    struct upstream *up;
+    if (!choose(router, place, wish, &target))
+        return NULL;
+    up = pool_lease(router->pool, &target, identity, on_lost, lease_data);
+    if (!up)
+        arm_retry(router);
+    return up;
+}
+
+void router_return(struct router *router, struct upstream *lease, bool clean)
+{
+    pool_return(router->pool, lease, clean);
+}
+
+bool router_may_write(const struct router *router, const struct upstream *up)
+{
+    const struct topology_group *view = router_view(router, up->group);
+    if (!view || up->state == UPSTREAM_CLOSED || up->retired)
+        return false;
+    return up->purpose == PURPOSE_REPLICA || view->writable;
+}
+
+bool router_is_settled(const struct router *router, size_t group)
+{
+    const struct topology_group *view = router_view(router, group);
+    return view && view->writable && !view->settling;
+}
+
+uint64_t router_client_id(const struct upstream *lease)
+{
+    return lease->client_id;
+}
+
+void router_tap(struct upstream *lease, upstream_tap *tap)
+{
+    upstream_set_tap(lease, tap);
+}
+
+void router_send(struct upstream *up, struct request *request)
+{
+    upstream_submit(up, request);
+}
+
+void router_take_back(struct request *request)
+{
+    upstream_unqueue(request->upstream, request);
+}
+
+/* ---- what else sessions need ---- */
+
+void router_rejected(struct router *router, size_t group, struct upstream *up, bool not_master)
+{
+    pool_penalize(router->pool, group, up->node);
+    if (not_master && !up->leased)
+        upstream_retire(up, "the node says that it is no master");
+    arm_retry(router);
+}
+
+unsigned router_send_everywhere(struct router *router, size_t group, struct identity *identity,
+                                const struct upstream *except, const struct request *request,
+                                const struct request_owner *owner, void *owner_data)
+{
+    const struct topology_group *view = router_view(router, group);
+    unsigned sent = 0;
+    for (size_t i = 0; i < view->node_count; i++) {
+        const struct topology_node *node = &view->nodes[i];
+        bool master = (int)i == view->master;
+        struct target target;
+        struct upstream *up;
+        struct request *copy;
+        if (node->id == except->node || (master ? !view->writable : !node->readable) ||
+            !target_for(router, group, node, master ? PURPOSE_MASTER : PURPOSE_REPLICA, &target))
+            continue;
+        up = pool_shared(router->pool, &target, identity);
+        if (!up)
+            continue;
+        copy = request_new(&router->turn->requests, request->len);
+        copy->owner = owner;
+        copy->owner_data = owner_data;
+        copy->command = request->command;
+        copy->write = true;
+        request_set_bytes(copy, request->data, request->len);
+        upstream_submit(up, copy);
+        sent++;
+    }
+    return sent;
+}
+
+static struct request *own_request(struct router *router, const char *bytes, size_t len)
+{
+    struct request *request = request_new(&router->turn->requests, len);
+    request_set_bytes(request, bytes, len);
+    return request;
+}
+
+void router_unblock(struct router *router, const struct upstream *lease)
+{
+    const struct topology_group *view = router_view(router, lease->group);
+    const struct topology_node *node = view ? topology_node_by_id(view, lease->node) : NULL;
+    struct target target;
+    struct upstream *up;
+    char id[24];
+    struct slice argv[4] = {{"CLIENT", 6}, {"UNBLOCK", 7}, {id, 0}, {"ERROR", 5}};
+    struct buf command = {0};
+
+    if (!node || !lease->client_id ||
+        !target_for(router, lease->group, node, lease->purpose, &target))
+        return;
+    up = pool_shared(router->pool, &target, router->own);
+    if (!up)
+        return;
+    argv[2].len = (size_t)snprintf(id, sizeof(id), "%" PRIu64, lease->client_id);
+    resp_append_command(&command, 4, argv);
+    upstream_submit(up, own_request(router, buf_head(&command), buf_len(&command)));
+    buf_free(&command);
+}
+
+bool router_ask(struct router *router, struct place *place, enum wish wish, const char *bytes,
+                size_t len, const struct request_owner *owner, void *owner_data)
+{
+    struct upstream *up = router_shared(router, place, wish, router->own);
+    struct request *request;
+    if (!up)
+        return false;
+    request = own_request(router, bytes, len);
+    request->owner = owner;
+    request->owner_data = owner_data;
+    upstream_submit(up, request);
+    return true;
+}
+
+void router_pause(struct router *router, struct upstream *up, const void *owner_data)
+{
+    (void)router;
+    if (up->paused || up->state == UPSTREAM_CLOSED)
+        return;
+    upstream_pause(up, true);
+    if (up->leased)
+        return;
+    log_event(LOG_INFO, "an upstream is no longer shared",
+              "node=%s reason=\"a client does not read a large reply\"", up->name);
+    upstream_retire(up, "a client did not read a large reply");
+    upstream_evict_reads(up, owner_data);
+}
+
+void router_resume(struct upstream *up)
+{
+    upstream_pause(up, false);
+}
+
+const struct topology_group *router_view(const struct router *router, size_t group)
+{
+    return router->topology ? &router->topology->groups[group] : NULL;
+}
+
+struct hold *router_hold(struct router *router, size_t group)
+{
+    return &router->holds[group];
+}
+
+const struct traffic_group_options *router_group(const struct router *router, size_t group)
+{
+    return &router->options->groups[group];
+}
+
+bool router_empty(const struct router *router)
+{
+    return pool_empty(router->pool);
+}

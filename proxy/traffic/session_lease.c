@@ -1,0 +1,413 @@
+/*
+ * session_lease: what needs a connection of its own: transactions, blocking
+ * commands, subscriptions, and every command that is not known to leave its
+ * connection as it was.
+ *
+ * A session that holds a lease sends everything on it (so order is free), and
+ * gives it back as soon as nothing is in flight and the connection is as it
+ * was: no MULTI open, nothing watched, nothing subscribed, nothing unknown done.
+ *
+ * When the lease is cut by a switch:
+ *
+ *     MULTI not yet sent     the whole transaction is sent on the next lease
+ *     MULTI sent             the rest is answered here; EXEC: -EXECABORT, or nil after a WATCH
+ *     EXEC sent              outcome unknown
+ *     blocked                taken back before (CLIENT UNBLOCK), or: a write is unknown, a read is sent again
+ *     subscribed             subscribed again on the next lease
+ */
+#include "traffic/session_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct request *in_list(struct list *node)
+{
+    return container_of(node, struct request, in_session);
+}
+
+/* ---- transactions as of the last request that was dispatched ---- */
+
+static void apply(const struct request *r, bool *open, bool *watching)
+{
+    if (!command_arity_ok(r->command, r->argc))
+        return;
+    switch (r->command->verb) {
+    case VERB_MULTI:
+        *open = true;
+        break;
+    case VERB_EXEC:
+    case VERB_DISCARD:
+        *open = false;
+        *watching = false;
+        break;
+    case VERB_WATCH:
+        if (!*open)
+            *watching = true;
+        break;
+    case VERB_UNWATCH:
+        if (!*open)
+            *watching = false;
+        break;
+    default:
+        break;
+    }
+}
+
+/* After requests were taken back from the lease: what is it that was really sent? */
+void session_recount(struct session *s)
+{
+    bool open = s->tx_confirmed, watching = s->watch_confirmed;
+    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        const struct request *r = in_list(it);
+        if (r->leased && (r->state == REQUEST_QUEUED || r->state == REQUEST_SENT))
+            apply(r, &open, &watching);
+    }
+    if (s->tx == TX_OPEN || s->tx == TX_NONE)
+        s->tx = open ? TX_OPEN : TX_NONE;
+    s->watching = watching;
+}
+
+/* ---- blocking ---- */
+
+/* Where the timeout stands among the arguments; 0: it does not block. */
+static int timeout_argument(const struct request *r, bool *milliseconds)
+{
+    const char *name = r->command->name;
+    *milliseconds = false;
+    if (name[0] == 'x') {
+        for (int i = 1; i + 1 < r->argc; i++) {
+            struct slice arg = session_arg(r, i);
+            if (slice_is(arg, "streams"))
+                return 0;
+            if (slice_is(arg, "block")) {
+                *milliseconds = true;
+                return i + 1;
+            }
+        }
+        return 0;
+    }
+    if (strcmp(name, "blmpop") == 0 || strcmp(name, "bzmpop") == 0)
+        return 1;
+    return r->argc - 1;
+}
+
+bool session_is_blocking(const struct request *r)
+{
+    bool milliseconds;
+    return r->command->verb != VERB_WAIT && timeout_argument(r, &milliseconds) > 0;
+}
+
+/* A held blocking command waits its own time and no longer. */
+static void start_timeout(struct session *s, struct request *r)
+{
+    bool milliseconds;
+    struct slice arg = session_arg(r, timeout_argument(r, &milliseconds));
+    char number[40], *end;
+    double value;
+    if (r->blocked_until_ms || arg.len == 0 || arg.len >= sizeof(number))
+        return;
+    memcpy(number, arg.data, arg.len);
+    number[arg.len] = '\0';
+    value = strtod(number, &end);
+    if (*end || !(value > 0) || value > 1e12)
+        return; /* for ever, or an error that the node will report */
+    r->blocked_until_ms = turn_now(s->host->turn) + (int64_t)(milliseconds ? value : value * 1000);
+}
+
+bool session_blocked_expired(const struct request *r, int64_t now_ms)
+{
+    return r->blocking && r->blocked_until_ms && r->blocked_until_ms <= now_ms;
+}
+
+/* What is left of its timeout, after it was held. */
+static void rewrite_timeout(struct session *s, struct request *r)
+{
+    bool milliseconds;
+    int number = 0, at = timeout_argument(r, &milliseconds);
+    int64_t left = r->blocked_until_ms - turn_now(s->host->turn);
+    struct resp_args args = resp_args(r->data, r->len);
+    struct slice arg;
+    struct buf whole = {0};
+    char text[32];
+    if (left < 1)
+        left = 1; /* 0 would mean for ever */
+    if (milliseconds)
+        snprintf(text, sizeof(text), "%" PRId64, left);
+    else
+        snprintf(text, sizeof(text), "%.3f", (double)left / 1000);
+    buf_printf(&whole, "*%d\r\n", r->argc);
+    for (; resp_args_next(&args, &arg); number++) {
+        if (number == at)
+            arg = (struct slice){text, strlen(text)};
+        buf_printf(&whole, "$%zu\r\n", arg.len);
+        buf_append(&whole, arg.data, arg.len);
+        buf_append(&whole, "\r\n", 2);
+    }
+    session_rewrite(s, r, &whole);
+    buf_free(&whole);
+}
+
+void session_take_back_blocked(struct session_host *host, size_t group)
+{
+    list_each (it, &host->sessions) {
+        struct session *s = container_of(it, struct session, in_host);
+        struct request *r = s->blocked;
+        if (s->place.group != group || !r || !r->blocking || r->state != REQUEST_SENT ||
+            r->taken_back || !s->lease || router_may_write(host->router, s->lease))
+            continue;
+        r->taken_back = true;
+        router_unblock(host->router, s->lease);
+    }
+}
+
+/* ---- the lease ---- */
+
+bool session_needs_lease(const struct session *s, const struct request *r)
+{
+    if (s->lease || session_subscribed(s))
+        return true;
+    if (r->command->way == WAY_BLOCK)
+        return r->blocking || r->command->verb == VERB_WAIT;
+    return r->command->way == WAY_LEASE;
+}
+
+static void on_lost(void *data);
+
+bool session_take_lease(struct session *s)
+{
+    enum wish wish = s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER;
+    s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
+    s->tx_confirmed = s->watch_confirmed = s->lease_dirty = false;
+    return s->lease != NULL;
+}
+
+void session_lease_drop(struct session *s)
+{
+    struct upstream *lease = s->lease;
+    s->lease = NULL;
+    s->tx_confirmed = s->watch_confirmed = false;
+    if (lease)
+        router_return(s->host->router, lease, false);
+}
+
+/* Nothing is in flight: may it go back? */
+void session_lease_settle(struct session *s)
+{
+    struct upstream *lease = s->lease;
+    if (!lease || s->tx == TX_OPEN || s->watching || s->sticky || s->monitoring ||
+        session_subscribed(s))
+        return;
+    s->lease = NULL;
+    router_return(s->host->router, lease, !s->lease_dirty);
+}
+
+/* The lease was cut; what was on it fails right after this. */
+static void on_lost(void *data)
+{
+    struct session *s = data;
+    bool open = s->tx_confirmed, watching = s->watch_confirmed;
+    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        const struct request *r = in_list(it);
+        if (r->leased && r->state == REQUEST_SENT)
+            apply(r, &open, &watching);
+    }
+    if (s->paused == s->lease)
+        s->paused = NULL;
+    s->lease = NULL;
+    s->tx_confirmed = s->watch_confirmed = false;
+    s->watching = false;
+    if (s->tx == TX_OPEN || s->tx == TX_NONE)
+        s->tx = !open ? TX_NONE : watching ? TX_NIL : TX_ABORT;
+    if (!open && watching)
+        s->watch_broken = true;
+    s->sticky = false;
+    session_mark_woken(s);
+}
+
+void session_break_tx(struct session *s)
+{
+    bool watching = s->watching;
+    session_lease_drop(s);
+    s->tx = watching ? TX_NIL : TX_ABORT;
+    s->watching = false;
+}
+
+/* ---- sending ---- */
+
+/* WAIT counts the offset of its connection's own last write: a PING gives this one, which wrote
+ * nothing, the newest. */
+static void send_ping_first(struct session *s)
+{
+    static const char ping[] = "*1\r\n$4\r\nPING\r\n";
+    struct request *r = request_new(&s->host->turn->requests, sizeof(ping) - 1);
+    request_set_bytes(r, ping, sizeof(ping) - 1);
+    router_send(s->lease, r);
+}
+
+/* EXEC of a transaction in which the proxy refused a command. */
+static void discard_instead(struct session *s, struct request *r)
+{
+    static const char discard[] = "*1\r\n$7\r\nDISCARD\r\n";
+    struct buf bytes = {0};
+    buf_append(&bytes, discard, sizeof(discard) - 1);
+    session_rewrite(s, r, &bytes);
+    buf_free(&bytes);
+    r->capture = true;
+}
+
+static void track(struct session *s, struct request *r)
+{
+    bool open = s->tx == TX_OPEN;
+    uint8_t verb = r->command->verb;
+    r->in_tx = open && verb != VERB_EXEC && verb != VERB_DISCARD && verb != VERB_MULTI;
+    if (open && verb == VERB_EXEC && s->tx_refused)
+        discard_instead(s, r);
+    apply(r, &open, &s->watching);
+    s->tx = open ? TX_OPEN : TX_NONE;
+    if (!open)
+        s->tx_refused = false;
+    if ((r->command->way == WAY_LEASE && verb == VERB_NONE) || r->command->way == WAY_SESSION)
+        s->sticky = true;
+}
+
+enum step session_send_on_lease(struct session *s, struct request *r)
+{
+    uint8_t verb = r->command->verb;
+    bool blocking = r->blocking && s->tx != TX_OPEN;
+
+    if (blocking && !r->blocked_until_ms)
+        start_timeout(s, r);
+    if (!s->lease) {
+        if (s->inflight > 0)
+            return STEP_WAIT;
+        if (!session_take_lease(s))
+            return STEP_HOLD;
+    } else if (!router_may_write(s->host->router, s->lease)) {
+        return STEP_HOLD;
+    }
+    if (session_is_subscribe_verb(verb) || verb == VERB_MONITOR)
+        return session_send_subscribe(s, r);
+    if (r->command->way == WAY_SESSION && session_prepare_adoption(s, r))
+        return STEP_ON;
+    track(s, r);
+    if (verb == VERB_WAIT && s->tx != TX_OPEN)
+        send_ping_first(s);
+    if (blocking && r->blocked_until_ms && r->held_since_ms)
+        rewrite_timeout(s, r);
+    session_send(s, r, s->lease);
+    if (blocking)
+        s->blocked = r;
+    return STEP_ON;
+}
+
+/* ---- answers ---- */
+
+static bool is_switch_error(const struct buf *reply)
+{
+    static const char *const words[] = {"-READONLY ", "-LOADING ", "-MASTERDOWN ", "-NOREPLICAS "};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (buf_len(reply) >= strlen(words[i]) &&
+            memcmp(buf_head(reply), words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
+
+void session_lease_answered(struct session *s, struct request *r)
+{
+    if (r->in_tx && r->reply_type == '-' && is_switch_error(&r->reply) &&
+        !router_is_settled(s->host->router, s->place.group)) {
+        /* Redis has marked the transaction: EXEC will say EXECABORT. */
+        buf_free(&r->reply);
+        buf_append(&r->reply, "+QUEUED\r\n", 9);
+    }
+    apply(r, &s->tx_confirmed, &s->watch_confirmed);
+    /* An error to one of these leaves the connection in a state that we can only guess. */
+    if (r->reply_type == '-' && r->command->verb != VERB_NONE && r->command->verb != VERB_EXEC)
+        s->lease_dirty = true;
+}
+
+static void settle_lost_exec(struct session *s, struct request *r)
+{
+    r->executed = true;
+    session_settle(s, r,
+                   "-ERR redisproxy: outcome unknown, the connection to the master was lost after "
+                   "EXEC was sent\r\n");
+}
+
+bool session_lease_failed(struct session *s, struct request *r, enum request_failure why)
+{
+    uint8_t verb = r->command->verb;
+    if (why == REQUEST_REFUSED)
+        return false;
+    if (why == REQUEST_UNSENT) {
+        session_recount(s);
+        r->in_tx = r->capture = false;
+        return false;
+    }
+    if (verb == VERB_EXEC)
+        settle_lost_exec(s, r);
+    else if (r->in_tx)
+        session_settle(s, r, "+QUEUED\r\n");
+    else if (verb == VERB_MULTI || verb == VERB_DISCARD || verb == VERB_WATCH ||
+             verb == VERB_UNWATCH)
+        session_settle(s, r, "+OK\r\n");
+    else
+        return false;
+    return true;
+}
+
+/* ---- a transaction without its connection ---- */
+
+static void answer_broken_exec(struct session *s, struct request *r)
+{
+    const struct topology_group *view = router_view(s->host->router, s->place.group);
+    if (s->tx == TX_NIL)
+        session_answer(s, r, "*-1\r\n");
+    else if (view && view->master >= 0)
+        session_answerf(s, r,
+                        "-EXECABORT Transaction discarded because of: redisproxy: the master of %s "
+                        "changed, it is now %s\r\n",
+                        view->name, view->nodes[view->master].name);
+    else
+        session_answerf(s, r,
+                        "-EXECABORT Transaction discarded because of: redisproxy: the master of %s "
+                        "changed\r\n",
+                        router_group(s->host->router, s->place.group)->name);
+}
+
+enum step session_tx_local(struct session *s, struct request *r)
+{
+    uint8_t verb = r->command->verb;
+    if (!command_arity_ok(r->command, r->argc)) {
+        session_answerf(s, r, "-ERR wrong number of arguments for '%s' command\r\n",
+                        r->command->name);
+        return STEP_ON;
+    }
+    switch (verb) {
+    case VERB_MULTI:
+        if (s->tx == TX_NONE) {
+            s->tx = TX_NIL; /* what it watched was lost */
+            session_answer(s, r, "+OK\r\n");
+        } else {
+            session_answer(s, r, "-ERR MULTI calls can not be nested\r\n");
+        }
+        return STEP_ON;
+    case VERB_EXEC:
+        answer_broken_exec(s, r);
+        break;
+    case VERB_DISCARD:
+        session_answer(s, r, "+OK\r\n");
+        break;
+    case VERB_QUIT:
+    case VERB_RESET:
+        return session_perform(s, r);
+    default:
+        session_answer(s, r, "+QUEUED\r\n");
+        return STEP_ON;
+    }
+    s->tx = TX_NONE;
+    s->watch_broken = false;
+    return STEP_ON;
+}

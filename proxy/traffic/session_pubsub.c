@@ -1,0 +1,265 @@
+/*
+ * session_pubsub: subscriptions live on a lease whose messages all pass
+ * through a tap: what nobody asked for (messages, MONITOR's lines) goes to the
+ * client as it is, confirmations answer the SUBSCRIBE that they belong to, and
+ * the session remembers what it is subscribed to, so that it can subscribe
+ * again on another node when this one is lost.
+ *
+ * In RESP2 a subscribed client may send little else; Redis itself says so on
+ * the lease, since everything goes there.
+ */
+#include "traffic/session_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <uthash.h>
+
+enum kind { CHANNELS, PATTERNS, SHARDS, KINDS };
+
+struct subscription {
+    UT_hash_handle hh;
+    size_t len;
+    char name[];
+};
+
+struct subscriptions {
+    struct subscription *of[KINDS];
+};
+
+static const char *const subscribe_words[KINDS] = {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"};
+static const char *const unsubscribe_words[KINDS] = {"UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"};
+
+bool session_is_subscribe_verb(uint8_t verb)
+{
+    return verb >= VERB_SUBSCRIBE && verb <= VERB_SUNSUBSCRIBE;
+}
+
+/* Of a verb; returns whether it subscribes. */
+static bool kind_of_verb(uint8_t verb, enum kind *kind)
+{
+    bool subscribes = verb <= VERB_SSUBSCRIBE;
+    *kind = (enum kind)(verb - (subscribes ? VERB_SUBSCRIBE : VERB_UNSUBSCRIBE));
+    return subscribes;
+}
+
+/* ---- what the session is subscribed to ---- */
+
+bool session_subscribed(const struct session *s)
+{
+    return s->subs != NULL;
+}
+
+static void remember(struct session *s, enum kind kind, struct slice name)
+{
+    struct subscription *sub;
+    if (!s->subs && !(s->subs = calloc(1, sizeof(*s->subs))))
+        abort();
+    HASH_FIND(hh, s->subs->of[kind], name.data, name.len, sub);
+    if (sub)
+        return;
+    sub = calloc(1, sizeof(*sub) + name.len);
+    if (!sub)
+        abort();
+    sub->len = name.len;
+    memcpy(sub->name, name.data, name.len);
+    HASH_ADD(hh, s->subs->of[kind], name, name.len, sub);
+}
+
+static void drop_if_empty(struct session *s)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        if (s->subs->of[kind])
+            return;
+    free(s->subs);
+    s->subs = NULL;
+    s->lease_dirty = true;
+}
+
+static void forget(struct session *s, enum kind kind, struct slice name)
+{
+    struct subscription *sub = NULL;
+    if (!s->subs || !name.data)
+        return;
+    HASH_FIND(hh, s->subs->of[kind], name.data, name.len, sub);
+    if (sub) {
+        HASH_DEL(s->subs->of[kind], sub);
+        free(sub);
+    }
+    drop_if_empty(s);
+}
+
+void session_forget_subscriptions(struct session *s)
+{
+    struct subscription *sub, *next;
+    if (!s->subs)
+        return;
+    for (int kind = 0; kind < KINDS; kind++) {
+        HASH_ITER (hh, s->subs->of[kind], sub, next) {
+            HASH_DEL(s->subs->of[kind], sub);
+            free(sub);
+        }
+    }
+    free(s->subs);
+    s->subs = NULL;
+}
+
+/* ---- messages ---- */
+
+static int find_word(struct slice word, const char *const *words)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        if (word.len == strlen(words[kind]) && strncasecmp(word.data, words[kind], word.len) == 0)
+            return kind;
+    return -1;
+}
+
+static void pass_on(struct session *s, const char *message, size_t len)
+{
+    buf_append(&s->out, message, len);
+    session_mark_dirty(s);
+    if (buf_len(&s->out) > s->host->options->output_high && !s->paused) {
+        s->paused = s->lease;
+        router_pause(s->host->router, s->lease, s);
+    }
+}
+
+/* A confirmation changes what the session is subscribed to; whose request is it the answer of? */
+static enum tap_verdict confirmation(struct request *head, uint8_t verb_from, int kind)
+{
+    if (!head || !head->command || head->command->verb != verb_from + kind)
+        return TAP_PUSH;
+    return --head->parts_left > 0 ? TAP_PART : TAP_ANSWER;
+}
+
+/* The next element of a message, if it is a string. */
+static struct slice element(struct resp_args *message)
+{
+    struct slice text = {NULL, 0};
+    if (message->left > 0 && message->at + 1 < message->end && message->at[0] == '$' &&
+        message->at[1] != '-')
+        (void)resp_args_next(message, &text);
+    return text;
+}
+
+static enum tap_verdict tap(void *data, struct request *head, const char *message, size_t len)
+{
+    struct session *s = data;
+    enum tap_verdict verdict;
+    struct resp_args args;
+    struct slice word, name;
+    int kind;
+
+    if (message[0] != '*' && message[0] != '>') {
+        if (head)
+            return TAP_ANSWER;
+        pass_on(s, message, len); /* MONITOR's lines */
+        return TAP_PUSH;
+    }
+    args = resp_args(message, len);
+    word = element(&args);
+    name = element(&args);
+    if ((kind = find_word(word, subscribe_words)) >= 0 && name.data) {
+        remember(s, (enum kind)kind, name);
+        return confirmation(head, VERB_SUBSCRIBE, kind);
+    }
+    if ((kind = find_word(word, unsubscribe_words)) >= 0) {
+        verdict = confirmation(head, VERB_UNSUBSCRIBE, kind);
+        forget(s, (enum kind)kind, name);
+        if (verdict == TAP_PUSH)
+            pass_on(s, message, len);
+        return verdict;
+    }
+    if (word.data && (slice_is(word, "message") || slice_is(word, "pmessage") ||
+                      slice_is(word, "smessage"))) {
+        pass_on(s, message, len);
+        return TAP_PUSH;
+    }
+    return TAP_ANSWER;
+}
+
+/* ---- requests ---- */
+
+/* How many confirmations an UNSUBSCRIBE without arguments brings. */
+static int32_t count_all(const struct session *s, enum kind kind)
+{
+    int32_t count = s->subs ? (int32_t)HASH_COUNT(s->subs->of[kind]) : 0;
+    return count > 0 ? count : 1;
+}
+
+enum step session_send_subscribe(struct session *s, struct request *r)
+{
+    enum kind kind;
+    bool tapped = session_subscribed(s) || s->monitoring;
+    if (s->tx == TX_OPEN) {
+        s->tx_refused = true;
+        session_answer(s, r, "-ERR redisproxy: not available inside MULTI\r\n");
+        return STEP_ON;
+    }
+    if (r->command->verb == VERB_MONITOR) {
+        if (!tapped && s->inflight > 0)
+            return STEP_WAIT;
+        s->monitoring = true;
+    } else {
+        bool subscribes = kind_of_verb(r->command->verb, &kind);
+        /* The tap sees whole messages only, and the count must be the one that Redis will see. */
+        if (s->inflight > 0 && (!tapped || (!subscribes && r->argc == 1)))
+            return STEP_WAIT;
+        r->parts_left = r->argc > 1 ? r->argc - 1 : count_all(s, kind);
+    }
+    if (!tapped)
+        router_tap(s->lease, tap);
+    s->lease_dirty = true;
+    session_send(s, r, s->lease);
+    return STEP_ON;
+}
+
+bool session_wants_resubscribe(const struct session *s)
+{
+    return !s->lease && (s->subs || s->monitoring);
+}
+
+/* The proxy's own request on the lease; its answer is swallowed. */
+static void send_swallowed(struct session *s, const struct buf *bytes, uint8_t verb, int32_t parts)
+{
+    const char *name = verb == VERB_MONITOR ? "MONITOR" : subscribe_words[verb - VERB_SUBSCRIBE];
+    struct request *r = request_new(&s->host->turn->requests, buf_len(bytes));
+    request_set_bytes(r, buf_head(bytes), buf_len(bytes));
+    r->command = command_find((struct slice){name, strlen(name)}, (struct slice){NULL, 0});
+    r->parts_left = parts;
+    router_send(s->lease, r);
+}
+
+static void resubscribe_kind(struct session *s, enum kind kind)
+{
+    struct subscription *sub, *next;
+    int32_t count = (int32_t)HASH_COUNT(s->subs->of[kind]);
+    const char *word = subscribe_words[kind];
+    struct buf bytes = {0};
+    if (count == 0)
+        return;
+    buf_printf(&bytes, "*%d\r\n$%zu\r\n%s\r\n", (int)count + 1, strlen(word), word);
+    HASH_ITER (hh, s->subs->of[kind], sub, next) {
+        buf_printf(&bytes, "$%zu\r\n", sub->len);
+        buf_append(&bytes, sub->name, sub->len);
+        buf_append(&bytes, "\r\n", 2);
+    }
+    send_swallowed(s, &bytes, (uint8_t)(VERB_SUBSCRIBE + kind), count);
+    buf_free(&bytes);
+}
+
+void session_resubscribe(struct session *s)
+{
+    if (!session_take_lease(s))
+        return;
+    router_tap(s->lease, tap);
+    s->lease_dirty = true;
+    for (int kind = 0; s->subs && kind < KINDS; kind++)
+        resubscribe_kind(s, (enum kind)kind);
+    if (s->monitoring) {
+        struct buf bytes = {0};
+        buf_printf(&bytes, "*1\r\n$7\r\nMONITOR\r\n");
+        send_swallowed(s, &bytes, VERB_MONITOR, 1);
+        buf_free(&bytes);
+    }
+}

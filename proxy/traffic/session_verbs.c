@@ -1,0 +1,373 @@
+/*
+ * session_verbs: what a session performs itself, because it is about the
+ * client's connection, which no node has.
+ *
+ * AUTH, HELLO and SELECT change the session's identity, and Redis decides: the
+ * command is sent on an upstream of the identity that it asks for. If that one
+ * cannot be had, Redis' own error (WRONGPASS, DB index out of range) came back
+ * from its handshake and is the answer; if it can, the command changes nothing
+ * there, and its answer is Redis' own too.
+ */
+#include "traffic/session_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool session_verb_is_local(uint8_t verb)
+{
+    return verb != VERB_AUTH && verb != VERB_HELLO && verb != VERB_SELECT;
+}
+
+/* ---- identity ---- */
+
+static struct identities *all(struct session *s)
+{
+    return router_identities(s->host->router);
+}
+
+static void set_adopt(struct request *r, struct identity *identity)
+{
+    if (r->adopt)
+        identity_release(r->adopt);
+    r->adopt = identity;
+}
+
+/* What HELLO's arguments ask for. */
+struct hello {
+    bool auth;
+    struct slice user, password, name;
+};
+
+/* Returns NULL, or the error as Redis' helloCommand words it. */
+static const char *parse_hello(const struct request *r, struct hello *hello, char *text, size_t size)
+{
+    struct slice version = session_arg(r, 1);
+    int64_t number;
+    memset(hello, 0, sizeof(*hello));
+    if (r->argc == 1)
+        return NULL;
+    if (!resp_parse_integer(version, &number))
+        return "-ERR Protocol version is not an integer or out of range\r\n";
+    if (number != 2)
+        return "-NOPROTO unsupported protocol version\r\n";
+    for (int i = 2; i < r->argc; i++) {
+        struct slice option = session_arg(r, i);
+        int left = r->argc - i - 1;
+        if (slice_is(option, "auth") && left >= 2) {
+            hello->auth = true;
+            hello->user = session_arg(r, ++i);
+            hello->password = session_arg(r, ++i);
+        } else if (slice_is(option, "setname") && left >= 1) {
+            hello->name = session_arg(r, ++i);
+        } else {
+            snprintf(text, size, "-ERR Syntax error in HELLO option '%.*s'\r\n",
+                     option.len > 64 ? 64 : (int)option.len, option.data);
+            return text;
+        }
+    }
+    return NULL;
+}
+
+static bool valid_name(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.data[i] < '!' || name.data[i] > '~')
+            return false;
+    return true;
+}
+
+static void set_name(struct session *s, struct slice name)
+{
+    free(s->name);
+    s->name = name.len ? strndup(name.data, name.len) : NULL;
+}
+
+static const char bad_name[] =
+    "-ERR Client names cannot contain spaces, newlines or special characters.\r\n";
+
+/* The command's identity, NULL: none that could ever be (Redis will say so on the present one). */
+static struct identity *wanted(struct session *s, const struct request *r,
+                               const struct hello *hello)
+{
+    int64_t db;
+    switch (r->command->verb) {
+    case VERB_AUTH:
+        if (r->argc == 3)
+            return identity_with_credential(all(s), s->identity, session_arg(r, 1),
+                                            session_arg(r, 2));
+        if (r->argc == 2)
+            return identity_with_credential(all(s), s->identity, (struct slice){NULL, 0},
+                                            session_arg(r, 1));
+        return NULL;
+    case VERB_SELECT:
+        if (r->argc == 2 && resp_parse_integer(session_arg(r, 1), &db) && db >= 0)
+            return identity_with_db(all(s), s->identity, db);
+        return NULL;
+    default:
+        if (hello->auth)
+            return identity_with_credential(all(s), s->identity, hello->user, hello->password);
+        return NULL;
+    }
+}
+
+bool session_prepare_adoption(struct session *s, struct request *r)
+{
+    struct hello hello = {0};
+    char text[128];
+    const char *error = NULL;
+    uint8_t verb = r->command->verb;
+    if (session_verb_is_local(verb))
+        return false;
+    if (verb == VERB_HELLO)
+        error = parse_hello(r, &hello, text, sizeof(text));
+    if (error)
+        session_answer(s, r, error);
+    else
+        set_adopt(r, wanted(s, r, &hello));
+    return error != NULL;
+}
+
+void session_adopted(struct session *s, struct request *r)
+{
+    if (r->reply_type == '-' || r->in_tx) /* in a transaction: see the README's limits */
+        return;
+    identity_release(s->identity);
+    s->identity = r->adopt;
+    r->adopt = NULL;
+}
+
+/* HELLO travels without SETNAME: the name is the session's, not the upstream's. */
+static void rewrite_hello(struct session *s, struct request *r, const struct hello *hello)
+{
+    struct slice argv[5] = {
+        {"HELLO", 5}, {"2", 1}, {"AUTH", 4}, hello->user, hello->password};
+    struct buf bytes = {0};
+    resp_append_command(&bytes, hello->auth ? 5 : 2, argv);
+    session_rewrite(s, r, &bytes);
+    buf_wipe(&bytes);
+}
+
+static enum step perform_identity(struct session *s, struct request *r)
+{
+    struct hello hello = {0};
+    char text[128];
+    enum step step;
+    if (s->inflight > 0)
+        return STEP_WAIT;
+    if (r->command->verb == VERB_HELLO) {
+        const char *error = parse_hello(r, &hello, text, sizeof(text));
+        if (!error && !valid_name(hello.name))
+            error = bad_name;
+        if (error) {
+            session_answer(s, r, error);
+            return STEP_ON;
+        }
+        r->capture = true;
+        if (hello.name.data)
+            set_name(s, hello.name);
+        set_adopt(r, wanted(s, r, &hello));
+        rewrite_hello(s, r, &hello);
+    } else {
+        set_adopt(r, wanted(s, r, NULL));
+    }
+    step = session_send_shared(s, r, r->adopt ? r->adopt : s->identity);
+    if (step == STEP_ON)
+        s->adopting = r;
+    return step;
+}
+
+void session_rewrite_reply(struct session *s, struct request *r)
+{
+    struct buf whole = {0};
+    const char *reply = buf_head(&r->reply), *at;
+    size_t len = buf_len(&r->reply);
+    if (r->command->verb == VERB_EXEC) { /* DISCARD went instead */
+        session_settle(s, r,
+                       "-EXECABORT Transaction discarded because of previous errors.\r\n");
+        return;
+    }
+    /* HELLO: "id" is the client's connection, and that is ours. */
+    at = memmem(reply, len, "$2\r\nid\r\n:", 9);
+    if (!at)
+        return;
+    at += 9;
+    buf_append(&whole, reply, (size_t)(at - reply));
+    buf_printf(&whole, "%" PRIu64, s->id);
+    while (at < reply + len && *at != '\r')
+        at++;
+    buf_append(&whole, at, (size_t)(reply + len - at));
+    buf_free(&r->reply);
+    r->reply = whole;
+}
+
+/* ---- CLIENT ---- */
+
+static void client_setname(struct session *s, struct request *r)
+{
+    struct slice name = session_arg(r, 2);
+    if (!valid_name(name)) {
+        session_answer(s, r, bad_name);
+        return;
+    }
+    set_name(s, name);
+    session_answer(s, r, "+OK\r\n");
+}
+
+static void client_getname(struct session *s, struct request *r)
+{
+    if (s->name)
+        session_answerf(s, r, "$%zu\r\n%s\r\n", strlen(s->name), s->name);
+    else
+        session_answer(s, r, "$-1\r\n");
+}
+
+static void client_reply(struct session *s, struct request *r)
+{
+    struct slice mode = session_arg(r, 2);
+    if (slice_is(mode, "on")) {
+        s->reply_off = s->reply_skip = r->silent = false;
+        session_answer(s, r, "+OK\r\n");
+    } else if (slice_is(mode, "off")) {
+        s->reply_off = r->silent = true;
+        session_answer(s, r, "+OK\r\n");
+    } else if (slice_is(mode, "skip")) {
+        s->reply_skip = !s->reply_off;
+        r->silent = true;
+        session_answer(s, r, "+OK\r\n");
+    } else {
+        session_answer(s, r, "-ERR syntax error\r\n");
+    }
+}
+
+static struct session *find_session(struct session_host *host, uint64_t id)
+{
+    for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next) {
+        struct session *s = container_of(it, struct session, in_host);
+        if (s->id == id)
+            return s;
+    }
+    return NULL;
+}
+
+/* The id of one of our clients; false: a connection at the node, or no number: Redis' business. */
+static bool session_id(struct slice text, uint64_t *id)
+{
+    int64_t number;
+    if (!resp_parse_integer(text, &number) || number < (int64_t)SESSION_ID_BASE)
+        return false;
+    *id = (uint64_t)number;
+    return true;
+}
+
+/* The other session's command blocks on its lease: the node is asked, in this client's name. */
+static enum step client_unblock(struct session *s, struct request *r)
+{
+    struct slice mode = session_arg(r, 3), argv[4];
+    struct buf bytes = {0};
+    struct session *other;
+    uint64_t id;
+    char text[24];
+
+    if (!session_id(session_arg(r, 2), &id))
+        return session_send_shared(s, r, s->identity);
+    other = find_session(s->host, id);
+    if (!other || !other->blocked || !other->lease ||
+        router_client_id(other->lease) == 0) {
+        session_answer(s, r, ":0\r\n");
+        return STEP_ON;
+    }
+    snprintf(text, sizeof(text), "%" PRIu64, router_client_id(other->lease));
+    argv[0] = (struct slice){"CLIENT", 6};
+    argv[1] = (struct slice){"UNBLOCK", 7};
+    argv[2] = (struct slice){text, strlen(text)};
+    argv[3] = mode;
+    resp_append_command(&bytes, r->argc, argv);
+    session_rewrite(s, r, &bytes);
+    buf_free(&bytes);
+    return session_send_shared(s, r, s->identity);
+}
+
+static enum step client_kill(struct session *s, struct request *r)
+{
+    struct session *other;
+    uint64_t id;
+    if (r->argc == 4 && slice_is(session_arg(r, 2), "id") && session_id(session_arg(r, 3), &id)) {
+        other = find_session(s->host, id);
+        session_answer(s, r, other ? ":1\r\n" : ":0\r\n");
+        if (other == s)
+            r->close_after = true;
+        else if (other)
+            session_close(other, "CLIENT KILL");
+        return STEP_ON;
+    }
+    s->lease_dirty = true; /* it may end the connection it comes on */
+    return session_send_on_lease(s, r);
+}
+
+/* ---- RESET, QUIT ---- */
+
+static enum step reset(struct session *s, struct request *r)
+{
+    if (s->inflight > 0)
+        return STEP_WAIT;
+    session_forget_subscriptions(s);
+    s->monitoring = s->sticky = s->watching = s->watch_broken = s->tx_refused = false;
+    s->reply_off = s->reply_skip = false;
+    s->tx = TX_NONE;
+    session_lease_drop(s);
+    identity_release(s->identity);
+    s->identity = identity_nobody(all(s));
+    set_name(s, (struct slice){NULL, 0});
+    r->silent = false;
+    session_answer(s, r, "+RESET\r\n");
+    return STEP_ON;
+}
+
+static enum step quit(struct session *s, struct request *r)
+{
+    if (s->inflight > 0)
+        return STEP_WAIT;
+    r->close_after = true;
+    session_answer(s, r, "+OK\r\n");
+    return STEP_ON;
+}
+
+enum step session_perform(struct session *s, struct request *r)
+{
+    if (!command_arity_ok(r->command, r->argc)) {
+        session_answerf(s, r, "-ERR wrong number of arguments for '%s' command\r\n",
+                        r->command->name);
+        return STEP_ON;
+    }
+    switch (r->command->verb) {
+    case VERB_AUTH:
+    case VERB_HELLO:
+    case VERB_SELECT:
+        return perform_identity(s, r);
+    case VERB_QUIT:
+        return quit(s, r);
+    case VERB_RESET:
+        return reset(s, r);
+    case VERB_CLIENT_ID:
+        session_answerf(s, r, ":%" PRIu64 "\r\n", s->id);
+        return STEP_ON;
+    case VERB_CLIENT_GETNAME:
+        client_getname(s, r);
+        return STEP_ON;
+    case VERB_CLIENT_SETNAME:
+        client_setname(s, r);
+        return STEP_ON;
+    case VERB_CLIENT_SETINFO:
+        session_answer(s, r, "+OK\r\n");
+        return STEP_ON;
+    case VERB_CLIENT_REPLY:
+        client_reply(s, r);
+        return STEP_ON;
+    case VERB_CLIENT_UNBLOCK:
+        return client_unblock(s, r);
+    default:
+        return client_kill(s, r);
+    }
+}

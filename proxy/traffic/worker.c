@@ -1,0 +1,294 @@
+/*
+ * worker: the loop. Callbacks only queue; before the loop sleeps, everything
+ * that was queued is done, in this order:
+ *
+ *     newest snapshot -> woken sessions -> flush upstreams -> (woken again) -> flush sessions
+ *
+ * so that no request is written after a snapshot that forbids it was published
+ * (decision 11), and each connection is written once a turn.
+ */
+#include "traffic/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/listener.h"
+#include "traffic/session.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TICK_MS 100
+
+struct door {
+    struct worker *worker;
+    struct listener *listener;
+    const struct traffic_listener_options *options;
+};
+
+struct worker {
+    pthread_t thread;
+    const struct traffic_options *options;
+    struct board *board;
+    uint64_t seq; /* of the adopted snapshot */
+    uv_loop_t loop;
+    uv_async_t async;
+    uv_prepare_t prepare;
+    uv_timer_t tick;
+    struct turn turn;
+    struct session_host host;
+    struct door *doors;
+    bool draining, closing;
+    int64_t drain_until_ms;
+    atomic_bool drain, stop, finished;
+    atomic_llong last_turn_ms;
+};
+
+/* ---- sessions ---- */
+
+static void refuse(int fd)
+{
+    static const char text[] = "-ERR max number of clients reached\r\n";
+    if (write(fd, text, sizeof(text) - 1) < 0)
+        (void)0; /* it is closed either way */
+    close(fd);
+}
+
+static void on_accept(void *owner, int fd)
+{
+    struct door *door = owner;
+    struct worker *w = door->worker;
+    if (w->host.count >= w->options->max_clients) {
+        refuse(fd);
+        return;
+    }
+    if (session_open(&w->host, door->options, fd) != 0)
+        log_event(LOG_WARN, "a client could not be taken", "reason=\"%s\"", strerror(errno));
+}
+
+/* ---- the turn ---- */
+
+static void adopt_newest(struct worker *w)
+{
+    if (board_seq(w->board) == w->seq)
+        return;
+    struct topology *topology = board_acquire(w->board);
+    if (!topology)
+        return;
+    w->seq = topology->seq;
+    router_adopt(w->host.router, topology);
+}
+
+static void flush_upstreams(struct worker *w)
+{
+    struct list *node;
+    while ((node = w->turn.dirty_upstreams.next) != &w->turn.dirty_upstreams)
+        upstream_flush(container_of(node, struct upstream, in_turn));
+}
+
+static void finish_turn(struct worker *w)
+{
+    do {
+        adopt_newest(w);
+        session_run_woken(&w->turn.woken);
+        flush_upstreams(w);
+        session_flush_dirty(&w->turn.dirty_sessions);
+        /* A write that failed wakes those whose requests were on it. */
+    } while (!list_empty(&w->turn.woken) || !list_empty(&w->turn.dirty_upstreams) ||
+             !list_empty(&w->turn.dirty_sessions));
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct worker *w = prepare->data;
+    finish_turn(w);
+    atomic_store_explicit(&w->last_turn_ms, clock_ms(), memory_order_relaxed);
+}
+
+static void on_hold(void *data, size_t group)
+{
+    struct worker *w = data;
+    session_take_back_blocked(&w->host, group);
+}
+
+static const struct router_events router_events = {session_wake, on_hold};
+
+/* ---- ending ---- */
+
+static void close_doors(struct worker *w)
+{
+    for (size_t i = 0; i < w->options->listener_count; i++) {
+        if (w->doors[i].listener)
+            listener_close(w->doors[i].listener);
+        w->doors[i].listener = NULL;
+    }
+}
+
+static void begin_drain(struct worker *w)
+{
+    w->draining = true;
+    w->drain_until_ms = turn_now(&w->turn) + w->options->drain_timeout_ms;
+    close_doors(w);
+    log_event(LOG_INFO, "draining", "sessions=%zu", w->host.count);
+    session_drain_all(&w->host, false);
+}
+
+static void close_all(struct worker *w)
+{
+    if (w->closing)
+        return;
+    w->closing = true;
+    close_doors(w);
+    session_drain_all(&w->host, true);
+    router_close(w->host.router);
+    uv_close((uv_handle_t *)&w->tick, NULL);
+    uv_close((uv_handle_t *)&w->async, NULL);
+    uv_close((uv_handle_t *)&w->prepare, NULL);
+}
+
+static void check_drain(struct worker *w)
+{
+    if (w->host.count > 0 && turn_now(&w->turn) >= w->drain_until_ms) {
+        log_event(LOG_WARN, "drain_timeout is over, clients are disconnected", "sessions=%zu",
+                  w->host.count);
+        session_drain_all(&w->host, true);
+    }
+    if (w->host.count == 0)
+        atomic_store(&w->finished, true);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct worker *w = timer->data;
+    int64_t now = turn_now(&w->turn);
+    router_tick(w->host.router, now, session_stuck, w);
+    for (size_t i = 0; i < w->options->group_count; i++)
+        session_expire_held(router_hold(w->host.router, i), now);
+    if (w->draining)
+        check_drain(w);
+}
+
+static void on_async(uv_async_t *async)
+{
+    struct worker *w = async->data;
+    if (atomic_load(&w->stop))
+        close_all(w);
+    else if (atomic_load(&w->drain) && !w->draining)
+        begin_drain(w);
+    /* A new snapshot is adopted before the loop sleeps again. */
+}
+
+static void notify(void *arg)
+{
+    struct worker *w = arg;
+    uv_async_send(&w->async);
+}
+
+/* ---- life ---- */
+
+static void *run(void *arg)
+{
+    struct worker *w = arg;
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+static void init_turn(struct turn *turn, uv_loop_t *loop)
+{
+    turn->loop = loop;
+    request_pool_init(&turn->requests);
+    list_init(&turn->woken);
+    list_init(&turn->dirty_upstreams);
+    list_init(&turn->dirty_sessions);
+}
+
+static void init_host(struct worker *w)
+{
+    w->host.turn = &w->turn;
+    w->host.options = w->options;
+    list_init(&w->host.sessions);
+    w->host.last_id = SESSION_ID_BASE;
+    w->host.learn = learn_new(&w->turn.requests);
+    w->host.router = router_new(&w->turn, w->options, &router_events, w);
+}
+
+static void init_loop(struct worker *w)
+{
+    if (uv_loop_init(&w->loop) || uv_async_init(&w->loop, &w->async, on_async) ||
+        uv_prepare_init(&w->loop, &w->prepare) || uv_timer_init(&w->loop, &w->tick))
+        abort(); /* no descriptors or memory for one loop: nothing can run */
+    w->async.data = w->prepare.data = w->tick.data = w;
+    uv_prepare_start(&w->prepare, on_prepare);
+    uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static bool open_doors(struct worker *w, const int *listen_fds)
+{
+    w->doors = calloc(w->options->listener_count, sizeof(*w->doors));
+    if (!w->doors)
+        abort();
+    for (size_t i = 0; i < w->options->listener_count; i++) {
+        struct door *door = &w->doors[i];
+        *door = (struct door){.worker = w, .options = &w->options->listeners[i]};
+        door->listener = listener_open(&w->loop, listen_fds[i], on_accept, door);
+        if (!door->listener) {
+            log_event(LOG_ERROR, "a listener could not be opened", "number=%zu", i);
+            return false;
+        }
+    }
+    return true;
+}
+
+struct worker *worker_start(const struct traffic_options *options, struct board *board,
+                            const int *listen_fds)
+{
+    struct worker *w = calloc(1, sizeof(*w));
+    if (!w)
+        abort();
+    w->options = options;
+    w->board = board;
+    atomic_store(&w->last_turn_ms, clock_ms());
+    init_loop(w);
+    init_turn(&w->turn, &w->loop);
+    init_host(w);
+    if (!open_doors(w, listen_fds) || pthread_create(&w->thread, NULL, run, w) != 0) {
+        log_event(LOG_ERROR, "a worker could not be started", "reason=\"%s\"", strerror(errno));
+        return NULL; /* the process ends */
+    }
+    board_subscribe(board, notify, w);
+    uv_async_send(&w->async);
+    return w;
+}
+
+int64_t worker_last_turn(const struct worker *w)
+{
+    return atomic_load_explicit(&w->last_turn_ms, memory_order_relaxed);
+}
+
+void worker_drain(struct worker *w)
+{
+    atomic_store(&w->drain, true);
+    uv_async_send(&w->async);
+}
+
+bool worker_finished(const struct worker *w)
+{
+    return atomic_load(&w->finished);
+}
+
+void worker_stop(struct worker *w)
+{
+    board_unsubscribe(w->board, notify, w);
+    atomic_store(&w->stop, true);
+    uv_async_send(&w->async);
+    pthread_join(w->thread, NULL);
+    learn_free(w->host.learn);
+    router_free(w->host.router);
+    request_pool_free(&w->turn.requests);
+    uv_loop_close(&w->loop);
+    free(w->doors);
+    free(w);
+}
