@@ -1,0 +1,33 @@
+/*
+ * config: the configuration file as the rooms' option structs. Loading it opens
+ * no socket and resolves no name; it reports everything that is wrong at once.
+ */
+#ifndef REDISPROXY_OPS_CONFIG_H
+#define REDISPROXY_OPS_CONFIG_H
+
+#include "base/log.h"
+#include "net/address.h"
+#include "topology/control.h"
+#include "traffic/options.h"
+
+#include <stdio.h>
+
+struct config_sections;
+
+/* Immutable once loaded; owns all that it points to. */
+struct config {
+    enum log_level log;
+    struct address http;               /* len 0: off */
+    struct topology_options *topology; /* traffic.group_count of them, with the same indices */
+    struct traffic_options traffic;
+    struct config_sections *sections; /* config.c's: the memory behind the pointers above */
+};
+
+/* Reads the file. Returns NULL after writing "file:line: what is wrong: how to mend it" to `errors`
+ * for every error. */
+struct config *config_load(const char *path, FILE *errors) __attribute__((warn_unused_result));
+
+/* Frees everything, wiping secrets. NULL is allowed. */
+void config_free(struct config *config);
+
+#endif

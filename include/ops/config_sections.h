@@ -1,0 +1,39 @@
+/*
+ * config_sections: a configuration file as sections with settings: everything
+ * that can be known without looking at two sections at once.
+ */
+#ifndef REDISPROXY_OPS_CONFIG_SECTIONS_H
+#define REDISPROXY_OPS_CONFIG_SECTIONS_H
+
+#include "ops/config_errors.h"
+#include "ops/config_table.h"
+
+struct section {
+    enum section_kind kind;
+    int line;                 /* of its header; 0: not in the file, all defaults */
+    char *label;              /* what follows the kind: the group's name, the address; or NULL */
+    struct endpoint endpoint; /* of a [listen] */
+    struct address address;
+    union settings settings;
+    int given[OPTIONS_MAX]; /* the line that sets the option with this index in the table, or 0 */
+};
+
+struct config_sections {
+    struct section **items; /* pointers, because options point into the sections */
+    size_t count;
+};
+
+/* Adds a section with the defaults; `label` is copied (NULL: none). Returns it. */
+struct section *config_sections_add(struct config_sections *sections, enum section_kind kind,
+                                    const char *label, int line);
+
+/* Reads a file's text. What is wrong goes to the errors. */
+void config_sections_read(struct config_sections *sections, char *text, size_t len,
+                          struct config_errors *errors);
+
+/* The line that set the named option, or the section's own. */
+int config_section_line(const struct section *section, const char *option);
+
+void config_sections_free(struct config_sections *sections);
+
+#endif

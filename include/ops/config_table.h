@@ -1,0 +1,88 @@
+/*
+ * config_table: the options that a configuration file may set. One table is
+ * the single source of names, types, ranges, defaults and help: the parser
+ * reads it, --help prints it, and a test holds conf/proxy.conf against it.
+ */
+#ifndef REDISPROXY_OPS_CONFIG_TABLE_H
+#define REDISPROXY_OPS_CONFIG_TABLE_H
+
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum section_kind { SECTION_PROXY, SECTION_MASTER, SECTION_LISTEN, SECTION_KINDS };
+
+/* Each type is read into one C type in the section's settings. */
+enum option_type {
+    OPTION_COUNT,       /* int64_t */
+    OPTION_DURATION,    /* int64_t, milliseconds */
+    OPTION_SIZE,        /* int64_t, bytes */
+    OPTION_CHOICE,      /* int64_t, the index into choices */
+    OPTION_TEXT,        /* char *, NULL when not given */
+    OPTION_SECRET,      /* char *, wiped when freed */
+    OPTION_SECRET_FILE, /* a path; the file's content goes into the secret at the same offset */
+    OPTION_ADDRESS,     /* struct address; len 0: off */
+    OPTION_ENDPOINTS,   /* struct endpoints */
+};
+
+struct endpoints {
+    struct endpoint *items;
+    size_t count;
+};
+
+/* What the sections hold once read. */
+struct proxy_settings {
+    struct address http;
+    int64_t log, max_clients, drain_timeout, request_max, output_high;
+};
+
+struct master_settings {
+    struct endpoints sentinels;
+    char *sentinel_username, *sentinel_password, *username, *password;
+    int64_t hold_timeout, hold_memory, settle_timeout, stale_reads, connect_timeout;
+};
+
+struct listen_settings {
+    char *master;
+    int64_t route;
+};
+
+union settings {
+    struct proxy_settings proxy;
+    struct master_settings master;
+    struct listen_settings listen;
+};
+
+struct config_option {
+    const char *name;
+    const char *help;
+    const char *standard;       /* the default as text; NULL: not set */
+    const char *word;           /* accepted besides the type's own form, NULL: none; */
+    int64_t word_value;         /* then this is stored */
+    int64_t min, max;           /* for counts, durations (ms) and sizes (bytes) */
+    const char *const *choices; /* ends with NULL */
+    size_t offset;              /* in union settings */
+    enum section_kind section;
+    enum option_type type;
+    uint16_t port; /* OPTION_ENDPOINTS: where none is given */
+    bool required;
+};
+
+#define OPTIONS_MAX 32
+
+const struct config_option *config_table(size_t *count);
+
+/* "proxy", "master", "listen". */
+const char *section_kind_name(enum section_kind kind);
+
+/* Writes a number in the option's largest fitting unit: "20s", "64mb". Returns out. */
+const char *option_format_number(char *out, size_t size, const struct config_option *option,
+                                 int64_t n);
+
+/* The reference: every section and option with its default, range and help. */
+void config_print_reference(FILE *out);
+
+#endif

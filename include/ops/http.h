@@ -1,0 +1,36 @@
+/*
+ * http: the web server for /healthz and /readyz, on a thread of its own.
+ */
+#ifndef REDISPROXY_OPS_HTTP_H
+#define REDISPROXY_OPS_HTTP_H
+
+#include "topology/control.h"
+#include "topology/topology.h"
+#include "traffic/options.h"
+#include "traffic/worker.h"
+
+#include <stddef.h>
+
+/* What the answers are made of; all of it outlives the server. */
+struct http_sources {
+    struct board *board;
+    const struct control *control;
+    struct worker *const *workers;
+    size_t worker_count;
+    const struct traffic_options *options;
+};
+
+struct http;
+
+/* Starts serving on a bound, listening descriptor, which the server owns from now on (also when it
+ * fails). Returns NULL after logging why. */
+struct http *http_start(int fd, const struct http_sources *sources)
+    __attribute__((warn_unused_result));
+
+/* From now on /readyz says that the proxy is going. Any thread. */
+void http_draining(struct http *http);
+
+/* Closes every connection, joins the thread, frees everything. NULL is allowed. */
+void http_stop(struct http *http);
+
+#endif

@@ -1,0 +1,328 @@
+/*
+ * main: command line, wiring, signals.
+ *
+ *     configuration -> sockets -> control plane -> workers -> web server
+ *     ... a signal: drain ...  and the same way back
+ *
+ * All sockets are bound before the first thread runs, so that a configuration that cannot
+ * work ends the program before it did anything. Signals are blocked in every
+ * thread and taken here with sigtimedwait: nothing runs in a signal handler.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/address.h"
+#include "net/listener.h"
+#include "ops/config.h"
+#include "ops/config_table.h"
+#include "ops/http.h"
+#include "ops/port_owner.h"
+#include "topology/control.h"
+#include "topology/topology.h"
+#include "traffic/worker.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+#define WORKERS 1
+/* Descriptors besides the clients': upstreams, Sentinels, probes, the web server, the loops. */
+#define OTHER_FILES 512
+#define DRAIN_LOOK_MS 10
+
+struct app {
+    struct config *config;
+    int *listen_fds; /* one for each listener; the worker's once it is started */
+    int http_fd;     /* -1: none, or the web server's */
+    struct board *board;
+    struct control *control;
+    struct worker *workers[WORKERS];
+    struct http *http;
+};
+
+/* ---- command line ---- */
+
+enum command { COMMAND_RUN, COMMAND_TEST, COMMAND_DONE, COMMAND_WRONG };
+
+static void print_help(void)
+{
+    printf("redisproxy %s: a Sentinel-aware proxy in front of Redis groups\n\n"
+           "usage: redisproxy -c FILE        run with this configuration\n"
+           "       redisproxy -t -c FILE     only check it\n"
+           "       redisproxy --version\n"
+           "       redisproxy --help\n\n"
+           "Logs go to stderr. SIGTERM or SIGINT drains and exits, a second one exits at once.\n\n"
+           "The configuration's sections and settings, with their defaults:\n\n",
+           REDISPROXY_VERSION);
+    config_print_reference(stdout);
+}
+
+static enum command read_command_line(int argc, char **argv, const char **path)
+{
+    static const struct option names[] = {{"config", required_argument, NULL, 'c'},
+                                          {"test", no_argument, NULL, 't'},
+                                          {"version", no_argument, NULL, 'v'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    enum command command = COMMAND_RUN;
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, "c:th", names, NULL)) != -1) {
+        switch (letter) {
+        case 'c':
+            *path = optarg;
+            break;
+        case 't':
+            command = COMMAND_TEST;
+            break;
+        case 'v':
+            printf("redisproxy %s\n", REDISPROXY_VERSION);
+            return COMMAND_DONE;
+        case 'h':
+            print_help();
+            return COMMAND_DONE;
+        default:
+            return COMMAND_WRONG;
+        }
+    }
+    if (*path && optind == argc)
+        return command;
+    fprintf(stderr, "%s: %s\n", argv[0], *path ? "too many arguments" : "-c FILE is missing");
+    return COMMAND_WRONG;
+}
+
+/* ---- sockets ---- */
+
+/* Returns the descriptor, or -1 after logging why. */
+static int bind_address(const struct address *address, const char *use)
+{
+    char text[ENDPOINT_TEXT_MAX], owner[128], why[256];
+    int fd = listener_bind(address, BACKLOG);
+
+    if (fd >= 0)
+        return fd;
+    address_format(text, sizeof(text), address);
+    log_quote(why, sizeof(why), strerror(-fd));
+    if (fd == -EADDRINUSE)
+        log_event(LOG_ERROR, "the address is taken: stop who has it, or choose another one",
+                  "address=%s use=%s by=\"%s\"", text, use,
+                  port_owner(owner, sizeof(owner), address));
+    else
+        log_event(LOG_ERROR, "cannot listen", "address=%s use=%s error=%s", text, use, why);
+    return -1;
+}
+
+/* Tries all of them, so that every taken address is reported. Returns 0 or -1. */
+static int bind_all(struct app *app)
+{
+    const struct traffic_options *options = &app->config->traffic;
+    int result = 0;
+
+    app->listen_fds = calloc(options->listener_count, sizeof(int));
+    if (!app->listen_fds)
+        abort();
+    for (size_t i = 0; i < options->listener_count; i++) {
+        app->listen_fds[i] = bind_address(&options->listeners[i].address, "clients");
+        if (app->listen_fds[i] < 0)
+            result = -1;
+    }
+    if (app->config->http.len) {
+        app->http_fd = bind_address(&app->config->http, "http");
+        if (app->http_fd < 0)
+            result = -1;
+    }
+    return result;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* Every client is a descriptor: takes what the system grants, and says so when that is too little.
+ */
+static void raise_open_files(size_t max_clients)
+{
+    struct rlimit limit;
+    rlim_t wanted = max_clients + OTHER_FILES;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        log_event(LOG_WARN, "too few open files for max_clients: raise the limit (ulimit -n)",
+                  "open_files=%" PRIu64 " wanted=%" PRIu64, (uint64_t)limit.rlim_cur,
+                  (uint64_t)wanted);
+}
+
+/* ---- starting and stopping ---- */
+
+/* Returns 0, or -1 after the part that failed has logged why. */
+static int start(struct app *app)
+{
+    const struct traffic_options *options = &app->config->traffic;
+
+    app->board = board_new();
+    app->control = control_start(app->config->topology, options->group_count, app->board);
+    if (!app->control)
+        return -1;
+    for (size_t i = 0; i < WORKERS; i++) {
+        app->workers[i] = worker_start(options, app->board, app->listen_fds);
+        if (!app->workers[i])
+            return -1;
+        for (size_t j = 0; j < options->listener_count; j++)
+            app->listen_fds[j] = -1;
+    }
+    if (app->http_fd >= 0) {
+        app->http = http_start(app->http_fd, &(struct http_sources){.board = app->board,
+                                                                    .control = app->control,
+                                                                    .workers = app->workers,
+                                                                    .worker_count = WORKERS,
+                                                                    .options = options});
+        app->http_fd = -1;
+        if (!app->http)
+            return -1;
+    }
+    return 0;
+}
+
+/* The way back, from wherever start() came to. */
+static void stop(struct app *app)
+{
+    http_stop(app->http);
+    for (size_t i = 0; i < WORKERS; i++)
+        if (app->workers[i])
+            worker_stop(app->workers[i]);
+    if (app->control)
+        control_stop(app->control);
+    if (app->board)
+        board_free(app->board);
+    for (size_t i = 0; app->listen_fds && i < app->config->traffic.listener_count; i++)
+        close_fd(&app->listen_fds[i]);
+    close_fd(&app->http_fd);
+    free(app->listen_fds);
+}
+
+static void log_start(const struct config *config)
+{
+    static const char *const routes[] = {
+        [ROUTE_MASTER] = "master", [ROUTE_REPLICA] = "replica", [ROUTE_SPLIT] = "split"};
+    const struct traffic_options *options = &config->traffic;
+    char text[ENDPOINT_TEXT_MAX];
+
+    log_event(LOG_INFO, "redisproxy starts",
+              "version=%s pid=%d groups=%zu listeners=%zu workers=%d http=%s", REDISPROXY_VERSION,
+              (int)getpid(), options->group_count, options->listener_count, WORKERS,
+              config->http.len ? address_format(text, sizeof(text), &config->http) : "off");
+    for (size_t i = 0; i < options->listener_count; i++) {
+        const struct traffic_listener_options *listener = &options->listeners[i];
+        log_event(LOG_INFO, "listening", "address=%s route=%s group=%s",
+                  address_format(text, sizeof(text), &listener->address), routes[listener->route],
+                  options->groups[listener->group].name);
+    }
+}
+
+/* ---- signals ---- */
+
+static void block_signals(sigset_t *ends)
+{
+    sigemptyset(ends);
+    sigaddset(ends, SIGTERM);
+    sigaddset(ends, SIGINT);
+    pthread_sigmask(SIG_BLOCK, ends, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Waits for a signal, for at most `ms` (-1: for ever). Returns its number, 0: none came. */
+static int wait_signal(const sigset_t *signals, long ms)
+{
+    const struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    int number;
+
+    do {
+        number = ms < 0 ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &limit);
+    } while (number < 0 && errno == EINTR);
+    return number < 0 ? 0 : number;
+}
+
+static bool all_finished(const struct app *app)
+{
+    for (size_t i = 0; i < WORKERS; i++)
+        if (!worker_finished(app->workers[i]))
+            return false;
+    return true;
+}
+
+static void run_until_told(struct app *app, const sigset_t *ends)
+{
+    int number = wait_signal(ends, -1);
+    int64_t since = clock_ms();
+
+    log_event(LOG_INFO, "stopping", "signal=%s drain_timeout_ms=%" PRId64, strsignal(number),
+              app->config->traffic.drain_timeout_ms);
+    if (app->http)
+        http_draining(app->http);
+    for (size_t i = 0; i < WORKERS; i++)
+        worker_drain(app->workers[i]);
+    while (!all_finished(app)) {
+        if (wait_signal(ends, DRAIN_LOOK_MS)) {
+            log_event(LOG_WARN, "a second signal: stopped without draining", "");
+            _exit(EXIT_FAILURE);
+        }
+    }
+    log_event(LOG_INFO, "drained", "ms=%" PRId64, clock_ms() - since);
+}
+
+static int run(struct config *config)
+{
+    struct app app = {.config = config, .http_fd = -1};
+    sigset_t ends;
+    int result = EXIT_FAILURE;
+
+    block_signals(&ends);
+    raise_open_files(config->traffic.max_clients);
+    if (bind_all(&app) == 0) {
+        log_start(config);
+        if (start(&app) == 0) {
+            run_until_told(&app, &ends);
+            result = EXIT_SUCCESS;
+        }
+    }
+    stop(&app);
+    log_event(LOG_INFO, "redisproxy stopped", "code=%d", result);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = NULL;
+    int result = EXIT_SUCCESS;
+    enum command command = read_command_line(argc, argv, &path);
+
+    if (command == COMMAND_DONE)
+        return EXIT_SUCCESS;
+    if (command == COMMAND_WRONG) {
+        fprintf(stderr, "usage: redisproxy [-t] -c FILE | --version | --help\n");
+        return EXIT_FAILURE;
+    }
+    struct config *config = config_load(path, stderr);
+    if (!config)
+        return EXIT_FAILURE;
+    if (command == COMMAND_TEST) {
+        printf("%s: good\n", path);
+    } else {
+        log_set_level(config->log);
+        result = run(config);
+    }
+    config_free(config);
+    return result;
+}

@@ -1,0 +1,168 @@
+/*
+ * config_table: the options that a configuration file may set. To add one, add
+ * a row here, its field in the settings, and its lines in conf/proxy.conf.
+ */
+#include "ops/config_table.h"
+
+#include "base/log.h"
+#include "traffic/options.h"
+
+#include <inttypes.h>
+
+#define SECONDS 1000LL
+#define MINUTES (60 * SECONDS)
+#define KB 1024LL
+#define MB (1024 * KB)
+#define GB (1024 * MB)
+
+#define PROXY(field) .section = SECTION_PROXY, .offset = offsetof(union settings, proxy.field)
+#define MASTER(field) .section = SECTION_MASTER, .offset = offsetof(union settings, master.field)
+#define LISTEN(field) .section = SECTION_LISTEN, .offset = offsetof(union settings, listen.field)
+
+static const char *const levels[] = {
+    [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
+static const char *const routes[] = {
+    [ROUTE_MASTER] = "master", [ROUTE_REPLICA] = "replica", [ROUTE_SPLIT] = "split", NULL};
+
+/* clang-format off */
+static const struct config_option table[] = {
+    {.name = "http", PROXY(http), .type = OPTION_ADDRESS, .standard = "0.0.0.0:8888", .word = "off",
+     .help = "where /healthz and /readyz are answered"},
+    {.name = "log", PROXY(log), .type = OPTION_CHOICE, .standard = "info", .choices = levels,
+     .help = "lines below this level are not written"},
+    {.name = "max_clients", PROXY(max_clients), .type = OPTION_COUNT, .standard = "10000",
+     .min = 1, .max = 1000000,
+     .help = "client connections at a time; one more is refused"},
+    {.name = "drain_timeout", PROXY(drain_timeout), .type = OPTION_DURATION, .standard = "10s",
+     .min = 0, .max = 60 * MINUTES,
+     .help = "how long SIGTERM waits for requests that are in flight or held"},
+    {.name = "request_max", PROXY(request_max), .type = OPTION_SIZE, .standard = "1gb",
+     .min = 64 * KB, .max = 16 * GB,
+     .help = "the largest request; one that is larger ends its connection"},
+    {.name = "output_high", PROXY(output_high), .type = OPTION_SIZE, .standard = "1mb",
+     .min = 16 * KB, .max = GB,
+     .help = "replies that may wait for a client before no more are fetched for it"},
+
+    {.name = "sentinels", MASTER(sentinels), .type = OPTION_ENDPOINTS, .port = 26379,
+     .required = true,
+     .help = "the Sentinels, separated by commas: host, host:port or [ipv6]:port"},
+    {.name = "sentinel_username", MASTER(sentinel_username), .type = OPTION_TEXT,
+     .help = "the ACL user on the Sentinels, with sentinel_password"},
+    {.name = "sentinel_password", MASTER(sentinel_password), .type = OPTION_SECRET,
+     .help = "the password of the Sentinels"},
+    {.name = "sentinel_password_file", MASTER(sentinel_password), .type = OPTION_SECRET_FILE,
+     .help = "a file that holds it"},
+    {.name = "username", MASTER(username), .type = OPTION_TEXT,
+     .help = "the ACL user of the proxy's own probes, with password"},
+    {.name = "password", MASTER(password), .type = OPTION_SECRET,
+     .help = "the password of the proxy's own probes; clients bring their own"},
+    {.name = "password_file", MASTER(password), .type = OPTION_SECRET_FILE,
+     .help = "a file that holds it"},
+    {.name = "hold_timeout", MASTER(hold_timeout), .type = OPTION_DURATION, .standard = "20s",
+     .min = 10, .max = 10 * MINUTES,
+     .help = "how long a request waits for a master before it fails"},
+    {.name = "hold_memory", MASTER(hold_memory), .type = OPTION_SIZE, .standard = "64mb",
+     .min = KB, .max = 64 * GB,
+     .help = "bytes of requests that may wait; beyond it they fail at once"},
+    {.name = "settle_timeout", MASTER(settle_timeout), .type = OPTION_DURATION, .standard = "10s",
+     .min = 0, .max = 10 * MINUTES,
+     .help = "how long after a promotion NOREPLICAS means waiting, not failing"},
+    {.name = "stale_reads", MASTER(stale_reads), .type = OPTION_DURATION, .standard = "unlimited",
+     .min = 0, .max = 24 * 60 * MINUTES, .word = "unlimited", .word_value = -1,
+     .help = "how long replicas are read while there is no master"},
+    {.name = "connect_timeout", MASTER(connect_timeout), .type = OPTION_DURATION, .standard = "1s",
+     .min = 10, .max = MINUTES,
+     .help = "for connecting to a node or a Sentinel, the handshake included"},
+
+    {.name = "master", LISTEN(master), .type = OPTION_TEXT,
+     .help = "the name of the [master NAME] section; without it the first one's"},
+    {.name = "route", LISTEN(route), .type = OPTION_CHOICE, .standard = "master", .choices = routes,
+     .help = "master: all to the master; replica: reads only; split: reads to replicas, the rest to "
+             "the master"},
+};
+/* clang-format on */
+
+_Static_assert(sizeof(table) / sizeof(*table) <= OPTIONS_MAX, "OPTIONS_MAX is too small");
+
+const struct config_option *config_table(size_t *count)
+{
+    *count = sizeof(table) / sizeof(*table);
+    return table;
+}
+
+const char *section_kind_name(enum section_kind kind)
+{
+    static const char *const names[SECTION_KINDS] = {
+        [SECTION_PROXY] = "proxy", [SECTION_MASTER] = "master", [SECTION_LISTEN] = "listen"};
+
+    return names[kind];
+}
+
+const char *option_format_number(char *out, size_t size, const struct config_option *option,
+                                 int64_t n)
+{
+    static const struct unit {
+        enum option_type type;
+        int64_t factor;
+        const char *name;
+    } units[] = {
+        {OPTION_DURATION, MINUTES, "m"}, {OPTION_DURATION, SECONDS, "s"},
+        {OPTION_DURATION, 1, "ms"},      {OPTION_SIZE, GB, "gb"},
+        {OPTION_SIZE, MB, "mb"},         {OPTION_SIZE, KB, "kb"},
+    };
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+        if (units[i].type == option->type && n && n % units[i].factor == 0) {
+            snprintf(out, size, "%" PRId64 "%s", n / units[i].factor, units[i].name);
+            return out;
+        }
+    }
+    snprintf(out, size, "%" PRId64 "%s", n, option->type == OPTION_DURATION ? "s" : "");
+    return out;
+}
+
+/* What may be written, in parentheses. */
+static void print_range(FILE *out, const struct config_option *option)
+{
+    char min[32], max[32];
+
+    if (option->choices) {
+        for (const char *const *choice = option->choices; *choice; choice++)
+            fprintf(out, "%s%s", choice == option->choices ? "   (" : " | ", *choice);
+        fputs(")", out);
+    } else if (option->max) {
+        fprintf(out, "   (%s to %s%s%s)",
+                option_format_number(min, sizeof(min), option, option->min),
+                option_format_number(max, sizeof(max), option, option->max),
+                option->word ? ", or " : "", option->word ? option->word : "");
+    } else if (option->word) {
+        fprintf(out, "   (an address, or %s)", option->word);
+    }
+}
+
+static void print_option(FILE *out, const struct config_option *option)
+{
+    if (option->standard)
+        fprintf(out, "  %s = %s", option->name, option->standard);
+    else
+        fprintf(out, "  %s   %s", option->name, option->required ? "(required)" : "(not set)");
+    print_range(out, option);
+    fprintf(out, "\n      %s\n", option->help);
+}
+
+void config_print_reference(FILE *out)
+{
+    static const char *const titles[SECTION_KINDS] = {
+        [SECTION_PROXY] = "[proxy]",
+        [SECTION_MASTER] = "[master NAME]      one for each group: NAME is Sentinel's master name",
+        [SECTION_LISTEN] = "[listen ADDRESS:PORT]      several; without any: 0.0.0.0:6379 with "
+                           "route = master,\n                           0.0.0.0:6380 with route = "
+                           "replica, for the first group"};
+
+    for (enum section_kind kind = 0; kind < SECTION_KINDS; kind++) {
+        fprintf(out, "%s%s\n", kind ? "\n" : "", titles[kind]);
+        for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+            if (table[i].section == kind)
+                print_option(out, &table[i]);
+    }
+}

@@ -1,0 +1,125 @@
+/*
+ * health: what /healthz and /readyz answer.
+ *
+ * A group serves when writes have a master or reads have a node. When it does
+ * not, a request that arrives is held, which is as good as serving as long as
+ * the hold can still end well; once hold_timeout has passed since the group lost its
+ * master, a load balancer should look elsewhere.
+ */
+#include "ops/health.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { OK = 200, UNAVAILABLE = 503 };
+
+static cJSON *node_list(const struct topology_group *group)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    for (size_t i = 0; i < group->node_count; i++) {
+        const struct topology_node *node = &group->nodes[i];
+        if ((int)i == group->master)
+            continue;
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "address", node->name);
+        cJSON_AddBoolToObject(item, "readable", node->readable);
+        cJSON_AddItemToArray(list, item);
+    }
+    return list;
+}
+
+static void add_time(cJSON *object, const char *name, int64_t wall)
+{
+    time_t seconds = (time_t)(wall / 1000);
+    struct tm utc;
+    char date[32], text[48];
+
+    gmtime_r(&seconds, &utc);
+    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text, sizeof(text), "%s.%03dZ", date, (int)(wall % 1000));
+    cJSON_AddStringToObject(object, name, text);
+}
+
+static cJSON *group_object(const struct topology_group *group, const struct health_view *view)
+{
+    cJSON *object = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(object, "group", group->name);
+    cJSON_AddStringToObject(object, "state", group_state_name(group->state));
+    if (group->master >= 0)
+        cJSON_AddStringToObject(object, "master", group->nodes[group->master].name);
+    else
+        cJSON_AddNullToObject(object, "master");
+    cJSON_AddBoolToObject(object, "writable", group->writable);
+    cJSON_AddItemToObject(object, "replicas", node_list(group));
+    add_time(object, "since", view->wall - (view->now - group->since_ms));
+    if (*group->reason)
+        cJSON_AddStringToObject(object, "reason", group->reason);
+    return object;
+}
+
+/* `reason` says why the status is not 200. */
+static unsigned answer(const struct health_view *view, const char *word, const char *reason,
+                       char **json)
+{
+    cJSON *root = cJSON_CreateObject(), *groups = cJSON_CreateArray();
+
+    cJSON_AddStringToObject(root, "status", word);
+    if (*reason)
+        cJSON_AddStringToObject(root, "reason", reason);
+    for (size_t i = 0; i < view->topology->group_count; i++)
+        cJSON_AddItemToArray(groups, group_object(&view->topology->groups[i], view));
+    cJSON_AddItemToObject(root, "groups", groups);
+    *json = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    if (!*json)
+        abort();
+    return *reason ? UNAVAILABLE : OK;
+}
+
+unsigned health_alive(const struct health_view *view, char **json)
+{
+    char reason[128] = "";
+
+    for (size_t i = 0; i < view->loop_count && !*reason; i++) {
+        int64_t age = view->now - view->loops[i].last_turn;
+        if (age > HEALTH_TURN_MS)
+            snprintf(reason, sizeof(reason), "%s has not turned for %" PRId64 " ms",
+                     view->loops[i].name, age);
+    }
+    return answer(view, *reason ? "stuck" : "ok", reason, json);
+}
+
+static bool serves(const struct topology_group *group)
+{
+    if (group->writable && group->master >= 0)
+        return true;
+    for (size_t i = 0; i < group->node_count; i++)
+        if (group->nodes[i].readable)
+            return true;
+    return false;
+}
+
+unsigned health_ready(const struct health_view *view, char **json)
+{
+    char reason[256] = "there is no group";
+    const struct topology *topology = view->topology;
+    bool holds = false;
+
+    if (view->draining)
+        return answer(view, "draining", "the proxy is shutting down", json);
+    for (size_t i = 0; i < topology->group_count; i++) {
+        const struct topology_group *group = &topology->groups[i];
+        int64_t waited = view->now - group->since_ms;
+        if (serves(group))
+            return answer(view, "ready", "", json);
+        holds = holds || waited <= view->groups[i].hold_timeout_ms;
+        snprintf(reason, sizeof(reason), "nothing to serve for %s since %" PRId64 " ms: %s",
+                 group->name, waited, *group->reason ? group->reason : "no master is known");
+    }
+    return holds ? answer(view, "holding", "", json) : answer(view, "unavailable", reason, json);
+}
