@@ -16,7 +16,7 @@ struct list {
 };
 
 /* The object of the given type that holds `node` as its `member`. */
-#define container_of(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define container_of(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 /* Walks a list; the body may remove `it` itself, and nothing else. */
 #define list_each(it, head)                                                                        \

@@ -1,7 +1,8 @@
 /*
  * log: one line an event on stderr, in logfmt:
  *
- *     time=2026-11-22T16:52:01.123Z level=info msg="master elected" group=mymaster master=127.0.1.2:6379
+ *     time=2026-11-22T16:52:01.123Z level=info msg="master elected" group=mymaster
+ * master=127.0.1.2:6379
  *
  * msg is a fixed text that can be searched for; what varies stands behind it
  * as key=value pairs. A line is written with one write(2), so that lines of

@@ -38,7 +38,8 @@ int endpoint_parse(struct endpoint *out, const char *text, uint16_t default_port
 /* Writes "host:port", an IPv6 number in brackets. Returns out. */
 const char *endpoint_format(char *out, size_t size, const struct endpoint *endpoint);
 
-/* Reads a numeric IPv4 or IPv6 host. Returns 0, or -1 when `host` is a name that must be resolved. */
+/* Reads a numeric IPv4 or IPv6 host. Returns 0, or -1 when `host` is a name that must be resolved.
+ */
 int address_from_number(struct address *out, const char *host, uint16_t port)
     __attribute__((warn_unused_result));
 

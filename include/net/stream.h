@@ -36,7 +36,7 @@ enum stream_event {
     STREAM_OPEN = 1,     /* the connection stands (and, later, TLS has shaken hands) */
     STREAM_READABLE = 2, /* stream_read() may bring something, an end or an error included */
     STREAM_WRITABLE = 4, /* stream_write() may take something */
-    STREAM_GONE = 8,     /* the peer closed or reset while nobody read; also delivered with reading off */
+    STREAM_GONE = 8,     /* the peer ended its side; said once, with reading off too */
 };
 
 /* `events` is a set of stream_event; `error` is 0, or the negative libuv code for which connecting
@@ -59,7 +59,8 @@ struct stream {
 };
 
 /* Starts connecting; on_event brings STREAM_OPEN or an error later, never before this returns.
- * Returns 0, or a negative libuv code (then the stream was not opened, and on_closed is not called). */
+ * Returns 0, or a negative libuv code (then the stream was not opened, and on_closed is not
+ * called). */
 int stream_connect(struct stream *stream, uv_loop_t *loop, const struct address *to,
                    stream_on_event *on_event, stream_on_closed *on_closed)
     __attribute__((warn_unused_result));

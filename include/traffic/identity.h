@@ -24,10 +24,10 @@ struct identity {
     struct list in_all;
     unsigned refs;
     bool authenticated;
-    bool own;       /* the proxy's own: carries the worker's questions, never a client's command */
-    bool has_user;  /* AUTH was given a user name */
+    bool own;      /* the proxy's own: carries the worker's questions, never a client's command */
+    bool has_user; /* AUTH was given a user name */
     int64_t db;
-    char *user;     /* NULL unless has_user */
+    char *user; /* NULL unless has_user */
     size_t user_len;
     char *password; /* locked; NULL when not authenticated */
     size_t password_len;

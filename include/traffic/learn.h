@@ -20,8 +20,8 @@ void learn_free(struct learn *learn);
 /* What is known of the name, or NULL. */
 const struct command *learn_find(const struct learn *learn, struct slice name);
 
-/* Called once: `command` lives as long as the learn, or is learn_unknown(); NULL: the question got no
- * answer, ask again. */
+/* Called once: `command` lives as long as the learn, or is learn_unknown(); NULL: the question got
+ * no answer, ask again. */
 typedef void learn_done(void *data, const struct command *command);
 
 /* An answered question that nobody waits for any more must be cancelled. */

@@ -17,7 +17,7 @@ struct traffic_group_options {
     const char *name;
     const char *username, *password; /* the proxy's own credentials on the nodes; NULL: none */
     int64_t hold_timeout_ms;
-    size_t hold_memory;        /* bytes of held requests, all workers together */
+    size_t hold_memory;         /* bytes of held requests, all workers together */
     int64_t connect_timeout_ms; /* connecting to a node, and the handshake */
 };
 
@@ -33,9 +33,10 @@ struct traffic_options {
     size_t group_count;
     const struct traffic_listener_options *listeners;
     size_t listener_count;
-    size_t max_clients;    /* sessions of all workers; one more is refused with Redis' text */
-    size_t request_max;    /* bytes of one request */
-    size_t output_high;    /* bytes of replies a session may have waiting before its sources are paused */
+    size_t max_clients; /* sessions of all workers; one more is refused with Redis' text */
+    size_t request_max; /* bytes of one request */
+    size_t
+        output_high; /* bytes of replies a session may have waiting before its sources are paused */
     int64_t drain_timeout_ms;
 };
 

@@ -25,12 +25,12 @@ void pool_close(struct pool *pool);
 bool pool_empty(const struct pool *pool);
 void pool_free(struct pool *pool);
 
-/* The newest topology, borrowed until the next call: cuts what is no longer what it was used for and
- * takes back what was not yet written where writing is to stop. */
+/* The newest topology, borrowed until the next call: cuts what is no longer what it was used for
+ * and takes back what was not yet written where writing is to stop. */
 void pool_adopt(struct pool *pool, const struct topology *topology);
 
-/* The shared upstream of this node for this identity, connecting if need be. NULL: the node cannot be
- * used right now. */
+/* The shared upstream of this node for this identity, connecting if need be. NULL: the node cannot
+ * be used right now. */
 struct upstream *pool_shared(struct pool *pool, const struct target *target,
                              struct identity *identity);
 
@@ -58,8 +58,8 @@ int64_t pool_next_try(const struct pool *pool);
 /* Tells of nodes that may be tried again. */
 void pool_retry(struct pool *pool, int64_t now_ms);
 
-/* Connections that never stood up, leases idle for long, retired upstreams with writes behind a reply
- * that does not drain: on_stuck(data, owner_data of the request at its head). */
+/* Connections that never stood up, leases idle for long, retired upstreams with writes behind a
+ * reply that does not drain: on_stuck(data, owner_data of the request at its head). */
 void pool_tick(struct pool *pool, int64_t now_ms,
                void (*on_stuck)(void *data, void *head_owner_data), void *data);
 

@@ -4,9 +4,9 @@
  * (decision 3), and it completes exactly once: with a whole reply or with a
  * failure, through the two callbacks of whoever it belongs to.
  *
- *     WAITING --send--> QUEUED --first byte in the kernel--> SENT --+--> ANSWERED --> delivered, freed
- *        ^                 |                                   |    |
- *        |                 +----- on_failed(UNSENT) -----+     |    +--> REJECTED (READONLY, LOADING, ...:
+ *     WAITING --send--> QUEUED --first byte in the kernel--> SENT --+--> ANSWERED --> delivered,
+ * freed ^                 |                                   |    | |                 +-----
+ * on_failed(UNSENT) -----+     |    +--> REJECTED (READONLY, LOADING, ...:
  *        +------- the session takes it back -------------+-----+          nothing was executed)
  *                                                   on_failed(LOST)
  *
@@ -42,10 +42,11 @@ enum request_failure {
 };
 
 struct request_owner {
-    /* Bytes of the reply, in order; `first` and `last` mark its borders. An error's first piece holds
-     * at least its first word. After `last` the upstream has forgotten the request. */
+    /* Bytes of the reply, in order; `first` and `last` mark its borders. An error's first piece
+     * holds at least its first word. After `last` the upstream has forgotten the request. */
     void (*on_reply)(struct request *request, const char *data, size_t len, bool first, bool last);
-    /* The upstream has forgotten the request. `text` is an error line without the line end, or NULL. */
+    /* The upstream has forgotten the request. `text` is an error line without the line end, or
+     * NULL. */
     void (*on_failed)(struct request *request, enum request_failure why, const char *text);
 };
 
@@ -53,40 +54,40 @@ struct request_owner {
 #define REQUEST_INLINE 112
 
 struct request {
-    struct list in_session;  /* the session's unfinished requests, in order */
-    struct list in_upstream; /* the upstream's queue */
+    struct list in_session;            /* the session's unfinished requests, in order */
+    struct list in_upstream;           /* the upstream's queue */
     const struct request_owner *owner; /* NULL: swallow the reply */
     void *owner_data;
     struct upstream *upstream; /* while QUEUED or SENT, and during on_reply */
     const struct command *command;
     char *data; /* own_data or the heap */
     size_t len, cap;
-    struct buf reply; /* what came before its turn */
-    int64_t held_since_ms; /* 0: not held */
+    struct buf reply;         /* what came before its turn */
+    int64_t held_since_ms;    /* 0: not held */
     int64_t blocked_until_ms; /* a blocking command's own deadline; 0: none */
-    struct identity *adopt; /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
-    struct fan *fan;        /* copies of it on other nodes that are not answered yet */
-    size_t reply_len;       /* bytes of the reply so far */
-    int32_t parts_left;     /* SUBSCRIBE and kin: confirmations still to come */
+    struct identity *adopt;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
+    struct fan *fan;          /* copies of it on other nodes that are not answered yet */
+    size_t reply_len;         /* bytes of the reply so far */
+    int32_t parts_left;       /* SUBSCRIBE and kin: confirmations still to come */
     int32_t argc;
     uint8_t state;
-    char reply_type;   /* the first byte of the reply */
-    bool secret : 1;   /* holds a credential: wipe the bytes */
-    bool write : 1;    /* may change data: never sent twice */
-    bool script : 1;   /* its error reply does not prove that nothing was executed */
-    bool executed : 1; /* ANSWERED, and perhaps executed (not rejected) */
-    bool capture : 1;  /* the reply is kept whole and rewritten before it is delivered */
-    bool rejecting : 1; /* the reply at hand is a rejection */
-    bool blocking : 1; /* may wait for other clients' writes */
-    bool taken_back : 1; /* CLIENT UNBLOCK is on its way for it */
-    bool silent : 1;   /* CLIENT REPLY OFF or SKIP: the client wants no answer */
+    char reply_type;      /* the first byte of the reply */
+    bool secret : 1;      /* holds a credential: wipe the bytes */
+    bool write : 1;       /* may change data: never sent twice */
+    bool script : 1;      /* its error reply does not prove that nothing was executed */
+    bool executed : 1;    /* ANSWERED, and perhaps executed (not rejected) */
+    bool capture : 1;     /* the reply is kept whole and rewritten before it is delivered */
+    bool rejecting : 1;   /* the reply at hand is a rejection */
+    bool blocking : 1;    /* may wait for other clients' writes */
+    bool taken_back : 1;  /* CLIENT UNBLOCK is on its way for it */
+    bool silent : 1;      /* CLIENT REPLY OFF or SKIP: the client wants no answer */
     bool close_after : 1; /* QUIT: the session ends once this is delivered */
-    bool read_form : 1; /* EVAL and kin: was rewritten to its read-only form */
-    bool streaming : 1; /* part of the reply has gone to the client's buffer */
-    bool in_tx : 1;     /* sent between MULTI and EXEC: queued there, not executed */
-    bool leased : 1;    /* sent on its session's lease */
-    bool placed : 1;    /* classified: the flags above are set */
-    bool retried : 1;   /* sent before, and taken back */
+    bool read_form : 1;   /* EVAL and kin: was rewritten to its read-only form */
+    bool streaming : 1;   /* part of the reply has gone to the client's buffer */
+    bool in_tx : 1;       /* sent between MULTI and EXEC: queued there, not executed */
+    bool leased : 1;      /* sent on its session's lease */
+    bool placed : 1;      /* classified: the flags above are set */
+    bool retried : 1;     /* sent before, and taken back */
     char own_data[REQUEST_INLINE];
 };
 

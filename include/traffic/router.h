@@ -30,8 +30,8 @@ struct place {
 
 /* What the router tells the worker. */
 struct router_events {
-    void (*wake)(struct held *held);             /* this session may try again */
-    void (*on_hold)(void *data, size_t group);   /* writing to the group's master has to stop */
+    void (*wake)(struct held *held);           /* this session may try again */
+    void (*on_hold)(void *data, size_t group); /* writing to the group's master has to stop */
 };
 
 struct router *router_new(struct turn *turn, const struct traffic_options *options,
@@ -62,8 +62,8 @@ struct upstream *router_lease(struct router *router, struct place *place, enum w
                               struct identity *identity, upstream_lost *on_lost, void *lease_data);
 void router_return(struct router *router, struct upstream *lease, bool clean);
 
-/* Whether something may be written to this upstream now (a lease that was taken before a switch began
- * may not). */
+/* Whether something may be written to this upstream now (a lease that was taken before a switch
+ * began may not). */
 bool router_may_write(const struct router *router, const struct upstream *upstream);
 
 /* Whether the group is well and has been for a while: what its master says then is the answer. */
@@ -81,18 +81,19 @@ void router_send(struct upstream *upstream, struct request *request);
 /* Takes back a request that was submitted and not written (REQUEST_QUEUED). */
 void router_take_back(struct request *request);
 
-/* The node rejected a request: it is left alone for a moment; `not_master`: it is no master any more,
- * and the upstream ends when what is in flight there is answered. */
+/* The node rejected a request: it is left alone for a moment; `not_master`: it is no master any
+ * more, and the upstream ends when what is in flight there is answered. */
 void router_rejected(struct router *router, size_t group, struct upstream *upstream,
                      bool not_master);
 
-/* Sends a copy of `request` for `identity` to every node of the group but `except`, owned by `owner`
- * and `owner_data`. Returns how many. */
+/* Sends a copy of `request` for `identity` to every node of the group but `except`, owned by
+ * `owner` and `owner_data`. Returns how many. */
 unsigned router_send_everywhere(struct router *router, size_t group, struct identity *identity,
                                 const struct upstream *except, const struct request *request,
                                 const struct request_owner *owner, void *owner_data);
 
-/* Asks the lease's node, as the proxy, to end the command that blocks there (CLIENT UNBLOCK ERROR). */
+/* Asks the lease's node, as the proxy, to end the command that blocks there (CLIENT UNBLOCK ERROR).
+ */
 void router_unblock(struct router *router, const struct upstream *lease);
 
 /* A question of the proxy's own (COMMAND INFO) for any node that serves the wish; false: nobody to

@@ -49,13 +49,13 @@ struct session {
     bool draining;   /* closes when nothing is unfinished */
     /* dispatch-time state */
     bool reply_off, reply_skip;
-    bool mixed;       /* requests (reads) are in flight on several upstreams */
+    bool mixed; /* requests (reads) are in flight on several upstreams */
     bool watching, watch_broken;
     bool tx_refused;  /* the proxy refused a command of the open transaction */
     bool sticky;      /* the lease is kept until the session ends */
     bool lease_dirty; /* the lease must not go to another session */
     bool monitoring;
-    uint8_t tx;      /* enum tx */
+    uint8_t tx; /* enum tx */
     /* as confirmed by replies */
     bool tx_confirmed, watch_confirmed;
 

@@ -2,9 +2,10 @@
  * upstream: one connection from a worker to a node, for one identity. Requests
  * queue on it and are answered in order; it never looks at what they are.
  *
- *     CONNECTING --open--> VERIFYING --node is the right one--> ENTERING --identity is let in--> READY
- *          |                   |                                   |                               |
- *          +-------------------+-----------------> CLOSED <--------+-------------------------------+
+ *     CONNECTING --open--> VERIFYING --node is the right one--> ENTERING --identity is let in-->
+ * READY |                   |                                   |                               |
+ *          +-------------------+-----------------> CLOSED
+ * <--------+-------------------------------+
  *
  * VERIFYING runs as the proxy itself (AUTH, INFO replication, CLIENT ID) and
  * ends with RESET, so that the proxy's own credential never carries a client's
@@ -73,23 +74,23 @@ struct upstream {
     uint8_t state;
     bool leased;
     bool retired;
-    bool paused;        /* not read: whoever is answered does not drain */
+    bool paused; /* not read: whoever is answered does not drain */
     struct stream stream;
     struct turn *turn;
     const struct upstream_owner *owner;
     void *owner_data;
-    struct list in_pool; /* every upstream of the worker */
-    struct list in_idle; /* a lease that waits in its slot */
-    struct list in_turn; /* has something to write */
-    struct list queue;   /* on the wire, or next to be */
-    struct list pending; /* accepted before READY */
+    struct list in_pool;  /* every upstream of the worker */
+    struct list in_idle;  /* a lease that waits in its slot */
+    struct list in_turn;  /* has something to write */
+    struct list queue;    /* on the wire, or next to be */
+    struct list pending;  /* accepted before READY */
     struct list *send_at; /* the first in queue that is not wholly written; &queue: none */
     size_t sent;          /* how much of that one is */
     struct resp_reply reply;
-    struct buf stash;     /* the piece of a reply that must be seen whole */
+    struct buf stash; /* the piece of a reply that must be seen whole */
     upstream_tap *tap;
     upstream_lost *on_lost; /* tells a lease's holder that it was cut */
-    void *lease_data;                  /* the holder: for tap and on_lost */
+    void *lease_data;       /* the holder: for tap and on_lost */
     struct identity *identity;
     const char *own_username, *own_password;
     size_t group;
@@ -99,11 +100,11 @@ struct upstream {
     int64_t deadline_ms; /* until READY; afterwards, for an idle lease: when it is closed */
     int64_t retired_ms;
     char name[ENDPOINT_TEXT_MAX]; /* the node's, for logs */
-    char why[160];       /* why it was cut */
+    char why[160];                /* why it was cut */
 };
 
-/* Starts connecting. `identity` is retained. Returns NULL when the connection failed at once: *error
- * says why. */
+/* Starts connecting. `identity` is retained. Returns NULL when the connection failed at once:
+ * *error says why. */
 struct upstream *upstream_open(struct turn *turn, const struct target *target,
                                struct identity *identity, const char *own_username,
                                const char *own_password, int64_t timeout_ms,
@@ -126,8 +127,8 @@ void upstream_evict_reads(struct upstream *upstream, const void *except_owner_da
 /* Takes one request back that is not wholly written and of which no byte was (REQUEST_QUEUED). */
 void upstream_unqueue(struct upstream *upstream, struct request *request);
 
-/* Ends it at once: what was written is LOST, what was not is UNSENT. upstream_cut() is for failures:
- * the owner hears of an error; upstream_close() is for those who decided it. */
+/* Ends it at once: what was written is LOST, what was not is UNSENT. upstream_cut() is for
+ * failures: the owner hears of an error; upstream_close() is for those who decided it. */
 void upstream_cut(struct upstream *upstream, const char *why);
 void upstream_close(struct upstream *upstream, const char *why);
 

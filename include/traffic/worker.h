@@ -14,8 +14,9 @@
 
 struct worker;
 
-/* Starts the thread. `listen_fds` holds one bound descriptor for each of options->listeners, owned by
- * the worker from now on. `options` and `board` outlive the worker. Returns NULL after logging why. */
+/* Starts the thread. `listen_fds` holds one bound descriptor for each of options->listeners, owned
+ * by the worker from now on. `options` and `board` outlive the worker. Returns NULL after logging
+ * why. */
 struct worker *worker_start(const struct traffic_options *options, struct board *board,
                             const int *listen_fds) __attribute__((warn_unused_result));
 

@@ -199,7 +199,8 @@ static void on_id(struct request *request, const char *data, size_t len, bool fi
     (void)first;
     if (!whole(request, data, len, last))
         return;
-    /* An error is no reason to give up: it only means that blocked commands cannot be taken back. */
+    /* An error is no reason to give up: it only means that blocked commands cannot be taken back.
+     */
     if (buf_head(&request->reply)[0] == ':')
         up->client_id = strtoull(buf_head(&request->reply) + 1, NULL, 10);
     bool final = up->identity->own;

@@ -1,4 +1,5 @@
-/* learn: see the header. The answer is an array of one array: name, arity, flags, first, last, step. */
+/* learn: see the header. The answer is an array of one array: name, arity, flags, first, last,
+ * step. */
 #include "traffic/learn.h"
 
 #include <stdlib.h>
@@ -59,8 +60,8 @@ static bool lower_name(struct slice name, char *out)
     if (name.len > NAME_MAX_LEN)
         return false;
     for (size_t i = 0; i < name.len; i++)
-        out[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] | 0x20)
-                                                            : name.data[i];
+        out[i] =
+            name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] | 0x20) : name.data[i];
     out[name.len] = '\0';
     return true;
 }
@@ -91,7 +92,7 @@ static const struct command *remember(struct learn *learn, const char *name,
     learnt = calloc(1, sizeof(*learnt));
     if (!learnt)
         abort();
-    strcpy(learnt->name, name);
+    memcpy(learnt->name, name, strlen(name) + 1);
     learnt->command = unknown;
     learnt->command.name = learnt->name;
     learnt->command.flags = 0;
@@ -151,7 +152,8 @@ struct learn_question *learn_ask(struct learn *learn, struct router *router, str
     if (!lower_name(name, question->name))
         abort(); /* learn_find() answered for such a name */
     resp_append_command(&command, 3, argv);
-    asked = router_ask(router, place, wish, buf_head(&command), buf_len(&command), &owner, question);
+    asked =
+        router_ask(router, place, wish, buf_head(&command), buf_len(&command), &owner, question);
     buf_free(&command);
     if (asked)
         return question;

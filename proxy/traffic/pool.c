@@ -292,7 +292,7 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
         if (!up) {
             pool_penalize(pool, target->group, target->node);
             log_event(get_node(pool, target->group, target->node)->failures == 2 ? LOG_WARN
-                                                                                   : LOG_DEBUG,
+                                                                                 : LOG_DEBUG,
                       "a node cannot be connected to", "group=%s node=%s reason=\"%s\"",
                       group->name, target->view->name, error);
         }
@@ -373,7 +373,8 @@ static void forget_nodes(struct pool *pool)
 {
     list_each (it, &pool->nodes) {
         struct pool_node *node = container_of(it, struct pool_node, in_pool);
-        if (node->users == 0 && !topology_node_by_id(&pool->topology->groups[node->group], node->id)) {
+        if (node->users == 0 &&
+            !topology_node_by_id(&pool->topology->groups[node->group], node->id)) {
             list_remove(&node->in_pool);
             free(node);
         }

@@ -169,8 +169,7 @@ static bool choose_replica(struct router *router, struct place *place, struct ta
     const struct topology_group *view = &router->topology->groups[place->group];
     const struct topology_node *node =
         place->replica ? topology_node_by_id(view, place->replica) : NULL;
-    if (node && node->readable &&
-        target_for(router, place->group, node, PURPOSE_REPLICA, target))
+    if (node && node->readable && target_for(router, place->group, node, PURPOSE_REPLICA, target))
         return true;
     router_leave_replica(router, place);
     node = least_used(router, place->group);

@@ -145,8 +145,7 @@ static bool too_large(struct session *s, size_t len)
     char text[128];
     if (len <= s->host->options->request_max)
         return false;
-    snprintf(text, sizeof(text),
-             "redisproxy: the request is larger than request_max (%zu bytes)",
+    snprintf(text, sizeof(text), "redisproxy: the request is larger than request_max (%zu bytes)",
              s->host->options->request_max);
     fatal_error(s, text);
     return true;
@@ -264,9 +263,9 @@ static void on_end(struct session *s, ssize_t status)
         return;
     }
     s->eof = true;
-    /* A blocked command would pop an item for nobody; a held one would be done after its client gave
-     * up and came back (decision 3). What is on its way is still answered: a client may have closed
-     * only its sending side. */
+    /* A blocked command would pop an item for nobody; a held one would be done after its client
+     * gave up and came back (decision 3). What is on its way is still answered: a client may have
+     * closed only its sending side. */
     if (s->count == 0 || s->blocked || hold_waits(&s->held) || session_subscribed(s) ||
         s->monitoring)
         session_close(s, "the client closed the connection");

@@ -12,8 +12,8 @@
  *     MULTI not yet sent     the whole transaction is sent on the next lease
  *     MULTI sent             the rest is answered here; EXEC: -EXECABORT, or nil after a WATCH
  *     EXEC sent              outcome unknown
- *     blocked                taken back before (CLIENT UNBLOCK), or: a write is unknown, a read is sent again
- *     subscribed             subscribed again on the next lease
+ *     blocked                taken back before (CLIENT UNBLOCK), or: a write is unknown, a read is
+ * sent again subscribed             subscribed again on the next lease
  */
 #include "traffic/session_state.h"
 

@@ -198,8 +198,7 @@ static bool in_order(const struct session *s, const struct request *r, const str
 
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity)
 {
-    struct upstream *up =
-        router_shared(s->host->router, &s->place, session_wish(s, r), identity);
+    struct upstream *up = router_shared(s->host->router, &s->place, session_wish(s, r), identity);
     if (!up)
         return STEP_HOLD;
     if (!in_order(s, r, up))
@@ -252,8 +251,8 @@ void session_forget_fan(struct request *r)
     r->fan = NULL;
 }
 
-/* A script that is loaded on one node only would be missing after a switch, and on the replicas. What
- * is written (FUNCTION LOAD) Redis replicates itself. */
+/* A script that is loaded on one node only would be missing after a switch, and on the replicas.
+ * What is written (FUNCTION LOAD) Redis replicates itself. */
 static enum step send_everywhere(struct session *s, struct request *r)
 {
     enum step step = session_send_shared(s, r, s->identity);
@@ -267,8 +266,8 @@ static enum step send_everywhere(struct session *s, struct request *r)
     fan->origin = r;
     fan->requests = pool_of(s);
     r->fan = fan;
-    fan->left += router_send_everywhere(s->host->router, s->place.group, s->identity, r->upstream, r,
-                                        &fan_owner, fan);
+    fan->left += router_send_everywhere(s->host->router, s->place.group, s->identity, r->upstream,
+                                        r, &fan_owner, fan);
     if (--fan->left == 0) {
         r->fan = NULL;
         free(fan);
@@ -340,9 +339,9 @@ static enum step learn_command(struct session *s, struct request *r)
     r->command = learn_find(s->host->learn, name);
     if (r->command)
         return STEP_ON;
-    s->question = learn_ask(s->host->learn, s->host->router, &s->place,
-                            s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER, name,
-                            on_learnt, s);
+    s->question =
+        learn_ask(s->host->learn, s->host->router, &s->place,
+                  s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER, name, on_learnt, s);
     return s->question ? STEP_WAIT : STEP_HOLD;
 }
 
@@ -605,7 +604,8 @@ static void throttle(struct session *s, struct upstream *up, size_t so_far)
     session_flush(s);
     if (s->closing || s->paused || buf_len(&s->out) <= high)
         return;
-    if (up == s->lease || so_far > LARGE_REPLY || (so_far && buf_len(&s->out) > high * OUTPUT_FACTOR)) {
+    if (up == s->lease || so_far > LARGE_REPLY ||
+        (so_far && buf_len(&s->out) > high * OUTPUT_FACTOR)) {
         s->paused = up;
         router_pause(s->host->router, up, s);
     }

@@ -170,8 +170,8 @@ static enum tap_verdict tap(void *data, struct request *head, const char *messag
             pass_on(s, message, len);
         return verdict;
     }
-    if (word.data && (slice_is(word, "message") || slice_is(word, "pmessage") ||
-                      slice_is(word, "smessage"))) {
+    if (word.data &&
+        (slice_is(word, "message") || slice_is(word, "pmessage") || slice_is(word, "smessage"))) {
         pass_on(s, message, len);
         return TAP_PUSH;
     }

@@ -41,7 +41,8 @@ struct hello {
 };
 
 /* Returns NULL, or the error as Redis' helloCommand words it. */
-static const char *parse_hello(const struct request *r, struct hello *hello, char *text, size_t size)
+static const char *parse_hello(const struct request *r, struct hello *hello, char *text,
+                               size_t size)
 {
     struct slice version = session_arg(r, 1);
     int64_t number;
@@ -141,8 +142,7 @@ void session_adopted(struct session *s, struct request *r)
 /* HELLO travels without SETNAME: the name is the session's, not the upstream's. */
 static void rewrite_hello(struct session *s, struct request *r, const struct hello *hello)
 {
-    struct slice argv[5] = {
-        {"HELLO", 5}, {"2", 1}, {"AUTH", 4}, hello->user, hello->password};
+    struct slice argv[5] = {{"HELLO", 5}, {"2", 1}, {"AUTH", 4}, hello->user, hello->password};
     struct buf bytes = {0};
     resp_append_command(&bytes, hello->auth ? 5 : 2, argv);
     session_rewrite(s, r, &bytes);
@@ -184,8 +184,7 @@ void session_rewrite_reply(struct session *s, struct request *r)
     const char *reply = buf_head(&r->reply), *at;
     size_t len = buf_len(&r->reply);
     if (r->command->verb == VERB_EXEC) { /* DISCARD went instead */
-        session_settle(s, r,
-                       "-EXECABORT Transaction discarded because of previous errors.\r\n");
+        session_settle(s, r, "-EXECABORT Transaction discarded because of previous errors.\r\n");
         return;
     }
     /* HELLO: "id" is the client's connection, and that is ours. */
@@ -273,8 +272,7 @@ static enum step client_unblock(struct session *s, struct request *r)
     if (!session_id(session_arg(r, 2), &id))
         return session_send_shared(s, r, s->identity);
     other = find_session(s->host, id);
-    if (!other || !other->blocked || !other->lease ||
-        router_client_id(other->lease) == 0) {
+    if (!other || !other->blocked || !other->lease || router_client_id(other->lease) == 0) {
         session_answer(s, r, ":0\r\n");
         return STEP_ON;
     }

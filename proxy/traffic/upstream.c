@@ -208,7 +208,8 @@ static void tap_message(struct upstream *up, const char *message, size_t len)
         close_if_done(up);
 }
 
-/* Takes from `data` what belongs to the reply at hand. Returns how much, or 0 when it stops here. */
+/* Takes from `data` what belongs to the reply at hand. Returns how much, or 0 when it stops here.
+ */
 static size_t take_reply(struct upstream *up, const char *data, size_t len)
 {
     struct request *head = first_sent(up);

@@ -1,0 +1,225 @@
+# redisproxy's build.
+#
+#   make            build/redisproxy                    make run    try it on a Redis trio of its own
+#   make test       all tests                           make help   every target and variable
+#
+# Sources are found by wildcard: proxy/<room>/*.c and proxy/main.c. A sanitized build lives in a
+# folder of its own (SANITIZE=address,undefined -> build/asan, SANITIZE=thread -> build/tsan).
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VERSION := 0.1.0
+
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SANITIZE ?=
+T       ?=
+V       ?=
+FUZZ_SECONDS ?= 60
+
+Q   := $(if $(V),,@)
+say := @$(if $(V),:,echo)
+
+# ---- where a build goes -----------------------------------------------------------------------
+
+ifeq ($(SANITIZE),)
+OUT := build
+else ifeq ($(SANITIZE),address,undefined)
+OUT := build/asan
+else ifneq ($(filter address undefined,$(SANITIZE)),)
+OUT := build/$(SANITIZE)
+else ifeq ($(SANITIZE),thread)
+OUT := build/tsan
+else
+$(error SANITIZE=$(SANITIZE): choose address, undefined, "address,undefined" or thread)
+endif
+
+# ---- flags ------------------------------------------------------------------------------------
+
+PACKAGES := libuv hiredis libmicrohttpd inih libcjson
+# log_event() takes "" for "no pairs": not a mistake.
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
+            -Wno-format-zero-length
+HARDENED := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+CHECKED  := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined
+
+# Asked once, and only by targets that compile: "make deps" must work where nothing is installed.
+pkg = $(if $(shell pkg-config --exists $(1) && echo yes),$(shell pkg-config $(2) $(1)),$(error \
+      pkg-config does not find all of: $(1). Run "make deps"))
+PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(call pkg,$(PACKAGES),--cflags))$(PKG_CFLAGS)
+PKG_LIBS    = $(eval PKG_LIBS := $$(call pkg,$(PACKAGES),--libs))$(PKG_LIBS)
+TEST_CFLAGS = $(eval TEST_CFLAGS := $$(call pkg,criterion,--cflags))$(TEST_CFLAGS)
+TEST_LIBS   = $(eval TEST_LIBS := $$(call pkg,criterion,--libs))$(TEST_LIBS)
+
+BASE_FLAGS  = -std=gnu11 -D_GNU_SOURCE -DREDISPROXY_VERSION='"$(VERSION)"' -Iinclude -pthread \
+              $(WARNINGS) $(PKG_CFLAGS)
+PLAIN_FLAGS = $(BASE_FLAGS) $(HARDENED) -fPIE
+PROXY_FLAGS = $(BASE_FLAGS) $(if $(SANITIZE),$(CHECKED),$(HARDENED)) -fPIE
+LINK_PLAIN  = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
+LINK_PROXY  = $(LINK_PLAIN) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+
+# ---- what there is ----------------------------------------------------------------------------
+
+SOURCES := $(sort $(wildcard proxy/*/*.c proxy/main.c))
+HEADERS := $(sort $(wildcard include/*/*.h tests/*/*.h tests/*/*/*.h))
+OBJECTS := $(SOURCES:%.c=$(OUT)/obj/%.o)
+BINARY  := $(OUT)/redisproxy
+
+UNIT_SOURCES   := $(sort $(wildcard tests/unit/test_*.c))
+SYSTEM_SOURCES := $(sort $(wildcard tests/system/test_*.c))
+HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c))
+
+# The modules that each unit test links: a test that needs half of the house tests no unit.
+UNIT_test_buf      := base/buf base/log base/clock
+UNIT_test_list     :=
+UNIT_test_log      := base/log base/clock
+UNIT_test_address  := net/address
+UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
+                      net/address base/buf base/log base/clock
+UNIT_test_health   := ops/health topology/topology base/log base/clock
+UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules \
+                      topology/votes topology/topology net/address \
+                      base/log base/clock
+UNIT_test_election  = $(UNIT_ELECTION)
+UNIT_test_election_readers = $(UNIT_ELECTION)
+UNIT_test_topology := topology/topology base/log base/clock
+UNIT_test_sentinel_parse := topology/sentinel_parse topology/node_parse net/address
+UNIT_RESP          := redis/resp_request redis/resp_reply redis/resp_text \
+                      base/buf base/log base/clock
+UNIT_test_resp      = $(UNIT_RESP)
+UNIT_test_resp_text = $(UNIT_RESP)
+UNIT_test_resp_live = $(UNIT_RESP)
+UNIT_test_command  := redis/command base/buf base/log base/clock
+
+wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))
+# The programs of the unit tests are built with the sanitizer too (Criterion's runner survives ASan,
+# not TSan); those of the system tests never: they drive the sanitized proxy from outside.
+UNIT_PROGRAMS   := $(call wanted,$(UNIT_SOURCES:%.c=$(OUT)/%))
+SYSTEM_PROGRAMS := $(call wanted,$(SYSTEM_SOURCES:%.c=build/%))
+ifeq ($(SANITIZE),thread)
+UNIT_PROGRAMS :=
+endif
+
+HARNESS_OBJECTS := $(HARNESS_SOURCES:%.c=build/obj/%.o)
+TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/obj/%.o)
+
+# ---- building ---------------------------------------------------------------------------------
+
+# programs: everything that the tests run, built, in parallel if asked.
+.PHONY: all deps run test unit system programs fuzz lint install clean help FORCE
+
+all: $(BINARY)
+
+$(BINARY): $(OBJECTS)
+	$(say) LD $@
+	$(Q)$(CC) $(LINK_PROXY) $(LDFLAGS) -o $@ $(OBJECTS) $(PKG_LIBS)
+
+$(OUT)/obj/proxy/%.o: proxy/%.c $(OUT)/obj/flags
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PROXY_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/tests/unit/%.o: tests/unit/%.c $(OUT)/obj/flags
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PROXY_FLAGS) $(TEST_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+build/obj/tests/system/%.o: tests/system/%.c build/obj/flags
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Changed flags, or another compiler, build everything again.
+$(sort build/obj/flags $(OUT)/obj/flags): %/obj/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(CC) $(if $(filter build,$*),$(PLAIN_FLAGS),$(PROXY_FLAGS)) $(CFLAGS) $(LDFLAGS))' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+.SECONDEXPANSION:
+$(UNIT_SOURCES:%.c=$(OUT)/%): $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o \
+                              $$(addprefix $(OUT)/obj/proxy/,$$(addsuffix .o,$$(UNIT_$$*)))
+	@mkdir -p $(@D)
+	$(if $(filter undefined,$(origin UNIT_$*)),$(error $* is not in the Makefile's list: add UNIT_$* := <its modules>))
+	$(say) LD $@
+	$(Q)$(CC) $(LINK_PROXY) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
+
+$(SYSTEM_SOURCES:%.c=build/%): build/tests/system/%: build/obj/tests/system/%.o $(HARNESS_OBJECTS)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
+
+-include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(HARNESS_OBJECTS:.o=.d)
+
+# ---- running ----------------------------------------------------------------------------------
+
+RUN_UNIT = SANITIZE=$(SANITIZE) tests/programs.sh $(UNIT_PROGRAMS)
+# One test at a time: they start servers and measure time.
+RUN_SYSTEM = SANITIZE=$(SANITIZE) REDISPROXY=$(CURDIR)/$(BINARY) tests/programs.sh -j1 $(SYSTEM_PROGRAMS)
+
+deps:
+	@tests/deps.sh
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	@REDISPROXY=$(CURDIR)/$(BINARY) tests/local.sh
+
+test: deps
+	$(if $(T),$(if $(UNIT_PROGRAMS)$(SYSTEM_PROGRAMS),,$(error there is no test named $(T))))
+	@$(MAKE) --no-print-directory programs
+	@failed=0; $(RUN_UNIT) || failed=1; $(RUN_SYSTEM) || failed=1; exit $$failed
+
+unit: $(UNIT_PROGRAMS)
+	@$(RUN_UNIT)
+
+system: $(BINARY) $(SYSTEM_PROGRAMS)
+	@$(RUN_SYSTEM)
+
+programs: $(UNIT_PROGRAMS) $(SYSTEM_PROGRAMS) $(if $(SYSTEM_PROGRAMS),$(BINARY))
+
+# ---- looking after the code -------------------------------------------------------------------
+
+# Needs clang. What it finds stays in build/fuzz/found; a crash is written beside it.
+fuzz: build/fuzz/fuzz_resp
+	@mkdir -p build/fuzz/found
+	cd build/fuzz && ./fuzz_resp -max_total_time=$(FUZZ_SECONDS) -max_len=2000 found ../../tests/fuzz/corpus/resp
+
+build/fuzz/fuzz_resp: tests/fuzz/fuzz_resp.c $(UNIT_RESP:%=proxy/%.c) $(HEADERS)
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)clang $(BASE_FLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined -o $@ $(filter %.c,$^)
+
+lint:
+	@tests/deps.sh lint
+	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system)' tests/lint/all.sh \
+	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES)' '$(HEADERS)'
+
+format:
+	@clang-format -i $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) $(HEADERS)
+
+install: $(BINARY)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/redisproxy
+	install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/redisproxy
+	install -m 644 conf/proxy.conf $(DESTDIR)$(PREFIX)/share/doc/redisproxy/proxy.conf
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make                 build $(BINARY)'
+	@echo 'make run             start a Redis trio with Sentinels and the proxy in front of it'
+	@echo 'make test            build and run all tests           (T=name: only that one)'
+	@echo 'make unit            only the unit tests               (T=name)'
+	@echo 'make system          only the tests with real servers  (T=name)'
+	@echo 'make fuzz             cut RESP anywhere, at random      (FUZZ_SECONDS=60; needs clang)'
+	@echo 'make lint            format, static analysis, include rules'
+	@echo 'make format          apply .clang-format'
+	@echo 'make deps            install the Debian packages that are missing'
+	@echo 'make install         DESTDIR=, PREFIX=/usr/local'
+	@echo 'make clean           remove build/'
+	@echo
+	@echo 'CC=gcc|clang         the compiler;  V=1 shows its command lines'
+	@echo 'SANITIZE=address,undefined | thread      a build in a folder of its own, for all of the above'

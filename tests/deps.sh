@@ -1,0 +1,63 @@
+#!/bin/bash
+# Installs what is missing of the Debian packages that redisproxy is built, run and tested with:
+#     tests/deps.sh          to build, run and test
+#     tests/deps.sh lint     to lint as well
+# Says nothing when nothing is missing.
+set -euo pipefail
+
+packages=(
+    # building
+    gcc libc6-dev make pkg-config libuv1-dev libhiredis-dev libmicrohttpd-dev libinih-dev
+    libcjson-dev uthash-dev
+    # running it on a trio, and testing
+    redis-server redis-sentinel redis-tools libcriterion-dev procps iproute2
+)
+if [[ ${1:-} == lint ]]; then
+    packages+=(clang clang-format clang-tidy cppcheck)
+fi
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "deps: this is not Debian; install what corresponds to: ${packages[*]}" >&2
+    exit 1
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null || true)
+    # Multi-arch packages may have several lines.
+    [[ $status == *installed* && $status != *not-installed* ]] || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+as_root=()
+if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+        echo "deps: not root, and there is no sudo; run as root: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+
+echo "deps: installing ${missing[*]}"
+# Debian starts and enables a Redis and a Sentinel on 127.0.0.1 when it installs them. Nobody asked
+# for these services here, and they would sit on the ports that "make run" uses.
+policy=/usr/sbin/policy-rc.d
+services=()
+for service in redis-server redis-sentinel; do
+    [[ " ${missing[*]} " == *" $service "* ]] && services+=("$service")
+done
+if ((${#services[@]})) && [[ ! -e $policy ]]; then
+    trap '"${as_root[@]}" rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod 755 "$policy"
+fi
+
+install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
+if ! { "${install[@]}" update && "${install[@]}" install -y --no-install-recommends "${missing[@]}"; }
+then
+    echo "deps: apt-get failed; see above. Needed: ${missing[*]}" >&2
+    exit 1
+fi
+if ((${#services[@]})) && command -v systemctl >/dev/null; then
+    "${as_root[@]}" systemctl -q disable "${services[@]}" 2>/dev/null || true
+fi
