@@ -1,0 +1,140 @@
+/*
+ * client: see client.h. Rendered replies live in a ring of sixteen, one ring a thread: a test may
+ * compare a few of them and never frees any.
+ */
+#include "harness/client.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RING = 16 };
+
+static __thread char *ring[RING];
+static __thread unsigned ring_at;
+
+static const char *keep(char *text)
+{
+    char **place = &ring[ring_at++ % RING];
+    free(*place);
+    return *place = text;
+}
+
+static void render(FILE *out, const redisReply *r)
+{
+    switch (r->type) {
+    case REDIS_REPLY_STATUS:
+        fprintf(out, "+%s", r->str);
+        break;
+    case REDIS_REPLY_ERROR:
+        fprintf(out, "-%s", r->str);
+        break;
+    case REDIS_REPLY_INTEGER:
+        fprintf(out, ":%lld", r->integer);
+        break;
+    case REDIS_REPLY_STRING:
+        fwrite(r->str, 1, r->len, out);
+        break;
+    case REDIS_REPLY_ARRAY:
+        fputc('[', out);
+        for (size_t i = 0; i < r->elements; i++) {
+            fputs(i ? ", " : "", out);
+            render(out, r->element[i]);
+        }
+        fputc(']', out);
+        break;
+    default:
+        fputs("(nil)", out);
+    }
+}
+
+redisContext *client_open(const char *host, int port)
+{
+    struct timeval patience = {30, 0};
+    redisContext *c = redisConnectWithTimeout(host, port, (struct timeval){5, 0});
+    if (!c)
+        abort();
+    if (!c->err)
+        redisSetTimeout(c, patience);
+    return c;
+}
+
+redisContext *client_open_auth(const char *host, int port, const char *password)
+{
+    redisContext *c = client_open(host, port);
+    if (password)
+        ask(c, "AUTH %s", password);
+    return c;
+}
+
+const char *hear(redisContext *c)
+{
+    char *text = NULL;
+    size_t len;
+    void *reply = NULL;
+    if (c->err || redisGetReply(c, &reply) != REDIS_OK || !reply) {
+        if (!c->err || c->err == REDIS_ERR_EOF)
+            return keep(strdup("(closed)"));
+        if (asprintf(&text, "(closed): %s", c->errstr) < 0)
+            abort();
+        return keep(text);
+    }
+    FILE *out = open_memstream(&text, &len);
+    render(out, reply);
+    fclose(out);
+    freeReplyObject(reply);
+    return keep(text);
+}
+
+static void say_list(redisContext *c, const char *format, va_list args)
+{
+    if (!c->err)
+        redisvAppendCommand(c, format, args);
+}
+
+void say(redisContext *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_list(c, format, args);
+    va_end(args);
+}
+
+void say_now(redisContext *c)
+{
+    int done = 0;
+    while (!c->err && !done)
+        if (redisBufferWrite(c, &done) != REDIS_OK)
+            break;
+}
+
+const char *ask(redisContext *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_list(c, format, args);
+    va_end(args);
+    return hear(c);
+}
+
+bool heard(redisContext *c, int ms)
+{
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    if (c->err || c->reader->pos < c->reader->len)
+        return true;
+    return poll(&p, 1, ms) > 0;
+}
+
+const char *info_field(redisContext *c, const char *section, const char *key)
+{
+    char needle[80];
+    const char *info = ask(c, "INFO %s", section);
+    snprintf(needle, sizeof(needle), "\n%s:", key);
+    const char *at = strstr(info, needle);
+    if (!at)
+        return keep(strdup(""));
+    at += strlen(needle);
+    return keep(strndup(at, strcspn(at, "\r\n")));
+}

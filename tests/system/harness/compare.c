@@ -1,0 +1,86 @@
+/*
+ * compare: see compare.h.
+ */
+#include "harness/compare.h"
+
+#include "harness/client.h"
+#include "harness/raw.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void compare_clean(const struct shared *s)
+{
+    struct trio trio = s->trio;
+    int master = trio_master(&trio);
+    cr_assert(master >= 0, "no single master");
+    redisContext *c = trio_node(&trio, master);
+    EXPECT(c, "+OK", "FLUSHALL");
+    EXPECT(c, "+OK", "FUNCTION FLUSH");
+    EXPECT(c, "+OK", "SCRIPT FLUSH");
+    redisFree(c);
+}
+
+static void compare(const struct shared *s, int port, const char *bytes, size_t len, size_t step,
+                    bool closes)
+{
+    struct trio trio = s->trio;
+    int master = trio_master(&trio);
+    compare_clean(s);
+    char *wanted = raw_transcript(trio.host[master], TRIO_PORT, bytes, len, step, closes);
+    compare_clean(s);
+    char *got = raw_transcript(s->proxy.host, port, bytes, len, step, closes);
+    cr_assert(wanted, "Redis gives no end to %s", raw_show(bytes, len));
+    cr_assert(got, "no end to %s; Redis: %s", raw_show(bytes, len),
+              raw_show(wanted, strlen(wanted)));
+    cr_assert(strcmp(got, wanted) == 0, "to %s%s\n  proxy: %s\n  Redis: %s", raw_show(bytes, len),
+              step ? " (in pieces)" : "", raw_show(got, strlen(got)),
+              raw_show(wanted, strlen(wanted)));
+    free(got);
+    free(wanted);
+}
+
+/* One line of a script as a multibulk request. */
+static void put_multibulk(FILE *out, const char *line, size_t len)
+{
+    int words = 1;
+    for (size_t i = 0; i < len; i++)
+        words += line[i] == ' ';
+    fprintf(out, "*%d\r\n", words);
+    for (const char *at = line, *end = line + len; words > 0; words--) {
+        const char *space = memchr(at, ' ', (size_t)(end - at));
+        size_t n = (size_t)((space ? space : end) - at);
+        fprintf(out, "$%zu\r\n%.*s\r\n", n, (int)n, at);
+        at += n + 1;
+    }
+}
+
+void compare_script(const struct shared *s, int port, const char *script, bool closes)
+{
+    char *in_line, *multi;
+    size_t in_line_len, multi_len;
+    FILE *a = open_memstream(&in_line, &in_line_len), *b = open_memstream(&multi, &multi_len);
+    for (const char *line = script; *line;) {
+        size_t len = strcspn(line, "\n");
+        fprintf(a, "%.*s\r\n", (int)len, line);
+        put_multibulk(b, line, len);
+        line += len + (line[len] == '\n');
+    }
+    fclose(a);
+    fclose(b);
+    compare(s, port, in_line, in_line_len, 0, closes);
+    compare(s, port, multi, multi_len, 0, closes);
+    /* piecemeal, a write may be answered before the read behind it arrives: split then reads a
+     * replica, which need not have it yet */
+    if (port != PROXY_SPLIT)
+        compare(s, port, multi, multi_len, 1, closes);
+    free(in_line);
+    free(multi);
+}
+
+void compare_bytes(const struct shared *s, int port, const void *bytes, size_t len, bool closes)
+{
+    compare(s, port, bytes, len, 0, closes);
+}

@@ -1,0 +1,59 @@
+/*
+ * load: clients that write, read and stray while a trio is switched over, and what became of every
+ * single write.
+ *
+ *   writers  RPUSH of a sequence number to a list of its own, one outstanding (or a pipeline of
+ * many), 20 ms apart readers  LLEN of a writer's list, 5 ms apart strays   SET on the read port, 10
+ * ms apart; each must be refused with Redis' own READONLY
+ *
+ * Afterwards the lists on the final master are held against what was acknowledged.
+ */
+#ifndef TESTS_SYSTEM_LOAD_H
+#define TESTS_SYSTEM_LOAD_H
+
+#include "harness/observer.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+struct load_options {
+    const char *host;
+    const char *name;                  /* prefix of its keys */
+    int write_port, writers, pipeline; /* pipeline 0 or 1: one outstanding */
+    int read_port, readers;
+    int stray_port, strays;
+};
+
+struct load;
+
+/* Deletes the keys of an earlier run through the write port; starts the threads. */
+struct load *load_start(const struct load_options *options);
+
+/* Lets what is outstanding be answered and ends the threads. */
+void load_finish(struct load *load);
+
+struct load_report {
+    long acknowledged, errors, unknown, disconnects;
+    long reads, read_errors, read_disconnects;
+    long strays, strays_accepted, stray_errors, stray_disconnects;
+    /* against the lists on the final master */
+    long lost;             /* acknowledged, and not there */
+    long doubled;          /* there more than once */
+    long out_of_order;     /* behind a later one */
+    long refused_done;     /* answered with an error, and there */
+    char first_error[200]; /* of any kind, for the message */
+};
+
+/* After load_finish(). Returns 0, or -1 when the final master cannot be read. */
+int load_report(struct load *load, struct trio *trio, struct load_report *out)
+    __attribute__((warn_unused_result));
+
+/* The longest time without an acknowledged write that ended between `from` and `to` (now_us()
+ * values): returns its length, and its end: the first acknowledged write of the new master. */
+int64_t load_gap(struct load *load, int64_t from, int64_t to, int64_t *end);
+
+void load_report_print(FILE *out, const struct load_report *report);
+
+void load_free(struct load *load);
+
+#endif

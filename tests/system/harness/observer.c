@@ -1,0 +1,215 @@
+/*
+ * observer: see observer.h. One thread for each node and each Sentinel; what they see goes into one
+ * array under one lock, in the order in which it was seen.
+ */
+#include "harness/observer.h"
+
+#include "harness/client.h"
+#include "harness/wait.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIGHTS_MAX = 20000, TEXT_MAX = 160, SWITCH_DEADLINE_MS = 30000 };
+
+enum sight_kind { SIGHT_EVENT, SIGHT_MASTER, SIGHT_WRITABLE, SIGHT_REPLICA };
+
+struct sight {
+    int64_t at;
+    enum sight_kind kind;
+    int who; /* number of the node, or of the Sentinel */
+    char text[TEXT_MAX];
+};
+
+struct observer {
+    const struct trio *trio;
+    struct watcher {
+        struct observer *observer;
+        pthread_t thread;
+        int number;
+    } node[TRIO_MAX], sentinel[TRIO_MAX];
+    atomic_int ready;
+    atomic_bool over;
+    pthread_mutex_t lock;
+    int count;
+    struct sight sights[SIGHTS_MAX];
+};
+
+static void note(struct observer *o, enum sight_kind kind, int who, const char *channel,
+                 const char *text)
+{
+    int64_t at = now_us();
+    pthread_mutex_lock(&o->lock);
+    if (o->count < SIGHTS_MAX) {
+        struct sight *s = &o->sights[o->count++];
+        s->at = at;
+        s->kind = kind;
+        s->who = who;
+        snprintf(s->text, sizeof(s->text), "%s %s", channel, text);
+    }
+    pthread_mutex_unlock(&o->lock);
+}
+
+/* What a node says it is: SIGHT_MASTER, SIGHT_WRITABLE or SIGHT_REPLICA; -1 when it does not say.
+ */
+static int look(redisContext *c, int min_replicas)
+{
+    redisAppendCommand(c, "ROLE");
+    redisAppendCommand(c, "INFO replication");
+    const char *role = hear(c), *info = hear(c);
+    if (c->err)
+        return -1;
+    if (strncmp(role, "[master", 7) != 0)
+        return SIGHT_REPLICA;
+    const char *good = strstr(info, "min_slaves_good_slaves:");
+    if (min_replicas > 0 &&
+        (!good || atoi(good + strlen("min_slaves_good_slaves:")) < min_replicas))
+        return SIGHT_MASTER;
+    return SIGHT_WRITABLE;
+}
+
+static void *watch_node(void *arg)
+{
+    static const char *const names[] = {"", "is master", "takes writes", "is replica"};
+    struct watcher *w = arg;
+    struct observer *o = w->observer;
+    redisContext *c = trio_node(o->trio, w->number);
+    int last = -1;
+    atomic_fetch_add(&o->ready, 1);
+    while (!atomic_load(&o->over)) {
+        int now = look(c, o->trio->options.min_replicas);
+        if (now < 0) { /* Sentinel's CLIENT KILL reaches us too */
+            redisFree(c);
+            c = trio_node(o->trio, w->number);
+        } else if (now != last) {
+            note(o, (enum sight_kind)now, w->number, o->trio->host[w->number], names[now]);
+            last = now;
+        }
+        pause_ms(5);
+    }
+    redisFree(c);
+    return NULL;
+}
+
+static void *watch_sentinel(void *arg)
+{
+    struct watcher *w = arg;
+    struct observer *o = w->observer;
+    redisContext *c = trio_sentinel(o->trio, w->number);
+    ask(c, "PSUBSCRIBE *");
+    atomic_fetch_add(&o->ready, 1);
+    while (!atomic_load(&o->over) && !c->err) {
+        void *reply = NULL;
+        if (redisGetReplyFromReader(c, &reply) == REDIS_OK && reply) {
+            redisReply *r = reply;
+            if (r->type == REDIS_REPLY_ARRAY && r->elements == 4)
+                note(o, SIGHT_EVENT, w->number, r->element[2]->str, r->element[3]->str);
+            freeReplyObject(r);
+        } else if (heard(c, 100)) {
+            redisBufferRead(c);
+        }
+    }
+    redisFree(c);
+    return NULL;
+}
+
+struct observer *observer_start(const struct trio *trio)
+{
+    struct observer *o = calloc(1, sizeof(*o));
+    o->trio = trio;
+    pthread_mutex_init(&o->lock, NULL);
+    for (int i = 0; i < trio->options.nodes; i++) {
+        o->node[i] = (struct watcher){.observer = o, .number = i};
+        pthread_create(&o->node[i].thread, NULL, watch_node, &o->node[i]);
+    }
+    for (int i = 0; i < trio->options.sentinels; i++) {
+        o->sentinel[i] = (struct watcher){.observer = o, .number = i};
+        pthread_create(&o->sentinel[i].thread, NULL, watch_sentinel, &o->sentinel[i]);
+    }
+    wait_until(10000, atomic_load(&o->ready) == trio->options.nodes + trio->options.sentinels);
+    return o;
+}
+
+void observer_stop(struct observer *o)
+{
+    atomic_store(&o->over, true);
+    for (int i = 0; i < o->trio->options.nodes; i++)
+        pthread_join(o->node[i].thread, NULL);
+    for (int i = 0; i < o->trio->options.sentinels; i++)
+        pthread_join(o->sentinel[i].thread, NULL);
+    pthread_mutex_destroy(&o->lock);
+    free(o);
+}
+
+static bool is_event(const struct sight *s, const char *channel)
+{
+    size_t len = strlen(channel);
+    return s->kind == SIGHT_EVENT && strncmp(s->text, channel, len) == 0 && s->text[len] == ' ';
+}
+
+/* The number of the node with this "ip port" at the end of a +switch-master; -1: none of ours. */
+static int switched_to(const struct trio *t, const char *text)
+{
+    char ip[64] = "";
+    if (sscanf(text, "+switch-master %*s %*s %*s %63s", ip) == 1)
+        for (int i = 0; i < t->options.nodes; i++)
+            if (strcmp(ip, t->host[i]) == 0)
+                return i;
+    return -1;
+}
+
+static void take_sight(const struct observer *o, const struct sight *s, struct switchover *out,
+                       unsigned *published)
+{
+    if (is_event(s, "+elected-leader") && !out->elected)
+        out->elected = s->at;
+    if (is_event(s, "+switch-master") && !(*published & 1u << s->who)) {
+        *published |= 1u << s->who;
+        out->master = switched_to(o->trio, s->text);
+        if (__builtin_popcount(*published) == 2)
+            out->switched = s->at;
+    }
+}
+
+/* Finds what can be found by now; whether the switchover is over. */
+static bool find_switchover(struct observer *o, int64_t asked, struct switchover *out)
+{
+    unsigned published = 0;
+    *out = (struct switchover){.asked = asked, .master = -1};
+    pthread_mutex_lock(&o->lock);
+    for (int i = 0; i < o->count; i++)
+        if (o->sights[i].at >= asked)
+            take_sight(o, &o->sights[i], out, &published);
+    for (int i = 0; i < o->count; i++) {
+        const struct sight *s = &o->sights[i];
+        if (s->at < asked || s->who != out->master)
+            continue;
+        if ((s->kind == SIGHT_MASTER || s->kind == SIGHT_WRITABLE) && !out->promoted)
+            out->promoted = s->at;
+        if (s->kind == SIGHT_WRITABLE && !out->writable)
+            out->writable = s->at;
+    }
+    pthread_mutex_unlock(&o->lock);
+    out->floor = out->writable > out->switched ? out->writable : out->switched;
+    return out->master >= 0 && out->switched && out->writable;
+}
+
+int observer_switchover(struct observer *o, int64_t asked, struct switchover *out)
+{
+    return wait_until(SWITCH_DEADLINE_MS, find_switchover(o, asked, out)) ? 0 : -1;
+}
+
+void observer_show(struct observer *o, int64_t since)
+{
+    pthread_mutex_lock(&o->lock);
+    for (int i = 0; i < o->count; i++) {
+        const struct sight *s = &o->sights[i];
+        if (s->at >= since)
+            fprintf(stderr, "%8.1f ms  %s %d: %s\n", (double)(s->at - since) / 1000,
+                    s->kind == SIGHT_EVENT ? "sentinel" : "node", s->who + 1, s->text);
+    }
+    pthread_mutex_unlock(&o->lock);
+}

@@ -1,0 +1,44 @@
+/*
+ * observer: what happened in a trio, seen directly, to measure the proxy against. It asks every
+ * node for ROLE and INFO replication every 5 ms (and never writes: a write to an old master can
+ * spoil a partial resync), and listens to every Sentinel.
+ *
+ * The floor of a switchover is the earliest moment at which a client that knows everything could
+ * write: the later of
+ *   - two Sentinels having published +switch-master (the leader publishes last, and much later),
+ * and
+ *   - the new master's ROLE being master, with enough good replicas for min-replicas-to-write.
+ */
+#ifndef TESTS_SYSTEM_OBSERVER_H
+#define TESTS_SYSTEM_OBSERVER_H
+
+#include "harness/trio.h"
+
+#include <stdint.h>
+
+struct observer;
+
+/* Starts its threads; returns when all of them are connected. */
+struct observer *observer_start(const struct trio *trio);
+void observer_stop(struct observer *observer);
+
+/* One switchover's moments, microseconds of now_us(); 0: not seen. */
+struct switchover {
+    int64_t asked;    /* given by the caller */
+    int64_t elected;  /* +elected-leader */
+    int64_t promoted; /* the new master's ROLE said master */
+    int64_t writable; /* ... with enough good replicas */
+    int64_t switched; /* the second +switch-master */
+    int64_t floor;
+    int master; /* the new master's number */
+};
+
+/* Waits for the switchover that was asked for at `asked`. Returns 0, or -1 when it is not over
+ * after 30 s. */
+int observer_switchover(struct observer *observer, int64_t asked, struct switchover *out)
+    __attribute__((warn_unused_result));
+
+/* Writes the Sentinels' events since `since` to stderr, in milliseconds after it. */
+void observer_show(struct observer *observer, int64_t since);
+
+#endif

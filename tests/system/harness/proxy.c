@@ -1,0 +1,211 @@
+/*
+ * proxy: see proxy.h.
+ */
+#include "harness/proxy.h"
+
+#include "harness/client.h"
+#include "harness/raw.h"
+#include "harness/wait.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LISTEN_DEADLINE_MS = 10000, SERVE_DEADLINE_MS = 20000, END_DEADLINE_MS = 20000 };
+
+const char *proxy_program(void)
+{
+    const char *path = getenv("REDISPROXY");
+    return path && *path ? path : "build/redisproxy";
+}
+
+static int write_config(const struct proxy *p, const struct trio *t,
+                        const struct proxy_options *options)
+{
+    char *text;
+    size_t len;
+    static const char *const routes[] = {"master", "replica", "split"};
+    FILE *out = open_memstream(&text, &len);
+    fprintf(out, "[proxy]\nhttp = %s:%d\n%s\n[master %s]\nsentinels = ", p->host, PROXY_HTTP,
+            options->proxy_lines ? options->proxy_lines : "", TRIO_GROUP);
+    for (int i = 0; i < t->options.sentinels; i++)
+        fprintf(out, "%s%s:%d", i ? ", " : "", t->host[i], TRIO_SENTINEL_PORT);
+    fputc('\n', out);
+    if (t->options.password)
+        fprintf(out, "password = %s\n", t->options.password);
+    fputs(options->master_lines ? options->master_lines : "", out);
+    for (int i = 0; i < 3; i++)
+        fprintf(out, "\n[listen %s:%d]\nmaster = %s\nroute = %s\n", p->host, PROXY_MASTER + i,
+                TRIO_GROUP, routes[i]);
+    fclose(out);
+    int result = file_write(p->config, text);
+    free(text);
+    return result;
+}
+
+/* Connects and goes. */
+static bool accepts(const char *host, int port)
+{
+    int fd = raw_open(host, port);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static bool all_accept(const char *host)
+{
+    return accepts(host, PROXY_MASTER) && accepts(host, PROXY_REPLICA) &&
+           accepts(host, PROXY_SPLIT) && accepts(host, PROXY_HTTP);
+}
+
+int proxy_start(struct proxy *p, const struct trio *t, const struct proxy_options *options)
+{
+    static int number;
+    static const struct proxy_options none;
+    *p = (struct proxy){0};
+    snprintf(p->host, sizeof(p->host), "%s", t->proxy_host);
+    snprintf(p->config, sizeof(p->config), "%s/proxy-%d-%d.conf", t->scratch.dir, getpid(), number);
+    snprintf(p->log, sizeof(p->log), "%s/proxy-%d-%d.log", t->scratch.dir, getpid(), number++);
+    if (write_config(p, t, options ? options : &none) < 0)
+        return -1;
+    p->pid = process_start((const char *[]){proxy_program(), "-c", p->config, NULL}, p->log);
+    if (p->pid > 0 && wait_until(LISTEN_DEADLINE_MS, all_accept(p->host)))
+        return 0;
+    fprintf(stderr, "%s does not listen on %s\n", proxy_program(), p->host);
+    process_kill(&p->pid);
+    file_show(p->log);
+    return -1;
+}
+
+/* A write on the master port; on the read port enough new sessions to meet every replica. */
+static bool serves(const struct proxy *p, const struct trio *t)
+{
+    redisContext *c = proxy_client(p, PROXY_MASTER);
+    bool good =
+        strncmp(ask(c, "PING"), "+PONG", 5) == 0 || strncmp(ask(c, "PING"), "-NOAUTH", 7) == 0;
+    redisFree(c);
+    int slaves = 0;
+    for (int i = 0; good && i < t->options.nodes; i++) {
+        c = proxy_client(p, PROXY_REPLICA);
+        if (t->options.password)
+            ask(c, "AUTH %s", t->options.password);
+        slaves += strcmp(info_field(c, "replication", "role"), "slave") == 0;
+        redisFree(c);
+    }
+    return good && slaves == t->options.nodes;
+}
+
+int proxy_wait_serving(const struct proxy *p, const struct trio *t)
+{
+    if (wait_until(SERVE_DEADLINE_MS, serves(p, t)))
+        return 0;
+    fprintf(stderr, "the proxy does not serve\n");
+    file_show(p->log);
+    return -1;
+}
+
+static bool reports_sanitizer(const struct proxy *p)
+{
+    char *log = file_text(p->log);
+    bool bad = strstr(log, "Sanitizer") || strstr(log, "runtime error:");
+    free(log);
+    return bad;
+}
+
+int proxy_verdict(struct proxy *p, int ms)
+{
+    int status = 0;
+    const char *wrong = NULL;
+    char text[64];
+    if (p->pid <= 0 || !process_ended(p->pid, ms, &status)) {
+        wrong = "it has not ended";
+        process_kill(&p->pid);
+    } else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        snprintf(text, sizeof(text), "it ended with %s %d", WIFEXITED(status) ? "code" : "signal",
+                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+        wrong = text;
+    } else if (reports_sanitizer(p)) {
+        wrong = "a sanitizer reports";
+    }
+    p->pid = 0;
+    if (!wrong)
+        return 0;
+    fprintf(stderr, "the proxy: %s\n", wrong);
+    file_show(p->log);
+    return -1;
+}
+
+int proxy_stop(struct proxy *p)
+{
+    if (p->pid > 0)
+        kill(p->pid, SIGTERM);
+    return proxy_verdict(p, END_DEADLINE_MS);
+}
+
+void proxy_export(const struct proxy *p)
+{
+    char pid[16];
+    snprintf(pid, sizeof(pid), "%d", p->pid);
+    setenv("PROXY_PID", pid, 1);
+    setenv("PROXY_HOST", p->host, 1);
+    setenv("PROXY_LOG", p->log, 1);
+}
+
+int proxy_attach(struct proxy *p)
+{
+    *p = (struct proxy){0};
+    if (!getenv("PROXY_PID") || !getenv("PROXY_HOST") || !getenv("PROXY_LOG"))
+        return -1;
+    p->pid = atoi(getenv("PROXY_PID"));
+    snprintf(p->host, sizeof(p->host), "%s", getenv("PROXY_HOST"));
+    snprintf(p->log, sizeof(p->log), "%s", getenv("PROXY_LOG"));
+    return 0;
+}
+
+redisContext *proxy_client(const struct proxy *p, int port)
+{
+    return client_open(p->host, port);
+}
+
+long proxy_memory(const struct proxy *p)
+{
+    char path[40];
+    snprintf(path, sizeof(path), "/proc/%d/status", p->pid);
+    char *status = file_text(path), *at = strstr(status, "VmRSS:");
+    long kb = at ? atol(at + 6) : -1;
+    free(status);
+    return kb * 1024;
+}
+
+bool proxy_sanitized(void)
+{
+    char command[PATH_MAX + 80];
+    snprintf(command, sizeof(command), "grep -qaE '__(asan|tsan)_init' '%s'", proxy_program());
+    return system(command) == 0;
+}
+
+int proxy_run(const char *const *arguments, char *output, size_t size)
+{
+    char log[] = "/tmp/redisproxy-run-XXXXXX";
+    const char *argv[16] = {proxy_program()};
+    int fd = mkstemp(log), status = -1, result = -1;
+    if (fd < 0)
+        return -1;
+    close(fd);
+    for (int i = 0; i < 14 && arguments[i]; i++)
+        argv[i + 1] = arguments[i];
+    pid_t pid = process_start(argv, log);
+    if (process_ended(pid, 10000, &status))
+        result = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    else
+        process_kill(&pid);
+    char *text = file_text(log);
+    snprintf(output, size, "%s", text);
+    free(text);
+    unlink(log);
+    return result;
+}

@@ -1,0 +1,63 @@
+/*
+ * proxy: the program under test, from $REDISPROXY (build/redisproxy when unset): a configuration
+ * file, a process, its log, and the verdict at its end. The same tests run against a sanitized
+ * binary: a sanitizer's report in the log, or an exit code other than 0, is a failure.
+ */
+#ifndef TESTS_SYSTEM_PROXY_H
+#define TESTS_SYSTEM_PROXY_H
+
+#include "harness/trio.h"
+
+#define PROXY_MASTER 6379
+#define PROXY_REPLICA 6380
+#define PROXY_SPLIT 6381
+#define PROXY_HTTP 8888
+
+struct proxy {
+    pid_t pid;
+    char host[TRIO_HOST];
+    char config[96], log[96];
+};
+
+/* Further lines for the sections [proxy] and [master mymaster], each ended by a newline; or NULL.
+ */
+struct proxy_options {
+    const char *proxy_lines, *master_lines;
+};
+
+/* The program's path. */
+const char *proxy_program(void);
+
+/* Starts it for this trio, with listeners for the three routes on trio->proxy_host, and waits until
+ * they accept. Returns 0, or -1 after saying why, the log included, on stderr. */
+int proxy_start(struct proxy *proxy, const struct trio *trio, const struct proxy_options *options)
+    __attribute__((warn_unused_result));
+
+/* Waits until a write goes through and every replica is read. */
+int proxy_wait_serving(const struct proxy *proxy, const struct trio *trio)
+    __attribute__((warn_unused_result));
+
+/* SIGTERM; the verdict: 0, or -1 (not ended within 20 s, exit code, sanitizer report) after showing
+ * the log. */
+int proxy_stop(struct proxy *proxy) __attribute__((warn_unused_result));
+/* The verdict on one that ends by itself, within `ms`. */
+int proxy_verdict(struct proxy *proxy, int ms) __attribute__((warn_unused_result));
+
+/* For tests that share one (as trio_export). */
+void proxy_export(const struct proxy *proxy);
+int proxy_attach(struct proxy *proxy) __attribute__((warn_unused_result));
+
+/* A client on a port of the proxy. */
+redisContext *proxy_client(const struct proxy *proxy, int port);
+
+/* Resident memory in bytes. */
+long proxy_memory(const struct proxy *proxy);
+
+/* Whether the program was built with this sanitizer ("address", "thread"): by its symbols. */
+bool proxy_sanitized(void);
+
+/* Runs the program to its end with these arguments (argv[0] is filled in) and collects what it
+ * prints. Returns its exit code, or -1 when it was still running after 10 s (it is killed). */
+int proxy_run(const char *const *arguments, char *output, size_t size);
+
+#endif

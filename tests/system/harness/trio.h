@@ -1,0 +1,74 @@
+/*
+ * trio: real redis-server and redis-sentinel processes, three of each unless told otherwise, each
+ * pair on an address of its own, with the settings of the redis-ha Helm chart.
+ *
+ *     127.A.B.1:6379, :26379    127.A.B.2 ...    127.A.B.3 ...    127.A.B.100 for the proxy
+ *
+ * Criterion runs every test in a process of its own: a trio that several tests share is started by
+ * the program (suite.h) and found again by the tests with trio_attach(). An attached trio cannot
+ * start or end servers; the rest works alike.
+ */
+#ifndef TESTS_SYSTEM_TRIO_H
+#define TESTS_SYSTEM_TRIO_H
+
+#include "harness/process.h"
+
+#include <hiredis/hiredis.h>
+
+#define TRIO_GROUP "mymaster"
+#define TRIO_PORT 6379
+#define TRIO_SENTINEL_PORT 26379
+
+enum { TRIO_MAX = 5, TRIO_HOST = 24 };
+
+struct trio_options {
+    int nodes, sentinels;   /* 0: three */
+    int min_replicas;       /* min-replicas-to-write */
+    int down_after_ms;      /* 0: the chart's 10000 */
+    const char *password;   /* requirepass and what follows from it; NULL: none */
+    const char *node_lines; /* further lines for redis.conf, or NULL */
+    bool sentinels_later;   /* trio_start_sentinels() starts them */
+};
+
+struct trio {
+    struct trio_options options;
+    struct scratch scratch;
+    char host[TRIO_MAX][TRIO_HOST];
+    char proxy_host[TRIO_HOST];
+    pid_t node_pid[TRIO_MAX], sentinel_pid[TRIO_MAX]; /* 0: not ours, or ended */
+};
+
+/* Starts it and waits until it is whole. Returns 0, or -1 after saying why on stderr. */
+int trio_start(struct trio *trio, const struct trio_options *options)
+    __attribute__((warn_unused_result));
+int trio_start_sentinels(struct trio *trio) __attribute__((warn_unused_result));
+void trio_stop(struct trio *trio);
+
+/* Puts what trio_attach() needs into the environment; finds it there. */
+void trio_export(const struct trio *trio);
+int trio_attach(struct trio *trio) __attribute__((warn_unused_result));
+
+/* One master, every other node its replica with the link up, all Sentinels agreeing on it, knowing
+ * each other, and seeing no failover and nobody down. */
+int trio_wait_whole(struct trio *trio) __attribute__((warn_unused_result));
+
+/* The node that says `role:master`, when there is exactly one; else -1. */
+int trio_master(struct trio *trio);
+/* One that is not the master. */
+int trio_replica(struct trio *trio);
+
+/* Asks a Sentinel for a failover, until one takes the request (for at most 10 s). */
+int trio_failover(struct trio *trio) __attribute__((warn_unused_result));
+
+/* SIGKILL and reaping; starting again on the same address. */
+void trio_kill_node(struct trio *trio, int node);
+int trio_start_node(struct trio *trio, int node) __attribute__((warn_unused_result));
+
+/* A connection straight to a node, or to a Sentinel. */
+redisContext *trio_node(const struct trio *trio, int node);
+redisContext *trio_sentinel(const struct trio *trio, int sentinel);
+
+/* Sends the same command to every node; whether all answered +OK. */
+bool trio_tell_all(const struct trio *trio, const char *command);
+
+#endif

@@ -1,0 +1,138 @@
+/*
+ * carried: what a session has besides its requests, and what becomes of it when the master changes:
+ * subscriptions and blocked commands go along, an open transaction is refused with the reason, a
+ * WATCH counts as touched. One switchover serves all of it; each session then simply goes on.
+ */
+#include "harness/client.h"
+#include "harness/compare.h"
+#include "harness/observer.h"
+#include "harness/wait.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct suite suite = {.trio = {.min_replicas = 1}};
+
+enum { BLOCKED = 20 };
+
+static bool blocked(struct shared *s, int wanted)
+{
+    redisContext *c = trio_node(&s->trio, trio_master(&s->trio));
+    bool yes = atoi(info_field(c, "clients", "blocked_clients")) == wanted;
+    redisFree(c);
+    return yes;
+}
+
+static void switch_over(struct shared *s)
+{
+    struct switchover seen;
+    struct observer *observer = observer_start(&s->trio);
+    int64_t asked = now_us();
+    cr_assert(trio_failover(&s->trio) == 0);
+    cr_assert(observer_switchover(observer, asked, &seen) == 0);
+    observer_stop(observer);
+}
+
+static void check_blocked(struct shared *s, redisContext **c)
+{
+    redisContext *pusher = proxy_client(&s->proxy, PROXY_MASTER);
+    for (int i = 0; i < BLOCKED; i++)
+        cr_assert(!heard(c[i], 0), "a blocked command was answered: %s", hear(c[i]));
+    for (int i = 0; i < BLOCKED; i++)
+        EXPECT(pusher, ":1", "RPUSH waiting:%d %d", i, i);
+    for (int i = 0; i < BLOCKED; i++) {
+        char wanted[40];
+        snprintf(wanted, sizeof(wanted), "[waiting:%d, %d]", i, i);
+        HEAR(c[i], wanted);
+        EXPECT(c[i], "+PONG", "PING");
+        redisFree(c[i]);
+    }
+    redisFree(pusher);
+}
+
+static void check_subscribed(struct shared *s, redisContext *sub)
+{
+    redisContext *pub = proxy_client(&s->proxy, PROXY_MASTER);
+    cr_assert(!heard(sub, 0), "something came unasked: %s", hear(sub));
+    cr_expect(wait_until(5000, strcmp(ask(pub, "PUBLISH news x"), ":2") == 0));
+    const char *first = hear(sub), *second = hear(sub);
+    cr_expect((strcmp(first, "[message, news, x]") == 0 &&
+               strcmp(second, "[pmessage, n*, news, x]") == 0),
+              "%s, %s", first, second);
+    redisFree(pub);
+    redisFree(sub);
+}
+
+static void check_transactions(redisContext *open, redisContext *watching, redisContext *watched)
+{
+    EXPECT_PREFIX(open, "-EXECABORT", "EXEC");
+    EXPECT(open, "(nil)", "GET aborted");
+    EXPECT(watching, "+OK", "MULTI");
+    EXPECT(watching, "+QUEUED", "SET never 1");
+    EXPECT(watching, "(nil)", "EXEC");
+    EXPECT_PREFIX(watched, "", "EXEC");
+    EXPECT(watched, ":0", "EXISTS never aborted");
+    redisContext *all[] = {open, watching, watched};
+    for (int i = 0; i < 3; i++) {
+        EXPECT(all[i], "+OK", "MULTI");
+        EXPECT(all[i], "+QUEUED", "INCR again");
+        char wanted[16];
+        snprintf(wanted, sizeof(wanted), "[:%d]", i + 1);
+        EXPECT(all[i], wanted, "EXEC");
+        redisFree(all[i]);
+    }
+}
+
+Test(carried, through_a_switchover, .timeout = 90)
+{
+    struct shared s = shared();
+    redisContext *waiting[BLOCKED], *sub = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *open = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *watching = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *watched = proxy_client(&s.proxy, PROXY_SPLIT);
+    redisContext *named = proxy_client(&s.proxy, PROXY_MASTER);
+    for (int i = 0; i < BLOCKED; i++) {
+        waiting[i] = proxy_client(&s.proxy, i % 2 ? PROXY_MASTER : PROXY_SPLIT);
+        say(waiting[i], "BLPOP waiting:%d %d", i, i % 3 ? 0 : 60);
+        say_now(waiting[i]);
+    }
+    EXPECT(sub, "[subscribe, news, :1]", "SUBSCRIBE news");
+    EXPECT(sub, "[psubscribe, n*, :2]", "PSUBSCRIBE n*");
+    EXPECT(open, "+OK", "MULTI");
+    EXPECT(open, "+QUEUED", "SET aborted 1");
+    EXPECT(watching, "+OK", "WATCH w");
+    EXPECT(watched, "+OK", "WATCH w");
+    EXPECT(watched, "+OK", "MULTI");
+    EXPECT(watched, "+QUEUED", "SET never 1");
+    EXPECT(named, "+OK", "CLIENT SETNAME me");
+    EXPECT(named, "+OK", "SELECT 5");
+    EXPECT(named, "+OK", "SET mine 1");
+    cr_assert(wait_until(10000, blocked(&s, BLOCKED)));
+    switch_over(&s);
+    EXPECT(named, "1", "GET mine");
+    EXPECT(named, "me", "CLIENT GETNAME");
+    redisFree(named);
+    check_transactions(open, watching, watched);
+    check_blocked(&s, waiting);
+    check_subscribed(&s, sub);
+}
+
+/* A blocked command whose time runs out during the hold, and one whose time goes on after it. */
+Test(carried, a_blocked_commands_time_goes_on, .timeout = 90)
+{
+    struct shared s = shared();
+    cr_assert(trio_wait_whole(&s.trio) == 0);
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    int64_t started = now_ms();
+    say(c, "BLPOP patience 4");
+    say_now(c);
+    cr_assert(wait_until(5000, blocked(&s, 1)));
+    switch_over(&s);
+    HEAR(c, "(nil)");
+    cr_expect(now_ms() - started > 3900 && now_ms() - started < 5000, "%ld ms",
+              (long)(now_ms() - started));
+    EXPECT(c, "+OK", "SET patient 1");
+    redisFree(c);
+}

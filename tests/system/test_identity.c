@@ -1,0 +1,217 @@
+/*
+ * identity: users of different rights and databases share upstreams only with their own kind. Who a
+ * connection is, is asked of Redis (ACL WHOAMI), and proved by what it may do.
+ *
+ * The default user has a password here, so the proxy's own connections are logged in: a client that
+ * is not must never ride on them.
+ */
+#include "harness/client.h"
+#include "harness/compare.h"
+#include "harness/raw.h"
+#include "harness/wait.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PASSWORD "trio-secret"
+
+const struct suite suite = {
+    .trio = {.min_replicas = 1,
+             .password = PASSWORD,
+             .node_lines =
+                 "user alice on >alice-secret ~alice:* ~shared &alice* +@all -@dangerous\n"
+                 "user bob on >bob-secret ~bob:* ~shared &bob* +@all -@dangerous -set\n"
+                 "user reader on >reader-secret %R~* &* -@all +@read +@connection\n"},
+};
+
+static const struct login {
+    const char *user, *password;
+} alice = {"alice", "alice-secret"}, bob = {"bob", "bob-secret"}, standard = {"default", PASSWORD};
+
+static redisContext *log_in(struct shared *s, int port, const struct login *who)
+{
+    redisContext *c = proxy_client(&s->proxy, port);
+    EXPECT(c, "+OK", "AUTH %s %s", who->user, who->password);
+    return c;
+}
+
+Test(identity, answers_are_redis_own, .timeout = 120)
+{
+    struct shared s = shared();
+    static const char *const scripts[] = {
+        "GET a\nSET a 1\nPING\nMULTI\nSUBSCRIBE x\nCLIENT ID\nSELECT 1\nNOSUCH\nAUTH wrong\n"
+        "AUTH alice wrong\nAUTH nobody wrong\nGET a\nHELLO 2 AUTH alice wrong\nHELLO\nQUIT\n",
+        "AUTH " PASSWORD "\nSET a 1\nGET a\nAUTH default wrong\nGET a\nACL WHOAMI\nQUIT\n",
+        "AUTH alice alice-secret\nACL WHOAMI\nSET alice:a 1\nGET alice:a\nGET bob:a\nSET b "
+        "1\nFLUSHALL\n"
+        "CONFIG GET x\nSUBSCRIBE bob\nPUBLISH bob x\nMGET alice:a bob:a\nQUIT\n",
+        "AUTH bob bob-secret\nSET bob:a 1\nAPPEND bob:a 1\nAUTH alice wrong\nACL WHOAMI\nAPPEND "
+        "bob:a 2\n"
+        "AUTH alice alice-secret\nACL WHOAMI\nAPPEND bob:a 3\nQUIT\n",
+        "AUTH alice alice-secret\nMULTI\nSET alice:a 1\nGET bob:a\nEXEC\nMULTI\nSET alice:a "
+        "2\nEXEC\nQUIT\n",
+        "AUTH alice alice-secret\nSELECT 3\nSET alice:a 1\nRESET\nGET alice:a\nAUTH " PASSWORD
+        "\nGET alice:a\nSELECT 3\nGET alice:a\nQUIT\n",
+        "AUTH reader reader-secret\nGET a\nSET a 1\nMULTI\nEVAL return(1) 0\nQUIT\n",
+        "AUTH alice alice-secret\nBLPOP bob:q 1\nBLPOP alice:q 0.05\nEVAL "
+        "return(redis.call('GET','bob:a')) 0\n"
+        "WATCH bob:a\nWATCH alice:a\nQUIT\n",
+    };
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+        compare_script(&s, PROXY_MASTER, scripts[i], true);
+}
+
+/* Log in as everybody first, so that every kind of upstream exists and is idle. */
+Test(identity, nobody_rides_on_a_warm_connection, .timeout = 30)
+{
+    struct shared s = shared();
+    redisContext *warm[3] = {log_in(&s, PROXY_MASTER, &alice), log_in(&s, PROXY_MASTER, &bob),
+                             log_in(&s, PROXY_MASTER, &standard)};
+    for (int i = 0; i < 3; i++)
+        ask(warm[i], "GET shared");
+    EXPECT(warm[2], "(nil)", "BLPOP nothing 0.01");
+    for (int port = PROXY_MASTER; port <= PROXY_SPLIT; port++)
+        for (int i = 0; i < 10; i++) {
+            redisContext *c = proxy_client(&s.proxy, port);
+            EXPECT(c, "-NOAUTH Authentication required.", "GET shared");
+            if (port != PROXY_REPLICA) /* which refuses it before asking who it is */
+                EXPECT(c, "-NOAUTH Authentication required.", "BLPOP q 1");
+            EXPECT(c, "-NOAUTH Authentication required.", "ROLE");
+            redisFree(c);
+        }
+    for (int i = 0; i < 3; i++)
+        redisFree(warm[i]);
+}
+
+/* A client's rights are its own, on commands that the proxy itself needs too. */
+Test(identity, the_proxys_rights_are_not_the_clients, .timeout = 30)
+{
+    struct shared s = shared();
+    redisContext *c = log_in(&s, PROXY_MASTER, &alice);
+    EXPECT_PREFIX(c, "-NOPERM", "ROLE");
+    EXPECT_PREFIX(c, "-NOPERM", "INFO");
+    EXPECT_PREFIX(c, "-NOPERM", "CONFIG GET requirepass");
+    EXPECT_PREFIX(c, "-NOPERM", "CLIENT KILL ID 1");
+    EXPECT_PREFIX(c, "-NOPERM", "ACL LIST");
+    EXPECT(c, "+OK", "SET alice:still here");
+    redisFree(c);
+}
+
+struct actor {
+    redisContext *c;
+    const struct login *who;
+    int database, writes;
+};
+
+/* One round: pipelined, so that all actors have requests in flight at once. */
+static void act(struct actor *a, int number)
+{
+    say(a->c, "ACL WHOAMI");
+    say(a->c, "APPEND %s:%d x", a->who->user, number);
+    say(a->c, "GET %s:secret", a->who == &alice ? "bob" : "alice");
+    say(a->c, "STRLEN %s:%d", a->who->user, number);
+    say_now(a->c);
+}
+
+static void check(struct actor *a)
+{
+    char length[16];
+    snprintf(length, sizeof(length), ":%d", ++a->writes);
+    HEAR(a->c, a->who->user);
+    HEAR(a->c, length);
+    if (a->who == &standard)
+        HEAR(a->c, "(nil)");
+    else
+        HEAR(a->c,
+             "-NOPERM this user has no permissions to access one of the keys used as arguments");
+    HEAR(a->c, length);
+}
+
+Test(identity, identities_never_mix, .timeout = 60)
+{
+    struct shared s = shared();
+    enum { ACTORS = 24, ROUNDS = 60 };
+    static const struct login *const who[] = {&alice, &bob, &standard};
+    struct actor actor[ACTORS];
+    compare_clean(&s);
+    for (int i = 0; i < ACTORS; i++) {
+        actor[i] = (struct actor){.who = who[i % 3], .database = i / 3 % 4};
+        actor[i].c = log_in(&s, i % 2 ? PROXY_MASTER : PROXY_SPLIT, actor[i].who);
+        EXPECT(actor[i].c, "+OK", "SELECT %d", actor[i].database);
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < ACTORS; i++)
+            act(&actor[i], i);
+        for (int i = 0; i < ACTORS; i++)
+            check(&actor[i]);
+    }
+    /* each key exists in its actor's database, and in no other */
+    redisContext *c = trio_node(&s.trio, trio_master(&s.trio));
+    for (int i = 0; i < ACTORS; i++)
+        for (int database = 0; database < 4; database++) {
+            EXPECT(c, "+OK", "SELECT %d", database);
+            EXPECT(c, database == actor[i].database ? ":1" : ":0", "EXISTS %s:%d",
+                   actor[i].who->user, i);
+        }
+    redisFree(c);
+    for (int i = 0; i < ACTORS; i++)
+        redisFree(actor[i].c);
+}
+
+Test(identity, a_session_changes_its_identity, .timeout = 60)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    for (int i = 0; i < 30; i++) {
+        static const struct login *const who[] = {&alice, &bob, &standard};
+        const struct login *now = who[i % 3];
+        say(c, "AUTH %s %s", now->user, now->password);
+        say(c, "ACL WHOAMI");
+        say(c, "SELECT %d", i % 5);
+        say(c, "INCR %s:n", now->user);
+        say(c, "HELLO 2 AUTH %s wrong", now->user);
+        say(c, "ACL WHOAMI");
+        HEAR(c, "+OK");
+        HEAR(c, now->user);
+        HEAR(c, "+OK");
+        cr_assert(hear(c)[0] == ':');
+        HEAR(c, "-WRONGPASS invalid username-password pair or user is disabled.");
+        HEAR(c, now->user);
+    }
+    redisFree(c);
+}
+
+/* A password that was right once is no password any more. */
+Test(identity, a_changed_password_counts_at_once, .timeout = 30)
+{
+    struct shared s = shared();
+    cr_assert(trio_tell_all(&s.trio, "ACL SETUSER eve on >first ~* +@all"));
+    const struct login eve = {"eve", "first"};
+    redisContext *old = log_in(&s, PROXY_MASTER, &eve);
+    EXPECT(old, "eve", "ACL WHOAMI");
+    cr_assert(trio_tell_all(&s.trio, "ACL SETUSER eve resetpass >second"));
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT_PREFIX(c, "-WRONGPASS", "AUTH eve first");
+    EXPECT(c, "+OK", "AUTH eve second");
+    EXPECT(c, "eve", "ACL WHOAMI");
+    redisFree(c);
+    redisFree(old);
+}
+
+/* The secret of a client is in no log line, at any level that the test runs at. */
+Test(identity, secrets_are_not_logged, .timeout = 30)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT_PREFIX(c, "-WRONGPASS", "AUTH alice a-very-visible-secret");
+    EXPECT(c, "+OK", "AUTH alice alice-secret");
+    redisFree(c);
+    char *log = file_text(s.proxy.log);
+    cr_assert(log[0]);
+    cr_expect(!strstr(log, "a-very-visible-secret") && !strstr(log, "alice-secret") &&
+              !strstr(log, PASSWORD));
+    free(log);
+}
