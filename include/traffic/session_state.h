@@ -55,7 +55,8 @@ struct session {
     bool sticky;      /* the lease is kept until the session ends */
     bool lease_dirty; /* the lease must not go to another session */
     bool monitoring;
-    uint8_t tx; /* enum tx */
+    bool let_in; /* not authenticated, and Redis does not mind */
+    uint8_t tx;  /* enum tx */
     /* as confirmed by replies */
     bool tx_confirmed, watch_confirmed;
 
@@ -78,10 +79,12 @@ struct session {
     struct upstream *at; /* where the ones in flight are, unless `mixed` */
 
     /* barriers: nothing is dispatched while one of these is set */
-    struct request *adopting; /* AUTH, HELLO, SELECT */
-    struct request *blocked;  /* a blocking command */
-    struct request *fanning;  /* SCRIPT LOAD and kin */
-    struct learn_question *question;
+    struct request *adopting;        /* AUTH, HELLO, SELECT */
+    struct request *blocked;         /* a blocking command */
+    struct request *fanning;         /* SCRIPT LOAD and kin */
+    struct learn_question *question; /* what is the command of `learning`? */
+    struct request *learning;
+    struct request *knock; /* may somebody who did not authenticate come in? */
 
     struct upstream *lease;
     struct upstream *paused; /* not read because this client does not read */

@@ -17,6 +17,7 @@ struct router {
     struct identities identities;
     struct identity *own; /* the proxy's own: for its questions */
     struct hold *holds;   /* one for each group */
+    size_t turns;         /* of choosing a replica */
     uv_timer_t retry;
     const struct router_events *events;
     void *data;
@@ -138,14 +139,16 @@ static bool choose_master(struct router *router, size_t group, struct target *ta
     return target_for(router, group, &view->nodes[view->master], PURPOSE_MASTER, target);
 }
 
-/* The replica with the fewest sessions: new sessions spread evenly. */
+/* The replica with the fewest sessions, among equals the next in turn: new sessions spread evenly,
+ * short ones too. */
 static const struct topology_node *least_used(struct router *router, size_t group)
 {
     const struct topology_group *view = &router->topology->groups[group];
     const struct topology_node *best = NULL;
     unsigned best_users = 0;
+    router->turns++;
     for (size_t i = 0; i < view->node_count; i++) {
-        const struct topology_node *node = &view->nodes[i];
+        const struct topology_node *node = &view->nodes[(i + router->turns) % view->node_count];
         unsigned users = pool_users(router->pool, group, node->id);
         if (!node->readable || node->suspect || !pool_usable(router->pool, group, node->id))
             continue;

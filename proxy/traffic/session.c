@@ -453,6 +453,8 @@ void session_close(struct session *s, const char *why)
     session_forget_subscriptions(s);
     if (s->question)
         learn_cancel(s->question);
+    if (s->knock)
+        s->knock->owner = NULL;
     if (s->partial) {
         s->partial->request->secret = true;
         request_free(pool_of(s), s->partial->request);

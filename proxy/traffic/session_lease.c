@@ -322,10 +322,13 @@ void session_lease_answered(struct session *s, struct request *r)
         buf_free(&r->reply);
         buf_append(&r->reply, "+QUEUED\r\n", 9);
     }
-    apply(r, &s->tx_confirmed, &s->watch_confirmed);
-    /* An error to one of these leaves the connection in a state that we can only guess. */
-    if (r->reply_type == '-' && r->command->verb != VERB_NONE && r->command->verb != VERB_EXEC)
+    if (r->reply_type != '-' || r->command->verb == VERB_EXEC) {
+        apply(r, &s->tx_confirmed, &s->watch_confirmed);
+    } else if (r->command->verb != VERB_NONE) {
+        /* What was refused had no effect; for certainty the connection is not used again. */
         s->lease_dirty = true;
+        session_recount(s);
+    }
 }
 
 static void settle_lost_exec(struct session *s, struct request *r)

@@ -328,8 +328,7 @@ static void on_learnt(void *data, const struct command *command)
 {
     struct session *s = data;
     s->question = NULL;
-    if (command && s->next)
-        s->next->command = command;
+    s->learning->command = command; /* NULL: it got no answer, and is asked again */
     session_mark_woken(s);
 }
 
@@ -342,6 +341,7 @@ static enum step learn_command(struct session *s, struct request *r)
     s->question =
         learn_ask(s->host->learn, s->host->router, &s->place,
                   s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER, name, on_learnt, s);
+    s->learning = r;
     return s->question ? STEP_WAIT : STEP_HOLD;
 }
 
@@ -379,7 +379,7 @@ static bool performs_itself(const struct session *s, uint8_t verb)
 static enum step dispatch_one(struct session *s, struct request *r)
 {
     const struct command *c;
-    if (s->adopting || s->blocked || s->fanning || s->question || s->rejected)
+    if (s->adopting || s->blocked || s->fanning || s->question || s->knock || s->rejected)
         return STEP_WAIT;
     if (!r->command) {
         enum step step = learn_command(s, r);
@@ -716,6 +716,8 @@ static void expire(struct session *s, int64_t now_ms)
                 expire_tx(s, r);
             else
                 session_answer(s, r, masterdown(s, text, sizeof(text)));
+            if (s->next && s->next->command && s->next->command->way == WAY_SESSION)
+                break; /* may need no node: it is dispatched before its own time is up */
         } else {
             break;
         }

@@ -191,6 +191,8 @@ enum step session_send_subscribe(struct session *s, struct request *r)
 {
     enum kind kind;
     bool tapped = session_subscribed(s) || s->monitoring;
+    if (s->tx == TX_OPEN && s->inflight > 0)
+        return STEP_WAIT; /* until it is known that MULTI was accepted */
     if (s->tx == TX_OPEN) {
         s->tx_refused = true;
         session_answer(s, r, "-ERR redisproxy: not available inside MULTI\r\n");

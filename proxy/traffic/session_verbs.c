@@ -304,6 +304,57 @@ static enum step client_kill(struct session *s, struct request *r)
     return session_send_on_lease(s, r);
 }
 
+/* ---- NOAUTH ---- */
+
+static void on_knock_reply(struct request *knock, const char *data, size_t len, bool first,
+                           bool last)
+{
+    struct session *s = knock->owner_data;
+    static const char noauth[] = "-NOAUTH ";
+    (void)first;
+    buf_append(&knock->reply, data, len);
+    if (!last)
+        return;
+    s->knock = NULL;
+    s->let_in = buf_len(&knock->reply) < sizeof(noauth) - 1 ||
+                memcmp(buf_head(&knock->reply), noauth, sizeof(noauth) - 1) != 0;
+    if (!s->let_in && s->next)
+        session_answerf(s, s->next, "%.*s", (int)buf_len(&knock->reply), buf_head(&knock->reply));
+    session_mark_woken(s);
+    request_free(&s->host->turn->requests, knock);
+}
+
+static void on_knock_failed(struct request *knock, enum request_failure why, const char *text)
+{
+    struct session *s = knock->owner_data;
+    (void)why;
+    (void)text;
+    s->knock = NULL;
+    session_mark_woken(s);
+    request_free(&s->host->turn->requests, knock);
+}
+
+static const struct request_owner knock_owner = {on_knock_reply, on_knock_failed};
+
+/* Redis answers NOAUTH to everything where a password is asked for, so the session may not answer
+ * before it knows: it asks once. */
+static enum step knock(struct session *s)
+{
+    static const char question[] = "*2\r\n$6\r\nCLIENT\r\n$7\r\nGETNAME\r\n";
+    struct upstream *up;
+    if (s->inflight > 0)
+        return STEP_WAIT;
+    up = router_shared(s->host->router, &s->place, session_wish(s, s->next), s->identity);
+    if (!up)
+        return STEP_HOLD;
+    s->knock = request_new(&s->host->turn->requests, sizeof(question) - 1);
+    request_set_bytes(s->knock, question, sizeof(question) - 1);
+    s->knock->owner = &knock_owner;
+    s->knock->owner_data = s;
+    router_send(up, s->knock);
+    return STEP_WAIT;
+}
+
 /* ---- RESET, QUIT ---- */
 
 static enum step reset(struct session *s, struct request *r)
@@ -312,7 +363,7 @@ static enum step reset(struct session *s, struct request *r)
         return STEP_WAIT;
     session_forget_subscriptions(s);
     s->monitoring = s->sticky = s->watching = s->watch_broken = s->tx_refused = false;
-    s->reply_off = s->reply_skip = false;
+    s->reply_off = s->reply_skip = s->let_in = false;
     s->tx = TX_NONE;
     session_lease_drop(s);
     identity_release(s->identity);
@@ -332,22 +383,11 @@ static enum step quit(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-enum step session_perform(struct session *s, struct request *r)
+static enum step perform_client(struct session *s, struct request *r)
 {
-    if (!command_arity_ok(r->command, r->argc)) {
-        session_answerf(s, r, "-ERR wrong number of arguments for '%s' command\r\n",
-                        r->command->name);
-        return STEP_ON;
-    }
+    if (!s->identity->authenticated && !s->let_in)
+        return knock(s);
     switch (r->command->verb) {
-    case VERB_AUTH:
-    case VERB_HELLO:
-    case VERB_SELECT:
-        return perform_identity(s, r);
-    case VERB_QUIT:
-        return quit(s, r);
-    case VERB_RESET:
-        return reset(s, r);
     case VERB_CLIENT_ID:
         session_answerf(s, r, ":%" PRIu64 "\r\n", s->id);
         return STEP_ON;
@@ -367,5 +407,26 @@ enum step session_perform(struct session *s, struct request *r)
         return client_unblock(s, r);
     default:
         return client_kill(s, r);
+    }
+}
+
+enum step session_perform(struct session *s, struct request *r)
+{
+    if (!command_arity_ok(r->command, r->argc)) {
+        session_answerf(s, r, "-ERR wrong number of arguments for '%s' command\r\n",
+                        r->command->name);
+        return STEP_ON;
+    }
+    switch (r->command->verb) {
+    case VERB_AUTH:
+    case VERB_HELLO:
+    case VERB_SELECT:
+        return perform_identity(s, r);
+    case VERB_QUIT:
+        return quit(s, r);
+    case VERB_RESET:
+        return reset(s, r);
+    default:
+        return perform_client(s, r);
     }
 }
