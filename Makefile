@@ -71,6 +71,7 @@ BINARY  := $(OUT)/redisproxy
 UNIT_SOURCES   := $(sort $(wildcard tests/unit/test_*.c))
 SYSTEM_SOURCES := $(sort $(wildcard tests/system/test_*.c))
 HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c))
+BENCH_SOURCES  := $(sort $(wildcard tests/bench/*.c))
 
 # The modules that each unit test links: a test that needs half of the house tests no unit.
 UNIT_test_buf      := base/buf base/log base/clock
@@ -93,6 +94,21 @@ UNIT_test_resp      = $(UNIT_RESP)
 UNIT_test_resp_text = $(UNIT_RESP)
 UNIT_test_resp_live = $(UNIT_RESP)
 UNIT_test_command  := redis/command base/buf base/log base/clock
+UNIT_test_secret   := base/secret base/log base/clock
+UNIT_test_stream   := net/stream base/clock
+UNIT_test_listener := net/listener net/address base/clock
+UNIT_test_resolve  := net/resolve net/address base/clock
+UNIT_REQUEST       := traffic/request traffic/identity redis/resp_request redis/resp_text \
+                      base/secret base/buf base/log base/clock
+UNIT_test_request   = $(UNIT_REQUEST)
+UNIT_test_identity  = $(UNIT_REQUEST)
+UNIT_test_learn     = traffic/learn $(UNIT_REQUEST)
+UNIT_test_hold     := traffic/hold
+UNIT_UPSTREAM      := traffic/upstream traffic/handshake redis/resp_reply net/stream \
+                      net/address $(UNIT_REQUEST)
+UNIT_test_upstream  = $(UNIT_UPSTREAM)
+UNIT_test_handshake = $(UNIT_UPSTREAM)
+UNIT_test_pool      = traffic/pool topology/topology $(UNIT_UPSTREAM)
 
 wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))
 # The programs of the unit tests are built with the sanitizer too (Criterion's runner survives ASan,
@@ -109,7 +125,7 @@ TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/ob
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs fuzz lint install clean help FORCE
+.PHONY: all deps run test unit system programs bench fuzz lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -179,6 +195,17 @@ system: $(BINARY) $(SYSTEM_PROGRAMS)
 
 programs: $(UNIT_PROGRAMS) $(SYSTEM_PROGRAMS) $(if $(SYSTEM_PROGRAMS),$(BINARY))
 
+# Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE and PEER: see tests/bench/bench.sh.
+bench:
+	@tests/deps.sh bench
+	@$(MAKE) --silent --no-print-directory $(BINARY) $(BENCH_SOURCES:%.c=build/%)
+	@REDISPROXY=$(CURDIR)/$(BINARY) tests/bench/bench.sh $(CURDIR)/build
+
+build/tests/bench/%: tests/bench/%.c build/obj/flags
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(PLAIN_FLAGS) $(CFLAGS) $(LINK_PLAIN) $(LDFLAGS) -o $@ $<
+
 # ---- looking after the code -------------------------------------------------------------------
 
 # Needs clang. What it finds stays in build/fuzz/found; a crash is written beside it.
@@ -195,10 +222,12 @@ build/fuzz/fuzz_resp: tests/fuzz/fuzz_resp.c $(UNIT_RESP:%=proxy/%.c) $(HEADERS)
 lint:
 	@tests/deps.sh lint
 	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system)' tests/lint/all.sh \
-	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES)' '$(HEADERS)'
+	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) $(BENCH_SOURCES)' \
+	    '$(HEADERS)'
 
 format:
-	@clang-format -i $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) $(HEADERS)
+	@clang-format -i $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) \
+	    $(BENCH_SOURCES) $(HEADERS)
 
 install: $(BINARY)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/redisproxy
@@ -214,6 +243,7 @@ help:
 	@echo 'make test            build and run all tests           (T=name: only that one)'
 	@echo 'make unit            only the unit tests               (T=name)'
 	@echo 'make system          only the tests with real servers  (T=name)'
+	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 PEER=program:conf)'
 	@echo 'make fuzz             cut RESP anywhere, at random      (FUZZ_SECONDS=60; needs clang)'
 	@echo 'make lint            format, static analysis, include rules'
 	@echo 'make format          apply .clang-format'

@@ -1,0 +1,245 @@
+/*
+ * handshake: which bytes a fresh connection carries, in which order, and that
+ * no client's credential is shown to a node that is not the right one.
+ */
+#include "fake_node.h"
+
+#define HEARD_OWN_AUTH "*3\r\n$4\r\nAUTH\r\n$5\r\nproxy\r\n$5\r\nownpw\r\n"
+#define HEARD_AUTH "*3\r\n$4\r\nAUTH\r\n$5\r\nalice\r\n$6\r\nwonder\r\n"
+#define HEARD_SELECT "*2\r\n$6\r\nSELECT\r\n$1\r\n5\r\n"
+
+static struct identity *alice(struct world *w)
+{
+    struct identity *nobody = identity_nobody(&w->identities);
+    struct identity *known = identity_with_credential(
+        &w->identities, nobody, (struct slice){"alice", 5}, (struct slice){"wonder", 6});
+    struct identity *in_five = identity_with_db(&w->identities, known, 5);
+
+    identity_release(known);
+    identity_release(nobody);
+    return in_five;
+}
+
+/* A connection for alice, with a request that waits for it and the proxy's own password; the node
+ * has heard the first part. */
+static void begin(struct watched *s, struct asked *asked)
+{
+    struct world *w = world_new();
+
+    watched_open(s, w, alice(w), "proxy", "ownpw");
+    ask(w, asked, s->up, "PING\r\n");
+    node_hears(w, s->fd, HEARD_OWN_AUTH HEARD_INFO HEARD_ID HEARD_RESET);
+}
+
+static void says_read(struct watched *s, const char *text)
+{
+    node_says_and_is_read(s->world, s->fd, s->up, &s->cut, text, strlen(text));
+}
+
+static void says_credentials(struct watched *s, const char *role)
+{
+    char text[500];
+
+    says_read(s, node_credentials(text, sizeof(text), role, REPLID_A, REPLID_B, false));
+}
+
+/* ---- the right node ---- */
+
+Test(handshake, two_round_trips_then_what_was_waiting)
+{
+    struct watched s;
+    struct asked asked;
+
+    begin(&s, &asked);
+    says_read(&s, "+OK\r\n");
+    says_credentials(&s, "master");
+    node_hears_nothing(s.world, s.fd); /* RESET is not answered: alice stays unknown to it */
+    cr_assert_eq(s.verified, 1);
+    cr_assert(s.shown.master);
+    cr_assert_str_eq(s.shown.replid[0], REPLID_A);
+    cr_assert_str_eq(s.shown.replid[1], REPLID_B);
+    cr_assert_eq(s.up->client_id, 77);
+    says_read(&s, "+RESET\r\n");
+    node_hears(s.world, s.fd, HEARD_AUTH HEARD_SELECT);
+    node_hears_nothing(s.world, s.fd);
+    says_read(&s, "+OK\r\n");
+    cr_assert_eq(s.readied, 0);
+    node_hears_nothing(s.world, s.fd);
+    says_read(&s, "+OK\r\n");
+    cr_assert_eq(s.readied, 1);
+    cr_assert_eq(s.up->deadline_ms, 0);
+    node_hears(s.world, s.fd, "PING\r\n");
+    says_read(&s, "+PONG\r\n");
+    was_answered(&asked, "+PONG\r\n");
+    watched_end(&s);
+}
+
+Test(handshake, nobody_needs_one_round_trip)
+{
+    struct watched s;
+    struct asked asked;
+    struct world *w = world_new();
+
+    watched_open(&s, w, identity_nobody(&w->identities), NULL, NULL);
+    ask(w, &asked, s.up, "PING\r\n");
+    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    says_credentials(&s, "slave");
+    cr_assert_not(s.shown.master);
+    cr_assert_eq(s.readied, 0);
+    says_read(&s, "+RESET\r\n");
+    cr_assert_eq(s.readied, 1);
+    node_hears(w, s.fd, "PING\r\n");
+    watched_end(&s);
+    has_failed(&asked, REQUEST_LOST);
+}
+
+Test(handshake, the_proxys_own_connection_stays_its_own)
+{
+    struct watched s;
+    struct world *w = world_new();
+
+    watched_open(&s, w, identity_own(&w->identities), NULL, "ownpw");
+    node_hears(w, s.fd, "*2\r\n$4\r\nAUTH\r\n$5\r\nownpw\r\n" HEARD_INFO HEARD_ID);
+    says_read(&s, "+OK\r\n");
+    says_credentials(&s, "master");
+    cr_assert_eq(s.readied, 1);
+    node_hears_nothing(w, s.fd); /* no RESET: it is still the proxy */
+    watched_end(&s);
+}
+
+Test(handshake, it_may_be_answered_a_byte_at_a_time)
+{
+    char script[1000], text[500];
+    struct watched s;
+    struct asked asked;
+    size_t len;
+
+    begin(&s, &asked);
+    len = (size_t)snprintf(
+        script, sizeof(script), "+OK\r\n%s+OK\r\n+OK\r\n+PONG\r\n",
+        node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_B, true));
+    for (size_t i = 0; i < len; i++)
+        node_says_and_is_read(s.world, s.fd, s.up, &s.cut, script + i, 1);
+    cr_assert_not(s.cut, "%s", s.why);
+    cr_assert_str_eq(s.shown.replid[0], REPLID_A);
+    cr_assert_str_eq(s.shown.replid[1], REPLID_B);
+    cr_assert_eq(s.up->client_id, 77);
+    was_answered(&asked, "+PONG\r\n");
+    watched_end(&s);
+}
+
+Test(handshake, without_an_id_it_goes_on)
+{
+    struct watched s;
+    struct asked asked;
+
+    begin(&s, &asked);
+    says_read(&s, "+OK\r\n$13\r\nrole:master\r\n\r\n-NOPERM no client\r\n+RESET\r\n");
+    node_hears(s.world, s.fd, HEARD_AUTH HEARD_SELECT);
+    says_read(&s, "+OK\r\n+OK\r\n");
+    cr_assert_eq(s.readied, 1);
+    cr_assert_eq(s.up->client_id, 0);
+    cr_assert_str_eq(s.shown.replid[0], "");
+    watched_end(&s);
+    has_failed(&asked, REQUEST_UNSENT);
+}
+
+/* ---- a wrong one, or one that refuses ---- */
+
+/* After these answers the upstream is cut, its request may go elsewhere, and of alice the node has
+ * heard nothing. */
+static void is_cut_before_alice(const char *answers, const char *verdict, const char *why)
+{
+    struct watched s;
+    struct asked asked;
+
+    begin(&s, &asked);
+    s.verdict = verdict;
+    says_read(&s, answers);
+    node_hears_the_end(s.world, s.fd);
+    was_cut(&s, true, why);
+    has_failed(&asked, REQUEST_UNSENT);
+    cr_assert_eq(s.readied, 0);
+    watched_end(&s);
+}
+
+Test(handshake, the_owner_may_say_that_it_is_the_wrong_node)
+{
+    char answers[600], text[500];
+
+    snprintf(answers, sizeof(answers), "+OK\r\n%s",
+             node_credentials(text, sizeof(text), "slave", REPLID_B, REPLID_NONE, true));
+    is_cut_before_alice(answers, "it is not a master", "it is not a master");
+}
+
+Test(handshake, the_proxys_own_password_may_be_refused)
+{
+    is_cut_before_alice("-WRONGPASS invalid username-password pair\r\n-NOAUTH x\r\n-NOAUTH x\r\n"
+                        "+RESET\r\n",
+                        NULL,
+                        "the proxy's own password was refused: "
+                        "WRONGPASS invalid username-password pair");
+}
+
+Test(handshake, info_may_be_refused)
+{
+    is_cut_before_alice("+OK\r\n-LOADING Redis is loading\r\n:1\r\n+RESET\r\n", NULL,
+                        "INFO replication was refused: LOADING Redis is loading");
+}
+
+Test(handshake, reset_may_be_refused)
+{
+    char answers[600], text[500];
+
+    snprintf(answers, sizeof(answers), "+OK\r\n%s-ERR unknown command `RESET`\r\n",
+             node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, false));
+    is_cut_before_alice(answers, NULL,
+                        "RESET was refused: redisproxy needs Redis 6.2 or newer");
+}
+
+/* After the right node's answers, `answers` to AUTH and SELECT; the request is refused with `text`. */
+static void is_refused(const char *answers, const char *text)
+{
+    struct watched s;
+    struct asked asked;
+
+    begin(&s, &asked);
+    says_read(&s, "+OK\r\n");
+    says_credentials(&s, "master");
+    says_read(&s, "+RESET\r\n");
+    node_hears(s.world, s.fd, HEARD_AUTH HEARD_SELECT);
+    says_read(&s, answers);
+    was_cut(&s, false, text); /* the client's fault, not the node's */
+    has_failed(&asked, REQUEST_REFUSED);
+    cr_assert_str_eq(asked.text, text);
+    cr_assert_eq(s.readied, 0);
+    watched_end(&s);
+}
+
+Test(handshake, a_client_may_be_refused)
+{
+    is_refused("-WRONGPASS go away\r\n", "WRONGPASS go away");
+    is_refused("-WRONGPASS go away\r\n-NOAUTH who are you\r\n", "WRONGPASS go away");
+    is_refused("+OK\r\n-ERR DB index is out of range\r\n", "ERR DB index is out of range");
+}
+
+Test(handshake, the_node_may_leave_at_any_step)
+{
+    const char *steps[] = {"", "+OK\r\n", "+OK\r\n$13\r\nrole:master\r\n\r\n",
+                           "+OK\r\n$13\r\nrole:master\r\n\r\n:1\r\n+RES",
+                           "+OK\r\n$13\r\nrole:master\r\n\r\n:1\r\n+RESET\r\n"};
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+        struct watched s;
+        struct asked asked;
+
+        begin(&s, &asked);
+        says_read(&s, steps[i]);
+        world_turns(s.world, LOOP_QUIET_TURNS);
+        shutdown(s.fd, SHUT_WR);
+        until(s.cut, world_turn(s.world));
+        was_cut(&s, true, "closed by the node");
+        has_failed(&asked, REQUEST_UNSENT);
+        watched_end(&s);
+    }
+}

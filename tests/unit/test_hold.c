@@ -1,0 +1,120 @@
+/*
+ * hold: who waits keeps the order in which it began to, and the counters say
+ * what all of them hold, and held at most.
+ */
+#include "traffic/hold.h"
+
+#include <criterion/criterion.h>
+
+struct waiting {
+    struct hold hold;
+    struct held held[4];
+};
+
+static void begin(struct waiting *w, size_t limit)
+{
+    hold_init(&w->hold, limit, 20000);
+    for (int i = 0; i < 4; i++)
+        held_init(&w->held[i]);
+}
+
+/* The waiting ones as digits, in order. */
+static int order(struct waiting *w)
+{
+    int digits = 0;
+
+    list_each (it, &w->hold.sessions) {
+        digits = digits * 10 + (int)(container_of(it, struct held, in_hold) - w->held) + 1;
+    }
+    return digits;
+}
+
+Test(hold, keeps_the_order_of_arrival)
+{
+    struct waiting w;
+
+    begin(&w, 1000);
+    cr_assert_eq(w.hold.timeout_ms, 20000);
+    hold_enter(&w.hold, &w.held[2], 1, 10);
+    hold_enter(&w.hold, &w.held[0], 1, 20);
+    hold_enter(&w.hold, &w.held[1], 1, 30);
+    cr_assert_eq(order(&w), 312);
+    hold_grow(&w.held[2], 100); /* growing does not move it */
+    cr_assert_eq(order(&w), 312);
+    hold_leave(&w.held[0]);
+    cr_assert_eq(order(&w), 32);
+    hold_enter(&w.hold, &w.held[0], 1, 40); /* coming back does */
+    cr_assert_eq(order(&w), 321);
+}
+
+Test(hold, counts_bytes_and_sessions)
+{
+    struct waiting w;
+
+    begin(&w, 1000);
+    hold_enter(&w.hold, &w.held[0], 300, 10);
+    hold_enter(&w.hold, &w.held[1], 0, 20);
+    hold_grow(&w.held[1], 50);
+    cr_assert_eq(w.hold.bytes, 350);
+    cr_assert_eq(w.held[1].bytes, 50);
+    hold_shrink(&w.held[0], 100);
+    cr_assert_eq(w.hold.bytes, 250);
+    cr_assert_eq(w.hold.count, 2);
+    hold_leave(&w.held[0]);
+    cr_assert_eq(w.hold.bytes, 50);
+    cr_assert_eq(w.hold.count, 1);
+    cr_assert_eq(w.held[0].bytes, 0);
+    hold_leave(&w.held[1]);
+    cr_assert_eq(w.hold.bytes, 0);
+    cr_assert_eq(w.hold.count, 0);
+}
+
+Test(hold, remembers_the_peak_and_since_when)
+{
+    struct waiting w;
+
+    begin(&w, 1000);
+    hold_enter(&w.hold, &w.held[0], 300, 10);
+    hold_enter(&w.hold, &w.held[1], 200, 20);
+    hold_leave(&w.held[0]);
+    hold_leave(&w.held[1]);
+    hold_enter(&w.hold, &w.held[2], 100, 30); /* the same hold, until somebody starts a new one */
+    cr_assert_eq(w.hold.since_ms, 10);
+    cr_assert_eq(w.hold.peak_count, 2);
+    cr_assert_eq(w.hold.peak_bytes, 500);
+    hold_leave(&w.held[2]);
+    w.hold.since_ms = 0;
+    hold_enter(&w.hold, &w.held[2], 100, 40);
+    cr_assert_eq(w.hold.since_ms, 40);
+}
+
+Test(hold, has_room_up_to_its_limit)
+{
+    struct waiting w;
+
+    begin(&w, 1000);
+    cr_assert(hold_has_room(&w.hold, 1000));
+    cr_assert_not(hold_has_room(&w.hold, 1001));
+    hold_enter(&w.hold, &w.held[0], 400, 10);
+    cr_assert(hold_has_room(&w.hold, 600));
+    cr_assert_not(hold_has_room(&w.hold, 601));
+    hold_leave(&w.held[0]);
+    cr_assert(hold_has_room(&w.hold, 1000));
+}
+
+Test(hold, leaving_twice_is_harmless)
+{
+    struct waiting w;
+
+    begin(&w, 1000);
+    cr_assert_not(hold_waits(&w.held[0]));
+    hold_leave(&w.held[0]);
+    hold_enter(&w.hold, &w.held[0], 7, 10);
+    hold_enter(&w.hold, &w.held[1], 9, 10);
+    cr_assert(hold_waits(&w.held[0]));
+    hold_leave(&w.held[0]);
+    hold_leave(&w.held[0]);
+    cr_assert_not(hold_waits(&w.held[0]));
+    cr_assert_eq(w.hold.bytes, 9);
+    cr_assert_eq(w.hold.count, 1);
+}

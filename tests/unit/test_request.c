@@ -1,0 +1,262 @@
+/*
+ * request: it completes exactly once, a swallowed one without anybody hearing
+ * of it; it is recycled without a trace of what it was, and without the heap.
+ */
+#include "traffic/request.h"
+
+#include "traffic/identity.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What an owner heard. */
+struct heard {
+    char bytes[64];
+    int firsts, lasts, pieces, failures;
+    enum request_failure why;
+    const char *text;
+};
+
+static void on_reply(struct request *request, const char *data, size_t len, bool first, bool last)
+{
+    struct heard *heard = request->owner_data;
+
+    strncat(heard->bytes, data, len);
+    heard->pieces++;
+    heard->firsts += first;
+    heard->lasts += last;
+}
+
+static void on_failed(struct request *request, enum request_failure why, const char *text)
+{
+    struct heard *heard = request->owner_data;
+
+    heard->failures++;
+    heard->why = why;
+    heard->text = text;
+}
+
+static const struct request_owner owner = {on_reply, on_failed};
+
+static struct request *owned(struct request_pool *pool, struct heard *heard)
+{
+    struct request *request = request_new(pool, 0);
+
+    *heard = (struct heard){.pieces = 0};
+    request->owner = &owner;
+    request->owner_data = heard;
+    return request;
+}
+
+/* ---- completing ---- */
+
+Test(request, a_reply_reaches_its_owner_in_pieces)
+{
+    struct request_pool pool;
+    struct heard heard;
+    struct request *request;
+
+    request_pool_init(&pool);
+    request = owned(&pool, &heard);
+    request_deliver(&pool, request, "$5\r\nhe", 6, true, false);
+    request_deliver(&pool, request, "llo\r\n", 5, false, true);
+    cr_assert_str_eq(heard.bytes, "$5\r\nhello\r\n");
+    cr_assert_eq(heard.pieces, 2);
+    cr_assert_eq(heard.firsts, 1);
+    cr_assert_eq(heard.lasts, 1);
+    cr_assert_eq(heard.failures, 0);
+    cr_assert_eq(pool.live, 1, "it is its owner's to free");
+    request_free(&pool, request);
+    cr_assert_eq(pool.live, 0);
+    request_pool_free(&pool);
+}
+
+Test(request, a_failure_reaches_its_owner_with_its_text)
+{
+    struct request_pool pool;
+    struct heard heard;
+    struct request *request;
+
+    request_pool_init(&pool);
+    request = owned(&pool, &heard);
+    request_fail(&pool, request, REQUEST_REFUSED, "WRONGPASS no");
+    cr_assert_eq(heard.failures, 1);
+    cr_assert_eq(heard.why, REQUEST_REFUSED);
+    cr_assert_str_eq(heard.text, "WRONGPASS no");
+    cr_assert_eq(heard.pieces, 0);
+    cr_assert_eq(pool.live, 1);
+    request_free(&pool, request);
+    request_pool_free(&pool);
+}
+
+Test(request, a_swallowed_one_frees_itself_with_the_last_byte)
+{
+    struct request_pool pool;
+    struct heard heard;
+    struct request *request;
+
+    request_pool_init(&pool);
+    request = owned(&pool, &heard);
+    request_deliver(&pool, request, "$5\r\n", 4, true, false);
+    request->owner = NULL; /* its session left in the middle of the reply */
+    request_deliver(&pool, request, "hel", 3, false, false);
+    cr_assert_eq(pool.live, 1);
+    request_deliver(&pool, request, "lo\r\n", 4, false, true);
+    cr_assert_eq(pool.live, 0);
+    cr_assert_eq(heard.pieces, 1);
+    request_pool_free(&pool);
+}
+
+Test(request, a_swallowed_one_frees_itself_when_it_fails)
+{
+    struct request_pool pool;
+
+    request_pool_init(&pool);
+    request_fail(&pool, request_new(&pool, 0), REQUEST_LOST, NULL);
+    cr_assert_eq(pool.live, 0);
+    cr_assert_eq(pool.kept, 1);
+    request_pool_free(&pool);
+}
+
+/* ---- bytes ---- */
+
+Test(request, its_bytes_survive_growing)
+{
+    struct request_pool pool;
+    struct request *request;
+    char bytes[5000];
+
+    memset(bytes, 'b', sizeof(bytes));
+    request_pool_init(&pool);
+    request = request_new(&pool, 10);
+    cr_assert_eq(request->data, request->own_data);
+    request_set_bytes(request, bytes, REQUEST_INLINE);
+    cr_assert_eq(request->data, request->own_data, "no allocation of its own up to here");
+    request_reserve(request, REQUEST_INLINE + 1);
+    cr_assert_neq(request->data, request->own_data);
+    cr_assert_arr_eq(request->data, bytes, REQUEST_INLINE);
+    request_reserve(request, 5000);
+    cr_assert_arr_eq(request->data, bytes, REQUEST_INLINE);
+    request_reserve(request, 3);
+    cr_assert_eq(request->cap, 5000, "it never shrinks");
+    request_set_bytes(request, bytes, sizeof(bytes));
+    cr_assert_eq(request->len, sizeof(bytes));
+    cr_assert_arr_eq(request->data, bytes, sizeof(bytes));
+    request_free(&pool, request);
+    request_pool_free(&pool);
+}
+
+static bool holds(const char *memory, size_t len, const char *word)
+{
+    return memmem(memory, len, word, strlen(word)) != NULL;
+}
+
+Test(request, a_secret_is_wiped_wherever_it_was)
+{
+    struct request_pool pool;
+    struct request *request;
+
+    request_pool_init(&pool);
+    request = request_new(&pool, 0);
+    request->secret = true;
+    request_set_bytes(request, "AUTH hunter2", 12);
+    request_reserve(request, 1000);
+    cr_assert_not(holds(request->own_data, REQUEST_INLINE, "hunter2"), "it has moved");
+    cr_assert(holds(request->data, request->len, "hunter2"));
+    request_free(&pool, request);
+    request = request_new(&pool, 0);
+    request->secret = true;
+    request_set_bytes(request, "AUTH hunter2", 12);
+    request_free(&pool, request); /* the pool keeps its memory */
+    cr_assert_not(holds(request->own_data, REQUEST_INLINE, "hunter2"));
+    request_pool_free(&pool);
+}
+
+/* ---- recycling ---- */
+
+#define ROUND 10
+
+Test(request, steady_state_needs_no_allocation)
+{
+    struct request_pool pool;
+    struct request *first[ROUND], *now[ROUND];
+
+    request_pool_init(&pool);
+    for (int i = 0; i < ROUND; i++)
+        first[i] = request_new(&pool, 20);
+    for (int i = 0; i < ROUND; i++)
+        request_free(&pool, first[i]);
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < ROUND; i++) {
+            bool known = false;
+            now[i] = request_new(&pool, 20);
+            for (int j = 0; j < ROUND; j++)
+                known |= now[i] == first[j];
+            cr_assert(known, "a request that was not recycled");
+            cr_assert_eq(now[i]->data, now[i]->own_data);
+        }
+        cr_assert_eq(pool.live, ROUND);
+        cr_assert_eq(pool.kept, 0);
+        for (int i = 0; i < ROUND; i++)
+            request_free(&pool, now[i]);
+    }
+    cr_assert_eq(pool.live, 0);
+    cr_assert_eq(pool.kept, ROUND);
+    request_pool_free(&pool);
+    cr_assert_eq(pool.kept, 0);
+}
+
+Test(request, a_recycled_one_is_as_new)
+{
+    struct request_pool pool;
+    struct identities identities;
+    struct request *request, *again;
+
+    request_pool_init(&pool);
+    identities_init(&identities);
+    request = request_new(&pool, 1000);
+    request->owner = &owner;
+    request->owner_data = &pool;
+    request->state = REQUEST_ANSWERED;
+    request->write = request->secret = request->executed = request->in_tx = true;
+    request->held_since_ms = 5;
+    request->adopt = identity_nobody(&identities);
+    buf_append(&request->reply, "+OK\r\n", 5);
+    request_free(&pool, request);
+    cr_assert(list_empty(&identities.all), "its hold of an identity is dropped");
+    again = request_new(&pool, 0);
+    cr_assert_eq(again, request);
+    cr_assert_eq(again->state, REQUEST_WAITING);
+    cr_assert_null(again->owner);
+    cr_assert_null(again->owner_data);
+    cr_assert_null(again->adopt);
+    cr_assert_not(again->write || again->secret || again->executed || again->in_tx);
+    cr_assert_eq(again->held_since_ms, 0);
+    cr_assert_eq(buf_len(&again->reply), 0);
+    cr_assert_eq(again->len, 0);
+    cr_assert_eq(again->data, again->own_data);
+    cr_assert_eq(again->cap, REQUEST_INLINE);
+    request_free(&pool, again);
+    request_pool_free(&pool);
+}
+
+#define CROWD 6000
+
+Test(request, a_crowd_is_given_back_to_the_heap)
+{
+    struct request **crowd = malloc(CROWD * sizeof(struct request *));
+    struct request_pool pool;
+
+    request_pool_init(&pool);
+    for (int i = 0; i < CROWD; i++)
+        crowd[i] = request_new(&pool, 0);
+    cr_assert_eq(pool.live, CROWD);
+    for (int i = 0; i < CROWD; i++)
+        request_free(&pool, crowd[i]);
+    cr_assert_eq(pool.live, 0);
+    cr_assert_leq(pool.kept, 4096);
+    cr_assert_gt(pool.kept, 0);
+    request_pool_free(&pool);
+    free(crowd);
+}

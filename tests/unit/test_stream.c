@@ -1,0 +1,342 @@
+/*
+ * stream: what the owner is told, how often, and what a read, a write and a
+ * close do to the socket, over a socket pair and over loopback.
+ */
+#include "net/stream.h"
+
+#include "base/list.h"
+#include "loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An owner that counts what it hears. */
+struct ear {
+    struct stream stream;
+    uv_loop_t loop;
+    int peer;
+    int opened, readable, writable, gone, failed, closed;
+    int error;
+    bool close_on_event;
+};
+
+static void on_event(struct stream *stream, unsigned events, int error)
+{
+    struct ear *ear = container_of(stream, struct ear, stream);
+
+    ear->opened += (events & STREAM_OPEN) != 0;
+    ear->readable += (events & STREAM_READABLE) != 0;
+    ear->writable += (events & STREAM_WRITABLE) != 0;
+    ear->gone += (events & STREAM_GONE) != 0;
+    ear->failed += error != 0;
+    ear->error = error;
+    if (ear->close_on_event)
+        stream_close(stream);
+}
+
+static void on_closed(struct stream *stream)
+{
+    container_of(stream, struct ear, stream)->closed++;
+}
+
+static int heard(const struct ear *ear)
+{
+    return ear->opened + ear->readable + ear->writable + ear->gone + ear->failed;
+}
+
+/* One end of a socket pair is the stream, the other the peer. */
+static void pair(struct ear *ear)
+{
+    int ends[2];
+
+    memset(ear, 0, sizeof(*ear));
+    cr_assert_eq(uv_loop_init(&ear->loop), 0);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    ear->peer = ends[1];
+    cr_assert_eq(stream_accept(&ear->stream, &ear->loop, ends[0], on_event, on_closed), 0);
+    cr_assert(stream_is_open(&ear->stream));
+}
+
+static void end(struct ear *ear)
+{
+    stream_close(&ear->stream);
+    loop_end(&ear->loop);
+    cr_assert_eq(ear->closed, 1);
+    if (ear->peer >= 0)
+        close(ear->peer);
+}
+
+static void say(struct ear *ear, const char *text)
+{
+    cr_assert_eq(write(ear->peer, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static void reads(struct ear *ear, size_t room, const char *wanted)
+{
+    char got[64] = "";
+
+    cr_assert_eq(stream_read(&ear->stream, got, room), (ssize_t)strlen(wanted), "%s", got);
+    cr_assert_str_eq(got, wanted);
+}
+
+Test(stream, the_owner_pulls_what_it_wants)
+{
+    struct ear ear;
+
+    pair(&ear);
+    say(&ear, "hello, world");
+    loop_turns(&ear.loop, LOOP_QUIET_TURNS);
+    cr_assert_eq(heard(&ear), 0, "reading was not asked for");
+    stream_want(&ear.stream, STREAM_READABLE);
+    until(ear.readable == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    reads(&ear, 5, "hello");
+    until(ear.readable == 2, uv_run(&ear.loop, UV_RUN_NOWAIT)); /* the rest is still there */
+    reads(&ear, 60, ", world");
+    cr_assert_eq(stream_read(&ear.stream, (char[1]){0}, 1), 0);
+    loop_turns(&ear.loop, LOOP_QUIET_TURNS);
+    cr_assert_eq(heard(&ear), 2);
+    stream_want(&ear.stream, 0);
+    say(&ear, "more");
+    loop_turns(&ear.loop, LOOP_QUIET_TURNS);
+    cr_assert_eq(heard(&ear), 2, "reading was switched off");
+    end(&ear);
+}
+
+/* ---- writing ---- */
+
+#define MUCH (3 * 1000 * 1000)
+
+static char byte_at(size_t at)
+{
+    return (char)(at * 31 + at / 251);
+}
+
+/* Offers what is left in three uneven pieces; returns what the kernel took. */
+static ssize_t write_rest(struct ear *ear, char *bytes, size_t from)
+{
+    size_t left = MUCH - from, third = left / 3;
+    struct iovec parts[3] = {{bytes + from, third},
+                             {bytes + from + third, 7 < left - third ? 7 : left - third},
+                             {NULL, 0}};
+    size_t two = parts[0].iov_len + parts[1].iov_len;
+
+    parts[2] = (struct iovec){bytes + from + two, left - two};
+    return stream_write(&ear->stream, parts, 3);
+}
+
+/* Reads exactly `len` bytes at the peer and no more: they must be those that follow `from`. */
+static void peer_has(struct ear *ear, size_t from, size_t len)
+{
+    char got[65536];
+
+    for (size_t at = 0; at < len;) {
+        ssize_t n = recv(ear->peer, got, sizeof(got), MSG_DONTWAIT);
+        cr_assert_gt(n, 0, "%zu of %zu bytes came", at, len);
+        for (ssize_t i = 0; i < n; i++, at++)
+            if (got[i] != byte_at(from + at))
+                cr_assert_fail("byte %zu is wrong", from + at);
+        cr_assert_leq(at, len, "more came than was taken");
+    }
+    cr_assert_eq(recv(ear->peer, got, 1, MSG_DONTWAIT), -1);
+}
+
+Test(stream, a_partial_write_is_reported_to_the_byte)
+{
+    char *bytes = malloc(MUCH);
+    struct ear ear;
+    size_t sent = 0;
+    int partial = 0;
+
+    for (size_t i = 0; i < MUCH; i++)
+        bytes[i] = byte_at(i);
+    pair(&ear);
+    stream_want(&ear.stream, STREAM_WRITABLE);
+    while (sent < MUCH) {
+        int before = ear.writable;
+        ssize_t taken;
+        until(ear.writable > before, uv_run(&ear.loop, UV_RUN_NOWAIT));
+        taken = write_rest(&ear, bytes, sent);
+        cr_assert_gt(taken, 0);
+        if (sent + (size_t)taken < MUCH) {
+            partial++;
+            cr_assert_eq(write_rest(&ear, bytes, sent + (size_t)taken), 0, "the kernel is full");
+            before = ear.writable;
+            loop_turns(&ear.loop, LOOP_QUIET_TURNS);
+            cr_assert_eq(ear.writable, before, "and says so");
+        }
+        peer_has(&ear, sent, (size_t)taken);
+        sent += (size_t)taken;
+    }
+    cr_assert_gt(partial, 2);
+    end(&ear);
+    free(bytes);
+}
+
+Test(stream, writing_to_a_peer_that_left_is_an_error_and_no_signal)
+{
+    struct ear ear;
+
+    pair(&ear);
+    close(ear.peer);
+    ear.peer = -1;
+    cr_assert_eq(stream_write(&ear.stream, &(struct iovec){"x", 1}, 1), UV_EPIPE);
+    end(&ear);
+}
+
+/* ---- the peer goes ---- */
+
+Test(stream, gone_is_told_once_while_nobody_reads)
+{
+    struct ear ear;
+
+    pair(&ear);
+    say(&ear, "bye");
+    close(ear.peer);
+    ear.peer = -1;
+    until(ear.gone == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    loop_turns(&ear.loop, LOOP_QUIET_TURNS);
+    cr_assert_eq(heard(&ear), 1, "told once, and nothing else");
+    stream_want(&ear.stream, STREAM_READABLE);
+    until(ear.readable > 0, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    reads(&ear, 60, "bye"); /* what was said before is not lost */
+    cr_assert_eq(stream_read(&ear.stream, (char[1]){0}, 1), UV_EOF);
+    cr_assert_eq(ear.gone, 1);
+    end(&ear);
+}
+
+Test(stream, with_reading_on_the_end_is_something_to_read)
+{
+    struct ear ear;
+
+    pair(&ear);
+    stream_want(&ear.stream, STREAM_READABLE);
+    close(ear.peer);
+    ear.peer = -1;
+    until(ear.readable > 0, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    cr_assert_eq(stream_read(&ear.stream, (char[1]){0}, 1), UV_EOF);
+    end(&ear);
+}
+
+/* ---- connecting ---- */
+
+static void connect_to(struct ear *ear, const struct sockaddr_in *at)
+{
+    struct address to = {.sa.v4 = *at, .len = sizeof(*at)};
+    int status;
+
+    memset(ear, 0, sizeof(*ear));
+    ear->peer = -1;
+    cr_assert_eq(uv_loop_init(&ear->loop), 0);
+    status = stream_connect(&ear->stream, &ear->loop, &to, on_event, on_closed);
+    cr_assert_eq(status, 0, "%s", uv_strerror(status));
+    cr_assert_eq(heard(ear), 0, "never before it returns");
+    cr_assert_not(stream_is_open(&ear->stream));
+}
+
+static void open_over_loopback(struct ear *ear)
+{
+    struct sockaddr_in at;
+    int door = bound_socket(&at);
+
+    cr_assert_eq(listen(door, 1), 0);
+    connect_to(ear, &at);
+    until(heard(ear) > 0, uv_run(&ear->loop, UV_RUN_NOWAIT));
+    cr_assert_eq(ear->opened, 1);
+    cr_assert_eq(heard(ear), 1);
+    ear->peer = accept(door, NULL, NULL);
+    cr_assert_geq(ear->peer, 0);
+    close(door);
+}
+
+Test(stream, a_connection_opens_once)
+{
+    struct ear ear;
+
+    open_over_loopback(&ear);
+    cr_assert(stream_is_open(&ear.stream));
+    loop_turns(&ear.loop, LOOP_QUIET_TURNS);
+    cr_assert_eq(heard(&ear), 1);
+    cr_assert_eq(stream_write(&ear.stream, &(struct iovec){"ping", 4}, 1), 4);
+    cr_assert_eq(recv(ear.peer, (char[8]){0}, 8, 0), 4);
+    end(&ear);
+}
+
+Test(stream, a_reset_is_told_once_while_nobody_reads)
+{
+    struct linger at_once = {.l_onoff = 1};
+    struct ear ear;
+
+    open_over_loopback(&ear);
+    cr_assert_eq(setsockopt(ear.peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+    close(ear.peer);
+    ear.peer = -1;
+    until(ear.gone == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    loop_turns(&ear.loop, LOOP_QUIET_TURNS);
+    cr_assert_eq(ear.gone, 1);
+    cr_assert_eq(stream_read(&ear.stream, (char[1]){0}, 1), UV_ECONNRESET);
+    end(&ear);
+}
+
+Test(stream, a_refused_connection_is_told_once)
+{
+    struct sockaddr_in at;
+    struct ear ear;
+    int nobody = bound_socket(&at);
+
+    connect_to(&ear, &at);
+    until(heard(&ear) > 0, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    loop_turns(&ear.loop, LOOP_QUIET_TURNS);
+    cr_assert_eq(ear.error, UV_ECONNREFUSED);
+    cr_assert_eq(heard(&ear), 1);
+    cr_assert_not(stream_is_open(&ear.stream));
+    end(&ear);
+    close(nobody);
+}
+
+/* ---- closing ---- */
+
+Test(stream, close_cuts_at_once_and_frees_later)
+{
+    struct ear ear;
+
+    pair(&ear);
+    stream_want(&ear.stream, STREAM_READABLE | STREAM_WRITABLE);
+    say(&ear, "unread");
+    stream_close(&ear.stream);
+    cr_assert_leq(recv(ear.peer, (char[1]){0}, 1, MSG_DONTWAIT), 0);
+    cr_assert_neq(errno, EAGAIN, "the peer knows before the loop turns");
+    cr_assert_not(stream_is_open(&ear.stream));
+    cr_assert_eq(ear.closed, 0);
+    stream_close(&ear.stream);
+    until(ear.closed > 0, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    cr_assert_eq(heard(&ear), 0, "no event comes any more");
+    end(&ear);
+}
+
+Test(stream, the_owner_may_close_in_its_event)
+{
+    struct ear ear;
+
+    pair(&ear);
+    ear.close_on_event = true;
+    stream_want(&ear.stream, STREAM_READABLE | STREAM_WRITABLE);
+    say(&ear, "x");
+    until(ear.closed > 0, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    cr_assert_eq(ear.readable, 1);
+    end(&ear);
+}
+
+Test(stream, closing_while_connecting_is_silent)
+{
+    struct sockaddr_in at;
+    struct ear ear;
+    int nobody = bound_socket(&at);
+
+    connect_to(&ear, &at);
+    stream_close(&ear.stream);
+    until(ear.closed > 0, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    cr_assert_eq(heard(&ear), 0);
+    end(&ear);
+    close(nobody);
+}
