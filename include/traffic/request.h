@@ -58,7 +58,7 @@ struct request {
     struct list in_upstream;           /* the upstream's queue */
     const struct request_owner *owner; /* NULL: swallow the reply */
     void *owner_data;
-    struct upstream *upstream; /* while QUEUED or SENT, and during on_reply */
+    struct upstream *upstream; /* while QUEUED or SENT, and in the callbacks */
     const struct command *command;
     char *data; /* own_data or the heap */
     size_t len, cap;
@@ -84,6 +84,7 @@ struct request {
     bool close_after : 1; /* QUIT: the session ends once this is delivered */
     bool read_form : 1;   /* EVAL and kin: was rewritten to its read-only form */
     bool streaming : 1;   /* part of the reply has gone to the client's buffer */
+    bool doomed : 1;      /* a MULTI of which a part could not be held: EXEC will say so */
     bool in_tx : 1;       /* sent between MULTI and EXEC: queued there, not executed */
     bool leased : 1;      /* sent on its session's lease */
     bool placed : 1;      /* classified: the flags above are set */

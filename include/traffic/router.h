@@ -66,6 +66,12 @@ void router_return(struct router *router, struct upstream *lease, bool clean);
  * began may not). */
 bool router_may_write(const struct router *router, const struct upstream *upstream);
 
+/* The same for a lease that a request is about to be sent on: also false, for a moment, after its
+ * node rejected one; then the session is woken. */
+bool router_may_send(struct router *router, const struct upstream *lease);
+
+bool router_same_node(const struct upstream *a, const struct upstream *b);
+
 /* Whether the group is well and has been for a while: what its master says then is the answer. */
 bool router_is_settled(const struct router *router, size_t group);
 

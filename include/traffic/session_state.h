@@ -45,7 +45,9 @@ struct session {
     bool closing;    /* terminal */
     bool eof;        /* the client ended its side: what it sent is still answered */
     bool gone;       /* the same, seen without reading */
-    bool last_words; /* nothing more is read; closes when all is written */
+    bool last_words; /* nothing more is read; closes when all is answered and written */
+    bool quitting;   /* nothing more is dispatched */
+    bool said_all;   /* QUIT was answered: closes when that is written */
     bool draining;   /* closes when nothing is unfinished */
     /* dispatch-time state */
     bool reply_off, reply_skip;
@@ -86,6 +88,8 @@ struct session {
     struct request *learning;
     struct request *knock; /* may somebody who did not authenticate come in? */
 
+    struct request *refused_multi; /* not delivered yet: what follows it is refused, up to EXEC */
+
     struct upstream *lease;
     struct upstream *paused; /* not read because this client does not read */
     struct subscriptions *subs;
@@ -111,6 +115,8 @@ void session_answerf(struct session *s, struct request *r, const char *format, .
 void session_rewrite(struct session *s, struct request *r, const struct buf *bytes);
 /* Sends a WAITING request, which is no longer WAITING then. */
 void session_send(struct session *s, struct request *r, struct upstream *to);
+/* Whether it may be sent to `to` while others are in flight. */
+bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to);
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity);
 /* The answer of a request in flight was replaced by `reply`: it is answered without its node. */
 void session_settle(struct session *s, struct request *r, const char *reply);

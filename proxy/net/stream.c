@@ -96,6 +96,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         }
     }
     s->on_event(s, happened, 0);
+    if (s->state == STATE_OPEN)
+        update_poll(s); /* libuv stopped it, and the owner has not read to the end */
 }
 
 static void set_options(int fd)

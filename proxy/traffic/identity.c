@@ -43,8 +43,12 @@ static struct identity *intern(struct identities *all, const struct identity *wa
         abort();
     *identity = *wanted;
     identity->refs = 1;
-    if (wanted->has_user && !(identity->user = strndup(wanted->user, wanted->user_len)))
-        abort();
+    if (wanted->has_user) { /* any bytes: NUL, too */
+        identity->user = malloc(wanted->user_len + 1);
+        if (!identity->user)
+            abort();
+        memcpy(identity->user, wanted->user, wanted->user_len);
+    }
     if (wanted->authenticated)
         identity->password = secret_new(wanted->password, wanted->password_len);
     list_append(&all->all, &identity->in_all);

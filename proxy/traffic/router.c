@@ -37,10 +37,13 @@ static void on_pool_change(void *data, size_t group)
     release(data, group);
 }
 
+static void arm_retry(struct router *router);
+
 static void on_retry(uv_timer_t *timer)
 {
     struct router *router = timer->data;
     pool_retry(router->pool, turn_now(router->turn));
+    arm_retry(router); /* others may wait for another node */
 }
 
 /* Somebody waits: make sure that the node is tried again. */
@@ -233,6 +236,21 @@ bool router_may_write(const struct router *router, const struct upstream *up)
     if (!view || up->state == UPSTREAM_CLOSED || up->retired)
         return false;
     return up->purpose == PURPOSE_REPLICA || view->writable;
+}
+
+bool router_may_send(struct router *router, const struct upstream *lease)
+{
+    if (!router_may_write(router, lease))
+        return false;
+    if (pool_usable(router->pool, lease->group, lease->node))
+        return true;
+    arm_retry(router);
+    return false;
+}
+
+bool router_same_node(const struct upstream *a, const struct upstream *b)
+{
+    return a->group == b->group && a->node == b->node;
 }
 
 bool router_is_settled(const struct router *router, size_t group)

@@ -80,7 +80,8 @@ static void fatal_error(struct session *s, const char *error)
     snprintf(reply, sizeof(reply), "-ERR %s\r\n", error);
     r->close_after = true;
     session_add(s, r);
-    session_answer(s, r, reply);
+    if (r->state == REQUEST_WAITING) /* a full hold has answered it otherwise */
+        session_answer(s, r, reply);
     s->last_words = true;
     session_deliver(s);
 }
@@ -256,6 +257,11 @@ static void feed(struct session *s, char *data, size_t len)
 
 /* ---- reading ---- */
 
+static bool finished(const struct session *s)
+{
+    return s->count == 0 && buf_len(&s->out) == 0;
+}
+
 static void on_end(struct session *s, ssize_t status)
 {
     if (status != UV_EOF) {
@@ -266,8 +272,7 @@ static void on_end(struct session *s, ssize_t status)
     /* A blocked command would pop an item for nobody; a held one would be done after its client
      * gave up and came back (decision 3). What is on its way is still answered: a client may have
      * closed only its sending side. */
-    if (s->count == 0 || s->blocked || hold_waits(&s->held) || session_subscribed(s) ||
-        s->monitoring)
+    if (finished(s) || s->blocked || hold_waits(&s->held) || session_subscribed(s) || s->monitoring)
         session_close(s, "the client closed the connection");
     else
         session_update_interest(s);
@@ -320,14 +325,11 @@ static void read_requests(struct session *s)
     }
     if (!s->closing)
         session_dispatch(s);
+    if (!s->closing)
+        session_update_interest(s);
 }
 
 /* ---- writing ---- */
-
-static bool finished(const struct session *s)
-{
-    return s->count == 0 && buf_len(&s->out) == 0;
-}
 
 void session_flush(struct session *s)
 {
@@ -347,7 +349,9 @@ void session_flush(struct session *s)
         router_resume(s->paused);
         s->paused = NULL;
     }
-    if (finished(s) && (s->last_words || s->eof || s->draining))
+    if (s->said_all && buf_len(&s->out) == 0)
+        session_close(s, "the client quit");
+    else if (finished(s) && (s->last_words || s->eof || s->draining))
         session_close(s, s->draining ? "the proxy stops" : "done");
     else
         session_update_interest(s);

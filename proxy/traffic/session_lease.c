@@ -166,7 +166,7 @@ void session_take_back_blocked(struct session_host *host, size_t group)
 
 bool session_needs_lease(const struct session *s, const struct request *r)
 {
-    if (s->lease || session_subscribed(s))
+    if (s->lease || session_subscribed(s) || s->tx == TX_OPEN)
         return true;
     if (r->command->way == WAY_BLOCK)
         return r->blocking || r->command->verb == VERB_WAIT;
@@ -188,6 +188,8 @@ void session_lease_drop(struct session *s)
     struct upstream *lease = s->lease;
     s->lease = NULL;
     s->tx_confirmed = s->watch_confirmed = false;
+    if (s->paused == lease)
+        s->paused = NULL;
     if (lease)
         router_return(s->host->router, lease, false);
 }
@@ -199,6 +201,10 @@ void session_lease_settle(struct session *s)
     if (!lease || s->tx == TX_OPEN || s->watching || s->sticky || s->monitoring ||
         session_subscribed(s))
         return;
+    if (s->paused == lease) {
+        router_resume(lease);
+        s->paused = NULL;
+    }
     s->lease = NULL;
     router_return(s->host->router, lease, !s->lease_dirty);
 }
@@ -277,6 +283,10 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     uint8_t verb = r->command->verb;
     bool blocking = r->blocking && s->tx != TX_OPEN;
 
+    if (blocking && (s->eof || s->gone)) {
+        session_close(s, "its client left, and it would pop an item for nobody");
+        return STEP_WAIT;
+    }
     if (blocking && !r->blocked_until_ms)
         start_timeout(s, r);
     if (!s->lease) {
@@ -284,7 +294,7 @@ enum step session_send_on_lease(struct session *s, struct request *r)
             return STEP_WAIT;
         if (!session_take_lease(s))
             return STEP_HOLD;
-    } else if (!router_may_write(s->host->router, s->lease)) {
+    } else if (!router_may_send(s->host->router, s->lease)) {
         return STEP_HOLD;
     }
     if (session_is_subscribe_verb(verb) || verb == VERB_MONITOR)
@@ -346,10 +356,12 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
         return false;
     if (why == REQUEST_UNSENT) {
         session_recount(s);
-        r->in_tx = r->capture = false;
+        r->in_tx = false;
         return false;
     }
-    if (verb == VERB_EXEC)
+    if (verb == VERB_EXEC && r->capture)
+        session_rewrite_reply(s, r);
+    else if (verb == VERB_EXEC)
         settle_lost_exec(s, r);
     else if (r->in_tx)
         session_settle(s, r, "+QUEUED\r\n");
@@ -390,8 +402,8 @@ enum step session_tx_local(struct session *s, struct request *r)
     }
     switch (verb) {
     case VERB_MULTI:
-        if (s->tx == TX_NONE) {
-            s->tx = TX_NIL; /* what it watched was lost */
+        if (s->tx == TX_NONE) { /* what it watched was lost, or a part of it could not be held */
+            s->tx = r->doomed ? TX_ABORT : TX_NIL;
             session_answer(s, r, "+OK\r\n");
         } else {
             session_answer(s, r, "-ERR MULTI calls can not be nested\r\n");
@@ -411,6 +423,6 @@ enum step session_tx_local(struct session *s, struct request *r)
         return STEP_ON;
     }
     s->tx = TX_NONE;
-    s->watch_broken = false;
+    s->watch_broken = s->tx_refused = false;
     return STEP_ON;
 }

@@ -81,9 +81,18 @@ static void leave_waiting(struct session *s, struct request *r)
         s->next = first_waiting(s, r->in_session.next);
 }
 
+static void forget_copies(struct session *s, struct request *r)
+{
+    if (r->fan)
+        session_forget_fan(r);
+    if (s->fanning == r)
+        s->fanning = NULL;
+}
+
 /* A request that was on its way stands before all that waits again. */
 static void wait_again(struct session *s, struct request *r)
 {
+    forget_copies(s, r);
     r->state = REQUEST_WAITING;
     r->retried = true;
     r->reply_type = 0;
@@ -98,6 +107,43 @@ static void wait_again(struct session *s, struct request *r)
     session_mark_woken(s);
 }
 
+/* The MULTI that waits and whose transaction `r` belongs to. */
+static struct request *waiting_multi(struct session *s, const struct request *r)
+{
+    struct request *multi = NULL;
+    for (struct list *it = s->requests.next; it != &r->in_session; it = it->next) {
+        struct request *earlier = in_list(it);
+        if (earlier->state != REQUEST_WAITING || !earlier->command)
+            continue;
+        if (earlier->command->verb == VERB_MULTI)
+            multi = earlier;
+        else if (earlier->command->verb == VERB_EXEC || earlier->command->verb == VERB_DISCARD)
+            multi = NULL;
+    }
+    return multi;
+}
+
+/* A request is not held, or no longer. Half a transaction must not be executed for that: without
+ * its MULTI the rest of what was pipelined is refused, too; without another part EXEC says
+ * EXECABORT. */
+static void refuse_to_hold(struct session *s, struct request *r)
+{
+    struct request *multi = waiting_multi(s, r);
+    uint8_t verb = r->command ? r->command->verb : VERB_NONE;
+    char text[160];
+    if (s->refused_multi) {
+        if (verb == VERB_EXEC || verb == VERB_DISCARD)
+            s->refused_multi = NULL;
+    } else if (multi) {
+        multi->doomed = true;
+    } else if (s->tx == TX_OPEN) {
+        session_break_tx(s);
+    } else if (verb == VERB_MULTI) {
+        s->refused_multi = r;
+    }
+    session_answer(s, r, masterdown(s, text, sizeof(text)));
+}
+
 void session_add(struct session *s, struct request *r)
 {
     r->owner = &owner;
@@ -109,13 +155,12 @@ void session_add(struct session *s, struct request *r)
         s->next = r;
     if (!hold_waits(&s->held))
         return;
-    if (hold_has_room(s->held.hold, r->len)) {
+    if (hold_has_room(s->held.hold, r->len) && !s->refused_multi) {
         hold_grow(&s->held, r->len);
         r->held_since_ms = turn_now(s->host->turn);
     } else {
-        char text[160];
         hold_grow(&s->held, r->len);
-        session_answer(s, r, masterdown(s, text, sizeof(text)));
+        refuse_to_hold(s, r);
     }
 }
 
@@ -126,6 +171,7 @@ void session_rewrite(struct session *s, struct request *r, const struct buf *byt
     if (hold_waits(&s->held))
         hold_shrink(&s->held, r->len);
     request_set_bytes(r, buf_head(bytes), buf_len(bytes));
+    r->argc = resp_args(r->data, r->len).left;
     s->waiting_bytes += r->len;
     if (hold_waits(&s->held))
         hold_grow(&s->held, r->len);
@@ -134,6 +180,8 @@ void session_rewrite(struct session *s, struct request *r, const struct buf *byt
 void session_answer(struct session *s, struct request *r, const char *reply)
 {
     leave_waiting(s, r);
+    if (!r->placed)
+        r->silent = s->reply_off;
     buf_free(&r->reply);
     buf_append(&r->reply, reply, strlen(reply));
     r->reply_type = reply[0];
@@ -143,15 +191,14 @@ void session_answer(struct session *s, struct request *r, const char *reply)
 
 void session_answerf(struct session *s, struct request *r, const char *format, ...)
 {
-    struct buf text = {0};
-    char line[512];
+    char *text;
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
+    if (vasprintf(&text, format, args) < 0)
+        abort();
     va_end(args);
-    buf_append(&text, line, strlen(line) + 1);
-    session_answer(s, r, buf_head(&text));
-    buf_free(&text);
+    session_answer(s, r, text);
+    free(text);
 }
 
 /* ---- sending ---- */
@@ -186,8 +233,7 @@ enum wish session_wish(const struct session *s, const struct request *r)
                                                                              : WISH_MASTER;
 }
 
-/* May it be sent to `to` while others are in flight? */
-static bool in_order(const struct session *s, const struct request *r, const struct upstream *to)
+bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to)
 {
     if (s->inflight == 0)
         return true;
@@ -201,7 +247,7 @@ enum step session_send_shared(struct session *s, struct request *r, struct ident
     struct upstream *up = router_shared(s->host->router, &s->place, session_wish(s, r), identity);
     if (!up)
         return STEP_HOLD;
-    if (!in_order(s, r, up))
+    if (!session_in_order(s, r, up))
         return STEP_WAIT;
     session_send(s, r, up);
     return STEP_ON;
@@ -220,7 +266,7 @@ static void fan_part_done(struct request *copy)
     if (!origin)
         return;
     origin->fan = NULL;
-    if (origin->state == REQUEST_ANSWERED) {
+    if (origin->state == REQUEST_ANSWERED || origin->state == REQUEST_REJECTED) {
         struct session *s = origin->owner_data;
         s->fanning = NULL;
         session_mark_woken(s);
@@ -397,8 +443,11 @@ static enum step dispatch_one(struct session *s, struct request *r)
         refuse(s, r);
         return STEP_ON;
     }
-    if (s->tx == TX_ABORT || s->tx == TX_NIL || (s->watch_broken && c->verb == VERB_MULTI))
+    if (s->tx == TX_ABORT || s->tx == TX_NIL ||
+        (c->verb == VERB_MULTI && s->tx == TX_NONE && (s->watch_broken || r->doomed)))
         return session_tx_local(s, r);
+    if (c->verb == VERB_UNWATCH)
+        s->watch_broken = false;
     if (c->way == WAY_SESSION && performs_itself(s, c->verb))
         return session_perform(s, r);
     if (session_needs_lease(s, r) || r->len > SHARE_MAX)
@@ -413,7 +462,6 @@ static void enter_hold(struct session *s)
 {
     struct hold *hold = router_hold(s->host->router, s->place.group);
     int64_t now = turn_now(s->host->turn);
-    char text[160];
 
     if (s->eof || s->gone) {
         session_close(s, "its client left, and its requests would have been held");
@@ -430,8 +478,8 @@ static void enter_hold(struct session *s)
         hold_grow(&s->held, r->len);
         if (r->held_since_ms == 0)
             r->held_since_ms = now;
-        if (!room)
-            session_answer(s, r, masterdown(s, text, sizeof(text)));
+        if (!room || s->refused_multi)
+            refuse_to_hold(s, r);
     }
 }
 
@@ -446,7 +494,7 @@ void session_dispatch(struct session *s)
         if (!s->lease)
             step = STEP_HOLD;
     }
-    while (step == STEP_ON && (r = s->next) != NULL && !s->closing)
+    while (step == STEP_ON && (r = s->next) != NULL && !s->closing && !s->quitting)
         step = dispatch_one(s, r);
     if (s->closing)
         return;
@@ -485,7 +533,9 @@ void session_deliver(struct session *s)
         if (!r->silent && buf_len(&r->reply) > 0)
             buf_append(&s->out, buf_head(&r->reply), buf_len(&r->reply));
         if (r->close_after)
-            s->last_words = true;
+            s->last_words = s->said_all = true;
+        if (s->refused_multi == r)
+            s->refused_multi = NULL;
         list_remove(&r->in_session);
         s->count--;
         request_free(pool_of(s), r);
@@ -518,7 +568,8 @@ static bool is_rejection(const struct session *s, const struct request *r, const
     return false;
 }
 
-/* All that was in flight is answered: what of the rejected ones? */
+/* All that was in flight is answered: what of the rejected ones? Overtaken they are by a write, and
+ * by whatever changed the connection (SELECT, MULTI, ...). */
 static void decide_rejected(struct session *s)
 {
     struct request *first = NULL;
@@ -527,8 +578,8 @@ static void decide_rejected(struct session *s)
         struct request *r = in_list(it);
         if (!first && r->state == REQUEST_REJECTED)
             first = r;
-        else if (first && r->state == REQUEST_ANSWERED && r->write && r->executed)
-            overtaken = true;
+        else if (first && r->state == REQUEST_ANSWERED && r->executed)
+            overtaken |= r->write || r->in_tx || r->command->verb != VERB_NONE;
     }
     s->rejected = 0;
     for (struct list *it = &first->in_session; it != &s->requests; it = it->next) {
@@ -569,6 +620,7 @@ static void all_landed(struct session *s)
 static void answered(struct session *s, struct request *r, struct upstream *up)
 {
     landed(s, r);
+    r->upstream = NULL;
     if (r->rejecting) {
         bool not_master = starts(buf_head(&r->reply), buf_len(&r->reply), "-READONLY ");
         r->state = REQUEST_REJECTED;
@@ -584,9 +636,9 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
             session_rewrite_reply(s, r);
         if (up == s->lease)
             session_lease_answered(s, r);
-        if (s->fanning == r && !r->fan)
-            s->fanning = NULL;
     }
+    if (s->fanning == r && !r->fan)
+        s->fanning = NULL;
     all_landed(s);
     if (s->closing)
         return;
@@ -654,13 +706,11 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
     char line[200];
 
     landed(s, r);
-    r->state = REQUEST_SENT; /* until decided below */
-    if (s->paused && why == REQUEST_LOST)
+    r->state = REQUEST_ANSWERED; /* it is nowhere any more; what it becomes is decided below */
+    if (s->paused == r->upstream && why == REQUEST_LOST)
         s->paused = NULL;
-    if (r->fan)
-        session_forget_fan(r);
-    if (s->fanning == r)
-        s->fanning = NULL;
+    r->upstream = NULL;
+    forget_copies(s, r);
     if (r->streaming) {
         session_close(s, "a reply was cut short: the connection to the node was lost");
         return;
@@ -685,42 +735,20 @@ static const struct request_owner owner = {on_reply, on_failed};
 
 /* ---- the hold's time ---- */
 
-/* Requests of a transaction whose MULTI is given up must not be executed one by one. */
-static void expire_tx(struct session *s, struct request *multi)
-{
-    char text[160];
-    struct list *it = multi->in_session.next;
-    bool open = true;
-    session_answer(s, multi, masterdown(s, text, sizeof(text)));
-    for (; it != &s->requests && open; it = it->next) {
-        struct request *r = in_list(it);
-        if (r->state != REQUEST_WAITING)
-            continue;
-        open = !r->command || (r->command->verb != VERB_EXEC && r->command->verb != VERB_DISCARD);
-        session_answer(s, r, masterdown(s, text, sizeof(text)));
-    }
-}
-
 static void expire(struct session *s, int64_t now_ms)
 {
     int64_t timeout = s->held.hold->timeout_ms;
-    char text[160];
     struct request *r;
     while ((r = s->next) != NULL) {
-        if (session_blocked_expired(r, now_ms)) {
+        if (session_blocked_expired(r, now_ms))
             session_answer(s, r, "*-1\r\n");
-        } else if (r->held_since_ms && now_ms - r->held_since_ms >= timeout) {
-            if (s->tx == TX_OPEN)
-                session_break_tx(s);
-            if (r->command && r->command->verb == VERB_MULTI)
-                expire_tx(s, r);
-            else
-                session_answer(s, r, masterdown(s, text, sizeof(text)));
-            if (s->next && s->next->command && s->next->command->way == WAY_SESSION)
-                break; /* may need no node: it is dispatched before its own time is up */
-        } else {
+        else if (s->refused_multi || (r->held_since_ms && now_ms - r->held_since_ms >= timeout))
+            refuse_to_hold(s, r);
+        else
             break;
-        }
+        if (s->next && !s->refused_multi && s->next->command &&
+            s->next->command->way == WAY_SESSION)
+            break; /* may need no node: it is dispatched before its own time is up */
     }
     session_deliver(s);
 }

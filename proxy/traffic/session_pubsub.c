@@ -151,9 +151,10 @@ static enum tap_verdict tap(void *data, struct request *head, const char *messag
     int kind;
 
     if (message[0] != '*' && message[0] != '>') {
-        if (head)
+        bool line = s->monitoring && message[0] == '+' && message[1] >= '0' && message[1] <= '9';
+        if (head && !line)
             return TAP_ANSWER;
-        pass_on(s, message, len); /* MONITOR's lines */
+        pass_on(s, message, len); /* MONITOR's: +<time> ... */
         return TAP_PUSH;
     }
     args = resp_args(message, len);
@@ -221,7 +222,38 @@ bool session_wants_resubscribe(const struct session *s)
     return !s->lease && (s->subs || s->monitoring);
 }
 
-/* The proxy's own request on the lease; its answer is swallowed. */
+/* ---- subscribing again ---- */
+
+static void on_again_reply(struct request *r, const char *data, size_t len, bool first, bool last)
+{
+    struct session *s = r->owner_data;
+    (void)len;
+    r->reply_type = data[0];
+    (void)first;
+    if (!last)
+        return;
+    request_free(&s->host->turn->requests, r);
+    if (data[0] == '-')
+        session_close(s, "its subscriptions were refused after a switch");
+}
+
+static void on_again_failed(struct request *r, enum request_failure why, const char *text)
+{
+    struct session *s = r->owner_data;
+    (void)text;
+    request_free(&s->host->turn->requests, r);
+    if (s->closing)
+        return;
+    if (why == REQUEST_REFUSED)
+        session_close(s, "its user was refused after a switch");
+    else if (why == REQUEST_UNSENT)
+        session_lease_drop(s); /* all of them at once: they are made again on the next lease */
+    session_mark_woken(s);
+}
+
+static const struct request_owner again_owner = {on_again_reply, on_again_failed};
+
+/* The proxy's own request on the lease; its answer is not for the client. */
 static void send_swallowed(struct session *s, const struct buf *bytes, uint8_t verb, int32_t parts)
 {
     const char *name = verb == VERB_MONITOR ? "MONITOR" : subscribe_words[verb - VERB_SUBSCRIBE];
@@ -229,6 +261,8 @@ static void send_swallowed(struct session *s, const struct buf *bytes, uint8_t v
     request_set_bytes(r, buf_head(bytes), buf_len(bytes));
     r->command = command_find((struct slice){name, strlen(name)}, (struct slice){NULL, 0});
     r->parts_left = parts;
+    r->owner = &again_owner;
+    r->owner_data = s;
     router_send(s->lease, r);
 }
 

@@ -178,11 +178,17 @@ static enum step perform_identity(struct session *s, struct request *r)
     return step;
 }
 
+static void kill_session(struct session *s, struct request *r);
+
 void session_rewrite_reply(struct session *s, struct request *r)
 {
     struct buf whole = {0};
     const char *reply = buf_head(&r->reply), *at;
     size_t len = buf_len(&r->reply);
+    if (r->command->verb == VERB_CLIENT_KILL) {
+        kill_session(s, r);
+        return;
+    }
     if (r->command->verb == VERB_EXEC) { /* DISCARD went instead */
         session_settle(s, r, "-EXECABORT Transaction discarded because of previous errors.\r\n");
         return;
@@ -263,43 +269,59 @@ static bool session_id(struct slice text, uint64_t *id)
 /* The other session's command blocks on its lease: the node is asked, in this client's name. */
 static enum step client_unblock(struct session *s, struct request *r)
 {
-    struct slice mode = session_arg(r, 3), argv[4];
-    struct buf bytes = {0};
+    struct upstream *up = s->lease;
     struct session *other;
-    uint64_t id;
+    struct buf bytes = {0};
+    uint64_t id = 0, theirs;
     char text[24];
 
-    if (!session_id(session_arg(r, 2), &id))
-        return session_send_shared(s, r, s->identity);
+    if (!session_id(session_arg(r, 2), &id) && !r->retried)
+        return s->lease ? session_send_on_lease(s, r) : session_send_shared(s, r, s->identity);
     other = find_session(s->host, id);
-    if (!other || !other->blocked || !other->lease || router_client_id(other->lease) == 0) {
-        session_answer(s, r, ":0\r\n");
+    theirs = other && other->blocked && other->lease ? router_client_id(other->lease) : 0;
+    if (!up)
+        up = router_shared(s->host->router, &s->place, session_wish(s, r), s->identity);
+    if (!up || !router_may_send(s->host->router, up))
+        return STEP_HOLD;
+    if (!session_in_order(s, r, up))
+        return STEP_WAIT;
+    if (theirs == 0 || r->retried || !router_same_node(up, other->lease)) {
+        session_answer(s, r, ":0\r\n"); /* nobody blocks there, or no longer */
         return STEP_ON;
     }
-    snprintf(text, sizeof(text), "%" PRIu64, router_client_id(other->lease));
-    argv[0] = (struct slice){"CLIENT", 6};
-    argv[1] = (struct slice){"UNBLOCK", 7};
-    argv[2] = (struct slice){text, strlen(text)};
-    argv[3] = mode;
+    snprintf(text, sizeof(text), "%" PRIu64, theirs);
+    struct slice argv[4] = {{"CLIENT", 6}, {"UNBLOCK", 7}, {text, strlen(text)}, session_arg(r, 3)};
     resp_append_command(&bytes, r->argc, argv);
     session_rewrite(s, r, &bytes);
     buf_free(&bytes);
-    return session_send_shared(s, r, s->identity);
+    session_send(s, r, up);
+    return STEP_ON;
+}
+
+/* CLIENT KILL ID of a client of ours goes to the node first, where nobody has that id: the answer
+ * is 0, or that this user may not do it. */
+static void kill_session(struct session *s, struct request *r)
+{
+    struct session *other;
+    uint64_t id = 0;
+    if (r->reply_type == '-')
+        return;
+    (void)session_id(session_arg(r, 3), &id);
+    other = find_session(s->host, id);
+    session_settle(s, r, other ? ":1\r\n" : ":0\r\n");
+    if (other == s)
+        r->close_after = s->quitting = true;
+    else if (other)
+        session_close(other, "CLIENT KILL");
 }
 
 static enum step client_kill(struct session *s, struct request *r)
 {
-    struct session *other;
     uint64_t id;
-    if (r->argc == 4 && slice_is(session_arg(r, 2), "id") && session_id(session_arg(r, 3), &id)) {
-        other = find_session(s->host, id);
-        session_answer(s, r, other ? ":1\r\n" : ":0\r\n");
-        if (other == s)
-            r->close_after = true;
-        else if (other)
-            session_close(other, "CLIENT KILL");
-        return STEP_ON;
-    }
+    if (r->argc == 4 && slice_is(session_arg(r, 2), "id") && session_id(session_arg(r, 3), &id))
+        r->capture = true;
+    if (r->capture && !s->lease)
+        return session_send_shared(s, r, s->identity);
     s->lease_dirty = true; /* it may end the connection it comes on */
     return session_send_on_lease(s, r);
 }
@@ -378,7 +400,7 @@ static enum step quit(struct session *s, struct request *r)
 {
     if (s->inflight > 0)
         return STEP_WAIT;
-    r->close_after = true;
+    r->close_after = s->quitting = true;
     session_answer(s, r, "+OK\r\n");
     return STEP_ON;
 }

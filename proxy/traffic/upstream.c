@@ -322,7 +322,7 @@ static void on_event(struct stream *stream, unsigned events, int error)
     if (events & (STREAM_READABLE | STREAM_GONE))
         read_replies(up);
     if ((events & STREAM_WRITABLE) && up->state != UPSTREAM_CLOSED)
-        upstream_flush(up);
+        mark_dirty(up); /* it is written when the newest snapshot has been seen */
 }
 
 static void on_closed(struct stream *stream)
@@ -407,7 +407,6 @@ static void end(struct upstream *up, const char *why, bool error, enum request_f
     while ((node = list_take(&doomed))) {
         struct request *request = queued(node);
         bool sent = request->state == REQUEST_SENT;
-        request->upstream = NULL;
         request_fail(requests, request, sent ? REQUEST_LOST : unsent_as, text);
     }
     identity_release(up->identity);
@@ -467,10 +466,8 @@ void upstream_withdraw(struct upstream *up)
             it = next;
         }
     }
-    while ((node = list_take(&back))) {
-        queued(node)->upstream = NULL;
+    while ((node = list_take(&back)))
         request_fail(&up->turn->requests, queued(node), REQUEST_UNSENT, NULL);
-    }
 }
 
 void upstream_unqueue(struct upstream *up, struct request *request)
@@ -483,6 +480,19 @@ void upstream_unqueue(struct upstream *up, struct request *request)
     request->state = REQUEST_WAITING;
 }
 
+/* A read before a write of its own session has to stay: elsewhere it would see that write. */
+static bool may_leave(const struct upstream *up, const struct request *request)
+{
+    if (!request->owner || request->write)
+        return false;
+    for (struct list *it = request->in_upstream.next; it != &up->queue; it = it->next) {
+        const struct request *later = container_of(it, struct request, in_upstream);
+        if (later->write && later->owner_data == request->owner_data)
+            return false;
+    }
+    return true;
+}
+
 void upstream_evict_reads(struct upstream *up, const void *except_owner_data)
 {
     struct list *it = up->queue.next;
@@ -492,13 +502,12 @@ void upstream_evict_reads(struct upstream *up, const void *except_owner_data)
     while (it != up->send_at && it != &up->queue) {
         struct list *next = it->next;
         struct request *request = queued(it);
-        if (request->owner && !request->write && request->owner_data != except_owner_data) {
+        if (request->owner_data != except_owner_data && may_leave(up, request)) {
             struct request *ghost = request_new(&up->turn->requests, 0);
             ghost->state = REQUEST_SENT;
             ghost->upstream = up;
             list_insert_before(it, &ghost->in_upstream);
             list_remove(it);
-            request->upstream = NULL;
             request_fail(&up->turn->requests, request, REQUEST_LOST, NULL);
         }
         it = next;
