@@ -107,6 +107,7 @@ UNIT_test_hold     := traffic/hold
 UNIT_UPSTREAM      := traffic/upstream traffic/handshake redis/resp_reply net/stream \
                       net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
+UNIT_test_upstream_tap = $(UNIT_UPSTREAM)
 UNIT_test_handshake = $(UNIT_UPSTREAM)
 UNIT_test_pool      = traffic/pool topology/topology $(UNIT_UPSTREAM)
 

@@ -76,10 +76,25 @@ const struct command *learn_find(const struct learn *learn, struct slice name)
     return found ? &found->command : NULL;
 }
 
-/* Whether the answer holds "+flag\r\n". */
+/* The line that follows the one at `at`; NULL behind the last. */
+static const char *next_line(const char *at, const char *end)
+{
+    const char *eol = at ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+    return eol && eol + 1 < end ? eol + 1 : NULL;
+}
+
+/* Whether the command's own flags (its subcommands follow with theirs) hold "+flag\r\n". */
 static bool has_flag(const struct buf *answer, const char *flag)
 {
-    return memmem(buf_head(answer), buf_len(answer), flag, strlen(flag)) != NULL;
+    const char *at = buf_head(answer), *end = at + buf_len(answer);
+    for (int line = 0; line < 5; line++) /* *1, *10, $length, name, :arity */
+        at = next_line(at, end);
+    if (!at || *at != '*')
+        return false;
+    for (at = next_line(at, end); at && *at == '+'; at = next_line(at, end))
+        if ((size_t)(end - at) >= strlen(flag) && memcmp(at, flag, strlen(flag)) == 0)
+            return true;
+    return false;
 }
 
 static const struct command *remember(struct learn *learn, const char *name,
