@@ -2,6 +2,7 @@
 # Installs what is missing of the Debian packages that redisproxy is built, run and tested with:
 #     tests/deps.sh          to build, run and test
 #     tests/deps.sh lint     to lint as well
+#     tests/deps.sh bench    for "make bench": what it compares with
 # Says nothing when nothing is missing.
 set -euo pipefail
 
@@ -14,6 +15,8 @@ packages=(
 )
 if [[ ${1:-} == lint ]]; then
     packages+=(clang clang-format clang-tidy cppcheck)
+elif [[ ${1:-} == bench ]]; then
+    packages+=(haproxy nutcracker)
 fi
 
 if ! command -v dpkg-query >/dev/null; then
@@ -39,11 +42,11 @@ if ((EUID != 0)); then
 fi
 
 echo "deps: installing ${missing[*]}"
-# Debian starts and enables a Redis and a Sentinel on 127.0.0.1 when it installs them. Nobody asked
-# for these services here, and they would sit on the ports that "make run" uses.
+# Debian starts and enables these services when it installs them. Nobody asked for them here, and
+# Redis and Sentinel would sit on the ports that "make run" uses.
 policy=/usr/sbin/policy-rc.d
 services=()
-for service in redis-server redis-sentinel; do
+for service in redis-server redis-sentinel haproxy nutcracker; do
     [[ " ${missing[*]} " == *" $service "* ]] && services+=("$service")
 done
 if ((${#services[@]})) && [[ ! -e $policy ]]; then
