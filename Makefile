@@ -109,7 +109,10 @@ UNIT_UPSTREAM      := traffic/upstream traffic/handshake redis/resp_reply net/st
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
 UNIT_test_upstream_tap = $(UNIT_UPSTREAM)
 UNIT_test_handshake = $(UNIT_UPSTREAM)
-UNIT_test_pool      = traffic/pool topology/topology $(UNIT_UPSTREAM)
+UNIT_POOL          := traffic/pool topology/topology $(UNIT_UPSTREAM)
+UNIT_test_pool      = $(UNIT_POOL)
+UNIT_test_pool_leases = $(UNIT_POOL)
+UNIT_test_pool_switch = $(UNIT_POOL)
 
 wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))
 # The programs of the unit tests are built with the sanitizer too (Criterion's runner survives ASan,

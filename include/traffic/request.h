@@ -4,11 +4,10 @@
  * (decision 3), and it completes exactly once: with a whole reply or with a
  * failure, through the two callbacks of whoever it belongs to.
  *
- *     WAITING --send--> QUEUED --first byte in the kernel--> SENT --+--> ANSWERED --> delivered,
- * freed ^                 |                                   |    | |                 +-----
- * on_failed(UNSENT) -----+     |    +--> REJECTED (READONLY, LOADING, ...:
- *        +------- the session takes it back -------------+-----+          nothing was executed)
- *                                                   on_failed(LOST)
+ *     WAITING --send--> QUEUED --first byte in the kernel--> SENT --> ANSWERED --> delivered, freed
+ *        ^                 |                                   | `--> REJECTED: not executed
+ *        |              UNSENT                               LOST       (READONLY, LOADING, ...)
+ *        +---- the session sends it again, if it may ----------+-----------+
  *
  * WAITING, REJECTED and ANSWERED are the session's states, QUEUED and SENT the
  * upstream's. A request without an owner is swallowed: its reply goes nowhere.

@@ -2,10 +2,8 @@
  * upstream: one connection from a worker to a node, for one identity. Requests
  * queue on it and are answered in order; it never looks at what they are.
  *
- *     CONNECTING --open--> VERIFYING --node is the right one--> ENTERING --identity is let in-->
- * READY |                   |                                   |                               |
- *          +-------------------+-----------------> CLOSED
- * <--------+-------------------------------+
+ *     CONNECTING --> VERIFYING --> ENTERING --> READY       each of them --> CLOSED
+ *                 open     the right node   the identity is let in
  *
  * VERIFYING runs as the proxy itself (AUTH, INFO replication, CLIENT ID) and
  * ends with RESET, so that the proxy's own credential never carries a client's
@@ -44,7 +42,7 @@ struct target {
 
 /* What a verified node says of itself. */
 struct credentials_of_node {
-    bool master;
+    bool master, replica;
     char replid[2][REPLID_SIZE];
 };
 

@@ -82,8 +82,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (status < 0 || events == 0) {
         uv_poll_stop(&s->poll);
         s->polling = 0;
+        /* Whatever the owner waits for will not come otherwise; that it is over is said once. */
+        happened = s->want | (s->gone ? 0 : (unsigned)(STREAM_READABLE | STREAM_GONE));
         s->gone = true;
-        happened = STREAM_READABLE | STREAM_GONE;
     } else {
         if (events & UV_READABLE)
             happened |= STREAM_READABLE;

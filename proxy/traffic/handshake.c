@@ -100,7 +100,7 @@ static void enter(struct upstream *up)
 {
     struct buf commands = {0};
     struct resp_request parse;
-    int count = up->identity->own ? 0 : identity_append_setup(up->identity, &commands);
+    int count = identity_append_setup(up->identity, &commands);
     up->state = UPSTREAM_ENTERING;
     if (count == 0) {
         upstream_entered(up);
@@ -186,6 +186,7 @@ static void on_info(struct request *request, const char *data, size_t len, bool 
         info_field(info, info_len, "master_replid:", node.replid[0], REPLID_SIZE);
         info_field(info, info_len, "master_replid2:", node.replid[1], REPLID_SIZE);
         node.master = strcmp(role, "master") == 0;
+        node.replica = strcmp(role, "slave") == 0;
         why = up->owner->verify(up, &node);
     }
     done(request);

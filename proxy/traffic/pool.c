@@ -228,7 +228,7 @@ static const char *on_verify(struct upstream *up, const struct credentials_of_no
     const struct topology_group *group = view_of(slot->pool, up);
     if (up->purpose == PURPOSE_MASTER && !node->master)
         return "it is not a master";
-    if (up->purpose == PURPOSE_REPLICA && node->master)
+    if (up->purpose == PURPOSE_REPLICA && !node->replica)
         return "it is not a replica";
     if (group && !belongs(group, node))
         return "its replication id belongs to another group";
@@ -430,6 +430,7 @@ void pool_tick(struct pool *pool, int64_t now_ms,
         } else if (up->retired && up->paused && now_ms - up->retired_ms >= STUCK_MS &&
                    !list_empty(&up->queue) && writes_wait_behind(up)) {
             on_stuck(data, container_of(up->queue.next, struct request, in_upstream)->owner_data);
+            return; /* others may have ended with it: the next ones at the next tick */
         }
     }
 }

@@ -142,7 +142,8 @@ Test(carried, a_blocked_commands_time_goes_on, .timeout = 90)
     say(c, "BLPOP patience 4");
     say_now(c);
     cr_assert(wait_until(5000, blocked(&s, 1)));
-    /* The master is back after 1 s, or after 6 (a full resync): it is answered in time either way. */
+    /* The master is back after 1 s, or after 6 (a full resync): it is answered in time either way.
+     */
     observer = begin_switch(&s, &asked);
     HEAR(c, "(nil)");
     cr_expect(now_ms() - started > 3900 && now_ms() - started < 5000, "%ld ms",

@@ -77,16 +77,27 @@ struct node {
     struct topology_node view;
 };
 
-/* Its sockets hold little, so that a long request is written in many pieces. */
-static inline void node_begin(struct node *node, uint64_t id)
+/* Connecting to it is refused until node_listen(). */
+static inline void node_begin_closed(struct node *node, uint64_t id)
 {
     struct sockaddr_in at;
-    int little = 4096;
     *node = (struct node){.door = bound_socket(&at), .view = {.id = id, .readable = true}};
-    cr_assert_eq(setsockopt(node->door, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)), 0);
     node->view.address = (struct address){.sa.v4 = at, .len = sizeof(at)};
     snprintf(node->view.name, sizeof(node->view.name), "node-%d", (int)id);
+}
+
+/* Its sockets hold little, so that a long request is written in many pieces. */
+static inline void node_listen(struct node *node)
+{
+    int little = 4096;
+    cr_assert_eq(setsockopt(node->door, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)), 0);
     cr_assert_eq(listen(node->door, 64), 0);
+}
+
+static inline void node_begin(struct node *node, uint64_t id)
+{
+    node_begin_closed(node, id);
+    node_listen(node);
 }
 
 static inline void node_end(struct node *node)
@@ -202,8 +213,8 @@ struct asked {
     struct upstream *closing; /* closed in on_reply */
 };
 
-static inline void asked_on_reply(struct request *request, const char *data, size_t len,
-                                  bool first, bool last)
+static inline void asked_on_reply(struct request *request, const char *data, size_t len, bool first,
+                                  bool last)
 {
     struct asked *asked = request->owner_data;
     cr_assert_eq(asked->completed, 0);
@@ -232,7 +243,8 @@ static inline void asked_on_failed(struct request *request, enum request_failure
     static int failures;
     struct asked *asked = request->owner_data;
     cr_assert_eq(asked->completed, 0);
-    cr_assert_null(request->upstream);
+    cr_assert_not_null(request->upstream); /* it says where it failed */
+    cr_assert_not(list_linked(&request->in_upstream));
     asked->completed++;
     asked->failed = true;
     asked->why = why;
@@ -255,8 +267,7 @@ static inline void ask_bytes(struct world *w, struct asked *asked, struct upstre
     upstream_submit(up, asked->request);
 }
 
-static inline void ask(struct world *w, struct asked *asked, struct upstream *up,
-                       const char *bytes)
+static inline void ask(struct world *w, struct asked *asked, struct upstream *up, const char *bytes)
 {
     ask_bytes(w, asked, up, bytes, strlen(bytes));
 }

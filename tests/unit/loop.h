@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define LOOP_DEADLINE_MS 20000
+#define LOOP_DEADLINE_MS 10000
 
 /* Turns that would deliver an event that must not come. */
 #define LOOP_QUIET_TURNS 5

@@ -115,9 +115,9 @@ Test(handshake, it_may_be_answered_a_byte_at_a_time)
     size_t len;
 
     begin(&s, &asked);
-    len = (size_t)snprintf(
-        script, sizeof(script), "+OK\r\n%s+OK\r\n+OK\r\n+PONG\r\n",
-        node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_B, true));
+    len =
+        (size_t)snprintf(script, sizeof(script), "+OK\r\n%s+OK\r\n+OK\r\n+PONG\r\n",
+                         node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_B, true));
     for (size_t i = 0; i < len; i++)
         node_says_and_is_read(s.world, s.fd, s.up, &s.cut, script + i, 1);
     cr_assert_not(s.cut, "%s", s.why);
@@ -193,11 +193,11 @@ Test(handshake, reset_may_be_refused)
 
     snprintf(answers, sizeof(answers), "+OK\r\n%s-ERR unknown command `RESET`\r\n",
              node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, false));
-    is_cut_before_alice(answers, NULL,
-                        "RESET was refused: redisproxy needs Redis 6.2 or newer");
+    is_cut_before_alice(answers, NULL, "RESET was refused: redisproxy needs Redis 6.2 or newer");
 }
 
-/* After the right node's answers, `answers` to AUTH and SELECT; the request is refused with `text`. */
+/* After the right node's answers, `answers` to AUTH and SELECT; the request is refused with `text`.
+ */
 static void is_refused(const char *answers, const char *text)
 {
     struct watched s;

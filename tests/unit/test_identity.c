@@ -138,12 +138,11 @@ Test(identity, says_how_a_connection_becomes_it)
     identity_release(identity);
 }
 
-/* RESP strings are binary safe: a user name or a password with a NUL in it must not be cut, and what
- * stands behind the copy must not be sent. */
+/* RESP strings are binary safe: a user name or a password with a NUL in it must not be cut, and
+ * what stands behind the copy must not be sent. */
 Test(identity, a_nul_in_a_credential_is_a_byte_like_any_other)
 {
-    static const char wanted[] =
-        "*3\r\n$4\r\nAUTH\r\n$9\r\na\0bcdefgh\r\n$5\r\np\0qrs\r\n";
+    static const char wanted[] = "*3\r\n$4\r\nAUTH\r\n$9\r\na\0bcdefgh\r\n$5\r\np\0qrs\r\n";
     struct identities all;
     struct identity *nobody, *one, *other;
     struct buf out = {0};

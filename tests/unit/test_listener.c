@@ -20,16 +20,8 @@ struct door {
     int taken[MANY];
     int count;
     bool close_at_once;
+    int other; /* a listening socket that got the closed one's number, and has a client */
 };
-
-static void on_accept(void *owner, int fd)
-{
-    struct door *door = owner;
-
-    door->taken[door->count++] = fd;
-    if (door->close_at_once)
-        listener_close(door->listener);
-}
 
 /* A free port: bound by the listener itself, then asked for. */
 static int bind_somewhere(struct address *at)
@@ -43,6 +35,29 @@ static int bind_somewhere(struct address *at)
     return fd;
 }
 
+static int connect_to(const struct address *at)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(connect(fd, &at->sa.any, at->len), 0, "%s", strerror(errno));
+    return fd;
+}
+
+static void on_accept(void *owner, int fd)
+{
+    struct door *door = owner;
+    struct address other;
+
+    door->taken[door->count++] = fd;
+    if (door->close_at_once) {
+        listener_close(door->listener);
+        listener_close(door->listener); /* once more is harmless */
+        door->other = bind_somewhere(&other);
+        connect_to(&other);
+    }
+}
+
 static void open_door(struct door *door)
 {
     *door = (struct door){.count = 0};
@@ -53,11 +68,7 @@ static void open_door(struct door *door)
 
 static int client(const struct door *door)
 {
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    cr_assert_geq(fd, 0);
-    cr_assert_eq(connect(fd, &door->at.sa.any, door->at.len), 0, "%s", strerror(errno));
-    return fd;
+    return connect_to(&door->at);
 }
 
 Test(listener, a_taken_port_is_known_at_once)
@@ -116,7 +127,6 @@ Test(listener, closing_in_the_callback_ends_it_there)
     first = client(&door);
     second = client(&door);
     until(door.count > 0, uv_run(&door.loop, UV_RUN_NOWAIT));
-    listener_close(door.listener); /* once more is harmless until the loop turns */
     loop_end(&door.loop);
     cr_assert_eq(door.count, 1);
     cr_assert_leq(read(second, (char[1]){0}, 1), 0, "the other is not left waiting");
@@ -124,6 +134,7 @@ Test(listener, closing_in_the_callback_ends_it_there)
     close(first);
     close(second);
     close(door.taken[0]);
+    close(door.other);
 }
 
 /* Lets the process open no descriptor more; returns the limit that it had. */

@@ -278,6 +278,50 @@ Test(stream, a_reset_is_told_once_while_nobody_reads)
     end(&ear);
 }
 
+/* An owner reads so much at a time: it must hear of the rest, and then of the end. */
+Test(stream, what_came_before_a_reset_is_told_of_until_it_is_read)
+{
+    struct linger at_once = {.l_onoff = 1};
+    struct ear ear;
+
+    open_over_loopback(&ear);
+    stream_want(&ear.stream, STREAM_READABLE);
+    say(&ear, "hello, world");
+    cr_assert_eq(setsockopt(ear.peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+    close(ear.peer);
+    ear.peer = -1;
+    until(ear.readable == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    reads(&ear, 5, "hello");
+    until(ear.readable == 2, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    reads(&ear, 60, ", world");
+    until(ear.readable == 3, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    cr_assert_eq(stream_read(&ear.stream, (char[1]){0}, 1), UV_ECONNRESET);
+    cr_assert_leq(ear.gone, 1, "said once");
+    end(&ear);
+}
+
+/* Otherwise it would never learn that its bytes go nowhere, and the loop would never sleep. */
+Test(stream, an_owner_that_only_writes_hears_of_a_reset_as_writable)
+{
+    struct linger at_once = {.l_onoff = 1};
+    char *bytes = calloc(1, MUCH);
+    struct ear ear;
+
+    open_over_loopback(&ear);
+    while (stream_write(&ear.stream, &(struct iovec){bytes, MUCH}, 1) > 0)
+        ;
+    stream_want(&ear.stream, STREAM_WRITABLE);
+    loop_turns(&ear.loop, LOOP_QUIET_TURNS);
+    cr_assert_eq(heard(&ear), 1, "the kernel is full");
+    cr_assert_eq(setsockopt(ear.peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+    close(ear.peer);
+    ear.peer = -1;
+    until(ear.writable > 0, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    cr_assert_lt(stream_write(&ear.stream, &(struct iovec){bytes, MUCH}, 1), 0);
+    end(&ear);
+    free(bytes);
+}
+
 Test(stream, a_refused_connection_is_told_once)
 {
     struct sockaddr_in at;
