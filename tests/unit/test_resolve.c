@@ -69,7 +69,11 @@ Test(resolve, numbers_are_themselves)
 Test(resolve, a_name_is_found)
 {
     struct asker asker;
+    struct addrinfo *found;
 
+    if (getaddrinfo("localhost", NULL, NULL, &found) != 0)
+        cr_skip("this machine has no name to resolve: localhost is not in its /etc/hosts");
+    freeaddrinfo(found);
     begin(&asker);
     cr_assert_not_null(ask(&asker, "localhost"));
     loop_end(&asker.loop);
