@@ -113,6 +113,14 @@ UNIT_POOL          := traffic/pool topology/topology $(UNIT_UPSTREAM)
 UNIT_test_pool      = $(UNIT_POOL)
 UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
+UNIT_SESSION       := traffic/session traffic/session_lease traffic/session_order \
+                      traffic/session_pubsub traffic/session_verbs traffic/router traffic/hold \
+                      traffic/learn redis/command $(UNIT_POOL)
+UNIT_test_session   = $(UNIT_SESSION)
+UNIT_test_session_hold = $(UNIT_SESSION)
+UNIT_test_session_lease = $(UNIT_SESSION)
+UNIT_test_session_pubsub = $(UNIT_SESSION)
+UNIT_test_session_verbs = $(UNIT_SESSION)
 
 wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))
 # The programs of the unit tests are built with the sanitizer too (Criterion's runner survives ASan,

@@ -80,6 +80,8 @@ static void fatal_error(struct session *s, const char *error)
     snprintf(reply, sizeof(reply), "-ERR %s\r\n", error);
     r->close_after = true;
     session_add(s, r);
+    if (s->closing)
+        return;
     if (r->state == REQUEST_WAITING) /* a full hold has answered it otherwise */
         session_answer(s, r, reply);
     s->last_words = true;
@@ -136,9 +138,10 @@ static void accept_request(struct session *s, char *data, const struct resp_requ
     }
     r = request_new(pool_of(s), parse->pos);
     request_set_bytes(r, data, parse->pos);
-    accept_multibulk(s, r, parse);
+    identify(r, parse);
     if (r->secret)
         explicit_bzero(data, parse->pos);
+    session_add(s, r);
 }
 
 static bool too_large(struct session *s, size_t len)

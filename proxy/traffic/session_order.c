@@ -131,13 +131,22 @@ static void refuse_to_hold(struct session *s, struct request *r)
     struct request *multi = waiting_multi(s, r);
     uint8_t verb = r->command ? r->command->verb : VERB_NONE;
     char text[160];
+    bool ends = verb == VERB_EXEC || verb == VERB_DISCARD;
     if (s->refused_multi) {
-        if (verb == VERB_EXEC || verb == VERB_DISCARD)
+        if (ends)
             s->refused_multi = NULL;
     } else if (multi) {
         multi->doomed = true;
+        if (ends)
+            return; /* it is answered here, behind its MULTI: it needs no node */
     } else if (s->tx == TX_OPEN) {
-        session_break_tx(s);
+        session_break_tx(s); /* a reply cut short by that ends the session */
+        if (s->closing)
+            return;
+        if (ends) {
+            s->tx = TX_NONE;
+            s->tx_refused = false;
+        }
     } else if (verb == VERB_MULTI) {
         s->refused_multi = r;
     }
@@ -480,6 +489,8 @@ static void enter_hold(struct session *s)
             r->held_since_ms = now;
         if (!room || s->refused_multi)
             refuse_to_hold(s, r);
+        if (s->closing)
+            return;
     }
 }
 
@@ -584,9 +595,11 @@ static void decide_rejected(struct session *s)
     s->rejected = 0;
     for (struct list *it = &first->in_session; it != &s->requests; it = it->next) {
         struct request *r = in_list(it);
-        if (overtaken && r->state == REQUEST_REJECTED)
+        if (r->state != REQUEST_REJECTED && !(r->state == REQUEST_ANSWERED && r->executed))
+            continue;
+        if (overtaken)
             r->state = REQUEST_ANSWERED;
-        else if (r->state == REQUEST_REJECTED || (r->state == REQUEST_ANSWERED && r->executed))
+        else
             wait_again(s, r); /* reads behind it were answered too early: their turn comes again */
     }
     session_mark_woken(s);
@@ -746,6 +759,8 @@ static void expire(struct session *s, int64_t now_ms)
             refuse_to_hold(s, r);
         else
             break;
+        if (s->closing)
+            return;
         if (s->next && !s->refused_multi && s->next->command &&
             s->next->command->way == WAY_SESSION)
             break; /* may need no node: it is dispatched before its own time is up */

@@ -1,0 +1,250 @@
+/*
+ * session in the hold: nothing spins, nothing is done for a client that left,
+ * half a transaction is never executed, and what blocks waits its own time.
+ * One test for each mistake that was once made here.
+ */
+#include "session_stage.h"
+
+static const char masterdown[] = "-MASTERDOWN redisproxy: no master for mymaster within ";
+
+static void hears_that_begins(struct stage *s, struct client c, const char *wanted)
+{
+    char line[400];
+
+    hears_line(s, c.fd, line, sizeof(line));
+    cr_assert_eq(strncmp(line, wanted, strlen(wanted)), 0, "wanted %s, heard %s", wanted, line);
+}
+
+/* ---- more than a session takes in ---- */
+
+/* As much as the session and the sockets take of `len` bytes of one write. */
+static void sends_too_much(struct stage *s, struct client c, size_t writes)
+{
+    static const char head[] = "*3\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n$1000\r\n";
+    size_t one = sizeof(head) - 1 + 1002;
+    char *all = malloc(writes * one + 1);
+
+    for (size_t i = 0; i < writes; i++) {
+        char *at = all + i * one;
+        memcpy(at, head, sizeof(head) - 1);
+        memset(at + sizeof(head) - 1, 'x', 1000);
+        memcpy(at + one - 2, "\r\n", 2);
+    }
+    pours(s, c.fd, all, writes * one);
+    free(all);
+}
+
+Test(session_hold, a_session_that_is_too_far_ahead_does_not_spin)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    show(&s, switching);
+    c = client(&s);
+    sends_too_much(&s, c, 3000);
+    settles(&s);
+    cr_assert_eq(s.host.count, 1);
+    stage_end(&s);
+}
+
+Test(session_hold, a_session_that_is_too_far_ahead_dies_with_its_client)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    show(&s, switching);
+    c = client(&s);
+    sends_too_much(&s, c, 1100); /* the end must not wait behind what the sockets do not take */
+    settles(&s);
+    close(c.fd);
+    until(s.host.count == 0, world_turn(s.w));
+    show(&s, steady);
+    nobody_comes(&s, 0);
+    stage_end(&s);
+}
+
+Test(session_hold, a_session_that_is_too_far_ahead_dies_when_its_connection_breaks)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    show(&s, switching);
+    c = client(&s);
+    sends_too_much(&s, c, 3000);
+    settles(&s);
+    cr_assert_eq(setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+    close(c.fd);
+    until(s.host.count == 0, world_turn(s.w));
+    stage_end(&s);
+}
+
+/* ---- transactions that do not fit ---- */
+
+#define LONG_VALUE                                                                                 \
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+    "xxx"                                                                                          \
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+    "xxx"
+
+/* The next command is executed as if there had been no transaction. */
+static void is_out_of_the_transaction(struct stage *s, struct client c)
+{
+    int fd;
+
+    client_asks(c, "GET k");
+    fd = admits(s, 0, "master");
+    node_gets(s, fd, "GET k");
+    node_says(fd, "$-1\r\n");
+    hears(s, c, "$-1\r\n");
+}
+
+Test(session_hold, a_transaction_of_which_a_part_does_not_fit_is_aborted)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 150, 60000);
+    show(&s, switching);
+    c = client(&s);
+    client_asks(c, "MULTI | SET p " LONG_VALUE " | SET q 1 | EXEC");
+    settles(&s);
+    show(&s, steady);
+    hears(&s, c, "+OK\r\n");
+    hears_that_begins(&s, c, masterdown);
+    hears(&s, c, "+QUEUED\r\n");
+    hears_that_begins(&s, c, "-EXECABORT ");
+    nobody_comes(&s, 0);
+    is_out_of_the_transaction(&s, c);
+    stage_end(&s);
+}
+
+Test(session_hold, a_transaction_whose_multi_does_not_fit_is_refused_as_a_whole)
+{
+    struct stage s;
+    struct client filler, c;
+    struct hold *hold;
+
+    stage_begin(&s);
+    show(&s, switching);
+    filler = client(&s);
+    client_asks(filler, "SET f " LONG_VALUE);
+    settles(&s);
+    hold = router_hold(s.host.router, 0);
+    hold->limit = hold->bytes + 14; /* room for EXEC, but not for MULTI */
+    c = client(&s);
+    client_asks(c, "MULTI | SET q 1 | EXEC");
+    for (int i = 0; i < 3; i++)
+        hears_that_begins(&s, c, masterdown);
+    close(filler.fd);
+    settles(&s);
+    show(&s, steady);
+    nobody_comes(&s, 0);
+    is_out_of_the_transaction(&s, c);
+    stage_end(&s);
+}
+
+Test(session_hold, a_transaction_whose_exec_does_not_fit_ends_with_it)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 50, 60000);
+    show(&s, switching);
+    c = client(&s);
+    client_asks(c, "MULTI | SET q 1 | EXEC"); /* 15, 27 and 14 bytes */
+    settles(&s);
+    show(&s, steady);
+    hears(&s, c, "+OK\r\n+QUEUED\r\n");
+    hears_that_begins(&s, c, "-");
+    nobody_comes(&s, 0);
+    is_out_of_the_transaction(&s, c);
+    stage_end(&s);
+}
+
+Test(session_hold, an_exec_that_was_held_too_long_ends_its_transaction)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 1000000, 50);
+    c = client(&s);
+    client_asks(c, "MULTI | SET q 1");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI | SET q 1");
+    node_says(fd, "+OK\r\n+QUEUED\r\n");
+    hears(&s, c, "+OK\r\n+QUEUED\r\n");
+    show(&s, switching);
+    client_asks(c, "EXEC");
+    hears_that_begins(&s, c, masterdown);
+    node_hears_the_end(s.w, fd);
+    show(&s, steady);
+    is_out_of_the_transaction(&s, c);
+    stage_end(&s);
+}
+
+/* The session ends while a request of it is refused. That once went round a list of its own for
+ * ever: hence the limit. */
+Test(session_hold, a_transaction_behind_a_half_read_reply_ends_with_its_lease, .timeout = 60)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 1000000, 50);
+    c = client(&s);
+    client_asks(c, "WATCH k | GET k | MULTI");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "WATCH k | GET k | MULTI");
+    node_says(fd, "+OK\r\n$10\r\nhalf");
+    hears(&s, c, "+OK\r\n$10\r\nhalf");
+    show(&s, switching);
+    client_asks(c, "EXEC | SET l 1");
+    node_hears_the_end(s.w, c.fd);
+    cr_assert_eq(s.host.count, 0);
+    stage_end(&s);
+}
+
+/* ---- what blocks ---- */
+
+Test(session_hold, a_blocked_command_that_was_taken_back_waits_the_rest_of_its_time)
+{
+    struct stage s;
+    struct client c;
+    char line[2][40];
+    int lease, own;
+    int64_t begun;
+    double left;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "BLPOP l 5");
+    lease = admits(&s, 0, "master");
+    node_gets(&s, lease, "BLPOP l 5");
+    begun = turn_now(&s.w->turn);
+    show(&s, switching);
+    own = node_admit(s.w, &s.nodes[0], "master", false);
+    node_gets(&s, own, "CLIENT UNBLOCK 77 ERROR");
+    node_says(lease, "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    node_says(own, ":1\r\n");
+    hears_nothing(&s, c);
+    until(turn_now(&s.w->turn) > begun, world_turn(s.w));
+    show(&s, switched);
+    lease = admits(&s, 1, "master");
+    node_hears(s.w, lease, "*3\r\n$5\r\nBLPOP\r\n$1\r\nl\r\n");
+    hears_line(&s, lease, line[0], sizeof(line[0]));
+    hears_line(&s, lease, line[1], sizeof(line[1]));
+    left = atof(line[1]);
+    cr_assert(left > 0 && left < 5, "%s seconds are left of 5", line[1]);
+    node_says(lease, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
+    hears(&s, c, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
+    stage_end(&s);
+}

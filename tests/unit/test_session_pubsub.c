@@ -1,0 +1,114 @@
+/*
+ * session, subscribed: what becomes of its subscriptions when the master
+ * changes. One test for each mistake that was once made here.
+ */
+#include "session_stage.h"
+
+#define CONFIRMED "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n"
+#define MESSAGE "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$2\r\nhi\r\n"
+
+static void confirms(struct stage *s, struct client c, int fd)
+{
+    node_gets(s, fd, "SUBSCRIBE ch");
+    node_says(fd, CONFIRMED);
+    hears(s, c, CONFIRMED);
+}
+
+static struct client subscribed(struct stage *s)
+{
+    struct client c = client(s);
+
+    client_asks(c, "SUBSCRIBE ch");
+    confirms(s, c, admits(s, 0, "master"));
+    return c;
+}
+
+static void is_subscribed_again(struct stage *s, struct client c)
+{
+    int fd = admits(s, 1, "master");
+
+    node_gets(s, fd, "SUBSCRIBE ch");
+    node_says(fd, CONFIRMED MESSAGE);
+    hears(s, c, MESSAGE); /* and not the confirmation, for which nobody asked */
+    client_asks(c, "PING");
+    node_gets(s, fd, "PING");
+    node_says(fd, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    hears(s, c, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+}
+
+Test(session_pubsub, subscriptions_are_made_again_on_the_new_master)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    c = subscribed(&s);
+    show(&s, switched);
+    is_subscribed_again(&s, c);
+    stage_end(&s);
+}
+
+Test(session_pubsub, a_subscription_that_was_withdrawn_is_made_again)
+{
+    static const struct scene not_yet = {.master = 1};
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = subscribed(&s);
+    show(&s, switched);
+    fd = node_accept(s.w, &s.nodes[1]);
+    node_hears(s.w, fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    show(&s, not_yet);
+    node_hears_the_end(s.w, fd);
+    nobody_comes(&s, 1);
+    show(&s, switched);
+    is_subscribed_again(&s, c);
+    stage_end(&s);
+}
+
+Test(session_pubsub, a_subscription_that_is_refused_after_a_switch_ends_the_session)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = subscribed(&s);
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "SUBSCRIBE ch");
+    node_says(fd, "-NOPERM no permission\r\n");
+    node_hears_the_end(s.w, c.fd);
+    nobody_comes(&s, 1);
+    stage_end(&s);
+}
+
+Test(session_pubsub, a_user_who_is_refused_after_a_switch_ends_the_session)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "AUTH u p | SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    for (int i = 0; i < 2; i++) { /* the upstream's and the client's */
+        node_gets(&s, fd, "AUTH u p");
+        node_says(fd, "+OK\r\n");
+    }
+    hears(&s, c, "+OK\r\n");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "AUTH u p");
+    node_says(fd, "+OK\r\n");
+    confirms(&s, c, fd);
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "AUTH u p");
+    node_says(fd, "-WRONGPASS invalid username-password pair\r\n");
+    node_hears_the_end(s.w, c.fd);
+    nobody_comes(&s, 1);
+    stage_end(&s);
+}

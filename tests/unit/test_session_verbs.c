@@ -1,0 +1,208 @@
+/*
+ * session: what it performs itself (AUTH, HELLO, CLIENT ...), where its own
+ * knowledge and a node's have to meet. One test for each mistake that was once
+ * made here.
+ */
+#include "session_stage.h"
+
+#define FIRST_ID "1099511627777" /* SESSION_ID_BASE + 1 */
+#define SECOND_ID "1099511627778"
+
+/* Somebody who did not authenticate asks for a verb of the session's: may he come in? */
+static int lets_in(struct stage *s)
+{
+    int fd = admits(s, 0, "master");
+
+    node_gets(s, fd, "CLIENT GETNAME");
+    node_says(fd, "$-1\r\n");
+    return fd;
+}
+
+/* ---- who it is ---- */
+
+Test(session_verbs, a_user_name_may_hold_any_byte)
+{
+    static const char auth[] = "*3\r\n$4\r\nAUTH\r\n$5\r\na\0b\0c\r\n$1\r\np\r\n";
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    node_says_bytes(c.fd, auth, sizeof(auth) - 1);
+    fd = admits(&s, 0, "master");
+    node_hears_bytes(s.w, fd, auth, sizeof(auth) - 1); /* the upstream's */
+    node_says(fd, "+OK\r\n");
+    node_hears_bytes(s.w, fd, auth, sizeof(auth) - 1); /* the client's */
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    stage_end(&s);
+}
+
+Test(session_verbs, hello_keeps_its_name_while_it_is_held)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    show(&s, switching);
+    c = client(&s);
+    client_asks(c, "HELLO 2 SETNAME foo | CLIENT GETNAME");
+    settles(&s);
+    show(&s, switching); /* it tries again */
+    hears_nothing(&s, c);
+    show(&s, steady);
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "HELLO 2");
+    node_says(fd, "*2\r\n$2\r\nid\r\n:5\r\n");
+    hears(&s, c, "*2\r\n$2\r\nid\r\n:" FIRST_ID "\r\n");
+    node_gets(&s, fd, "CLIENT GETNAME");
+    node_says(fd, "$-1\r\n");
+    hears(&s, c, "$3\r\nfoo\r\n");
+    stage_end(&s);
+}
+
+Test(session_verbs, a_long_name_is_told_whole)
+{
+    struct stage s;
+    struct client c;
+    char name[601], text[700];
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    memset(name, 'n', 600);
+    name[600] = '\0';
+    snprintf(text, sizeof(text), "CLIENT SETNAME %s | CLIENT GETNAME | GET k", name);
+    client_asks(c, text);
+    fd = lets_in(&s);
+    hears(&s, c, "+OK\r\n");
+    snprintf(text, sizeof(text), "$600\r\n%s\r\n", name);
+    hears(&s, c, text);
+    node_gets(&s, fd, "GET k");
+    node_says(fd, "$-1\r\n");
+    hears(&s, c, "$-1\r\n");
+    stage_end(&s);
+}
+
+/* ---- other clients ---- */
+
+Test(session_verbs, a_client_is_killed_only_by_those_who_may)
+{
+    struct stage s;
+    struct client victim, other;
+    int fd;
+
+    stage_begin(&s);
+    victim = client(&s);
+    other = client(&s);
+    client_asks(other, "CLIENT KILL ID " FIRST_ID);
+    fd = lets_in(&s);
+    node_gets(&s, fd, "CLIENT KILL ID " FIRST_ID);
+    node_says(fd, "-NOPERM no permission\r\n");
+    hears(&s, other, "-NOPERM no permission\r\n");
+    hears_nothing(&s, victim);
+    client_asks(other, "CLIENT KILL ID " FIRST_ID);
+    node_gets(&s, fd, "CLIENT KILL ID " FIRST_ID);
+    node_says(fd, ":0\r\n"); /* nobody there has that id */
+    hears(&s, other, ":1\r\n");
+    node_hears_the_end(s.w, victim.fd);
+    stage_end(&s);
+}
+
+Test(session_verbs, who_kills_itself_hears_it_and_is_gone)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "CLIENT KILL ID " FIRST_ID);
+    fd = lets_in(&s);
+    node_gets(&s, fd, "CLIENT KILL ID " FIRST_ID);
+    node_says(fd, ":0\r\n");
+    hears(&s, c, ":1\r\n");
+    node_hears_the_end(s.w, c.fd);
+    stage_end(&s);
+}
+
+/* A client that blocks, and another that asks to end that; the ends of the lease and of the shared
+ * upstream. */
+static struct client unblocks(struct stage *s, struct client blocked, int *lease, int *shared)
+{
+    struct client other = client(s);
+
+    client_asks(blocked, "BLPOP l 0");
+    *lease = admits(s, 0, "master"); /* which says that its id is 77 */
+    node_gets(s, *lease, "BLPOP l 0");
+    client_asks(other, "CLIENT UNBLOCK " FIRST_ID " ERROR");
+    *shared = lets_in(s);
+    node_gets(s, *shared, "CLIENT UNBLOCK 77 ERROR");
+    return other;
+}
+
+Test(session_verbs, a_client_that_blocks_is_unblocked_by_its_id)
+{
+    struct stage s;
+    struct client blocked, other;
+    int lease, shared;
+
+    stage_begin(&s);
+    blocked = client(&s);
+    other = unblocks(&s, blocked, &lease, &shared);
+    node_says(shared, ":1\r\n");
+    node_says(lease, "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    hears(&s, other, ":1\r\n");
+    hears(&s, blocked, "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    client_asks(other, "CLIENT UNBLOCK " FIRST_ID);
+    hears(&s, other, ":0\r\n");
+    node_gets_nothing(&s, shared);
+    stage_end(&s);
+}
+
+Test(session_verbs, unblock_does_not_hit_a_stranger_on_the_next_master)
+{
+    struct stage s;
+    struct client blocked, other;
+    int lease, shared;
+
+    stage_begin(&s);
+    blocked = client(&s);
+    other = unblocks(&s, blocked, &lease, &shared);
+    show(&s, switched);
+    hears(&s, other, ":0\r\n");
+    node_gets_nothing(&s, admits(&s, 1, "master"));
+    stage_end(&s);
+}
+
+Test(session_verbs, unblock_is_held_without_forgetting_whom)
+{
+    struct stage s;
+    struct client blocked, other;
+    char line[200];
+    int lease, own, shared;
+
+    stage_begin(&s);
+    blocked = client(&s);
+    other = client(&s);
+    client_asks(other, "CLIENT ID");
+    shared = lets_in(&s);
+    hears(&s, other, ":" SECOND_ID "\r\n");
+    client_asks(blocked, "BLPOP l 0");
+    lease = admits(&s, 0, "master");
+    node_gets(&s, lease, "BLPOP l 0");
+    show(&s, switching);
+    own = node_admit(s.w, &s.nodes[0], "master", false); /* takes it back, and gets no answer */
+    node_gets(&s, own, "CLIENT UNBLOCK 77 ERROR");
+    client_asks(other, "CLIENT UNBLOCK " FIRST_ID);
+    hears_nothing(&s, other);
+    show(&s, switched);
+    hears(&s, other, ":0\r\n");
+    hears_line(&s, blocked.fd, line, sizeof(line));
+    cr_assert(strstr(line, "outcome unknown"), "%s", line);
+    node_gets_nothing(&s, admits(&s, 1, "master"));
+    node_hears_the_end(s.w, shared);
+    stage_end(&s);
+}
