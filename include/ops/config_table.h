@@ -43,6 +43,7 @@ struct master_settings {
     struct endpoints sentinels;
     char *sentinel_username, *sentinel_password, *username, *password;
     int64_t hold_timeout, hold_memory, settle_timeout, stale_reads, connect_timeout;
+    int64_t inflight_writes;
 };
 
 struct listen_settings {

@@ -12,6 +12,9 @@
 
 enum route { ROUTE_MASTER, ROUTE_REPLICA, ROUTE_SPLIT };
 
+/* What a client gets for a write that was sent and not answered when its connection died. */
+enum inflight_writes { INFLIGHT_ERROR, INFLIGHT_CLOSE };
+
 /* One group as the data path sees it; the same index as in the topology. */
 struct traffic_group_options {
     const char *name;
@@ -19,6 +22,7 @@ struct traffic_group_options {
     int64_t hold_timeout_ms;
     size_t hold_memory;         /* bytes of held requests, all workers together */
     int64_t connect_timeout_ms; /* connecting to a node, and the handshake */
+    enum inflight_writes inflight_writes;
 };
 
 struct traffic_listener_options {

@@ -6,6 +6,7 @@
  *     session_order.c    which request may go now, and which reply is next
  *     session_verbs.c    what the session performs itself
  *     session_lease.c    transactions, blocking, whatever needs a connection of its own
+ *     session_tx.c       a transaction that lost its connection
  *     session_pubsub.c   subscriptions
  *
  * The requests stand in one list, in the order in which they came; their
@@ -33,9 +34,10 @@ enum step {
 /* The transaction as of the last dispatched request. */
 enum tx {
     TX_NONE,
-    TX_OPEN,  /* on the lease */
-    TX_ABORT, /* its connection is gone: the rest is answered here, EXEC with EXECABORT */
-    TX_NIL,   /* the same with a WATCH before it: EXEC answers nil */
+    TX_OPEN,   /* on the lease */
+    TX_ABORT,  /* its connection is gone: the rest is answered here, EXEC with EXECABORT */
+    TX_NIL,    /* the same with a WATCH before it: EXEC answers nil */
+    TX_UNHELD, /* a part of it could not be held: answered here, EXEC with EXECABORT */
 };
 
 struct subscriptions;
@@ -57,8 +59,11 @@ struct session {
     bool sticky;      /* the lease is kept until the session ends */
     bool lease_dirty; /* the lease must not go to another session */
     bool monitoring;
-    bool let_in; /* not authenticated, and Redis does not mind */
-    uint8_t tx;  /* enum tx */
+    bool tx_lost;     /* the open transaction is to be sent again on the next lease */
+    bool tx_rejected; /* a node rejected a part of it, for a reason that a switch will mend */
+    bool tx_logged;   /* everything of it is in tx_log */
+    bool let_in;      /* not authenticated, and Redis does not mind */
+    uint8_t tx;       /* enum tx */
     /* as confirmed by replies */
     bool tx_confirmed, watch_confirmed;
 
@@ -70,7 +75,8 @@ struct session {
     struct held held;
     struct place place;
     struct identity *identity;
-    char *name; /* CLIENT SETNAME */
+    char *name;       /* CLIENT SETNAME */
+    char *hello_name; /* HELLO's SETNAME, until Redis has let it in */
     struct buf out;
     struct partial *partial; /* a request that has not arrived wholly */
 
@@ -78,6 +84,8 @@ struct session {
     struct request *next; /* the first WAITING one */
     unsigned count, inflight, inflight_writes, rejected;
     size_t waiting_bytes;
+    struct list tx_log; /* the open transaction's delivered requests, MULTI first */
+    size_t tx_bytes;
     struct upstream *at; /* where the ones in flight are, unless `mixed` */
 
     /* barriers: nothing is dispatched while one of these is set */
@@ -120,6 +128,8 @@ bool session_in_order(const struct session *s, const struct request *r, const st
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity);
 /* The answer of a request in flight was replaced by `reply`: it is answered without its node. */
 void session_settle(struct session *s, struct request *r, const char *reply);
+/* A write was sent, and its connection died: what the client gets for it (inflight_writes). */
+void session_outcome_unknown(struct session *s, struct request *r, const char *error);
 enum wish session_wish(const struct session *s, const struct request *r);
 /* The request's session is gone; its copies go on for themselves. */
 void session_forget_fan(struct request *r);
@@ -139,8 +149,6 @@ bool session_verb_is_local(uint8_t verb);
 /* ---- session_lease.c ---- */
 bool session_needs_lease(const struct session *s, const struct request *r);
 enum step session_send_on_lease(struct session *s, struct request *r);
-/* A transaction without a connection. */
-enum step session_tx_local(struct session *s, struct request *r);
 /* Takes one where the session's route says; false: nobody to take it from now. */
 bool session_take_lease(struct session *s);
 void session_lease_answered(struct session *s, struct request *r);
@@ -152,7 +160,22 @@ void session_recount(struct session *s);
 bool session_is_blocking(const struct request *r);
 /* A blocking command's timeout, as its client gave it, has passed. */
 bool session_blocked_expired(const struct request *r, int64_t now_ms);
+
+/* ---- session_tx.c ---- */
+/* A request of an open transaction was delivered: it is kept. */
+void session_tx_keep(struct session *s, struct request *r);
+void session_tx_forget(struct session *s);
+/* The lease that the open transaction was on is gone. */
+void session_tx_lease_lost(struct session *s, bool watching);
+/* Sends what was kept on a fresh lease, before anything else goes there. */
+void session_tx_replay(struct session *s);
+/* A node would not execute it (EXECABORT for a switch's reason): from MULTI again. */
+void session_tx_again(struct session *s);
+/* It is given up: EXEC says so. */
 void session_break_tx(struct session *s);
+/* A transaction without a connection, that cannot be sent again. */
+enum step session_tx_local(struct session *s, struct request *r);
+bool session_is_switch_error(const char *reply, size_t len);
 
 /* ---- session_pubsub.c ---- */
 bool session_is_subscribe_verb(uint8_t verb);

@@ -199,6 +199,7 @@ static void fill_group(const struct section *section, struct topology_options *t
         .hold_timeout_ms = settings->hold_timeout,
         .hold_memory = (size_t)settings->hold_memory,
         .connect_timeout_ms = settings->connect_timeout,
+        .inflight_writes = (enum inflight_writes)settings->inflight_writes,
     };
 }
 

@@ -21,6 +21,8 @@
 
 static const char *const levels[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
+static const char *const inflight_choices[] = {
+    [INFLIGHT_ERROR] = "error", [INFLIGHT_CLOSE] = "close", NULL};
 static const char *const routes[] = {
     [ROUTE_MASTER] = "master", [ROUTE_REPLICA] = "replica", [ROUTE_SPLIT] = "split", NULL};
 
@@ -73,6 +75,10 @@ static const struct config_option table[] = {
     {.name = "connect_timeout", MASTER(connect_timeout), .type = OPTION_DURATION, .standard = "1s",
      .min = 10, .max = MINUTES,
      .help = "for connecting to a node or a Sentinel, the handshake included"},
+    {.name = "inflight_writes", MASTER(inflight_writes), .type = OPTION_CHOICE,
+     .standard = "error", .choices = inflight_choices,
+     .help = "error: a write that was sent when the master was lost is answered with an error; close: "
+             "its client is disconnected, for libraries that repeat by themselves"},
 
     {.name = "master", LISTEN(master), .type = OPTION_TEXT,
      .help = "the name of the [master NAME] section; without it the first one's"},

@@ -369,6 +369,17 @@ static bool still_good(const struct topology_group *group, const struct upstream
     return node->readable;
 }
 
+/* A switch has begun, or the node is silent: nothing more goes there. The proxy's own questions do: one
+ * of them takes blocked commands back. */
+static bool may_be_written(const struct topology_group *group, const struct upstream *up)
+{
+    if (up->identity->own)
+        return true;
+    if (topology_node_by_id(group, up->node)->suspect)
+        return false;
+    return up->purpose != PURPOSE_MASTER || group->writable;
+}
+
 static void forget_nodes(struct pool *pool)
 {
     list_each (it, &pool->nodes) {
@@ -393,7 +404,7 @@ void pool_adopt(struct pool *pool, const struct topology *topology)
         if (!still_good(group, up)) {
             upstream_close(up, up->purpose == PURPOSE_MASTER ? "its node is no longer the master"
                                                              : "its node is no longer readable");
-        } else if (up->purpose == PURPOSE_MASTER && !group->writable && !up->identity->own) {
+        } else if (!may_be_written(group, up)) {
             upstream_withdraw(up);
         }
     }

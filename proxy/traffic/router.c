@@ -233,7 +233,8 @@ void router_return(struct router *router, struct upstream *lease, bool clean)
 bool router_may_write(const struct router *router, const struct upstream *up)
 {
     const struct topology_group *view = router_view(router, up->group);
-    if (!view || up->state == UPSTREAM_CLOSED || up->retired)
+    const struct topology_node *node = view ? topology_node_by_id(view, up->node) : NULL;
+    if (!node || node->suspect || up->state == UPSTREAM_CLOSED || up->retired)
         return false;
     return up->purpose == PURPOSE_REPLICA || view->writable;
 }

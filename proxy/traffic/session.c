@@ -412,6 +412,8 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->place = (struct place){.group = listener->group, .route = listener->route};
     s->identity = identity_nobody(router_identities(host->router));
     list_init(&s->requests);
+    list_init(&s->tx_log);
+    s->tx_logged = true;
     list_init(&s->in_woken);
     list_init(&s->in_dirty);
     held_init(&s->held);
@@ -458,6 +460,7 @@ void session_close(struct session *s, const char *why)
         router_resume(s->paused);
     session_lease_drop(s);
     session_forget_subscriptions(s);
+    session_tx_forget(s);
     if (s->question)
         learn_cancel(s->question);
     if (s->knock)
@@ -471,6 +474,7 @@ void session_close(struct session *s, const char *why)
     identity_release(s->identity);
     buf_free(&s->out);
     free(s->name);
+    free(s->hello_name);
 }
 
 void session_stuck(void *data, void *session)

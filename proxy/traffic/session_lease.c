@@ -10,7 +10,7 @@
  * When the lease is cut by a switch:
  *
  *     MULTI not yet sent     the whole transaction is sent on the next lease
- *     MULTI sent             the rest is answered here; EXEC: -EXECABORT, or nil after a WATCH
+ *     MULTI sent             it is sent again on the next lease (session_tx.c), unless it watches something
  *     EXEC sent              outcome unknown
  *     blocked                taken back before (CLIENT UNBLOCK), or: a write is unknown, a read is
  * sent again subscribed             subscribed again on the next lease
@@ -180,6 +180,8 @@ bool session_take_lease(struct session *s)
     enum wish wish = s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER;
     s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
     s->tx_confirmed = s->watch_confirmed = s->lease_dirty = false;
+    if (s->lease && s->tx_lost)
+        session_tx_replay(s);
     return s->lease != NULL;
 }
 
@@ -224,20 +226,14 @@ static void on_lost(void *data)
     s->lease = NULL;
     s->tx_confirmed = s->watch_confirmed = false;
     s->watching = false;
-    if (s->tx == TX_OPEN || s->tx == TX_NONE)
-        s->tx = !open ? TX_NONE : watching ? TX_NIL : TX_ABORT;
+    if (open)
+        session_tx_lease_lost(s, watching);
+    else if (s->tx == TX_OPEN)
+        s->tx = TX_NONE;
     if (!open && watching)
         s->watch_broken = true;
     s->sticky = false;
     session_mark_woken(s);
-}
-
-void session_break_tx(struct session *s)
-{
-    bool watching = s->watching;
-    session_lease_drop(s);
-    s->tx = watching ? TX_NIL : TX_ABORT;
-    s->watching = false;
 }
 
 /* ---- sending ---- */
@@ -267,9 +263,11 @@ static void track(struct session *s, struct request *r)
 {
     bool open = s->tx == TX_OPEN;
     uint8_t verb = r->command->verb;
+    r->ends_tx = verb == VERB_EXEC || verb == VERB_DISCARD;
     r->in_tx = open && verb != VERB_EXEC && verb != VERB_DISCARD && verb != VERB_MULTI;
     if (open && verb == VERB_EXEC && s->tx_refused)
         discard_instead(s, r);
+    r->logged = r->in_tx || (verb == VERB_MULTI && !open && command_arity_ok(r->command, r->argc));
     apply(r, &open, &s->watching);
     s->tx = open ? TX_OPEN : TX_NONE;
     if (!open)
@@ -284,6 +282,8 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     bool blocking = r->blocking && s->tx != TX_OPEN;
 
     if (blocking && (s->eof || s->gone)) {
+        session_deliver(s);
+        session_flush(s);
         session_close(s, "its client left, and it would pop an item for nobody");
         return STEP_WAIT;
     }
@@ -296,6 +296,10 @@ enum step session_send_on_lease(struct session *s, struct request *r)
             return STEP_HOLD;
     } else if (!router_may_send(s->host->router, s->lease)) {
         return STEP_HOLD;
+    } else if (s->tx_lost) {
+        if (s->inflight > 0)
+            return STEP_WAIT;
+        session_tx_replay(s);
     }
     if (session_is_subscribe_verb(verb) || verb == VERB_MONITOR)
         return session_send_subscribe(s, r);
@@ -304,7 +308,7 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     track(s, r);
     if (verb == VERB_WAIT && s->tx != TX_OPEN)
         send_ping_first(s);
-    if (blocking && r->blocked_until_ms && r->held_since_ms)
+    if (blocking && r->blocked_until_ms && (r->held_since_ms || r->retried))
         rewrite_timeout(s, r);
     session_send(s, r, s->lease);
     if (blocking)
@@ -314,24 +318,18 @@ enum step session_send_on_lease(struct session *s, struct request *r)
 
 /* ---- answers ---- */
 
-static bool is_switch_error(const struct buf *reply)
-{
-    static const char *const words[] = {"-READONLY ", "-LOADING ", "-MASTERDOWN ", "-NOREPLICAS "};
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (buf_len(reply) >= strlen(words[i]) &&
-            memcmp(buf_head(reply), words[i], strlen(words[i])) == 0)
-            return true;
-    return false;
-}
-
 void session_lease_answered(struct session *s, struct request *r)
 {
-    if (r->in_tx && r->reply_type == '-' && is_switch_error(&r->reply) &&
-        !router_is_settled(s->host->router, s->place.group)) {
-        /* Redis has marked the transaction: EXEC will say EXECABORT. */
+    if (r->in_tx && r->reply_type == '-' && !router_is_settled(s->host->router, s->place.group) &&
+        session_is_switch_error(buf_head(&r->reply), buf_len(&r->reply))) {
+        /* Redis has marked the transaction: EXEC will say EXECABORT, and it is sent again. */
         buf_free(&r->reply);
         buf_append(&r->reply, "+QUEUED\r\n", 9);
+        r->reply_type = '+';
+        s->tx_rejected = true;
     }
+    if (r->reply_type == '-' && !r->in_tx)
+        r->logged = false; /* a MULTI that was refused */
     if (r->reply_type != '-' || r->command->verb == VERB_EXEC) {
         apply(r, &s->tx_confirmed, &s->watch_confirmed);
     } else if (r->command->verb != VERB_NONE) {
@@ -339,14 +337,6 @@ void session_lease_answered(struct session *s, struct request *r)
         s->lease_dirty = true;
         session_recount(s);
     }
-}
-
-static void settle_lost_exec(struct session *s, struct request *r)
-{
-    r->executed = true;
-    session_settle(s, r,
-                   "-ERR redisproxy: outcome unknown, the connection to the master was lost after "
-                   "EXEC was sent\r\n");
 }
 
 bool session_lease_failed(struct session *s, struct request *r, enum request_failure why)
@@ -362,7 +352,9 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
     if (verb == VERB_EXEC && r->capture)
         session_rewrite_reply(s, r);
     else if (verb == VERB_EXEC)
-        settle_lost_exec(s, r);
+        session_outcome_unknown(s, r,
+                                "-ERR redisproxy: outcome unknown, the connection to the master "
+                                "was lost after EXEC was sent\r\n");
     else if (r->in_tx)
         session_settle(s, r, "+QUEUED\r\n");
     else if (verb == VERB_MULTI || verb == VERB_DISCARD || verb == VERB_WATCH ||
@@ -371,58 +363,4 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
     else
         return false;
     return true;
-}
-
-/* ---- a transaction without its connection ---- */
-
-static void answer_broken_exec(struct session *s, struct request *r)
-{
-    const struct topology_group *view = router_view(s->host->router, s->place.group);
-    if (s->tx == TX_NIL)
-        session_answer(s, r, "*-1\r\n");
-    else if (view && view->master >= 0)
-        session_answerf(s, r,
-                        "-EXECABORT Transaction discarded because of: redisproxy: the master of %s "
-                        "changed, it is now %s\r\n",
-                        view->name, view->nodes[view->master].name);
-    else
-        session_answerf(s, r,
-                        "-EXECABORT Transaction discarded because of: redisproxy: the master of %s "
-                        "changed\r\n",
-                        router_group(s->host->router, s->place.group)->name);
-}
-
-enum step session_tx_local(struct session *s, struct request *r)
-{
-    uint8_t verb = r->command->verb;
-    if (!command_arity_ok(r->command, r->argc)) {
-        session_answerf(s, r, "-ERR wrong number of arguments for '%s' command\r\n",
-                        r->command->name);
-        return STEP_ON;
-    }
-    switch (verb) {
-    case VERB_MULTI:
-        if (s->tx == TX_NONE) { /* what it watched was lost, or a part of it could not be held */
-            s->tx = r->doomed ? TX_ABORT : TX_NIL;
-            session_answer(s, r, "+OK\r\n");
-        } else {
-            session_answer(s, r, "-ERR MULTI calls can not be nested\r\n");
-        }
-        return STEP_ON;
-    case VERB_EXEC:
-        answer_broken_exec(s, r);
-        break;
-    case VERB_DISCARD:
-        session_answer(s, r, "+OK\r\n");
-        break;
-    case VERB_QUIT:
-    case VERB_RESET:
-        return session_perform(s, r);
-    default:
-        session_answer(s, r, "+QUEUED\r\n");
-        return STEP_ON;
-    }
-    s->tx = TX_NONE;
-    s->watch_broken = s->tx_refused = false;
-    return STEP_ON;
 }

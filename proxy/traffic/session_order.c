@@ -452,7 +452,7 @@ static enum step dispatch_one(struct session *s, struct request *r)
         refuse(s, r);
         return STEP_ON;
     }
-    if (s->tx == TX_ABORT || s->tx == TX_NIL ||
+    if (s->tx == TX_ABORT || s->tx == TX_NIL || s->tx == TX_UNHELD ||
         (c->verb == VERB_MULTI && s->tx == TX_NONE && (s->watch_broken || r->doomed)))
         return session_tx_local(s, r);
     if (c->verb == VERB_UNWATCH)
@@ -473,6 +473,8 @@ static void enter_hold(struct session *s)
     int64_t now = turn_now(s->host->turn);
 
     if (s->eof || s->gone) {
+        session_deliver(s);
+        session_flush(s); /* what is due is due */
         session_close(s, "its client left, and its requests would have been held");
         return;
     }
@@ -549,7 +551,13 @@ void session_deliver(struct session *s)
             s->refused_multi = NULL;
         list_remove(&r->in_session);
         s->count--;
-        request_free(pool_of(s), r);
+        if (r->logged && s->tx_logged) {
+            session_tx_keep(s, r);
+        } else {
+            if (r->ends_tx)
+                session_tx_forget(s);
+            request_free(pool_of(s), r);
+        }
         delivered = true;
     }
     if (delivered)
@@ -569,6 +577,10 @@ static bool is_rejection(const struct session *s, const struct request *r, const
     const struct topology_group *view = router_view(s->host->router, s->place.group);
     if (r->script || r->adopt || r->in_tx)
         return false; /* part of a script may have been executed; a transaction has its own rule */
+    if (r->ends_tx)
+        return starts(data, len, "-EXECABORT ") && s->tx_logged && !s->tx_refused && view &&
+               (view->settling || !view->writable) &&
+               (s->tx_rejected || session_is_switch_error(data, len));
     if (starts(data, len, "-READONLY ") || starts(data, len, "-LOADING ") ||
         starts(data, len, "-MASTERDOWN "))
         return true;
@@ -590,13 +602,16 @@ static void decide_rejected(struct session *s)
         if (!first && r->state == REQUEST_REJECTED)
             first = r;
         else if (first && r->state == REQUEST_ANSWERED && r->executed)
-            overtaken |= r->write || r->in_tx || r->command->verb != VERB_NONE;
+            overtaken |= r->command->verb != VERB_EVERYWHERE && /* may be done twice */
+                         (r->write || r->in_tx || r->command->verb != VERB_NONE);
     }
     s->rejected = 0;
     for (struct list *it = &first->in_session; it != &s->requests; it = it->next) {
         struct request *r = in_list(it);
         if (r->state != REQUEST_REJECTED && !(r->state == REQUEST_ANSWERED && r->executed))
             continue;
+        if (!overtaken && r->ends_tx)
+            session_tx_again(s);
         if (overtaken)
             r->state = REQUEST_ANSWERED;
         else
@@ -713,6 +728,15 @@ void session_settle(struct session *s, struct request *r, const char *reply)
     session_mark_woken(s);
 }
 
+void session_outcome_unknown(struct session *s, struct request *r, const char *error)
+{
+    r->executed = true; /* perhaps: that is the point */
+    if (router_group(s->host->router, s->place.group)->inflight_writes == INFLIGHT_CLOSE)
+        session_close(s, "the outcome of a write is unknown, and inflight_writes = close");
+    else
+        session_settle(s, r, error);
+}
+
 static void on_failed(struct request *r, enum request_failure why, const char *text)
 {
     struct session *s = r->owner_data;
@@ -736,10 +760,9 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
     } else if (why == REQUEST_UNSENT || !r->write) {
         wait_again(s, r);
     } else {
-        r->executed = true; /* perhaps: that is the point */
-        session_settle(s, r,
-                       "-ERR redisproxy: outcome unknown, the connection to the master was lost "
-                       "after the command was sent\r\n");
+        session_outcome_unknown(s, r,
+                                "-ERR redisproxy: outcome unknown, the connection to the master "
+                                "was lost after the command was sent\r\n");
     }
     all_landed(s);
 }

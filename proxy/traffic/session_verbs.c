@@ -79,10 +79,10 @@ static bool valid_name(struct slice name)
     return true;
 }
 
-static void set_name(struct session *s, struct slice name)
+static void set_name(char **to, struct slice name)
 {
-    free(s->name);
-    s->name = name.len ? strndup(name.data, name.len) : NULL;
+    free(*to);
+    *to = name.data ? strndup(name.data, name.len) : NULL;
 }
 
 static const char bad_name[] =
@@ -166,7 +166,7 @@ static enum step perform_identity(struct session *s, struct request *r)
         }
         r->capture = true;
         if (hello.name.data)
-            set_name(s, hello.name);
+            set_name(&s->hello_name, hello.name);
         set_adopt(r, wanted(s, r, &hello));
         rewrite_hello(s, r, &hello);
     } else {
@@ -193,6 +193,11 @@ void session_rewrite_reply(struct session *s, struct request *r)
         session_settle(s, r, "-EXECABORT Transaction discarded because of previous errors.\r\n");
         return;
     }
+    if (s->hello_name && r->reply_type != '-') {
+        free(s->name);
+        s->name = s->hello_name;
+        s->hello_name = NULL;
+    }
     /* HELLO: "id" is the client's connection, and that is ours. */
     at = memmem(reply, len, "$2\r\nid\r\n:", 9);
     if (!at)
@@ -216,13 +221,13 @@ static void client_setname(struct session *s, struct request *r)
         session_answer(s, r, bad_name);
         return;
     }
-    set_name(s, name);
+    set_name(&s->name, name);
     session_answer(s, r, "+OK\r\n");
 }
 
 static void client_getname(struct session *s, struct request *r)
 {
-    if (s->name)
+    if (s->name && *s->name)
         session_answerf(s, r, "$%zu\r\n%s\r\n", strlen(s->name), s->name);
     else
         session_answer(s, r, "$-1\r\n");
@@ -388,9 +393,10 @@ static enum step reset(struct session *s, struct request *r)
     s->reply_off = s->reply_skip = s->let_in = false;
     s->tx = TX_NONE;
     session_lease_drop(s);
+    session_tx_forget(s);
     identity_release(s->identity);
     s->identity = identity_nobody(all(s));
-    set_name(s, (struct slice){NULL, 0});
+    set_name(&s->name, (struct slice){NULL, 0});
     r->silent = false;
     session_answer(s, r, "+RESET\r\n");
     return STEP_ON;
