@@ -73,6 +73,8 @@ struct request {
     char reply_type;      /* the first byte of the reply */
     bool secret : 1;      /* holds a credential: wipe the bytes */
     bool write : 1;       /* may change data: never sent twice */
+    bool maybe_write : 1; /* as far as could be told when it came */
+    bool after_write : 1; /* came while a write before it was unanswered */
     bool script : 1;      /* its error reply does not prove that nothing was executed */
     bool executed : 1;    /* ANSWERED, and perhaps executed (not rejected) */
     bool capture : 1;     /* the reply is kept whole and rewritten before it is delivered */

@@ -81,8 +81,9 @@ struct session {
     struct partial *partial; /* a request that has not arrived wholly */
 
     struct list requests;
-    struct request *next; /* the first WAITING one */
-    unsigned count, inflight, inflight_writes, rejected;
+    struct request *next;   /* the first WAITING one */
+    unsigned count, writes; /* unanswered: all, and those that may write */
+    unsigned inflight, inflight_writes, rejected;
     size_t waiting_bytes;
     struct list tx_log; /* the open transaction's delivered requests, MULTI first */
     size_t tx_bytes;

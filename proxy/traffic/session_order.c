@@ -157,6 +157,9 @@ void session_add(struct session *s, struct request *r)
 {
     r->owner = &owner;
     r->owner_data = s;
+    r->after_write = s->writes > 0;
+    r->maybe_write = !r->command || !(r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT));
+    s->writes += r->maybe_write;
     list_append(&s->requests, &r->in_session);
     s->count++;
     s->waiting_bytes += r->len;
@@ -238,8 +241,8 @@ enum wish session_wish(const struct session *s, const struct request *r)
     case ROUTE_SPLIT:
         break;
     }
-    return (r->command->flags & COMMAND_READONLY) && s->inflight_writes == 0 ? WISH_REPLICA
-                                                                             : WISH_MASTER;
+    /* A read that was sent behind a write sees it: also when a barrier had the write answered first. */
+    return (r->command->flags & COMMAND_READONLY) && !r->after_write ? WISH_REPLICA : WISH_MASTER;
 }
 
 bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to)
@@ -551,6 +554,7 @@ void session_deliver(struct session *s)
             s->refused_multi = NULL;
         list_remove(&r->in_session);
         s->count--;
+        s->writes -= r->maybe_write;
         if (r->logged && s->tx_logged) {
             session_tx_keep(s, r);
         } else {
