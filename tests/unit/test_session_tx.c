@@ -1,0 +1,184 @@
+/*
+ * session's transactions when their connection is lost: nothing of one was
+ * executed before EXEC, so it is sent again from its MULTI, once, whole and in
+ * order; what watched something is not.
+ */
+#include "session_stage.h"
+
+/* MULTI and one command, answered; the node's end of the lease. */
+static int open_transaction(struct stage *s, struct client c)
+{
+    int fd;
+
+    client_asks(c, "MULTI | SET k v");
+    fd = admits(s, 0, "master");
+    node_gets(s, fd, "MULTI | SET k v");
+    node_says(fd, "+OK\r\n+QUEUED\r\n");
+    hears(s, c, "+OK\r\n+QUEUED\r\n");
+    return fd;
+}
+
+static void lose_master(struct stage *s, int fd)
+{
+    show(s, switching);
+    show(s, (struct scene){.master = -1});
+    node_hears_the_end(s->w, fd);
+}
+
+Test(session_tx, it_goes_on_at_the_new_master)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    lose_master(&s, fd);
+    client_asks(c, "INCR n | EXEC");
+    hears_nothing(&s, c);
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "MULTI | SET k v | INCR n | EXEC");
+    node_says(fd, "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n:1\r\n");
+    hears(&s, c, "+QUEUED\r\n*2\r\n+OK\r\n:1\r\n");
+    client_asks(c, "GET k"); /* the lease went back, and nothing is kept */
+    node_gets(&s, admits(&s, 1, "master"), "GET k");
+    stage_end(&s);
+}
+
+Test(session_tx, it_survives_a_second_loss)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "INCR n");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "MULTI | SET k v | INCR n");
+    node_says(fd, "+OK\r\n");
+    lose_master(&s, fd);
+    hears(&s, c, "+QUEUED\r\n");
+    client_asks(c, "EXEC");
+    show(&s, steady);
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI | SET k v | INCR n | EXEC");
+    node_says(fd, "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n:1\r\n");
+    hears(&s, c, "*2\r\n+OK\r\n:1\r\n");
+    stage_end(&s);
+}
+
+/* The fresh lease was asked for, and a hold comes before anything was written there. */
+Test(session_tx, a_withdrawn_repetition_is_made_again_as_a_whole)
+{
+    struct stage s;
+    struct client c;
+    int fd, unused;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "EXEC");
+    is_taken_in(&s, c);
+    show(&s, (struct scene){.master = 1});
+    hears_nothing(&s, c);
+    unused = accept4(s.nodes[1].door, NULL, NULL, SOCK_CLOEXEC);
+    cr_assert_geq(unused, 0);
+    close(unused);
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "MULTI | SET k v | EXEC");
+    node_says(fd, "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    hears(&s, c, "*1\r\n+OK\r\n");
+    stage_end(&s);
+}
+
+/* The old master was demoted under it: EXECABORT proves that nothing was executed. */
+Test(session_tx, a_rejected_exec_is_repeated_from_multi)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    show(&s, (struct scene){.master = 0, .writable = true, .settling = true});
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "EXEC");
+    node_gets(&s, fd, "EXEC");
+    node_says(fd, "-EXECABORT Transaction discarded because of: READONLY You can't write against a "
+                  "read only replica.\r\n");
+    node_gets(&s, fd, "MULTI | SET k v | EXEC");
+    node_says(fd, "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    hears(&s, c, "*1\r\n+OK\r\n");
+    stage_end(&s);
+}
+
+Test(session_tx, what_the_client_did_wrong_in_it_is_repeated_too)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "SET k");
+    node_gets(&s, fd, "SET k");
+    node_says(fd, "-ERR wrong number of arguments for 'set' command\r\n");
+    hears(&s, c, "-ERR wrong number of arguments for 'set' command\r\n");
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "EXEC");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "MULTI | SET k v | SET k | EXEC");
+    stage_end(&s);
+}
+
+Test(session_tx, one_that_watches_answers_nil)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "WATCH w | MULTI | SET k v");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "WATCH w | MULTI | SET k v");
+    node_says(fd, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    hears(&s, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    lose_master(&s, fd);
+    client_asks(c, "INCR n | EXEC");
+    hears(&s, c, "+QUEUED\r\n*-1\r\n");
+    show(&s, switched);
+    nobody_comes(&s, 1);
+    stage_end(&s);
+}
+
+Test(session_tx, a_discarded_one_is_forgotten)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "DISCARD");
+    node_gets(&s, fd, "DISCARD");
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "MULTI");
+    node_gets(&s, admits(&s, 1, "master"), "MULTI");
+    stage_end(&s);
+}
