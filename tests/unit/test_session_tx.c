@@ -91,7 +91,7 @@ Test(session_tx, a_withdrawn_repetition_is_made_again_as_a_whole)
     hears_nothing(&s, c);
     unused = accept4(s.nodes[1].door, NULL, NULL, SOCK_CLOEXEC);
     cr_assert_geq(unused, 0);
-    close(unused);
+    node_hears_the_end(s.w, unused);
     show(&s, switched);
     fd = admits(&s, 1, "master");
     node_gets(&s, fd, "MULTI | SET k v | EXEC");
