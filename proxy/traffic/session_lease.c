@@ -58,7 +58,7 @@ static void apply(const struct request *r, bool *open, bool *watching)
 /* After requests were taken back from the lease: what is it that was really sent? */
 void session_recount(struct session *s)
 {
-    bool open = s->tx_confirmed, watching = s->watch_confirmed;
+    bool open = s->tx_confirmed || s->tx_lost, watching = s->watch_confirmed;
     for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
         const struct request *r = in_list(it);
         if (r->leased && (r->state == REQUEST_QUEUED || r->state == REQUEST_SENT))

@@ -86,7 +86,7 @@ static void on_copy_failed(struct request *copy, enum request_failure why, const
     struct session *s = copy->owner_data;
     (void)text;
     request_free(&s->host->turn->requests, copy);
-    if (s->closing || why != REQUEST_UNSENT || s->tx != TX_OPEN)
+    if (s->closing || why != REQUEST_UNSENT || list_empty(&s->tx_log))
         return;
     session_lease_drop(s); /* a part is missing there: all of it goes on the next one */
     session_tx_again(s);
