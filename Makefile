@@ -70,7 +70,8 @@ BINARY  := $(OUT)/redisproxy
 
 UNIT_SOURCES   := $(sort $(wildcard tests/unit/test_*.c))
 SYSTEM_SOURCES := $(sort $(wildcard tests/system/test_*.c))
-HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c))
+HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c tests/system/scenario/*.c))
+FAILOVER_SOURCES := $(sort $(wildcard tests/failover/*.c))
 BENCH_SOURCES  := $(sort $(wildcard tests/bench/*.c))
 
 # The modules that each unit test links: a test that needs half of the house tests no unit.
@@ -82,10 +83,13 @@ UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
                       net/address base/buf base/log base/clock
 UNIT_test_health   := ops/health topology/topology base/log base/clock
 UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules \
+                      topology/election_switch topology/election_trust topology/election_assist \
                       topology/votes topology/topology net/address \
                       base/log base/clock
 UNIT_test_election  = $(UNIT_ELECTION)
 UNIT_test_election_readers = $(UNIT_ELECTION)
+UNIT_test_election_failures = $(UNIT_ELECTION)
+UNIT_test_election_assist = $(UNIT_ELECTION)
 UNIT_test_topology := topology/topology base/log base/clock
 UNIT_test_sentinel_parse := topology/sentinel_parse topology/node_parse net/address
 UNIT_RESP          := redis/resp_request redis/resp_reply redis/resp_text \
@@ -133,12 +137,13 @@ UNIT_PROGRAMS :=
 endif
 
 HARNESS_OBJECTS := $(HARNESS_SOURCES:%.c=build/obj/%.o)
-TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/obj/%.o)
+TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/obj/%.o) \
+                $(FAILOVER_SOURCES:%.c=build/obj/%.o)
 
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs bench fuzz lint install clean help FORCE
+.PHONY: all deps run test unit system programs bench failover fuzz lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -157,6 +162,11 @@ $(OUT)/obj/tests/unit/%.o: tests/unit/%.c $(OUT)/obj/flags
 	$(Q)$(CC) $(PROXY_FLAGS) $(TEST_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 build/obj/tests/system/%.o: tests/system/%.c build/obj/flags
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
+
+build/obj/tests/failover/%.o: tests/failover/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -214,6 +224,21 @@ bench:
 	@$(MAKE) --silent --no-print-directory $(BINARY) $(BENCH_SOURCES:%.c=build/%)
 	@REDISPROXY=$(CURDIR)/$(BINARY) tests/bench/bench.sh $(CURDIR)/build
 
+# Every way a master can go, beside the redis-ha chart's HAProxy: SCENARIO=name, PROXY=redisproxy.
+failover:
+	@tests/deps.sh
+	@$(MAKE) --silent --no-print-directory $(BINARY) build/tests/failover/failover
+	@status=0; REDISPROXY=$(CURDIR)/$(BINARY) build/tests/failover/failover \
+	    $(if $(SCENARIO),-s $(SCENARIO)) $(if $(PROXY),-p $(PROXY)) build/failover.tsv || status=$$?; \
+	    awk -f tests/failover/timeline.awk build/failover.tsv >build/failover.svg && \
+	    echo 'time lines: build/failover.svg' && exit $$status
+
+build/tests/failover/failover: $(FAILOVER_SOURCES:%.c=build/obj/%.o) \
+                               $(filter-out %/suite.o,$(HARNESS_OBJECTS))
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
+
 build/tests/bench/%: tests/bench/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $@
@@ -235,12 +260,12 @@ build/fuzz/fuzz_resp: tests/fuzz/fuzz_resp.c $(UNIT_RESP:%=proxy/%.c) $(HEADERS)
 lint:
 	@tests/deps.sh lint
 	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system)' tests/lint/all.sh \
-	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) $(BENCH_SOURCES)' \
+	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES)' \
 	    '$(HEADERS)'
 
 format:
 	@clang-format -i $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) \
-	    $(BENCH_SOURCES) $(HEADERS)
+	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(HEADERS)
 
 install: $(BINARY)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/redisproxy
@@ -257,6 +282,7 @@ help:
 	@echo 'make unit            only the unit tests               (T=name)'
 	@echo 'make system          only the tests with real servers  (T=name)'
 	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 PEER=program:conf)'
+	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO=name PROXY=name)'
 	@echo 'make fuzz             cut RESP anywhere, at random      (FUZZ_SECONDS=60; needs clang)'
 	@echo 'make lint            format, static analysis, include rules'
 	@echo 'make format          apply .clang-format'

@@ -44,6 +44,8 @@ struct master_settings {
     char *sentinel_username, *sentinel_password, *username, *password;
     int64_t hold_timeout, hold_memory, settle_timeout, stale_reads, connect_timeout;
     int64_t inflight_writes;
+    int64_t replica_lag, promotion, reconfigure_assist, lose_quorum, quorum_timeout;
+    int64_t failover_assist, assist_owner;
 };
 
 struct listen_settings {
@@ -72,7 +74,7 @@ struct config_option {
     bool required;
 };
 
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 48
 
 const struct config_option *config_table(size_t *count);
 

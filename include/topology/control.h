@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 enum promotion { PROMOTION_CONFIRMED, PROMOTION_EAGER };
+enum lose_quorum { LOSE_QUORUM_SERVE, LOSE_QUORUM_HOLD };
 
 /* One group's options; the strings are the configuration's and outlive the control plane. */
 struct topology_options {
@@ -21,9 +22,15 @@ struct topology_options {
     const char *sentinel_username, *sentinel_password; /* NULL: none */
     const char *username, *password;                   /* for the nodes; NULL: none */
     enum promotion promotion;
+    bool reconfigure_assist; /* only with PROMOTION_EAGER */
+    enum lose_quorum lose_quorum;
+    int64_t quorum_timeout_ms;  /* for LOSE_QUORUM_HOLD */
+    int64_t failover_assist_ms; /* -1: no */
+    bool assist_owner;          /* failover_assist is this instance's business */
     int64_t settle_timeout_ms;
     int64_t stale_reads_ms; /* how long a replica stays readable without a steady master; -1:
                                unlimited */
+    int64_t replica_lag_ms; /* a replica that is behind by more is not read; -1: unlimited */
     int64_t connect_timeout_ms;
 };
 

@@ -57,6 +57,8 @@ struct control_conn {
     char why[160];
     uint8_t state;
     bool timed_out; /* the last try met silence, not a refusal */
+    bool refused;   /* the last try: nobody listens there, says the peer's kernel */
+    bool reached;   /* the last try: somebody accepted the connection */
     bool was_up, closing, timer_closed, stream_used;
     struct {
         int tag;

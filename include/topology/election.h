@@ -36,8 +36,13 @@ struct election;
 struct election_options {
     const char *name; /* the group's, for the story */
     bool eager;       /* drain into a provisional master */
+    /* With `eager`: point a replica at the candidate without waiting for Sentinel to do it. */
+    bool reconfigure_assist;
     int64_t settle_timeout_ms;
-    int64_t stale_reads_ms; /* -1: unlimited */
+    int64_t stale_reads_ms;     /* -1: unlimited */
+    int64_t replica_lag_ms;     /* a replica that is behind by more is not read; -1: unlimited */
+    int64_t quorum_timeout_ms;  /* writes are held so long after the last majority; -1: never */
+    int64_t failover_assist_ms; /* a master that refuses for so long is failed over; -1: never */
     /* Receives the story that an operator reads: log_event()'s arguments, already formatted. */
     void (*story)(void *arg, enum log_level level, const char *msg, const char *pairs);
     void *story_arg;
@@ -59,6 +64,13 @@ enum election_event {
 
 enum node_role { ROLE_UNKNOWN, ROLE_MASTER, ROLE_REPLICA };
 
+/* How connecting to a node failed. */
+enum node_failure {
+    NODE_SILENT,  /* nothing came back, or the network said no */
+    NODE_REFUSES, /* nobody listens there, says the node's kernel */
+    NODE_REJECTS, /* it accepted, and turned us away */
+};
+
 /* What a node says of itself: PING, ROLE, INFO. */
 struct node_answer {
     enum node_role role;
@@ -68,26 +80,42 @@ struct node_answer {
     char replid[2][REPLID_SIZE];
     char runid[RUNID_SIZE];    /* changes when the process restarts; "": not known */
     int good_replicas_missing; /* good replicas that min-replicas-to-write still lacks */
+    int64_t offset;            /* of its replication stream; 0: not known */
+    int64_t promoted_offset;   /* a promoted master's, up to which it shares its past */
 };
 
 /* A node as the election sees it; readable for the owner, who runs a probe for each. */
 struct election_node {
-    struct topology_node shown;
-    uint32_t probe_seq;     /* grows: ask at once */
-    int64_t probe_every_ms; /* and so often */
+    struct topology_node shown; /* `suspect`: it is silent, or refuses connections */
+    uint32_t probe_seq;         /* grows: ask at once */
+    int64_t probe_every_ms;     /* and so often */
     /* the rest is the election's */
     struct node_answer says; /* role is ROLE_UNKNOWN until the first answer, and after a loss */
     int64_t asked_ms;        /* when the question behind `says` was asked */
     int64_t answered_ms;     /* the last answer; -1: none yet */
     int64_t listed_ms;       /* when a Sentinel last named it */
     int64_t foreign_ms;      /* since when it is a master of unknown lineage; -1: it is not */
+    int64_t refused_ms;      /* since when every connection was refused; -1: it is not so */
+    int64_t refused_last_ms; /* the last refusal */
+    int64_t suspect_ms;      /* when shown.suspect last changed */
     char replica_runid[RUNID_SIZE]; /* its run id when it last said that it is a replica */
+    bool silent;                    /* a question is unanswered for too long */
     bool down;                      /* connecting to it failed */
     bool link_lost;                 /* a replica that reports its link down */
     bool member;                    /* this process was seen with the group's replication id */
     bool candidate;                 /* a leader selected it in this switch */
     bool dismissed;                 /* a master that was found not to be the group's */
     bool gone;                      /* to be forgotten */
+};
+
+/* What the election asks its owner to do once, whenever the number grows. */
+struct election_wish {
+    uint32_t repoint_seq; /* send REPLICAOF `candidate` to `replica` */
+    struct address replica;
+    char candidate[ENDPOINT_TEXT_MAX];
+    uint32_t quorum_seq;   /* ask `sentinel` for SENTINEL CKQUORUM */
+    uint32_t failover_seq; /* ask `sentinel` for SENTINEL FAILOVER */
+    uint64_t sentinel;
 };
 
 struct election_view {
@@ -102,6 +130,7 @@ struct election_view {
     size_t node_count;
     uint32_t poll_seq; /* grows: ask every Sentinel at once */
     bool urgent;       /* a switch is under way: poll often, reconnect fast */
+    struct election_wish wish;
 };
 
 /* ---- life ---- */
@@ -127,6 +156,10 @@ void election_sentinel_answer(struct election *election, uint64_t key,
                               int64_t now_ms);
 /* The command connection is lost: its answer does not count any more. */
 void election_sentinel_lost(struct election *election, uint64_t key, int64_t now_ms);
+/* Its address refuses connections: the process is gone. */
+void election_sentinel_refused(struct election *election, uint64_t key, int64_t now_ms);
+/* Its answer to CKQUORUM, that the owner was asked to send. */
+void election_sentinel_quorum(struct election *election, uint64_t key, bool good, int64_t now_ms);
 /* The subscription is lost: its events will not be heard. */
 void election_sentinel_deaf(struct election *election, uint64_t key, int64_t now_ms);
 /* It lists this replica. `name` is for logs. */
@@ -142,9 +175,13 @@ void election_node_answer(struct election *election, const struct address *addre
 /* The connection broke: nothing is known until the next answer. */
 void election_node_lost(struct election *election, const struct address *address, int64_t now_ms);
 /* Connecting failed. */
-void election_node_down(struct election *election, const struct address *address, int64_t now_ms);
-/* A question has been unanswered for too long, or was answered at last. */
-void election_node_suspect(struct election *election, const struct address *address, bool suspect,
+void election_node_down(struct election *election, const struct address *address,
+                        enum node_failure why, int64_t now_ms);
+/* It has begun to shut down, or has not after all. */
+void election_node_leaving(struct election *election, const struct address *address, bool leaving,
                            int64_t now_ms);
+/* A question has been unanswered for too long, or was answered at last. */
+void election_node_silent(struct election *election, const struct address *address, bool silent,
+                          int64_t now_ms);
 
 #endif

@@ -13,11 +13,21 @@ struct nodes {
     size_t count, room;
 };
 
+/* Where the master's replication stream was, and when: the last eight times. */
+#define MARKS_MAX 8
+struct marks {
+    struct {
+        int64_t ms, offset;
+    } at[MARKS_MAX];
+    unsigned count; /* taken so far */
+};
+
 /* What readability depends on. */
 struct nodes_context {
     const struct election_node *master; /* of a steady group; NULL: there is none */
     const char (*replid)[REPLID_SIZE];  /* the group's two */
     bool stale_allowed;                 /* without a master, what was readable stays so */
+    int64_t behind; /* replicas that have not come this far lag; 0: nobody is found to lag */
 };
 
 void nodes_free(struct nodes *nodes);
@@ -37,8 +47,22 @@ bool node_in_lineage(const struct election_node *node, const char (*replid)[REPL
 /* It was promoted just now: it was seen as a replica in the same life of its process, and its
  * replication id before is the group's present one. */
 bool node_was_promoted(const struct election_node *node, const char (*replid)[REPLID_SIZE]);
-/* A node that belongs to the group replicates from `master` and has its replication id. */
-bool nodes_follow(const struct nodes *nodes, const struct election_node *master);
+/* What the group's own nodes, apart from `master`, think of it. */
+enum nodes_opinion {
+    NODES_ABSENT,  /* none of them answers as a replica */
+    NODES_FOLLOW,  /* at least one is its replica, linked or trying to be */
+    NODES_DISSENT, /* those that answer are all replicas of somebody else */
+};
+enum nodes_opinion nodes_think(const struct nodes *nodes, const struct election_node *master);
+
+/* The election's word on silence and refusal; returns whether `shown.suspect` changed. */
+bool node_update_suspect(struct election_node *node, int64_t now_ms);
+
+/* Takes a mark when the last one is old enough, `every_ms`. */
+void marks_take(struct marks *marks, int64_t offset, int64_t every_ms, int64_t now_ms);
+/* The offset at least `age_ms` ago; 0: not known. */
+int64_t marks_before(const struct marks *marks, int64_t age_ms, int64_t now_ms);
+void marks_clear(struct marks *marks);
 
 void nodes_update_readable(struct nodes *nodes, const struct nodes_context *context);
 

@@ -1,6 +1,6 @@
 /*
- * election_state: the inside of an election, shared by its two halves:
- * election.c takes the inputs and keeps house, election_rules.c decides.
+ * election_state: the inside of an election, shared by its parts:
+ * election.c takes the inputs and keeps house, the others decide.
  * Nobody else includes this.
  */
 #ifndef REDISPROXY_TOPOLOGY_ELECTION_STATE_H
@@ -13,7 +13,10 @@
 
 #define ELECTION_PROVISIONAL_MS 2500 /* an unconfirmed promotion is believed for so long */
 #define ELECTION_CONTESTED_MS 10000  /* a minority's higher epoch is waited for, for so long */
-#define ELECTION_FOREIGN_MS 2000     /* a named master of unknown lineage is doubted for so long */
+#define ELECTION_FOREIGN_MS 2000     /* a named master of unknown lineage is doubted for so long, */
+#define ELECTION_ALONE_MS 500        /* or only so long when no node of the group can be asked */
+#define ELECTION_RECHECK_MS 3000     /* a hold without a promotion is doubted after this */
+#define ELECTION_RETURN_MS 10000     /* a dead leader that recorded its promotion may come back */
 
 struct election {
     struct election_options options;
@@ -28,11 +31,25 @@ struct election {
     int64_t settling_until;
     int64_t contested_ms; /* since when a higher epoch contradicts the majority; -1: it does not */
     int64_t minority_ms;  /* since when no majority supports a steady master; -1: one does */
-    bool minority_told;
+    bool minority_told, quorum_told;
+    int64_t quorum_ms;     /* when a majority last stood behind the steady master */
+    const char *objection; /* what speaks against writing to the steady master; NULL: nothing */
+    char master_runid[RUNID_SIZE];
+    int64_t restart_ms; /* since when a restarted master misses its replicas; -1: it does not */
+    struct marks marks;
+    /* A master that made itself a replica of the present one, while a majority still names it. */
+    struct address ceded;
+    uint64_t ceded_epoch;
+    int64_t changed_ms; /* the last sign of any switch, or the start */
+    struct {
+        enum { ASSIST_IDLE, ASSIST_QUORUM, ASSIST_REREAD } step;
+        int64_t since_ms, not_before_ms;
+    } assist;
     int64_t lists_ms; /* when a Sentinel that knows the group last answered */
 
     /* One switch: meaningless while steady. */
     struct address old;       /* who was master before; len 0: nobody */
+    struct address selected;  /* as its leader published; len 0: not yet */
     struct address confirmed; /* named by a majority, ROLE agrees; waits for good replicas */
     bool promoted;            /* a sign of the promotion was seen: the old master is cut off */
     bool eager_spent;         /* was provisional once in this switch, in vain */
@@ -41,6 +58,11 @@ struct election {
     bool rechecking;
     uint64_t leader; /* the Sentinel's key; 0: not heard of */
     bool leader_lost;
+    bool leader_refused;  /* its process is gone */
+    bool leader_promoted; /* it has recorded the promotion, and will stand by it when it returns */
+    bool rivals;          /* two Sentinels led one in this switch */
+    bool repointed;       /* a replica was pointed at the candidate by this proxy */
+    int64_t leader_lost_ms, leader_refused_ms;
 };
 
 /* Looks at everything that is known, and moves on. */
@@ -51,9 +73,56 @@ void election_hold(struct election *e, const char *why, uint64_t leader, int64_t
 /* The first sign of a promotion: from here on no answer of the old master counts. */
 void election_promotion_seen(struct election *e, const struct election_node *candidate,
                              const char *why, int64_t now_ms);
+/* The new master is failed over before it took a write. */
+void election_hold_again(struct election *e, uint64_t leader, int64_t now_ms);
 void election_leader_lost(struct election *e, int64_t now_ms);
+void election_leader_refused(struct election *e, int64_t now_ms);
 /* The failover may have ended without a promotion: find out from this instant's answers. */
 void election_recheck(struct election *e, int64_t now_ms);
+
+/* ---- election_rules.c ---- */
+
+/* The only place where the state changes. */
+void election_enter(struct election *e, enum group_state state, const struct address *master,
+                    int64_t now_ms);
+void election_reason(struct election *e, const char *reason);
+void election_probe_all(struct election *e);
+void election_clear_candidates(struct election *e);
+
+/* ---- election_switch.c: each ends the switch if it may ---- */
+
+void election_start_with(struct election *e, struct election_node *master, int64_t now_ms);
+void election_become_steady(struct election *e, struct election_node *master, int64_t now_ms);
+/* Every Sentinel that is present was asked at `since_ms` or later. */
+bool election_all_answered_since(const struct election *e, int64_t since_ms, int64_t now_ms);
+void election_try_release(struct election *e, int64_t now_ms);
+void election_try_confirm(struct election *e, const struct address *named, int64_t now_ms);
+void election_try_successor(struct election *e, struct election_node *node, int64_t now_ms);
+void election_try_provisional(struct election *e, int64_t now_ms);
+
+/* ---- election_trust.c ---- */
+
+bool election_trusted(const struct election *e, int64_t now_ms);
+const char *election_distrust(const struct election *e);
+/* A majority that is to be believed names another master. */
+bool election_named_otherwise(const struct election *e, const struct address *than, int64_t now_ms);
+bool election_quorum_lost(const struct election *e, int64_t now_ms);
+void election_note_quorum(struct election *e, int64_t now_ms);
+bool election_acceptable(struct election *e, struct election_node *node, int64_t now_ms);
+void election_remember_replids(struct election *e, const struct election_node *master);
+/* A node other than `master` that became master within this failover; the first of so many. */
+struct election_node *election_promoted_node(const struct election *e, const struct address *master,
+                                             size_t *how_many);
+/* The master whose linked replica the old master says that it is; NULL: it does not. */
+struct election_node *election_successor(const struct election *e);
+
+/* ---- election_assist.c ---- */
+
+/* What the proxy does to help, where it is allowed to. */
+void election_assist(struct election *e, int64_t now_ms);
+void election_assist_quorum(struct election *e, uint64_t key, bool good, int64_t now_ms);
+/* A steady group was found at the start. */
+void election_assist_start(struct election *e, int64_t now_ms);
 
 void election_story(struct election *e, enum log_level level, const char *msg, const char *pairs,
                     ...) __attribute__((format(printf, 4, 5)));

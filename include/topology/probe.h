@@ -1,7 +1,8 @@
 /*
  * probe: one node, asked again and again what it is: PING (is it loading?),
- * ROLE, INFO replication, on a connection of its own. Reports each round, and
- * every trouble; judges nothing. The loop's thread only.
+ * ROLE, INFO replication, on a connection of its own; and between these rounds
+ * a ROLE every 100 ms, so that silence and a change of role are noticed soon.
+ * Reports each round, and every trouble; judges nothing. The loop's thread only.
  */
 #ifndef REDISPROXY_TOPOLOGY_PROBE_H
 #define REDISPROXY_TOPOLOGY_PROBE_H
@@ -20,8 +21,10 @@ struct probe_callbacks {
     void (*answer)(void *owner, struct probe *probe, const struct node_answer *answer,
                    int64_t asked_ms);
     void (*lost)(void *owner, struct probe *probe); /* the connection broke */
-    void (*down)(void *owner, struct probe *probe); /* connecting failed */
-    /* A question has been open for 1 s; or was answered, or refused, at last. */
+    void (*down)(void *owner, struct probe *probe, enum node_failure why); /* connecting failed */
+    /* It has begun to shut down, or has not after all. */
+    void (*leaving)(void *owner, struct probe *probe, bool leaving);
+    /* A question has been open for 500 ms; or was answered, or refused, at last. */
     void (*suspect)(void *owner, struct probe *probe, bool suspect);
     /* After probe_close(): it is freed when this returns. */
     void (*closed)(void *owner, struct probe *probe);
@@ -42,8 +45,14 @@ void probe_close(struct probe *probe);
 
 /* How often to ask. */
 void probe_set_period(struct probe *probe, int64_t period_ms);
+/* Closely: looks twice as often, and for signs of a shutdown too. */
+void probe_set_close(struct probe *probe, bool closely);
 /* Asks at once; or reconnects at once; or, when a round is under way, asks again right after it. */
 void probe_now(struct probe *probe);
+
+/* Sends REPLICAOF on its connection; what the node answers is logged. Returns false when there is
+ * no connection. */
+bool probe_replicaof(struct probe *probe, const struct endpoint *master);
 
 const struct address *probe_address(const struct probe *probe);
 const char *probe_name(const struct probe *probe);

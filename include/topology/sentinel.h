@@ -31,6 +31,7 @@ struct sentinel_report {
     struct endpoint named;
     uint64_t epoch;
     enum failover_step step;
+    int64_t failover_timeout_ms; /* 0: it does not tell */
     int64_t asked_ms;
     char runid[RUNID_SIZE]; /* its own; "": it does not tell */
     struct endpoint replicas[SENTINEL_LIST_MAX];
@@ -42,8 +43,10 @@ struct sentinel_report {
 struct sentinel_callbacks {
     void (*report)(void *owner, struct sentinel *sentinel, const struct sentinel_report *report);
     void (*event)(void *owner, struct sentinel *sentinel, const char *channel, const char *payload);
-    void (*lost)(void *owner, struct sentinel *sentinel); /* the command connection */
-    void (*deaf)(void *owner, struct sentinel *sentinel); /* the subscription */
+    void (*lost)(void *owner, struct sentinel *sentinel);              /* the command connection */
+    void (*deaf)(void *owner, struct sentinel *sentinel);              /* the subscription */
+    void (*refused)(void *owner, struct sentinel *sentinel);           /* nobody listens there */
+    void (*quorum)(void *owner, struct sentinel *sentinel, bool good); /* CKQUORUM's answer */
     /* After sentinel_close(): it is freed when this returns. */
     void (*closed)(void *owner, struct sentinel *sentinel);
 };
@@ -62,6 +65,9 @@ void sentinel_close(struct sentinel *sentinel);
 
 /* Polls at once, or again when a poll is under way. */
 void sentinel_poll(struct sentinel *sentinel);
+/* Sends SENTINEL CKQUORUM; SENTINEL FAILOVER, whose answer is logged. Nothing when not connected. */
+void sentinel_ask_quorum(struct sentinel *sentinel);
+void sentinel_ask_failover(struct sentinel *sentinel);
 /* While urgent: polls ten times a second, and reconnects within 200 ms. */
 void sentinel_set_urgent(struct sentinel *sentinel, bool urgent);
 

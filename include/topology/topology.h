@@ -33,7 +33,11 @@ struct topology_node {
     struct address address;
     char name[ENDPOINT_TEXT_MAX]; /* for logs */
     bool readable;                /* a replica that may serve reads; never true while suspect */
-    bool suspect;                 /* silent: write nothing more to it */
+    /* It is shutting down, and has let no write through since (Redis pauses them until its replicas
+     * have caught up): a write that it has not answered when its connection ends was not executed.
+     */
+    bool leaving;
+    bool suspect; /* silent for 500 ms, or refusing connections: write nothing more to it */
 };
 
 struct topology_group {
@@ -48,7 +52,7 @@ struct topology_group {
     bool writable;    /* requests may be written to the master now; false: they are held */
     bool settling;    /* shortly after a promotion: NOREPLICAS is a reason to hold, not an answer */
     uint64_t epoch;   /* Sentinel's config-epoch of the master */
-    int64_t since_ms; /* clock_ms() when state or master last changed */
+    int64_t since_ms; /* clock_ms() when state, master, or the master being suspect last changed */
     char replid[2][REPLID_SIZE]; /* the group's replication id, and the one before; "": unknown */
     char reason[160];            /* for people: why the state is what it is; "" when steady */
     size_t node_count;

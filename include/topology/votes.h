@@ -35,6 +35,7 @@ struct sentinel_answer {
      * (epoch, named). len 0: a name that does not resolve. */
     struct address named;
     enum failover_step step;
+    int64_t failover_timeout_ms; /* as it is configured there; 0: not known */
 };
 
 /* One Sentinel. The key is the owner's. */
@@ -47,6 +48,7 @@ struct voter {
     int64_t reached_ms; /* when it last answered; -1: never */
     int64_t asked_ms;   /* when the question behind `answer` was asked */
     struct sentinel_answer answer;
+    int64_t stepped_ms; /* when its failover last moved on */
 };
 
 struct verdict {
@@ -57,6 +59,7 @@ struct verdict {
      * it within two seconds, or it is cut off from them. */
     bool contested;
     size_t votes, electorate;
+    int64_t asked_ms; /* of a majority: it stood at this time for certain */
 };
 
 /* Counts. The electorate: configured Sentinels, and discovered ones that were reached in the last
@@ -66,7 +69,12 @@ struct verdict votes_count(const struct voter *voters, size_t count, int64_t now
 /* Whether the voter's answer counts at this instant. */
 bool voter_present(const struct voter *voter, int64_t now_ms);
 
-/* How far the furthest failover is that a present Sentinel leads away from this master. */
+/* Whether it leads a failover that has not moved for 3 s, though its steps before the promotion take
+ * 0.1 s each: a Sentinel that slept is in TILT, for 30 s, and only then goes on. */
+bool voter_stalled(const struct voter *voter, int64_t now_ms);
+
+/* How far the furthest failover is that a present Sentinel leads away from this master; a stalled one is
+ * none. */
 enum failover_step votes_failover_from(const struct voter *voters, size_t count,
                                        const struct address *master, int64_t now_ms);
 

@@ -125,6 +125,20 @@ static void check_credentials(const struct section *master, struct config_errors
                      "sentinel_password_file");
 }
 
+static void check_assists(const struct section *master, struct config_errors *errors)
+{
+    const struct master_settings *settings = &master->settings.master;
+
+    if (settings->reconfigure_assist && settings->promotion != PROMOTION_EAGER)
+        config_error(errors, config_section_line(master, "reconfigure_assist"),
+                     "reconfigure_assist without eager promotion does nothing: add promotion = "
+                     "eager, or remove it");
+    if (settings->assist_owner && settings->failover_assist < 0)
+        config_error(errors, config_section_line(master, "assist_owner"),
+                     "assist_owner without failover_assist owns nothing: add failover_assist = "
+                     "500ms, or remove it");
+}
+
 static void check(const struct config *config, struct config_errors *errors)
 {
     const struct config_sections *sections = config->sections;
@@ -139,6 +153,7 @@ static void check(const struct config *config, struct config_errors *errors)
             check_address_free(config, i, errors);
         } else if (section->kind == SECTION_MASTER) {
             check_credentials(section, errors);
+            check_assists(section, errors);
         }
     }
 }
@@ -187,7 +202,13 @@ static void fill_group(const struct section *section, struct topology_options *t
         .sentinel_password = settings->sentinel_password,
         .username = settings->username,
         .password = settings->password,
-        .promotion = PROMOTION_CONFIRMED,
+        .promotion = (enum promotion)settings->promotion,
+        .reconfigure_assist = settings->reconfigure_assist,
+        .lose_quorum = (enum lose_quorum)settings->lose_quorum,
+        .quorum_timeout_ms = settings->quorum_timeout,
+        .failover_assist_ms = settings->failover_assist,
+        .assist_owner = settings->assist_owner,
+        .replica_lag_ms = settings->replica_lag,
         .settle_timeout_ms = settings->settle_timeout,
         .stale_reads_ms = settings->stale_reads,
         .connect_timeout_ms = settings->connect_timeout,

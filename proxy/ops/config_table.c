@@ -5,6 +5,7 @@
 #include "ops/config_table.h"
 
 #include "base/log.h"
+#include "topology/control.h"
 #include "traffic/options.h"
 
 #include <inttypes.h>
@@ -25,6 +26,12 @@ static const char *const inflight_choices[] = {
     [INFLIGHT_ERROR] = "error", [INFLIGHT_CLOSE] = "close", NULL};
 static const char *const routes[] = {
     [ROUTE_MASTER] = "master", [ROUTE_REPLICA] = "replica", [ROUTE_SPLIT] = "split", NULL};
+
+static const char *const promotions[] = {
+    [PROMOTION_CONFIRMED] = "confirmed", [PROMOTION_EAGER] = "eager", NULL};
+static const char *const lose_quorums[] = {
+    [LOSE_QUORUM_SERVE] = "serve", [LOSE_QUORUM_HOLD] = "hold", NULL};
+static const char *const yes_no[] = {"no", "yes", NULL};
 
 /* clang-format off */
 static const struct config_option table[] = {
@@ -72,6 +79,28 @@ static const struct config_option table[] = {
     {.name = "stale_reads", MASTER(stale_reads), .type = OPTION_DURATION, .standard = "unlimited",
      .min = 0, .max = 24 * 60 * MINUTES, .word = "unlimited", .word_value = -1,
      .help = "how long replicas are read while there is no master"},
+    {.name = "replica_lag", MASTER(replica_lag), .type = OPTION_DURATION, .standard = "10s",
+     .min = SECONDS, .max = 60 * MINUTES, .word = "unlimited", .word_value = -1,
+     .help = "a replica that is further behind its master is not read"},
+    {.name = "promotion", MASTER(promotion), .type = OPTION_CHOICE, .standard = "confirmed",
+     .choices = promotions,
+     .help = "when writes go to a new master: once a majority of the Sentinels names it, or as soon "
+             "as it says master"},
+    {.name = "reconfigure_assist", MASTER(reconfigure_assist), .type = OPTION_CHOICE,
+     .standard = "no", .choices = yes_no,
+     .help = "with promotion = eager: point a replica at the promoted node, before Sentinel does"},
+    {.name = "lose_quorum", MASTER(lose_quorum), .type = OPTION_CHOICE, .standard = "serve",
+     .choices = lose_quorums,
+     .help = "without a majority of the Sentinels: go on with the master, or hold writes"},
+    {.name = "quorum_timeout", MASTER(quorum_timeout), .type = OPTION_DURATION, .standard = "5s",
+     .min = 2 * SECONDS, .max = 10 * MINUTES,
+     .help = "with lose_quorum = hold: how long after the last majority writes still go on"},
+    {.name = "failover_assist", MASTER(failover_assist), .type = OPTION_DURATION, .standard = "no",
+     .min = 100, .max = 10 * MINUTES, .word = "no", .word_value = -1,
+     .help = "ask Sentinel for a failover when the master has refused connections for so long"},
+    {.name = "assist_owner", MASTER(assist_owner), .type = OPTION_CHOICE, .standard = "no",
+     .choices = yes_no,
+     .help = "failover_assist works only where this is yes: on exactly one instance"},
     {.name = "connect_timeout", MASTER(connect_timeout), .type = OPTION_DURATION, .standard = "1s",
      .min = 10, .max = MINUTES,
      .help = "for connecting to a node or a Sentinel, the handshake included"},

@@ -96,7 +96,7 @@ unsigned health_alive(const struct health_view *view, char **json)
 
 static bool serves(const struct topology_group *group)
 {
-    if (group->writable && group->master >= 0)
+    if (group->writable && group->master >= 0 && !group->nodes[group->master].suspect)
         return true;
     for (size_t i = 0; i < group->node_count; i++)
         if (group->nodes[i].readable)

@@ -201,6 +201,7 @@ static void opened(struct control_conn *conn)
     const char *user[] = {"AUTH", conn->options.username, conn->options.password};
     const char *plain[] = {"AUTH", conn->options.password};
     conn->state = GREETING;
+    conn->reached = true;
     conn->heard_ms = now_of(conn);
     conn->reader = redisReaderCreate();
     if (!conn->reader)
@@ -219,6 +220,7 @@ static void on_event(struct stream *stream, unsigned events, int error)
     struct control_conn *conn = container_of(stream, struct control_conn, stream);
     if (error) {
         conn->timed_out = error == UV_ETIMEDOUT;
+        conn->refused = error == UV_ECONNREFUSED && !conn->reached;
         drop(conn, uv_strerror(error));
         return;
     }
@@ -241,6 +243,7 @@ static void resolved(void *owner, int status, const struct address *address)
     conn->address = *address;
     conn->state = CONNECTING;
     int error = stream_connect(&conn->stream, conn->loop, address, on_event, stream_closed);
+    conn->refused = error == UV_ECONNREFUSED;
     if (error)
         drop(conn, uv_strerror(error));
     else
@@ -251,7 +254,7 @@ static void start_try(struct control_conn *conn)
 {
     struct address address;
     conn->try_ms = now_of(conn);
-    conn->timed_out = false;
+    conn->timed_out = conn->refused = conn->reached = false;
     conn->state = RESOLVING;
     uv_timer_start(&conn->timer, on_timer, (uint64_t)conn->options.connect_timeout_ms, 0);
     if (address_from_number(&address, conn->options.to.host, conn->options.to.port) == 0) {

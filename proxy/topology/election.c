@@ -15,6 +15,7 @@
 #define PROBE_SWITCH_MS 100     /* bystanders during a switch, and until it has settled */
 #define PROBE_CANDIDATE_MS 20   /* who may become, or become again, the master */
 #define PROBE_GATE_MS 10        /* a confirmed master that waits for its good replicas */
+#define PROBE_RETURN_MS 50      /* a master that is gone and may come back */
 #define UNLISTED_MS 5000        /* a node that is down and that no Sentinel lists is forgotten */
 #define UNLISTED_ALIVE_MS 60000 /* one that answers, but serves nobody */
 #define LISTS_FRESH_MS 2000
@@ -67,8 +68,10 @@ static int64_t probe_period(const struct election *e, const struct election_node
                         (e->verdict.majority && address_equal(address, &e->verdict.master));
         return involved ? PROBE_CANDIDATE_MS : PROBE_SWITCH_MS;
     }
-    if (e->view.state == GROUP_STEADY && master && !e->view.writable)
+    if (e->view.state == GROUP_STEADY && master && e->objection)
         return PROBE_CANDIDATE_MS;
+    if (e->view.state == GROUP_STEADY && master && (node->down || node->shown.suspect))
+        return PROBE_RETURN_MS;
     return e->view.settling ? PROBE_SWITCH_MS : PROBE_MS;
 }
 
@@ -94,6 +97,9 @@ static void update_nodes(struct election *e, int64_t now_ms)
     struct nodes_context context = {
         .master = steady ? nodes_find(&e->nodes, &e->master) : NULL,
         .replid = (const char(*)[REPLID_SIZE])e->view.replid,
+        .behind = e->options.replica_lag_ms < 0
+                      ? 0
+                      : marks_before(&e->marks, e->options.replica_lag_ms, now_ms),
         .stale_allowed =
             e->options.stale_reads_ms < 0 || now_ms - e->unsteady_ms < e->options.stale_reads_ms,
     };
@@ -151,6 +157,10 @@ int64_t election_deadline(const struct election *e, int64_t now_ms)
         sooner(&deadline, e->recheck_ms, now_ms);
         sooner(&deadline, e->confirmed_ms + e->options.settle_timeout_ms, now_ms);
     }
+    if (e->restart_ms >= 0)
+        sooner(&deadline, e->restart_ms + e->options.settle_timeout_ms, now_ms);
+    if (e->view.state == GROUP_STEADY && e->options.quorum_timeout_ms >= 0)
+        sooner(&deadline, e->quorum_ms + e->options.quorum_timeout_ms, now_ms);
     if (e->view.state == GROUP_PROVISIONAL)
         sooner(&deadline, e->provisional_ms + ELECTION_PROVISIONAL_MS, now_ms);
     if (e->contested_ms >= 0)
@@ -158,8 +168,10 @@ int64_t election_deadline(const struct election *e, int64_t now_ms)
     if (e->view.state != GROUP_STEADY && e->options.stale_reads_ms >= 0)
         sooner(&deadline, e->unsteady_ms + e->options.stale_reads_ms, now_ms);
     for (size_t i = 0; i < e->nodes.count; i++) {
-        if (e->nodes.at[i]->foreign_ms >= 0)
-            sooner(&deadline, e->nodes.at[i]->foreign_ms + ELECTION_FOREIGN_MS, now_ms);
+        if (e->nodes.at[i]->foreign_ms < 0)
+            continue;
+        sooner(&deadline, e->nodes.at[i]->foreign_ms + ELECTION_ALONE_MS, now_ms);
+        sooner(&deadline, e->nodes.at[i]->foreign_ms + ELECTION_FOREIGN_MS, now_ms);
     }
     return deadline;
 }
@@ -176,7 +188,8 @@ struct election *election_new(const struct election_options *options, int64_t no
     e->view.since_ms = now_ms;
     e->unsteady_ms = now_ms;
     e->lists_ms = now_ms;
-    e->contested_ms = e->minority_ms = -1;
+    e->changed_ms = now_ms;
+    e->contested_ms = e->minority_ms = e->restart_ms = -1;
     settle(e, now_ms);
     return e;
 }
@@ -226,6 +239,8 @@ void election_sentinel_answer(struct election *e, uint64_t key,
     struct voter *voter = find_voter(e, key);
     if (!voter)
         return;
+    if (answer->step != voter->answer.step)
+        voter->stepped_ms = asked_ms;
     voter->answer = *answer;
     voter->reachable = true;
     voter->asked_ms = asked_ms;
@@ -250,6 +265,19 @@ void election_sentinel_lost(struct election *e, uint64_t key, int64_t now_ms)
         return;
     voter->reachable = false;
     election_sentinel_deaf(e, key, now_ms);
+}
+
+void election_sentinel_refused(struct election *e, uint64_t key, int64_t now_ms)
+{
+    if (e->view.urgent && key == e->leader)
+        election_leader_refused(e, now_ms);
+    settle(e, now_ms);
+}
+
+void election_sentinel_quorum(struct election *e, uint64_t key, bool good, int64_t now_ms)
+{
+    election_assist_quorum(e, key, good, now_ms);
+    settle(e, now_ms);
 }
 
 void election_sentinel_deaf(struct election *e, uint64_t key, int64_t now_ms)
@@ -278,6 +306,7 @@ static void select_candidate(struct election *e, const struct address *subject, 
     node->candidate = true;
     node->dismissed = false;
     node->probe_seq++;
+    e->selected = *subject;
     election_story(e, LOG_INFO, "candidate selected", "candidate=%s after_ms=%lld",
                    node->shown.name, (long long)(now_ms - e->hold_ms));
 }
@@ -286,12 +315,17 @@ static void select_candidate(struct election *e, const struct address *subject, 
 static void failover_event(struct election *e, uint64_t key, enum election_event event,
                            const struct address *subject, int64_t now_ms)
 {
-    if (e->view.state == GROUP_STEADY)
+    struct voter *leader = find_voter(e, key);
+    if (leader)
+        leader->stepped_ms = now_ms;
+    if (e->view.state == GROUP_STEADY) {
         election_hold(e, "a failover has begun", key, now_ms);
-    else if (event == EVENT_ELECTED_LEADER || !e->leader) {
+    } else if (event == EVENT_ELECTED_LEADER || !e->leader) {
+        e->rivals = e->rivals || (e->leader && e->leader != key);
         e->leader = key;
-        e->leader_lost = false;
+        e->leader_lost = e->leader_refused = false;
     }
+    e->leader_promoted = e->leader_promoted || event == EVENT_PROMOTED;
     if ((event == EVENT_SELECTED_REPLICA || event == EVENT_PROMOTED) && subject->len)
         select_candidate(e, subject, now_ms);
     if (event == EVENT_WAIT_PROMOTION || event == EVENT_PROMOTED) {
@@ -317,13 +351,20 @@ void election_event(struct election *e, uint64_t key, enum election_event event,
                     const struct address *master, const struct address *subject, int64_t now_ms)
 {
     bool steady = e->view.state == GROUP_STEADY;
-    bool ours = address_equal(master, steady ? &e->master : &e->old);
+    bool again = e->view.state == GROUP_SWITCHING && event == EVENT_ELECTED_LEADER && master->len &&
+                 address_equal(master, &e->confirmed);
+    if (again)
+        election_hold_again(e, key, now_ms);
+    bool ours = address_equal(master, steady ? &e->master : &e->old) ||
+                (e->ceded.len && address_equal(master, &e->ceded));
     if (event == EVENT_SWITCH_MASTER && subject->len) {
         struct election_node *node = nodes_add(&e->nodes, subject, NULL, now_ms);
         if (node)
             node->probe_seq++;
     }
     e->view.poll_seq++;
+    if (ours)
+        e->changed_ms = now_ms;
     if (ours && e->view.state != GROUP_NONE) {
         if (event == EVENT_TRY_FAILOVER)
             election_story(e, LOG_INFO, "failover started", "sentinel=%s",
@@ -338,6 +379,20 @@ void election_event(struct election *e, uint64_t key, enum election_event event,
 
 /* ---- what nodes say ---- */
 
+static void suspicion(struct election *e, struct election_node *node, int64_t now_ms)
+{
+    int64_t before_ms = node->suspect_ms;
+    if (!node_update_suspect(node, now_ms))
+        return;
+    if (node->shown.suspect)
+        election_story(e, LOG_WARN,
+                       node->refused_ms >= 0 ? "node refuses connections" : "node does not answer",
+                       "node=%s", node->shown.name);
+    else
+        election_story(e, LOG_INFO, "node answers again", "node=%s after_ms=%lld", node->shown.name,
+                       (long long)(now_ms - before_ms));
+}
+
 void election_node_answer(struct election *e, const struct address *address,
                           const struct node_answer *answer, int64_t asked_ms, int64_t now_ms)
 {
@@ -346,6 +401,7 @@ void election_node_answer(struct election *e, const struct address *address,
         return;
     bool link_was_lost = node->link_lost;
     node_take_answer(node, answer, asked_ms, now_ms);
+    suspicion(e, node, now_ms);
     if (node_in_lineage(node, (const char(*)[REPLID_SIZE])e->view.replid))
         node->member = true;
     /* Is it the link, or the master? The readers of this replica wait for the answer. */
@@ -364,25 +420,43 @@ void election_node_lost(struct election *e, const struct address *address, int64
     settle(e, now_ms);
 }
 
-void election_node_down(struct election *e, const struct address *address, int64_t now_ms)
+void election_node_down(struct election *e, const struct address *address, enum node_failure why,
+                        int64_t now_ms)
 {
     struct election_node *node = nodes_find(&e->nodes, address);
     if (!node)
         return;
     node->says.role = ROLE_UNKNOWN;
     node->down = true;
+    if (why != NODE_REFUSES)
+        node->refused_ms = -1;
+    else if (node->refused_ms < 0)
+        node->refused_ms = now_ms;
+    node->refused_last_ms = now_ms;
+    suspicion(e, node, now_ms);
     settle(e, now_ms);
 }
 
-void election_node_suspect(struct election *e, const struct address *address, bool suspect,
+void election_node_silent(struct election *e, const struct address *address, bool silent,
+                          int64_t now_ms)
+{
+    struct election_node *node = nodes_find(&e->nodes, address);
+    if (!node || node->silent == silent)
+        return;
+    node->silent = silent;
+    suspicion(e, node, now_ms);
+    settle(e, now_ms);
+}
+
+void election_node_leaving(struct election *e, const struct address *address, bool leaving,
                            int64_t now_ms)
 {
     struct election_node *node = nodes_find(&e->nodes, address);
-    if (!node || node->shown.suspect == suspect)
+    if (!node || node->shown.leaving == leaving)
         return;
-    node->shown.suspect = suspect;
-    election_story(e, suspect ? LOG_WARN : LOG_INFO,
-                   suspect ? "node does not answer" : "node answers again", "node=%s",
-                   node->shown.name);
+    node->shown.leaving = leaving;
+    election_story(e, leaving ? LOG_INFO : LOG_DEBUG,
+                   leaving ? "node is shutting down" : "node is not shutting down any more",
+                   "node=%s", node->shown.name);
     settle(e, now_ms);
 }

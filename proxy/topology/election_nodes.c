@@ -7,6 +7,8 @@
  * and their data is as good as before. It ends only once the master has
  * answered after the replica said it. Without a steady master everybody keeps
  * what he had, except candidates: their connections are about to be killed.
+ * A replica that has not reached what its master had written some time ago (replica_lag) is behind,
+ * whatever its link says.
  */
 #include "topology/election_nodes.h"
 
@@ -59,6 +61,7 @@ static struct election_node *node_new(const struct address *address, int64_t now
     address_format(node->shown.name, sizeof(node->shown.name), address);
     node->answered_ms = -1;
     node->asked_ms = -1;
+    node->refused_ms = -1;
     node->foreign_ms = -1;
     node->listed_ms = now_ms;
     return node;
@@ -112,6 +115,8 @@ void node_take_answer(struct election_node *node, const struct node_answer *answ
     node->asked_ms = asked_ms;
     node->answered_ms = now_ms;
     node->down = false;
+    node->silent = false;
+    node->refused_ms = -1;
     node->link_lost = answer->role == ROLE_REPLICA && !answer->link_connected;
     if (answer->role == ROLE_REPLICA) {
         memcpy(node->replica_runid, node->says.runid, sizeof(node->replica_runid));
@@ -147,17 +152,56 @@ bool node_was_promoted(const struct election_node *node, const char (*replid)[RE
            same_replid(node->says.runid, node->replica_runid);
 }
 
-bool nodes_follow(const struct nodes *nodes, const struct election_node *master)
+/* A replica of a master that was restarted empty says whom it follows seconds before its link
+ * stands again, so the link does not matter here: it will take that master's data. */
+enum nodes_opinion nodes_think(const struct nodes *nodes, const struct election_node *master)
 {
+    enum nodes_opinion opinion = NODES_ABSENT;
     for (size_t i = 0; i < nodes->count; i++) {
         const struct election_node *node = nodes->at[i];
-        if (node != master && node->member && node->says.role == ROLE_REPLICA &&
-            node->says.link_connected &&
-            address_equal(&node->says.master, &master->shown.address) &&
-            same_replid(node->says.replid[0], master->says.replid[0]))
-            return true;
+        if (node == master || !node->member || node->says.role != ROLE_REPLICA ||
+            node->shown.suspect)
+            continue;
+        if (address_equal(&node->says.master, &master->shown.address))
+            return NODES_FOLLOW;
+        opinion = NODES_DISSENT;
     }
-    return false;
+    return opinion;
+}
+
+bool node_update_suspect(struct election_node *node, int64_t now_ms)
+{
+    bool suspect = node->silent || node->refused_ms >= 0;
+    if (node->shown.suspect == suspect)
+        return false;
+    node->shown.suspect = suspect;
+    node->suspect_ms = now_ms;
+    return true;
+}
+
+/* ---- lag ---- */
+
+void marks_clear(struct marks *marks)
+{
+    marks->count = 0;
+}
+
+void marks_take(struct marks *marks, int64_t offset, int64_t every_ms, int64_t now_ms)
+{
+    if (marks->count && now_ms - marks->at[(marks->count - 1) % MARKS_MAX].ms < every_ms)
+        return;
+    marks->at[marks->count % MARKS_MAX].ms = now_ms;
+    marks->at[marks->count++ % MARKS_MAX].offset = offset;
+}
+
+int64_t marks_before(const struct marks *marks, int64_t age_ms, int64_t now_ms)
+{
+    unsigned kept = marks->count < MARKS_MAX ? marks->count : MARKS_MAX;
+    for (unsigned i = 1; i <= kept; i++) {
+        if (now_ms - marks->at[(marks->count - i) % MARKS_MAX].ms >= age_ms)
+            return marks->at[(marks->count - i) % MARKS_MAX].offset;
+    }
+    return 0;
 }
 
 /* Whether the master is known to be well since the replica said that its link is down. */
@@ -168,8 +212,9 @@ static bool master_answered_since(const struct election_node *master,
 }
 
 static bool readable_now(const struct election_node *node, const struct election_node *master,
-                         const char (*replid)[REPLID_SIZE])
+                         const struct nodes_context *context)
 {
+    const char(*replid)[REPLID_SIZE] = context->replid;
     if (node->says.role == ROLE_UNKNOWN) /* the connection broke: it reconnects, or it is `down` */
         return node->shown.readable;
     if (node->says.role != ROLE_REPLICA || !node_in_lineage(node, replid))
@@ -178,7 +223,7 @@ static bool readable_now(const struct election_node *node, const struct election
         return false;
     if (node->link_lost)
         return node->shown.readable && !master_answered_since(master, node);
-    return true;
+    return !node->says.offset || node->says.offset >= context->behind;
 }
 
 static bool keeps_readable(const struct election_node *node, const struct nodes_context *context)
@@ -197,7 +242,7 @@ void nodes_update_readable(struct nodes *nodes, const struct nodes_context *cont
         if (node == context->master || node->down || node->says.unready)
             readable = false;
         else if (context->master)
-            readable = readable_now(node, context->master, context->replid);
+            readable = readable_now(node, context->master, context);
         else
             readable = keeps_readable(node, context);
         node->shown.readable = readable;

@@ -1,73 +1,27 @@
 /*
- * group: the wiring. What Sentinels and probes report goes into the election
- * as addresses; after each input follow() carries out what the election's view
+ * group: the wiring, with group_sentinels.c. What Sentinels and probes report goes into the election
+ * as addresses; after each input group_follow() carries out what the election's view
  * asks for: a probe for each node, polls, deadlines.
  *
- *     sentinel --report, event--> |          | --view--> follow(): probes, polls, timer
+ *     sentinel --report, event--> |          | --view--> group_follow(): probes, polls, timer
  *     probe ----answer, lost----> | election |           changed(): control publishes
  *     timer ------tick----------> |          |
  */
-#include "topology/group.h"
+#include "topology/group_state.h"
 
 #include "base/log.h"
-#include "topology/election.h"
-#include "topology/probe.h"
-#include "topology/sentinel.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FORGET_MS 60000 /* a discovered Sentinel that is neither listed nor reached */
-
-struct seat {
-    struct sentinel *sentinel;
-    uint64_t key;
-    bool configured, reachable;
-    char runid[RUNID_SIZE];
-    int64_t seen_ms; /* when it was last listed by another one, or reached */
-};
-
-struct watch {
-    struct probe *probe;
-    uint32_t seq; /* the election_node.probe_seq that was obeyed */
-};
-
-struct group {
-    uv_loop_t *loop;
-    const struct topology_options *options;
-    struct names *names;
-    void (*changed)(void *owner);
-    void (*closed)(void *owner);
-    void *owner;
-    struct election *election;
-    uv_timer_t timer;
-    struct seat seats[SENTINEL_LIST_MAX];
-    size_t seat_count;
-    struct watch *watches;
-    size_t watch_count, watch_room;
-    uint64_t next_key;
-    uint32_t poll_seq;
-    size_t open_handles;
-    bool closing;
-};
-
 static int64_t now_of(const struct group *group)
 {
     return (int64_t)uv_now(group->loop);
 }
 
-static struct seat *seat_of(struct group *group, const struct sentinel *sentinel)
-{
-    for (size_t i = 0; i < group->seat_count; i++) {
-        if (group->seats[i].sentinel == sentinel)
-            return &group->seats[i];
-    }
-    return NULL;
-}
-
-static struct watch *watch_of(struct group *group, const struct address *address)
+struct watch *group_watch(const struct group *group, const struct address *address)
 {
     for (size_t i = 0; i < group->watch_count; i++) {
         if (address_equal(probe_address(group->watches[i].probe), address))
@@ -76,7 +30,7 @@ static struct watch *watch_of(struct group *group, const struct address *address
     return NULL;
 }
 
-static void one_closed(struct group *group)
+void group_handle_closed(struct group *group)
 {
     if (--group->open_handles > 0)
         return;
@@ -93,13 +47,14 @@ static void one_closed(struct group *group)
 static void probe_answer(void *owner, struct probe *probe, const struct node_answer *answer,
                          int64_t asked_ms);
 static void probe_lost(void *owner, struct probe *probe);
-static void probe_down(void *owner, struct probe *probe);
+static void probe_down(void *owner, struct probe *probe, enum node_failure why);
 static void probe_suspect(void *owner, struct probe *probe, bool suspect);
+static void probe_leaving(void *owner, struct probe *probe, bool leaving);
 
 static void probe_gone(void *owner, struct probe *probe)
 {
     (void)probe;
-    one_closed(owner);
+    group_handle_closed(owner);
 }
 
 static const struct probe_callbacks probe_callbacks = {
@@ -107,6 +62,7 @@ static const struct probe_callbacks probe_callbacks = {
     .lost = probe_lost,
     .down = probe_down,
     .suspect = probe_suspect,
+    .leaving = probe_leaving,
     .closed = probe_gone,
 };
 
@@ -150,9 +106,34 @@ static void drop_unwatched(struct group *group, const struct election_view *view
     }
 }
 
+/* ---- doing what it wishes ---- */
+
+static void repoint(struct group *group, const struct election_wish *wish)
+{
+    struct endpoint candidate;
+    struct watch *watch = group_watch(group, &wish->replica);
+    if (!watch || endpoint_parse(&candidate, wish->candidate, 0) != 0 ||
+        !probe_replicaof(watch->probe, &candidate))
+        log_event(LOG_WARN, "a replica could not be pointed at the promoted node", "group=%s",
+                  group->options->name);
+}
+
+static void obey(struct group *group, const struct election_wish *wish)
+{
+    struct election_wish before = group->obeyed;
+    struct seat *seat = group_seat_by_key(group, wish->sentinel);
+    group->obeyed = *wish;
+    if (before.repoint_seq != wish->repoint_seq)
+        repoint(group, wish);
+    if (before.quorum_seq != wish->quorum_seq && seat)
+        sentinel_ask_quorum(seat->sentinel);
+    if (before.failover_seq != wish->failover_seq && seat)
+        sentinel_ask_failover(seat->sentinel);
+}
+
 static void on_timer(uv_timer_t *timer);
 
-static void follow(struct group *group)
+void group_follow(struct group *group)
 {
     const struct election_view *view = election_view(group->election);
     if (group->closing)
@@ -160,10 +141,11 @@ static void follow(struct group *group)
     drop_unwatched(group, view);
     for (size_t i = 0; i < view->node_count; i++) {
         const struct election_node *node = view->nodes[i];
-        struct watch *watch = watch_of(group, &node->shown.address);
+        struct watch *watch = group_watch(group, &node->shown.address);
         if (!watch)
             watch = watch_new(group, &node->shown.address);
         probe_set_period(watch->probe, node->probe_every_ms);
+        probe_set_close(watch->probe, (int)i == view->master);
         if (watch->seq != node->probe_seq)
             probe_now(watch->probe);
         watch->seq = node->probe_seq;
@@ -174,6 +156,7 @@ static void follow(struct group *group)
             sentinel_poll(group->seats[i].sentinel);
     }
     group->poll_seq = view->poll_seq;
+    obey(group, &view->wish);
     int64_t now = now_of(group), deadline = election_deadline(group->election, now);
     uv_timer_start(&group->timer, on_timer, (uint64_t)(deadline - now), 0);
     group->changed(group->owner);
@@ -192,218 +175,35 @@ static void probe_answer(void *owner, struct probe *probe, const struct node_ans
 {
     struct group *group = owner;
     election_node_answer(group->election, probe_address(probe), answer, asked_ms, now_of(group));
-    follow(group);
+    group_follow(group);
 }
 
 static void probe_lost(void *owner, struct probe *probe)
 {
     struct group *group = owner;
     election_node_lost(group->election, probe_address(probe), now_of(group));
-    follow(group);
+    group_follow(group);
 }
 
-static void probe_down(void *owner, struct probe *probe)
+static void probe_down(void *owner, struct probe *probe, enum node_failure why)
 {
     struct group *group = owner;
-    election_node_down(group->election, probe_address(probe), now_of(group));
-    follow(group);
+    election_node_down(group->election, probe_address(probe), why, now_of(group));
+    group_follow(group);
+}
+
+static void probe_leaving(void *owner, struct probe *probe, bool leaving)
+{
+    struct group *group = owner;
+    election_node_leaving(group->election, probe_address(probe), leaving, now_of(group));
+    group_follow(group);
 }
 
 static void probe_suspect(void *owner, struct probe *probe, bool suspect)
 {
     struct group *group = owner;
-    election_node_suspect(group->election, probe_address(probe), suspect, now_of(group));
-    follow(group);
-}
-
-/* ---- what Sentinels report ---- */
-
-static void sentinel_reported(void *owner, struct sentinel *sentinel,
-                              const struct sentinel_report *report);
-static void sentinel_happened(void *owner, struct sentinel *sentinel, const char *channel,
-                              const char *payload);
-
-static void sentinel_lost(void *owner, struct sentinel *sentinel)
-{
-    struct group *group = owner;
-    struct seat *seat = seat_of(group, sentinel);
-    if (!seat)
-        return;
-    seat->reachable = false;
-    election_sentinel_lost(group->election, seat->key, now_of(group));
-    follow(group);
-}
-
-static void sentinel_deaf(void *owner, struct sentinel *sentinel)
-{
-    struct group *group = owner;
-    struct seat *seat = seat_of(group, sentinel);
-    if (!seat)
-        return;
-    election_sentinel_deaf(group->election, seat->key, now_of(group));
-    follow(group);
-}
-
-static void sentinel_gone(void *owner, struct sentinel *sentinel)
-{
-    (void)sentinel;
-    one_closed(owner);
-}
-
-static const struct sentinel_callbacks sentinel_callbacks = {
-    .report = sentinel_reported,
-    .event = sentinel_happened,
-    .lost = sentinel_lost,
-    .deaf = sentinel_deaf,
-    .closed = sentinel_gone,
-};
-
-static void seat_add(struct group *group, const struct endpoint *endpoint, bool configured,
-                     const char *runid)
-{
-    struct sentinel_options options = {
-        .endpoint = *endpoint,
-        .group = group->options->name,
-        .username = group->options->sentinel_username,
-        .password = group->options->sentinel_password,
-        .connect_timeout_ms = group->options->connect_timeout_ms,
-        .callbacks = &sentinel_callbacks,
-        .owner = group,
-    };
-    if (group->seat_count == SENTINEL_LIST_MAX)
-        return;
-    struct seat *seat = &group->seats[group->seat_count++];
-    *seat =
-        (struct seat){.key = ++group->next_key, .configured = configured, .seen_ms = now_of(group)};
-    seat->sentinel = sentinel_new(group->loop, &options);
-    snprintf(seat->runid, sizeof(seat->runid), "%s", runid);
-    election_sentinel_add(group->election, seat->key, configured, sentinel_name(seat->sentinel));
-    election_sentinel_runid(group->election, seat->key, runid);
-    group->open_handles++;
-}
-
-static void seat_remove(struct group *group, struct seat *seat)
-{
-    uint64_t key = seat->key;
-    log_event(LOG_INFO, "a discovered Sentinel is not needed any more", "group=%s sentinel=%s",
-              group->options->name, sentinel_name(seat->sentinel));
-    sentinel_close(seat->sentinel);
-    *seat = group->seats[--group->seat_count];
-    election_sentinel_remove(group->election, key, now_of(group));
-}
-
-/* Whether a listed Sentinel has a seat already, by its run id, or by its address. */
-static bool is_seated(struct group *group, const struct sentinel_peer *peer)
-{
-    struct address address;
-    char name[ENDPOINT_TEXT_MAX];
-    bool resolved = names_lookup(group->names, &peer->endpoint, &address);
-    endpoint_format(name, sizeof(name), &peer->endpoint);
-    for (size_t i = 0; i < group->seat_count; i++) {
-        struct seat *seat = &group->seats[i];
-        bool same_id = strcmp(seat->runid, peer->runid) == 0;
-        bool same_place = strcmp(sentinel_name(seat->sentinel), name) == 0 ||
-                          (resolved && address_equal(sentinel_address(seat->sentinel), &address));
-        if (same_place || (same_id && seat->reachable)) {
-            seat->seen_ms = now_of(group);
-            return true;
-        }
-    }
-    return !resolved;
-}
-
-/* A Sentinel that came back elsewhere leaves an unreachable seat behind; so does a discovered one
- * that turns out to be a configured one under another name. */
-static void unseat(struct group *group)
-{
-    for (size_t i = group->seat_count; i-- > 0;) {
-        struct seat *seat = &group->seats[i];
-        bool twin = false;
-        for (size_t j = 0; j < group->seat_count && !twin; j++) {
-            const struct seat *other = &group->seats[j];
-            twin = i != j && seat->runid[0] && strcmp(seat->runid, other->runid) == 0 &&
-                   other->reachable && (other->configured || !seat->reachable);
-        }
-        if (!seat->configured && (twin || now_of(group) - seat->seen_ms > FORGET_MS))
-            seat_remove(group, seat);
-    }
-}
-
-static void learn_peers(struct group *group, const struct sentinel_report *report)
-{
-    for (size_t i = 0; i < report->peer_count; i++) {
-        const struct sentinel_peer *peer = &report->peers[i];
-        if (is_seated(group, peer))
-            continue;
-        log_event(LOG_INFO, "a Sentinel was discovered", "group=%s sentinel=%s:%u",
-                  group->options->name, peer->endpoint.host, (unsigned)peer->endpoint.port);
-        seat_add(group, &peer->endpoint, false, peer->runid);
-    }
-}
-
-/* Tells the election of a node, and the caller its address (len 0: not resolved yet). */
-static void list_node(struct group *group, const struct endpoint *endpoint, struct address *out)
-{
-    char name[ENDPOINT_TEXT_MAX];
-    if (names_lookup(group->names, endpoint, out))
-        election_sentinel_lists(group->election, out, endpoint_format(name, sizeof(name), endpoint),
-                                now_of(group));
-}
-
-static void sentinel_reported(void *owner, struct sentinel *sentinel,
-                              const struct sentinel_report *report)
-{
-    struct group *group = owner;
-    struct address address;
-    struct seat *seat = seat_of(group, sentinel);
-    struct sentinel_answer answer = {
-        .known = report->known, .epoch = report->epoch, .step = report->step};
-    if (!seat)
-        return;
-    uint64_t key = seat->key;
-    seat->reachable = true;
-    seat->seen_ms = now_of(group);
-    if (report->runid[0]) {
-        memcpy(seat->runid, report->runid, sizeof(seat->runid));
-        election_sentinel_runid(group->election, key, report->runid);
-    }
-    for (size_t i = 0; i < report->replica_count; i++)
-        list_node(group, &report->replicas[i], &address);
-    if (report->known)
-        list_node(group, &report->named, &answer.named);
-    election_sentinel_answer(group->election, key, &answer, report->asked_ms, now_of(group));
-    learn_peers(group, report);
-    unseat(group);
-    follow(group);
-}
-
-/* ---- events ---- */
-
-static void sentinel_happened(void *owner, struct sentinel *sentinel, const char *channel,
-                              const char *payload)
-{
-    struct group *group = owner;
-    struct seat *seat = seat_of(group, sentinel);
-    struct sentinel_event event;
-    enum election_event kind;
-    struct address master, subject;
-    char quoted[512];
-    if (!seat || !sentinel_parse_event(&event, channel, payload))
-        return;
-    if (event.name[0] && strcmp(event.name, group->options->name) != 0)
-        return;
-    log_event(sentinel_event_notable(channel) ? LOG_INFO : LOG_DEBUG, "Sentinel event",
-              "group=%s sentinel=%s event=%s payload=%s", group->options->name,
-              sentinel_name(sentinel), channel, log_quote(quoted, sizeof(quoted), payload));
-    (void)names_lookup(group->names, &event.master, &master);
-    (void)names_lookup(group->names, &event.subject, &subject);
-    struct watch *watch = subject.len ? watch_of(group, &subject) : NULL;
-    if (watch)
-        probe_now(watch->probe);
-    sentinel_poll(sentinel);
-    if (sentinel_event_kind(channel, &kind))
-        election_event(group->election, seat->key, kind, &master, &subject, now_of(group));
-    follow(group);
+    election_node_silent(group->election, probe_address(probe), suspect, now_of(group));
+    group_follow(group);
 }
 
 void group_ask_all(struct group *group)
@@ -420,13 +220,13 @@ static void on_timer(uv_timer_t *timer)
 {
     struct group *group = timer->data;
     election_tick(group->election, now_of(group));
-    unseat(group);
-    follow(group);
+    group_unseat(group);
+    group_follow(group);
 }
 
 static void timer_closed(uv_handle_t *handle)
 {
-    one_closed(handle->data);
+    group_handle_closed(handle->data);
 }
 
 struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
@@ -437,8 +237,13 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
     struct election_options election = {
         .name = options->name,
         .eager = options->promotion == PROMOTION_EAGER,
+        .reconfigure_assist = options->reconfigure_assist,
         .settle_timeout_ms = options->settle_timeout_ms,
         .stale_reads_ms = options->stale_reads_ms,
+        .replica_lag_ms = options->replica_lag_ms,
+        .quorum_timeout_ms =
+            options->lose_quorum == LOSE_QUORUM_HOLD ? options->quorum_timeout_ms : -1,
+        .failover_assist_ms = options->assist_owner ? options->failover_assist_ms : -1,
         .story = tell_story,
     };
     if (!group)
@@ -453,9 +258,8 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
     uv_timer_init(loop, &group->timer);
     group->timer.data = group;
     group->open_handles = 1;
-    for (size_t i = 0; i < options->sentinel_count; i++)
-        seat_add(group, &options->sentinels[i], true, "");
-    follow(group);
+    group_seat_configured(group);
+    group_follow(group);
     return group;
 }
 
@@ -482,6 +286,8 @@ void group_show(const struct group *group, struct topology_group *out)
     out->settling = view->settling;
     out->epoch = view->epoch;
     out->since_ms = view->since_ms;
+    if (view->master >= 0 && view->nodes[view->master]->suspect_ms > out->since_ms)
+        out->since_ms = view->nodes[view->master]->suspect_ms;
     memcpy(out->replid, view->replid, sizeof(out->replid));
     memcpy(out->reason, view->reason, sizeof(out->reason));
     out->node_count = view->node_count;

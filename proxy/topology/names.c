@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define NAMES_MAX 256
-#define REFRESH_MS 1000
+#define REFRESH_MS 500
 
 struct name {
     struct list link;

@@ -67,6 +67,11 @@ void node_parse_replication(struct node_answer *out, const char *info, int neede
         out->replid[1][0] = '\0';
     if (node_parse_info(text, sizeof(text), info, "master_link_status"))
         out->link_connected = out->link_connected && strcmp(text, "up") == 0;
+    /* A replica counts on in slave_repl_offset; its master_repl_offset is the same number. */
+    if (node_parse_info(text, sizeof(text), info, "master_repl_offset"))
+        out->offset = strtoll(text, NULL, 10);
+    if (node_parse_info(text, sizeof(text), info, "second_repl_offset"))
+        out->promoted_offset = strtoll(text, NULL, 10) - 1;
     /* The node shows this line only when both min-replicas options are set. */
     if (node_parse_info(text, sizeof(text), info, "min_slaves_good_slaves"))
         out->good_replicas_missing = (needed < 0 ? 1 : needed) - atoi(text);

@@ -7,7 +7,10 @@
  * the promoted node's clients, so the break itself may be the first sign of
  * a promotion. Only what fails to connect waits, and during a switch not long.
  *
- * Silence is told from refusal: a question that nobody answers for 1 s, over
+ * Between two rounds a beat goes out every 100 ms: a ROLE, which is cheap, shows
+ * silence early, and calls for a round at once when the role is another.
+ *
+ * Silence is told from refusal: a question that nobody answers for 500 ms, over
  * however many connections, makes the node suspect; a refused connection is
  * an answer. A silent connection is given up after 2 s, because the packets of
  * a host that comes back may be minutes away.
@@ -24,13 +27,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUSPECT_MS 1000
+#define SUSPECT_MS 500
 #define SILENCE_MS 2000
-#define WATCH_MS 100 /* how often an open question is looked at */
+#define BEAT_MS 100
+#define BEAT_CLOSE_MS 50 /* a shutdown waits for the replicas for 100 ms at least */
+#define WATCH_MS 50      /* how often an open question is looked at */
 #define RETRY_FIRST_MS 20
 #define RETRY_MAX_MS 500
 
-enum tag { TAG_NEEDED, TAG_SERVER, TAG_PING, TAG_ROLE, TAG_INFO };
+enum tag {
+    TAG_NEEDED,
+    TAG_SERVER,
+    TAG_PING,
+    TAG_ROLE,
+    TAG_INFO,
+    TAG_BEAT,
+    TAG_LEAVING,
+    TAG_REPLICAOF
+};
 
 struct probe {
     struct probe_options options;
@@ -38,16 +52,22 @@ struct probe {
     uv_timer_t timer; /* the next round, or a look at the open one */
     char name[ENDPOINT_TEXT_MAX];
     char told[160];
-    int64_t period_ms, asked_ms;
+    int64_t period_ms, asked_ms, beat_ms;
     int64_t silent_since; /* 0: nothing is owed */
     unsigned failures;
-    bool asking, again, suspect, closing, up_told, refusal_told;
+    bool asking, again, beating, closely, leaving, suspect, closing, up_told, refusal_told;
     bool answered; /* on this connection */
     int open_handles;
     int needed; /* min-replicas-to-write; -1: it does not tell */
     char runid[RUNID_SIZE];
     bool role_known;
     struct node_answer answer;
+    /* ROLE's answer in the last round; a beat that differs from it calls for another round. */
+    struct {
+        enum node_role role;
+        bool link;
+        struct endpoint master;
+    } last;
 };
 
 static int64_t now_of(const struct probe *p)
@@ -55,14 +75,20 @@ static int64_t now_of(const struct probe *p)
     return (int64_t)uv_now(p->timer.loop);
 }
 
+static int64_t beat_period(const struct probe *p)
+{
+    return p->closely ? BEAT_CLOSE_MS : BEAT_MS;
+}
+
 static void on_timer(uv_timer_t *timer);
 
 static void schedule(struct probe *p)
 {
-    int64_t wait = p->asked_ms + p->period_ms - now_of(p);
+    int64_t round_ms = p->asked_ms + p->period_ms, beat_ms = p->beat_ms + beat_period(p);
+    int64_t wait = (round_ms < beat_ms ? round_ms : beat_ms) - now_of(p);
     if (p->closing)
         return;
-    if (p->asking || !control_conn_is_up(&p->conn))
+    if (p->asking || p->beating || !control_conn_is_up(&p->conn))
         wait = WATCH_MS;
     uv_timer_start(&p->timer, on_timer, wait > 0 ? (uint64_t)wait : 0, 0);
 }
@@ -91,12 +117,47 @@ static void ask(struct probe *p)
     }
     p->asking = true;
     p->again = false;
-    p->asked_ms = now_of(p);
+    p->asked_ms = p->beat_ms = now_of(p);
     p->role_known = false;
     p->answer = (struct node_answer){.role = ROLE_UNKNOWN};
     control_conn_send(&p->conn, TAG_PING, 1, ping);
     control_conn_send(&p->conn, TAG_ROLE, 1, role);
     control_conn_send(&p->conn, TAG_INFO, 2, info);
+    schedule(p);
+}
+
+static void beat(struct probe *p)
+{
+    static const char *const role[] = {"ROLE"}, *const server[] = {"INFO", "server"};
+    p->beating = true;
+    p->beat_ms = now_of(p);
+    if (p->closely)
+        control_conn_send(&p->conn, TAG_LEAVING, 2, server);
+    control_conn_send(&p->conn, TAG_BEAT, 1, role);
+}
+
+static void take_leaving(struct probe *p, const redisReply *reply)
+{
+    char in_ms[32];
+    bool leaving = reply->type == REDIS_REPLY_STRING &&
+                   node_parse_info(in_ms, sizeof(in_ms), reply->str, "shutdown_in_milliseconds");
+    if (p->leaving == leaving)
+        return;
+    p->leaving = leaving;
+    p->options.callbacks->leaving(p->options.owner, p, leaving);
+}
+
+static void take_beat(struct probe *p, const redisReply *reply)
+{
+    struct node_answer answer = {.role = ROLE_UNKNOWN};
+    struct endpoint master = {.port = 0};
+    bool known = node_parse_role(&answer, &master, reply);
+    p->beating = false;
+    set_suspect(p, false);
+    if (known &&
+        (answer.role != p->last.role || answer.link_connected != p->last.link ||
+         master.port != p->last.master.port || strcmp(master.host, p->last.master.host) != 0))
+        ask(p);
     schedule(p);
 }
 
@@ -146,10 +207,20 @@ static void take_needed(struct probe *p, const redisReply *reply)
         p->needed = atoi(reply->element[1]->str);
 }
 
+static void take_server(struct probe *p, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_STRING)
+        (void)node_parse_info(p->runid, sizeof(p->runid), reply->str, "run_id");
+    take_leaving(p, reply);
+}
+
 static void take_role(struct probe *p, const redisReply *reply)
 {
     struct endpoint master = {.port = 0};
     p->role_known = node_parse_role(&p->answer, &master, reply);
+    p->last.role = p->answer.role;
+    p->last.link = p->answer.link_connected;
+    p->last.master = master;
     if (!p->role_known)
         tell_refusal(p, reply);
     else if (p->answer.role == ROLE_REPLICA)
@@ -159,16 +230,25 @@ static void take_role(struct probe *p, const redisReply *reply)
 static void on_reply(struct control_conn *conn, int tag, const redisReply *reply)
 {
     struct probe *p = container_of(conn, struct probe, conn);
+    char quoted[256];
     if (tag == TAG_NEEDED)
         take_needed(p, reply);
-    else if (tag == TAG_SERVER && reply->type == REDIS_REPLY_STRING)
-        (void)node_parse_info(p->runid, sizeof(p->runid), reply->str, "run_id");
+    else if (tag == TAG_LEAVING)
+        take_leaving(p, reply);
+    else if (tag == TAG_SERVER)
+        take_server(p, reply);
     else if (tag == TAG_PING)
         p->answer.unready = node_parse_unready(reply);
     else if (tag == TAG_ROLE)
         take_role(p, reply);
     else if (tag == TAG_INFO)
         round_done(p, reply);
+    else if (tag == TAG_BEAT)
+        take_beat(p, reply);
+    else if (tag == TAG_REPLICAOF)
+        log_event(reply->type == REDIS_REPLY_ERROR ? LOG_WARN : LOG_INFO,
+                  "a replica answered REPLICAOF", "group=%s node=%s answer=%s", p->options.group,
+                  p->name, log_quote(quoted, sizeof(quoted), reply->str ? reply->str : "?"));
 }
 
 /* ---- the connection ---- */
@@ -180,7 +260,7 @@ static void on_up(struct control_conn *conn)
     struct probe *p = container_of(conn, struct probe, conn);
     p->needed = -1;
     p->runid[0] = '\0';
-    p->asking = false;
+    p->asking = p->beating = false;
     control_conn_send(conn, TAG_NEEDED, 3, needed);
     control_conn_send(conn, TAG_SERVER, 2, server);
     ask(p);
@@ -212,7 +292,7 @@ static void on_down(struct control_conn *conn, const char *why, bool was_up)
     struct probe *p = container_of(conn, struct probe, conn);
     bool silent = p->silent_since && now_of(p) - p->silent_since >= SUSPECT_MS;
     bool healthy = was_up && p->answered && !silent;
-    p->asking = p->answered = false;
+    p->asking = p->beating = p->answered = false;
     control_conn_open(conn, healthy ? 0 : retry_delay(p));
     p->failures = healthy ? 0 : p->failures + 1;
     if (!healthy)
@@ -222,7 +302,10 @@ static void on_down(struct control_conn *conn, const char *why, bool was_up)
     if (was_up)
         p->options.callbacks->lost(p->options.owner, p);
     else
-        p->options.callbacks->down(p->options.owner, p);
+        p->options.callbacks->down(p->options.owner, p,
+                                   conn->refused   ? NODE_REFUSES
+                                   : conn->reached ? NODE_REJECTS
+                                                   : NODE_SILENT);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -237,6 +320,9 @@ static void on_timer(uv_timer_t *timer)
         control_conn_fail(&p->conn, "no answer for 2 s");
     else if (!p->asking && now - p->asked_ms >= p->period_ms)
         ask(p);
+    else if (control_conn_is_up(&p->conn) && !p->asking && !p->beating &&
+             now - p->beat_ms >= beat_period(p))
+        beat(p);
     schedule(p);
 }
 
@@ -251,12 +337,28 @@ void probe_set_period(struct probe *p, int64_t period_ms)
     schedule(p);
 }
 
+void probe_set_close(struct probe *p, bool closely)
+{
+    p->closely = closely;
+}
+
 void probe_now(struct probe *p)
 {
     if (control_conn_is_waiting(&p->conn))
         control_conn_open(&p->conn, 0);
     else
         ask(p);
+}
+
+bool probe_replicaof(struct probe *p, const struct endpoint *master)
+{
+    char port[8];
+    const char *argv[] = {"REPLICAOF", master->host, port};
+    snprintf(port, sizeof(port), "%u", (unsigned)master->port);
+    if (!control_conn_is_up(&p->conn))
+        return false;
+    control_conn_send(&p->conn, TAG_REPLICAOF, 3, argv);
+    return true;
 }
 
 /* ---- life ---- */

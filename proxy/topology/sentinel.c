@@ -25,7 +25,17 @@
 #define BACKOFF_MAX_MS 2000
 #define BACKOFF_URGENT_MS 200
 
-enum tag { TAG_MYID, TAG_MASTER, TAG_ADDRESS, TAG_REPLICAS, TAG_PEERS, TAG_LISTEN, TAG_PING };
+enum tag {
+    TAG_MYID,
+    TAG_MASTER,
+    TAG_ADDRESS,
+    TAG_REPLICAS,
+    TAG_PEERS,
+    TAG_LISTEN,
+    TAG_PING,
+    TAG_QUORUM,
+    TAG_FAILOVER
+};
 
 /* One of the two connections. */
 struct channel {
@@ -120,9 +130,30 @@ void sentinel_poll(struct sentinel *s)
     ask(s, TAG_PEERS, "SENTINELS");
 }
 
+void sentinel_ask_quorum(struct sentinel *s)
+{
+    ask(s, TAG_QUORUM, "CKQUORUM");
+}
+
+void sentinel_ask_failover(struct sentinel *s)
+{
+    ask(s, TAG_FAILOVER, "FAILOVER");
+}
+
+static void tell_failover(struct sentinel *s, const redisReply *reply)
+{
+    char quoted[256];
+    log_event(reply->type == REDIS_REPLY_ERROR ? LOG_WARN : LOG_INFO,
+              "a Sentinel answered the request for a failover", "group=%s sentinel=%s answer=%s",
+              s->options.group, s->name,
+              log_quote(quoted, sizeof(quoted), reply->str ? reply->str : "?"));
+}
+
 static void take_master(struct sentinel_report *report, const redisReply *reply)
 {
     const char *epoch = sentinel_field(reply, "config-epoch");
+    const char *timeout = sentinel_field(reply, "failover-timeout");
+    report->failover_timeout_ms = timeout ? strtoll(timeout, NULL, 10) : 0;
     report->known = epoch != NULL;
     report->epoch = epoch ? strtoull(epoch, NULL, 10) : 0;
     report->step = sentinel_parse_step(sentinel_field(reply, "failover-state"));
@@ -181,6 +212,10 @@ static void command_answered(struct control_conn *conn, int tag, const redisRepl
         report->known = false;
     else if (tag == TAG_REPLICAS)
         take_replicas(report, reply);
+    else if (tag == TAG_FAILOVER)
+        tell_failover(s, reply);
+    else if (tag == TAG_QUORUM)
+        s->options.callbacks->quorum(s->options.owner, s, reply->type != REDIS_REPLY_ERROR);
     if (tag == TAG_PEERS) {
         take_peers(report, reply);
         poll_done(s);
@@ -231,6 +266,8 @@ static void commands_down(struct control_conn *conn, const char *why, bool was_u
     control_conn_open(conn, backoff(channel));
     if (was_up)
         s->options.callbacks->lost(s->options.owner, s);
+    else if (conn->refused)
+        s->options.callbacks->refused(s->options.owner, s);
 }
 
 static void events_up(struct control_conn *conn)

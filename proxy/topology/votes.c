@@ -6,11 +6,12 @@
 
 #include <string.h>
 
+#define STALLED_MS 3000
 #define REACHED_WITHIN_MS                                                                          \
     60000 /* a discovered Sentinel counts for so long after its last answer                        \
            */
 #define ANSWER_VALID_MS                                                                            \
-    3500 /* polls come every second, and a silent connection is cut after 3 s                      \
+    3000 /* polls come every second, and a silent connection is cut after 3 s                      \
           */
 
 static bool same_sentinel(const struct voter *a, const struct voter *b)
@@ -22,6 +23,12 @@ bool voter_present(const struct voter *voter, int64_t now_ms)
 {
     return voter->reachable && voter->reached_ms >= 0 &&
            now_ms - voter->reached_ms <= ANSWER_VALID_MS;
+}
+
+bool voter_stalled(const struct voter *voter, int64_t now_ms)
+{
+    return voter->answer.step != FAILOVER_NONE && voter->answer.step < FAILOVER_WAIT_PROMOTION &&
+           now_ms - voter->stepped_ms > STALLED_MS;
 }
 
 static bool in_electorate(const struct voter *voter, int64_t now_ms)
@@ -46,17 +53,45 @@ static bool names_a_master(const struct voter *voter, int64_t now_ms)
     return voter_present(voter, now_ms) && voter->answer.known && voter->answer.named.len;
 }
 
+/* Whether this voter votes, and for the same as `choice`. */
+static bool votes_alike(const struct voter *voters, size_t index, const struct voter *choice,
+                        int64_t now_ms)
+{
+    return names_a_master(&voters[index], now_ms) &&
+           !repeated(voters, index, now_ms, names_a_master) &&
+           voters[index].answer.epoch == choice->answer.epoch &&
+           address_equal(&voters[index].answer.named, &choice->answer.named);
+}
+
 static size_t votes_for(const struct voter *voters, size_t count, const struct voter *choice,
                         int64_t now_ms)
 {
     size_t votes = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (names_a_master(&voters[i], now_ms) && !repeated(voters, i, now_ms, names_a_master) &&
-            voters[i].answer.epoch == choice->answer.epoch &&
-            address_equal(&voters[i].answer.named, &choice->answer.named))
-            votes++;
-    }
+    for (size_t i = 0; i < count; i++)
+        votes += votes_alike(voters, i, choice, now_ms);
     return votes;
+}
+
+/* The time at which a majority still stood behind the choice: the oldest of the `needed` newest
+ * questions that it answered. */
+static int64_t majority_asked(const struct voter *voters, size_t count, size_t needed,
+                              const struct voter *choice, int64_t now_ms)
+{
+    int64_t after = INT64_MAX;
+    for (size_t found = 0; found < needed;) {
+        int64_t next = INT64_MIN;
+        for (size_t i = 0; i < count; i++) {
+            if (votes_alike(voters, i, choice, now_ms) && voters[i].asked_ms < after &&
+                voters[i].asked_ms > next)
+                next = voters[i].asked_ms;
+        }
+        if (next == INT64_MIN)
+            break;
+        for (size_t i = 0; i < count; i++)
+            found += votes_alike(voters, i, choice, now_ms) && voters[i].asked_ms == next;
+        after = next;
+    }
+    return after;
 }
 
 static bool is_contested(const struct voter *voters, size_t count, const struct verdict *verdict,
@@ -73,6 +108,7 @@ static bool is_contested(const struct voter *voters, size_t count, const struct 
 struct verdict votes_count(const struct voter *voters, size_t count, int64_t now_ms)
 {
     struct verdict verdict = {.majority = false};
+    const struct voter *choice = NULL;
     for (size_t i = 0; i < count; i++) {
         if (in_electorate(&voters[i], now_ms) && !repeated(voters, i, now_ms, in_electorate))
             verdict.electorate++;
@@ -84,10 +120,16 @@ struct verdict votes_count(const struct voter *voters, size_t count, int64_t now
         if (votes <= verdict.votes)
             continue;
         verdict.votes = votes;
-        verdict.epoch = voters[i].answer.epoch;
-        verdict.master = voters[i].answer.named;
+        choice = &voters[i];
     }
+    if (!choice)
+        return verdict;
+    verdict.epoch = choice->answer.epoch;
+    verdict.master = choice->answer.named;
     verdict.majority = verdict.votes > verdict.electorate / 2;
+    if (verdict.majority)
+        verdict.asked_ms =
+            majority_asked(voters, count, verdict.electorate / 2 + 1, choice, now_ms);
     verdict.contested = verdict.majority && is_contested(voters, count, &verdict, now_ms);
     return verdict;
 }
@@ -105,7 +147,7 @@ enum failover_step votes_failover_from(const struct voter *voters, size_t count,
     enum failover_step furthest = FAILOVER_NONE;
     for (size_t i = 0; i < count; i++) {
         if (names_a_master(&voters[i], now_ms) && voters[i].answer.step > furthest &&
-            leads_away(&voters[i], master))
+            !voter_stalled(&voters[i], now_ms) && leads_away(&voters[i], master))
             furthest = voters[i].answer.step;
     }
     return furthest;

@@ -33,19 +33,33 @@ static inline void tell(void *arg, enum log_level level, const char *msg, const 
         snprintf(story + len, sizeof(story) - len, "%s %s\n", msg, pairs);
 }
 
-static inline void begin(bool eager, int64_t stale_reads_ms)
+static inline struct election_options usual(void)
 {
-    struct election_options options = {.name = "g",
-                                       .eager = eager,
-                                       .settle_timeout_ms = 10000,
-                                       .stale_reads_ms = stale_reads_ms,
-                                       .story = tell};
+    return (struct election_options){.name = "g",
+                                     .settle_timeout_ms = 10000,
+                                     .stale_reads_ms = -1,
+                                     .replica_lag_ms = -1,
+                                     .quorum_timeout_ms = -1,
+                                     .failover_assist_ms = -1};
+}
+
+static inline void begin_with(struct election_options options)
+{
+    options.story = tell;
     now = 1000000;
     story[0] = '\0';
     e = election_new(&options, now);
     election_sentinel_add(e, 1, true, "s1");
     election_sentinel_add(e, 2, true, "s2");
     election_sentinel_add(e, 3, true, "s3");
+}
+
+static inline void begin(bool eager, int64_t stale_reads_ms)
+{
+    struct election_options options = usual();
+    options.eager = eager;
+    options.stale_reads_ms = stale_reads_ms;
+    begin_with(options);
 }
 
 static inline void end(void)

@@ -80,6 +80,12 @@ Test(config, a_group_is_enough)
     cr_assert_null(t->sentinel_password);
     cr_assert_eq(t->settle_timeout_ms, 10000);
     cr_assert_eq(t->stale_reads_ms, -1);
+    cr_assert_eq(t->replica_lag_ms, 10000);
+    cr_assert_eq(t->promotion, PROMOTION_CONFIRMED);
+    cr_assert(!t->reconfigure_assist && !t->assist_owner);
+    cr_assert_eq(t->lose_quorum, LOSE_QUORUM_SERVE);
+    cr_assert_eq(t->quorum_timeout_ms, 5000);
+    cr_assert_eq(t->failover_assist_ms, -1);
     cr_assert_eq(t->connect_timeout_ms, 1000);
     const struct traffic_group_options *g = &c->traffic.groups[0];
     cr_assert_str_eq(g->name, "m");
@@ -116,6 +122,13 @@ Test(config, everything_can_be_said)
                                 "hold_timeout = 2 m\n"
                                 "hold_memory = 16KB\n"
                                 "stale_reads = 1500ms\n"
+                                "replica_lag = unlimited\n"
+                                "promotion = eager\n"
+                                "reconfigure_assist = yes\n"
+                                "lose_quorum = hold\n"
+                                "quorum_timeout = 3s\n"
+                                "failover_assist = 500ms\n"
+                                "assist_owner = yes\n"
                                 "[master b]\r\n"
                                 "sentinels = y\r\n"
                                 "[listen [::1]:6379]\n"
@@ -131,6 +144,12 @@ Test(config, everything_can_be_said)
     cr_assert_eq(c->traffic.groups[0].hold_timeout_ms, 120000);
     cr_assert_eq(c->traffic.groups[0].hold_memory, 16384);
     cr_assert_eq(c->topology[0].stale_reads_ms, 1500);
+    cr_assert_eq(c->topology[0].replica_lag_ms, -1);
+    cr_assert_eq(c->topology[0].promotion, PROMOTION_EAGER);
+    cr_assert(c->topology[0].reconfigure_assist && c->topology[0].assist_owner);
+    cr_assert_eq(c->topology[0].lose_quorum, LOSE_QUORUM_HOLD);
+    cr_assert_eq(c->topology[0].quorum_timeout_ms, 3000);
+    cr_assert_eq(c->topology[0].failover_assist_ms, 500);
     cr_assert_str_eq(c->topology[1].sentinels[0].host, "y");
     const struct traffic_listener_options *l = c->traffic.listeners;
     cr_assert_str_eq(address_format(out, sizeof(out), &l[0].address), "[::1]:6379");
@@ -228,6 +247,14 @@ Test(config, bad_numbers)
     refused(GROUP "hold_memory = 1\n", 3, "out of range", "1kb to 64gb");
     refused(GROUP "[proxy]\nmax_clients = 0\n", 4, "out of range", "1 to 1000000");
     refused(GROUP "[proxy]\nmax_clients = ten\n", 4, "is not a number", "write 1000");
+}
+
+Test(config, bad_choices)
+{
+    refused(GROUP "promotion = soon\n", 3, "soon", "confirmed");
+    refused(GROUP "reconfigure_assist = yes\n", 3, "does nothing", "promotion = eager");
+    refused(GROUP "assist_owner = yes\n", 3, "owns nothing", "failover_assist = 500ms");
+    refused(GROUP "failover_assist = 10ms\n", 3, "out of range", "100ms to 10m");
 }
 
 Test(config, bad_addresses)

@@ -115,7 +115,8 @@ Test(election, a_hold_without_a_promotion_is_doubted_after_3_s)
     steady_on_a();
     event(1, EVENT_ELECTED_LEADER, 'A', 0);
     pass(2999);
-    all_say(5, 'A');
+    says(2, 5, 'A');
+    says(3, 5, 'A');
     is_master('A', "rA", "", 0);
     expect(GROUP_SWITCHING, "a");
     pass(1);

@@ -53,7 +53,7 @@ Test(election_readers, replicas_are_readable_while_they_follow)
     is_replica('B', 'C', "rA", true); /* another master */
     cr_assert(!readable('B'));
     struct address c = at('C');
-    election_node_down(e, &c, now);
+    election_node_down(e, &c, NODE_SILENT, now);
     cr_assert(!readable('C'));
     is_replica('C', 'A', "rA", true);
     struct node_answer loading = {
@@ -76,7 +76,7 @@ Test(election_readers, a_lost_link_counts_once_the_master_is_known_to_live)
     cr_assert(!readable('B') && readable('C'));
     is_replica('C', 'A', "rA", false);
     struct address a = at('A');
-    election_node_down(e, &a, now);
+    election_node_down(e, &a, NODE_REFUSES, now);
     pass(5000);
     is_replica('C', 'A', "rA", false);
     cr_assert(readable('C')); /* the master is dead: C's data is as good as before */
@@ -115,7 +115,7 @@ Test(election_readers, forgets_who_is_gone)
     steady_on_a();
     struct address c = at('C');
     uint64_t id = node('C')->shown.id;
-    election_node_down(e, &c, now);
+    election_node_down(e, &c, NODE_SILENT, now);
     for (int i = 0; i < 6; i++) {
         pass(1000);
         all_say(5, 'A');

@@ -1,0 +1,59 @@
+/*
+ * group_state: the inside of a group, shared by its two halves: group.c runs
+ * the probes and does what the election asks for, group_sentinels.c runs the
+ * Sentinels. Nobody else includes this.
+ */
+#ifndef REDISPROXY_TOPOLOGY_GROUP_STATE_H
+#define REDISPROXY_TOPOLOGY_GROUP_STATE_H
+
+#include "topology/election.h"
+#include "topology/group.h"
+#include "topology/probe.h"
+#include "topology/sentinel.h"
+
+struct seat {
+    struct sentinel *sentinel;
+    uint64_t key;
+    bool configured, reachable;
+    char runid[RUNID_SIZE];
+    int64_t seen_ms; /* when it was last listed by another one, or reached */
+};
+
+struct watch {
+    struct probe *probe;
+    uint32_t seq; /* the election_node.probe_seq that was obeyed */
+};
+
+struct group {
+    uv_loop_t *loop;
+    const struct topology_options *options;
+    struct names *names;
+    void (*changed)(void *owner);
+    void (*closed)(void *owner);
+    void *owner;
+    struct election *election;
+    uv_timer_t timer;
+    struct seat seats[SENTINEL_LIST_MAX];
+    size_t seat_count;
+    struct watch *watches;
+    size_t watch_count, watch_room;
+    uint64_t next_key;
+    uint32_t poll_seq;
+    struct election_wish obeyed; /* the wishes that were carried out */
+    size_t open_handles;
+    bool closing;
+};
+
+/* Carries out what the election asks for; after each of its inputs. */
+void group_follow(struct group *group);
+void group_handle_closed(struct group *group);
+struct watch *group_watch(const struct group *group, const struct address *address);
+
+/* ---- group_sentinels.c ---- */
+
+void group_seat_configured(struct group *group);
+struct seat *group_seat_by_key(struct group *group, uint64_t key);
+/* Forgets discovered Sentinels that are of no use any more. */
+void group_unseat(struct group *group);
+
+#endif

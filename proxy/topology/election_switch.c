@@ -1,0 +1,321 @@
+/*
+ * election_switch: how a switch begins, and how it ends.
+ *
+ *   confirm    a majority names another master, whose ROLE agrees and whose data continues the
+ *              group's; when enough good replicas have joined it, writes are released to it
+ *   successor  the old master itself says whose replica it is now (FAILOVER): the same
+ *   release    the failover did not happen: it was aborted, its leader says that there is none, or is
+ *              dead and has promoted nobody; or nothing was promoted for 3 s, or its leader has
+ *              been silent for 3 s (for 10 s when it had recorded the promotion: it may come back and
+ *              insist); and answers that were all *asked for after* that say: no failover in
+ *              progress anywhere, a majority names the old master, its ROLE is master
+ */
+#include "topology/election_state.h"
+
+#include <string.h>
+
+#define ARRIVED_MS 150 /* what a process sent before it died has arrived after so long */
+
+/* ---- beginning a switch ---- */
+
+static void begin_switch(struct election *e, uint64_t leader, int64_t now_ms)
+{
+    e->old = e->master;
+    e->confirmed = e->selected = (struct address){.len = 0};
+    e->promoted = e->eager_spent = e->rechecking = false;
+    e->leader_lost = e->leader_refused = e->leader_promoted = e->rivals = e->repointed = false;
+    e->changed_ms = now_ms;
+    e->promoted_ms = e->confirmed_ms = e->provisional_ms = -1;
+    e->recheck_ms = now_ms + ELECTION_RECHECK_MS;
+    e->leader = leader;
+    e->leader_lost_ms = -1;
+    election_clear_candidates(e);
+    e->view.poll_seq++;
+}
+
+void election_hold(struct election *e, const char *why, uint64_t leader, int64_t now_ms)
+{
+    char quoted[128];
+    struct election_node *master = nodes_find(&e->nodes, &e->master);
+    begin_switch(e, leader, now_ms);
+    e->hold_ms = now_ms;
+    election_enter(e, GROUP_SWITCHING, &e->old, now_ms);
+    election_reason(e, why);
+    election_story(e, LOG_INFO, "holding writes", "master=%s leader=%s reason=%s",
+                   master ? master->shown.name : "?", election_voter_name(e, leader),
+                   log_quote(quoted, sizeof(quoted), why));
+}
+
+void election_hold_again(struct election *e, uint64_t leader, int64_t now_ms)
+{
+    struct election_node *master = nodes_find(&e->nodes, &e->confirmed);
+    e->master = e->confirmed;
+    begin_switch(e, leader, now_ms);
+    e->view.since_ms = now_ms;
+    election_reason(e, "the new master is failed over as well");
+    election_story(e, LOG_WARN, "a failover of the new master has begun, writes stay held",
+                   "master=%s leader=%s after_ms=%lld", master ? master->shown.name : "?",
+                   election_voter_name(e, leader), (long long)(now_ms - e->hold_ms));
+}
+
+void election_promotion_seen(struct election *e, const struct election_node *candidate,
+                             const char *why, int64_t now_ms)
+{
+    char quoted[128];
+    if (e->promoted)
+        return;
+    e->promoted = true;
+    e->promoted_ms = now_ms;
+    e->master = (struct address){.len = 0};
+    e->view.since_ms = now_ms;
+    election_reason(e, "a replica is being promoted");
+    election_story(e, LOG_INFO, "promotion seen", "candidate=%s sign=%s after_ms=%lld",
+                   candidate ? candidate->shown.name : "?", log_quote(quoted, sizeof(quoted), why),
+                   (long long)(now_ms - e->hold_ms));
+    e->view.poll_seq++;
+    election_probe_all(e);
+}
+
+void election_leader_lost(struct election *e, int64_t now_ms)
+{
+    int64_t heard_ms = now_ms;
+    int64_t doubt_ms = e->leader_promoted ? ELECTION_RETURN_MS : ELECTION_RECHECK_MS;
+    if (e->leader_lost)
+        return;
+    e->leader_lost = true;
+    e->leader_lost_ms = now_ms;
+    for (size_t i = 0; i < e->voter_count; i++) {
+        if (e->voters[i].key == e->leader && e->voters[i].reached_ms >= e->hold_ms)
+            heard_ms = e->voters[i].reached_ms;
+    }
+    if (e->recheck_ms < heard_ms + doubt_ms) {
+        e->recheck_ms = heard_ms + doubt_ms;
+        e->rechecking = false;
+    }
+    election_story(e, LOG_WARN, "the leading Sentinel fell silent", "leader=%s after_ms=%lld",
+                   election_voter_name(e, e->leader), (long long)(now_ms - e->hold_ms));
+}
+
+/* It died, and what it had sent has arrived by then: when nobody was promoted, nothing happened. */
+void election_leader_refused(struct election *e, int64_t now_ms)
+{
+    election_leader_lost(e, now_ms);
+    if (e->leader_refused)
+        return;
+    e->leader_refused = true;
+    e->leader_refused_ms = now_ms;
+    election_story(e, LOG_WARN, "the leading Sentinel is dead", "leader=%s after_ms=%lld",
+                   election_voter_name(e, e->leader), (long long)(now_ms - e->hold_ms));
+    e->view.poll_seq++;
+}
+
+void election_recheck(struct election *e, int64_t now_ms)
+{
+    e->recheck_ms = now_ms;
+    e->rechecking = true;
+    e->view.poll_seq++;
+    struct election_node *old = nodes_find(&e->nodes, &e->old);
+    if (old)
+        old->probe_seq++;
+}
+
+/* ---- ending a switch ---- */
+
+void election_become_steady(struct election *e, struct election_node *master, int64_t now_ms)
+{
+    bool promotion = e->view.state != GROUP_NONE && !address_equal(&master->shown.address, &e->old);
+    int64_t promoted_ms = e->promoted_ms >= 0 ? e->promoted_ms : now_ms;
+    election_enter(e, GROUP_STEADY, &master->shown.address, now_ms);
+    memcpy(e->master_runid, master->says.runid, sizeof(e->master_runid));
+    marks_clear(&e->marks);
+    e->changed_ms = e->quorum_ms = now_ms;
+    e->settling_until = promotion ? promoted_ms + e->options.settle_timeout_ms : now_ms;
+    e->view.settling = e->settling_until > now_ms;
+    if (election_trusted(e, now_ms)) {
+        e->view.epoch = e->verdict.epoch;
+        if (address_equal(&e->verdict.master, &e->master))
+            e->ceded.len = 0;
+    }
+    e->minority_ms = -1;
+    e->minority_told = e->quorum_told = false;
+    master->dismissed = false;
+    election_clear_candidates(e);
+    election_remember_replids(e, master);
+}
+
+void election_start_with(struct election *e, struct election_node *master, int64_t now_ms)
+{
+    e->old = (struct address){.len = 0};
+    e->promoted_ms = -1;
+    election_become_steady(e, master, now_ms);
+    /* Started in the middle of a failover that has promoted already: NOREPLICAS is to be expected.
+     */
+    if (votes_failover_to(e->voters, e->voter_count, &e->master, now_ms)) {
+        e->settling_until = now_ms + e->options.settle_timeout_ms;
+        e->view.settling = true;
+    }
+    election_assist_start(e, now_ms);
+    election_story(e, LOG_INFO, "master elected", "master=%s epoch=%llu votes=%zu sentinels=%zu",
+                   master->shown.name, (unsigned long long)e->view.epoch, e->verdict.votes,
+                   e->verdict.electorate);
+}
+
+/* Once it serves and its good replicas suffice, or have had enough time. */
+static void release_to_new(struct election *e, struct election_node *master, int64_t now_ms)
+{
+    int missing = master->says.good_replicas_missing;
+    if (master->says.unready ||
+        (missing > 0 && now_ms - e->confirmed_ms < e->options.settle_timeout_ms))
+        return;
+    election_become_steady(e, master, now_ms);
+    if (missing > 0)
+        election_story(e, LOG_WARN, "released without the good replicas that writes need",
+                       "master=%s missing=%d settle_timeout_ms=%lld", master->shown.name, missing,
+                       (long long)e->options.settle_timeout_ms);
+    election_story(e, LOG_INFO, "released to the new master", "master=%s epoch=%llu held_ms=%lld",
+                   master->shown.name, (unsigned long long)e->view.epoch,
+                   (long long)(now_ms - e->hold_ms));
+}
+
+/* Nobody else is asked to prove that he is master once more: who says so now is known and refused.
+ */
+static void release_to_old(struct election *e, struct election_node *old, int64_t now_ms)
+{
+    for (size_t i = 0; i < e->nodes.count; i++)
+        e->nodes.at[i]->dismissed = e->nodes.at[i] != old && node_says_master(e->nodes.at[i]);
+    election_become_steady(e, old, now_ms);
+    election_story(e, LOG_INFO, "no failover happened, released to the old master",
+                   "master=%s epoch=%llu held_ms=%lld", old->shown.name,
+                   (unsigned long long)e->view.epoch, (long long)(now_ms - e->hold_ms));
+}
+
+bool election_all_answered_since(const struct election *e, int64_t since_ms, int64_t now_ms)
+{
+    for (size_t i = 0; i < e->voter_count; i++) {
+        if (voter_present(&e->voters[i], now_ms) && e->voters[i].asked_ms < since_ms)
+            return false;
+    }
+    return true;
+}
+
+/* What was sent by a Sentinel that died has arrived; every node that answers was asked after that,
+ * and none became master. */
+static bool nobody_promoted(const struct election *e, int64_t since_ms)
+{
+    for (size_t i = 0; i < e->nodes.count; i++) {
+        const struct election_node *node = e->nodes.at[i];
+        if (address_equal(&node->shown.address, &e->old))
+            continue;
+        if (node_says_master(node) && !node->dismissed)
+            return false;
+        if (node->candidate || !node->shown.suspect) {
+            if (node->says.role == ROLE_UNKNOWN || node->asked_ms < since_ms)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The failover is known to be over before its time is up: its leader says so, or is dead and has
+ * promoted nobody. */
+static void shorten_doubt(struct election *e, int64_t now_ms)
+{
+    int64_t over_ms = INT64_MAX, arrived_ms = e->leader_refused_ms + ARRIVED_MS;
+    for (size_t i = 0; i < e->voter_count; i++) {
+        const struct voter *leader = &e->voters[i];
+        if (leader->key == e->leader && voter_present(leader, now_ms) && leader->answer.known &&
+            leader->answer.step == FAILOVER_NONE && leader->asked_ms > e->hold_ms &&
+            leader->asked_ms > e->promoted_ms && leader->asked_ms > e->changed_ms &&
+            address_equal(&leader->answer.named, &e->old))
+            over_ms = leader->asked_ms;
+    }
+    if (e->leader_refused && now_ms >= arrived_ms && nobody_promoted(e, arrived_ms))
+        over_ms = arrived_ms;
+    if (over_ms >= e->recheck_ms)
+        return;
+    e->recheck_ms = over_ms;
+    e->rechecking = false;
+}
+
+void election_try_release(struct election *e, int64_t now_ms)
+{
+    struct election_node *old = nodes_find(&e->nodes, &e->old);
+    shorten_doubt(e, now_ms);
+    if (now_ms < e->recheck_ms || !old)
+        return;
+    if (!e->rechecking) {
+        e->rechecking = true;
+        e->view.poll_seq++;
+        old->probe_seq++;
+    }
+    if (votes_failover_from(e->voters, e->voter_count, &e->old, now_ms) != FAILOVER_NONE)
+        election_reason(e, "a failover is still in progress");
+    else if (!election_trusted(e, now_ms))
+        election_reason(e, election_distrust(e));
+    else if (!node_says_master(old))
+        election_reason(e, "the old master does not say that it is master");
+    else if (old->asked_ms >= e->recheck_ms &&
+             election_all_answered_since(e, e->recheck_ms, now_ms))
+        release_to_old(e, old, now_ms);
+}
+
+/* Its replication ids are the group's from now on: it may be followed by another one before it ever
+ * takes a write. */
+static void wait_for_replicas(struct election *e, struct election_node *node, int64_t now_ms)
+{
+    e->confirmed = e->master = node->shown.address;
+    e->confirmed_ms = e->view.since_ms = now_ms;
+    election_remember_replids(e, node);
+    election_reason(e, "the new master waits for its replicas");
+}
+
+void election_try_confirm(struct election *e, const struct address *named, int64_t now_ms)
+{
+    struct election_node *node = nodes_find(&e->nodes, named);
+    if (!node || !node_says_master(node) || !election_acceptable(e, node, now_ms)) {
+        election_reason(e, "the named master does not prove yet that it is the group's");
+        return;
+    }
+    if (!address_equal(&e->confirmed, named)) {
+        wait_for_replicas(e, node, now_ms);
+        election_story(e, LOG_INFO, "new master confirmed",
+                       "master=%s epoch=%llu votes=%zu sentinels=%zu after_ms=%lld",
+                       node->shown.name, (unsigned long long)e->verdict.epoch, e->verdict.votes,
+                       e->verdict.electorate, (long long)(now_ms - e->hold_ms));
+    }
+    release_to_new(e, node, now_ms);
+}
+
+void election_try_successor(struct election *e, struct election_node *node, int64_t now_ms)
+{
+    if (votes_failover_from(e->voters, e->voter_count, &e->old, now_ms) != FAILOVER_NONE) {
+        election_reason(e, "a failover is in progress");
+        return;
+    }
+    if (!address_equal(&e->confirmed, &node->shown.address)) {
+        wait_for_replicas(e, node, now_ms);
+        e->ceded = e->old;
+        e->ceded_epoch = e->verdict.epoch;
+        election_story(e, LOG_WARN, "the master handed over by itself, its Sentinels do not know",
+                       "master=%s after_ms=%lld", node->shown.name,
+                       (long long)(now_ms - e->hold_ms));
+    }
+    release_to_new(e, node, now_ms);
+}
+
+void election_try_provisional(struct election *e, int64_t now_ms)
+{
+    size_t promoted;
+    struct election_node *node = election_promoted_node(e, &e->old, &promoted);
+    if (!e->options.eager || e->eager_spent || !e->promoted || !e->leader || e->leader_lost)
+        return;
+    if (promoted != 1 || e->rivals || node->says.unready || node->says.good_replicas_missing > 0)
+        return;
+    e->provisional_ms = now_ms;
+    election_enter(e, GROUP_PROVISIONAL, &node->shown.address, now_ms);
+    election_reason(e, "promoted, not yet confirmed by a majority");
+    e->view.settling = true;
+    election_remember_replids(e, node);
+    election_story(e, LOG_INFO, "released to a provisional master", "master=%s held_ms=%lld",
+                   node->shown.name, (long long)(now_ms - e->hold_ms));
+}

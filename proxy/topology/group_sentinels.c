@@ -1,0 +1,255 @@
+/*
+ * group_sentinels: a group's Sentinels: the configured ones and those that they
+ * name, each on a seat of its own; what they report goes into the election.
+ */
+#include "topology/group_state.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FORGET_MS 60000 /* a discovered Sentinel that is neither listed nor reached */
+
+static int64_t now_of(const struct group *group)
+{
+    return (int64_t)uv_now(group->loop);
+}
+
+static struct seat *seat_of(struct group *group, const struct sentinel *sentinel)
+{
+    for (size_t i = 0; i < group->seat_count; i++) {
+        if (group->seats[i].sentinel == sentinel)
+            return &group->seats[i];
+    }
+    return NULL;
+}
+
+struct seat *group_seat_by_key(struct group *group, uint64_t key)
+{
+    for (size_t i = 0; i < group->seat_count; i++) {
+        if (group->seats[i].key == key)
+            return &group->seats[i];
+    }
+    return NULL;
+}
+
+static void sentinel_reported(void *owner, struct sentinel *sentinel,
+                              const struct sentinel_report *report);
+static void sentinel_happened(void *owner, struct sentinel *sentinel, const char *channel,
+                              const char *payload);
+
+static void sentinel_lost(void *owner, struct sentinel *sentinel)
+{
+    struct group *group = owner;
+    struct seat *seat = seat_of(group, sentinel);
+    if (!seat)
+        return;
+    seat->reachable = false;
+    election_sentinel_lost(group->election, seat->key, now_of(group));
+    group_follow(group);
+}
+
+static void sentinel_deaf(void *owner, struct sentinel *sentinel)
+{
+    struct group *group = owner;
+    struct seat *seat = seat_of(group, sentinel);
+    if (!seat)
+        return;
+    election_sentinel_deaf(group->election, seat->key, now_of(group));
+    group_follow(group);
+}
+
+static void sentinel_refused(void *owner, struct sentinel *sentinel)
+{
+    struct group *group = owner;
+    struct seat *seat = seat_of(group, sentinel);
+    if (!seat)
+        return;
+    election_sentinel_refused(group->election, seat->key, now_of(group));
+    group_follow(group);
+}
+
+static void sentinel_quorum(void *owner, struct sentinel *sentinel, bool good)
+{
+    struct group *group = owner;
+    struct seat *seat = seat_of(group, sentinel);
+    if (!seat)
+        return;
+    election_sentinel_quorum(group->election, seat->key, good, now_of(group));
+    group_follow(group);
+}
+
+static void sentinel_gone(void *owner, struct sentinel *sentinel)
+{
+    (void)sentinel;
+    group_handle_closed(owner);
+}
+
+static const struct sentinel_callbacks sentinel_callbacks = {
+    .report = sentinel_reported,
+    .event = sentinel_happened,
+    .lost = sentinel_lost,
+    .deaf = sentinel_deaf,
+    .refused = sentinel_refused,
+    .quorum = sentinel_quorum,
+    .closed = sentinel_gone,
+};
+
+static void seat_add(struct group *group, const struct endpoint *endpoint, bool configured,
+                     const char *runid)
+{
+    struct sentinel_options options = {
+        .endpoint = *endpoint,
+        .group = group->options->name,
+        .username = group->options->sentinel_username,
+        .password = group->options->sentinel_password,
+        .connect_timeout_ms = group->options->connect_timeout_ms,
+        .callbacks = &sentinel_callbacks,
+        .owner = group,
+    };
+    if (group->seat_count == SENTINEL_LIST_MAX)
+        return;
+    struct seat *seat = &group->seats[group->seat_count++];
+    *seat =
+        (struct seat){.key = ++group->next_key, .configured = configured, .seen_ms = now_of(group)};
+    seat->sentinel = sentinel_new(group->loop, &options);
+    snprintf(seat->runid, sizeof(seat->runid), "%s", runid);
+    election_sentinel_add(group->election, seat->key, configured, sentinel_name(seat->sentinel));
+    election_sentinel_runid(group->election, seat->key, runid);
+    group->open_handles++;
+}
+
+static void seat_remove(struct group *group, struct seat *seat)
+{
+    uint64_t key = seat->key;
+    log_event(LOG_INFO, "a discovered Sentinel is not needed any more", "group=%s sentinel=%s",
+              group->options->name, sentinel_name(seat->sentinel));
+    sentinel_close(seat->sentinel);
+    *seat = group->seats[--group->seat_count];
+    election_sentinel_remove(group->election, key, now_of(group));
+}
+
+/* Whether a listed Sentinel has a seat already, by its run id, or by its address. */
+static bool is_seated(struct group *group, const struct sentinel_peer *peer)
+{
+    struct address address;
+    char name[ENDPOINT_TEXT_MAX];
+    bool resolved = names_lookup(group->names, &peer->endpoint, &address);
+    endpoint_format(name, sizeof(name), &peer->endpoint);
+    for (size_t i = 0; i < group->seat_count; i++) {
+        struct seat *seat = &group->seats[i];
+        bool same_id = strcmp(seat->runid, peer->runid) == 0;
+        bool same_place = strcmp(sentinel_name(seat->sentinel), name) == 0 ||
+                          (resolved && address_equal(sentinel_address(seat->sentinel), &address));
+        if (same_place || (same_id && seat->reachable)) {
+            seat->seen_ms = now_of(group);
+            return true;
+        }
+    }
+    return !resolved;
+}
+
+/* A Sentinel that came back elsewhere leaves an unreachable seat behind; so does a discovered one
+ * that turns out to be a configured one under another name. */
+void group_unseat(struct group *group)
+{
+    for (size_t i = group->seat_count; i-- > 0;) {
+        struct seat *seat = &group->seats[i];
+        bool twin = false;
+        for (size_t j = 0; j < group->seat_count && !twin; j++) {
+            const struct seat *other = &group->seats[j];
+            twin = i != j && seat->runid[0] && strcmp(seat->runid, other->runid) == 0 &&
+                   other->reachable && (other->configured || !seat->reachable);
+        }
+        if (!seat->configured && (twin || now_of(group) - seat->seen_ms > FORGET_MS))
+            seat_remove(group, seat);
+    }
+}
+
+static void learn_peers(struct group *group, const struct sentinel_report *report)
+{
+    for (size_t i = 0; i < report->peer_count; i++) {
+        const struct sentinel_peer *peer = &report->peers[i];
+        if (is_seated(group, peer))
+            continue;
+        log_event(LOG_INFO, "a Sentinel was discovered", "group=%s sentinel=%s:%u",
+                  group->options->name, peer->endpoint.host, (unsigned)peer->endpoint.port);
+        seat_add(group, &peer->endpoint, false, peer->runid);
+    }
+}
+
+/* Tells the election of a node, and the caller its address (len 0: not resolved yet). */
+static void list_node(struct group *group, const struct endpoint *endpoint, struct address *out)
+{
+    char name[ENDPOINT_TEXT_MAX];
+    if (names_lookup(group->names, endpoint, out))
+        election_sentinel_lists(group->election, out, endpoint_format(name, sizeof(name), endpoint),
+                                now_of(group));
+}
+
+static void sentinel_reported(void *owner, struct sentinel *sentinel,
+                              const struct sentinel_report *report)
+{
+    struct group *group = owner;
+    struct address address;
+    struct seat *seat = seat_of(group, sentinel);
+    struct sentinel_answer answer = {
+        .known = report->known,
+        .epoch = report->epoch,
+        .step = report->step,
+        .failover_timeout_ms = report->failover_timeout_ms,
+    };
+    if (!seat)
+        return;
+    uint64_t key = seat->key;
+    seat->reachable = true;
+    seat->seen_ms = now_of(group);
+    if (report->runid[0]) {
+        memcpy(seat->runid, report->runid, sizeof(seat->runid));
+        election_sentinel_runid(group->election, key, report->runid);
+    }
+    for (size_t i = 0; i < report->replica_count; i++)
+        list_node(group, &report->replicas[i], &address);
+    if (report->known)
+        list_node(group, &report->named, &answer.named);
+    election_sentinel_answer(group->election, key, &answer, report->asked_ms, now_of(group));
+    learn_peers(group, report);
+    group_unseat(group);
+    group_follow(group);
+}
+
+/* ---- events ---- */
+
+static void sentinel_happened(void *owner, struct sentinel *sentinel, const char *channel,
+                              const char *payload)
+{
+    struct group *group = owner;
+    struct seat *seat = seat_of(group, sentinel);
+    struct sentinel_event event;
+    enum election_event kind;
+    struct address master, subject;
+    char quoted[512];
+    if (!seat || !sentinel_parse_event(&event, channel, payload))
+        return;
+    if (event.name[0] && strcmp(event.name, group->options->name) != 0)
+        return;
+    log_event(sentinel_event_notable(channel) ? LOG_INFO : LOG_DEBUG, "Sentinel event",
+              "group=%s sentinel=%s event=%s payload=%s", group->options->name,
+              sentinel_name(sentinel), channel, log_quote(quoted, sizeof(quoted), payload));
+    (void)names_lookup(group->names, &event.master, &master);
+    (void)names_lookup(group->names, &event.subject, &subject);
+    struct watch *watch = subject.len ? group_watch(group, &subject) : NULL;
+    if (watch)
+        probe_now(watch->probe);
+    sentinel_poll(sentinel);
+    if (sentinel_event_kind(channel, &kind))
+        election_event(group->election, seat->key, kind, &master, &subject, now_of(group));
+    group_follow(group);
+}
+
+void group_seat_configured(struct group *group)
+{
+    for (size_t i = 0; i < group->options->sentinel_count; i++)
+        seat_add(group, &group->options->sentinels[i], true, "");
+}
