@@ -69,7 +69,9 @@ OBJECTS := $(SOURCES:%.c=$(OUT)/obj/%.o)
 BINARY  := $(OUT)/redisproxy
 
 UNIT_SOURCES   := $(sort $(wildcard tests/unit/test_*.c))
-SYSTEM_SOURCES := $(sort $(wildcard tests/system/test_*.c))
+# The failover scenarios (tests/system/test_failover_*.c) take minutes more: FAILOVER=1 adds them.
+SYSTEM_SOURCES := $(sort $(filter-out $(if $(FAILOVER),,tests/system/test_failover_%), \
+                    $(wildcard tests/system/test_*.c)))
 HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c tests/system/scenario/*.c))
 FAILOVER_SOURCES := $(sort $(wildcard tests/failover/*.c))
 BENCH_SOURCES  := $(sort $(wildcard tests/bench/*.c))

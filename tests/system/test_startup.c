@@ -119,8 +119,8 @@ Test(startup, nothing_at_all_is_there, .timeout = 60)
     struct proxy proxy;
     cr_assert(scratch_open(&nobody.scratch) == 0);
     for (int i = 0; i < 2; i++)
-        snprintf(nobody.host[i], TRIO_HOST, "%s.%d", nobody.scratch.prefix, i + 1);
-    snprintf(nobody.host[2], TRIO_HOST, "no-such-host.invalid");
+        snprintf(nobody.name[i], TRIO_HOST, "%s.%d", nobody.scratch.prefix, i + 1);
+    snprintf(nobody.name[2], TRIO_HOST, "no-such-host.invalid");
     snprintf(nobody.proxy_host, TRIO_HOST, "%s.100", nobody.scratch.prefix);
     cr_assert(proxy_start(&proxy, &nobody,
                           &(struct proxy_options){.master_lines = "hold_timeout = 1s\n"}) == 0);

@@ -50,15 +50,24 @@ static void render(FILE *out, const redisReply *r)
     }
 }
 
-redisContext *client_open(const char *host, int port)
+static struct timeval milliseconds(int ms)
 {
-    struct timeval patience = {30, 0};
-    redisContext *c = redisConnectWithTimeout(host, port, (struct timeval){5, 0});
+    return (struct timeval){ms / 1000, ms % 1000 * 1000};
+}
+
+redisContext *client_open_within(const char *host, int port, int connect_ms, int answer_ms)
+{
+    redisContext *c = redisConnectWithTimeout(host, port, milliseconds(connect_ms));
     if (!c)
         abort();
     if (!c->err)
-        redisSetTimeout(c, patience);
+        redisSetTimeout(c, milliseconds(answer_ms));
     return c;
+}
+
+redisContext *client_open(const char *host, int port)
+{
+    return client_open_within(host, port, 5000, 30000);
 }
 
 redisContext *client_open_auth(const char *host, int port, const char *password)

@@ -16,7 +16,10 @@
  * answers "(closed)". */
 redisContext *client_open(const char *host, int port);
 
-/* The same, with AUTH when password is not NULL. */
+/* The same with deadlines of one's own. */
+redisContext *client_open_within(const char *host, int port, int connect_ms, int answer_ms);
+
+/* client_open() with AUTH when password is not NULL. */
 redisContext *client_open_auth(const char *host, int port, const char *password);
 
 /* Sends a command (hiredis' format) and returns its reply as text, which stays valid for the next

@@ -2,9 +2,10 @@
  * load: clients that write, read and stray while a trio is switched over, and what became of every
  * single write.
  *
- *   writers  RPUSH of a sequence number to a list of its own, one outstanding (or a pipeline of
- * many), 20 ms apart readers  LLEN of a writer's list, 5 ms apart strays   SET on the read port, 10
- * ms apart; each must be refused with Redis' own READONLY
+ *   writers  RPUSH of a sequence number to a list of its own, one outstanding, or a pipeline
+ *            of many, 20 ms apart
+ *   readers  LLEN of a writer's list, 5 ms apart
+ *   strays   SET on the read port, 10 ms apart; each must be refused with Redis' own READONLY
  *
  * Afterwards the lists on the final master are held against what was acknowledged.
  */
@@ -32,8 +33,18 @@ struct load *load_start(const struct load_options *options);
 /* Lets what is outstanding be answered and ends the threads. */
 void load_finish(struct load *load);
 
+/* What was acknowledged after `from` and sent before `to` and is not on the final master was lost by
+ * Redis, whose replication is asynchronous (a master was killed at `to`): it is counted apart. */
+void load_excuse(struct load *load, int64_t from, int64_t to);
+
+/* When the newest write was acknowledged, the newest read answered; while it runs. */
+int64_t load_last_write(struct load *load);
+int64_t load_last_read(struct load *load);
+
 struct load_report {
-    long acknowledged, errors, unknown, disconnects;
+    long acknowledged, errors, unknown, refused, disconnects;
+    long lost_by_redis;   /* acknowledged just before a master was killed, and not there */
+    int64_t longest_wait; /* for any answer to a write, microseconds */
     long reads, read_errors, read_disconnects;
     long strays, strays_accepted, stray_errors, stray_disconnects;
     /* against the lists on the final master */
@@ -47,6 +58,12 @@ struct load_report {
 /* After load_finish(). Returns 0, or -1 when the final master cannot be read. */
 int load_report(struct load *load, struct trio *trio, struct load_report *out)
     __attribute__((warn_unused_result));
+
+/* How many writes were acknowledged, how many got an error of any kind, how many reads did, between
+ * two moments. */
+long load_acknowledged(struct load *load, int64_t from, int64_t to);
+long load_write_errors(struct load *load, int64_t from, int64_t to);
+long load_read_errors(struct load *load, int64_t from, int64_t to);
 
 /* The longest time without an acknowledged write that ended between `from` and `to` (now_us()
  * values): returns its length, and its end: the first acknowledged write of the new master. */

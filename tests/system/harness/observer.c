@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIGHTS_MAX = 20000, TEXT_MAX = 160, SWITCH_DEADLINE_MS = 30000 };
+enum { SIGHTS_MAX = 20000, TEXT_MAX = 160, SWITCH_DEADLINE_MS = 60000 };
 
-enum sight_kind { SIGHT_EVENT, SIGHT_MASTER, SIGHT_WRITABLE, SIGHT_REPLICA };
+enum sight_kind { SIGHT_EVENT, SIGHT_MASTER, SIGHT_WRITABLE, SIGHT_REPLICA, SIGHT_GONE };
 
 struct sight {
     int64_t at;
@@ -53,15 +53,14 @@ static void note(struct observer *o, enum sight_kind kind, int who, const char *
     pthread_mutex_unlock(&o->lock);
 }
 
-/* What a node says it is: SIGHT_MASTER, SIGHT_WRITABLE or SIGHT_REPLICA; -1 when it does not say.
- */
-static int look(redisContext *c, int min_replicas)
+/* What a node says it is; SIGHT_GONE when it does not say. */
+static enum sight_kind look(redisContext *c, int min_replicas)
 {
     redisAppendCommand(c, "ROLE");
     redisAppendCommand(c, "INFO replication");
     const char *role = hear(c), *info = hear(c);
-    if (c->err)
-        return -1;
+    if (c->err || role[0] != '[')
+        return SIGHT_GONE;
     if (strncmp(role, "[master", 7) != 0)
         return SIGHT_REPLICA;
     const char *good = strstr(info, "min_slaves_good_slaves:");
@@ -73,37 +72,48 @@ static int look(redisContext *c, int min_replicas)
 
 static void *watch_node(void *arg)
 {
-    static const char *const names[] = {"", "is master", "takes writes", "is replica"};
+    static const char *const names[] = {"", "is master", "takes writes", "is replica", "is silent"};
     struct watcher *w = arg;
     struct observer *o = w->observer;
-    redisContext *c = trio_node(o->trio, w->number);
-    int last = -1;
+    redisContext *c = trio_glance(o->trio, w->number, TRIO_PORT);
+    enum sight_kind last = SIGHT_EVENT;
     atomic_fetch_add(&o->ready, 1);
     while (!atomic_load(&o->over)) {
-        int now = look(c, o->trio->options.min_replicas);
-        if (now < 0) { /* Sentinel's CLIENT KILL reaches us too */
+        enum sight_kind now = look(c, o->trio->options.min_replicas);
+        if (now == SIGHT_GONE) { /* Sentinel's CLIENT KILL reaches us too: look again at once */
             redisFree(c);
-            c = trio_node(o->trio, w->number);
-        } else if (now != last) {
-            note(o, (enum sight_kind)now, w->number, o->trio->host[w->number], names[now]);
-            last = now;
+            c = trio_glance(o->trio, w->number, TRIO_PORT);
+            now = look(c, o->trio->options.min_replicas);
         }
+        if (now != last)
+            note(o, now, w->number, o->trio->name[w->number], names[now]);
+        last = now;
         pause_ms(5);
     }
     redisFree(c);
     return NULL;
 }
 
+static redisContext *subscribe(const struct watcher *w)
+{
+    redisContext *c = trio_glance(w->observer->trio, w->number, TRIO_SENTINEL_PORT);
+    ask(c, "PSUBSCRIBE *");
+    return c;
+}
+
 static void *watch_sentinel(void *arg)
 {
     struct watcher *w = arg;
     struct observer *o = w->observer;
-    redisContext *c = trio_sentinel(o->trio, w->number);
-    ask(c, "PSUBSCRIBE *");
+    redisContext *c = subscribe(w);
     atomic_fetch_add(&o->ready, 1);
-    while (!atomic_load(&o->over) && !c->err) {
+    while (!atomic_load(&o->over)) {
         void *reply = NULL;
-        if (redisGetReplyFromReader(c, &reply) == REDIS_OK && reply) {
+        if (c->err) {
+            redisFree(c);
+            pause_ms(20);
+            c = subscribe(w);
+        } else if (redisGetReplyFromReader(c, &reply) == REDIS_OK && reply) {
             redisReply *r = reply;
             if (r->type == REDIS_REPLY_ARRAY && r->elements == 4)
                 note(o, SIGHT_EVENT, w->number, r->element[2]->str, r->element[3]->str);
@@ -156,9 +166,20 @@ static int switched_to(const struct trio *t, const char *text)
     char ip[64] = "";
     if (sscanf(text, "+switch-master %*s %*s %*s %63s", ip) == 1)
         for (int i = 0; i < t->options.nodes; i++)
-            if (strcmp(ip, t->host[i]) == 0)
+            if (strcmp(ip, t->name[i]) == 0 || strcmp(ip, t->host[i]) == 0)
                 return i;
     return -1;
+}
+
+/* Whether a Sentinel names the new master by this event: with one Sentinel gone the second voice is
+ * the leader's, who names it from the promotion on (it publishes +switch-master only at the end).
+ */
+static bool names_master(const struct observer *o, const struct sight *s)
+{
+    int alive = 0;
+    for (int i = 0; i < o->trio->options.sentinels; i++)
+        alive += o->trio->sentinel_pid[i] > 0;
+    return is_event(s, "+switch-master") || (alive == 2 && is_event(s, "+promoted-slave"));
 }
 
 static void take_sight(const struct observer *o, const struct sight *s, struct switchover *out,
@@ -166,9 +187,10 @@ static void take_sight(const struct observer *o, const struct sight *s, struct s
 {
     if (is_event(s, "+elected-leader") && !out->elected)
         out->elected = s->at;
-    if (is_event(s, "+switch-master") && !(*published & 1u << s->who)) {
-        *published |= 1u << s->who;
+    if (is_event(s, "+switch-master"))
         out->master = switched_to(o->trio, s->text);
+    if (names_master(o, s) && !(*published & 1u << s->who)) {
+        *published |= 1u << s->who;
         if (__builtin_popcount(*published) == 2)
             out->switched = s->at;
     }
@@ -200,6 +222,41 @@ static bool find_switchover(struct observer *o, int64_t asked, struct switchover
 int observer_switchover(struct observer *o, int64_t asked, struct switchover *out)
 {
     return wait_until(SWITCH_DEADLINE_MS, find_switchover(o, asked, out)) ? 0 : -1;
+}
+
+int64_t observer_event(struct observer *o, const char *channel, int64_t since)
+{
+    int64_t at = 0;
+    pthread_mutex_lock(&o->lock);
+    for (int i = 0; i < o->count && !at; i++)
+        if (o->sights[i].at >= since && is_event(&o->sights[i], channel))
+            at = o->sights[i].at;
+    pthread_mutex_unlock(&o->lock);
+    return at;
+}
+
+int64_t observer_writable(struct observer *o, int node, int64_t since)
+{
+    int64_t at = 0;
+    pthread_mutex_lock(&o->lock);
+    for (int i = 0; i < o->count && !at; i++) {
+        const struct sight *s = &o->sights[i];
+        if (s->at >= since && s->who == node && s->kind == SIGHT_WRITABLE)
+            at = s->at;
+    }
+    pthread_mutex_unlock(&o->lock);
+    return at;
+}
+
+void observer_each(struct observer *o, int64_t since,
+                   void (*take)(void *user, int64_t at, int sentinel, const char *event),
+                   void *user)
+{
+    pthread_mutex_lock(&o->lock);
+    for (int i = 0; i < o->count; i++)
+        if (o->sights[i].kind == SIGHT_EVENT && o->sights[i].at >= since)
+            take(user, o->sights[i].at, o->sights[i].who, o->sights[i].text);
+    pthread_mutex_unlock(&o->lock);
 }
 
 void observer_show(struct observer *o, int64_t since)

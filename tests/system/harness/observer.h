@@ -34,9 +34,20 @@ struct switchover {
 };
 
 /* Waits for the switchover that was asked for at `asked`. Returns 0, or -1 when it is not over
- * after 30 s. */
+ * after a minute. */
 int observer_switchover(struct observer *observer, int64_t asked, struct switchover *out)
     __attribute__((warn_unused_result));
+
+/* When a Sentinel first published on this channel, not before `since`; 0: not yet. */
+int64_t observer_event(struct observer *observer, const char *channel, int64_t since);
+
+/* When a node first took writes (as far as it says), not before `since`; 0: not yet. */
+int64_t observer_writable(struct observer *observer, int node, int64_t since);
+
+/* Calls `take` for every event that a Sentinel published since then. */
+void observer_each(struct observer *observer, int64_t since,
+                   void (*take)(void *user, int64_t at, int sentinel, const char *event),
+                   void *user);
 
 /* Writes the Sentinels' events since `since` to stderr, in milliseconds after it. */
 void observer_show(struct observer *observer, int64_t since);

@@ -33,7 +33,7 @@ static int write_config(const struct proxy *p, const struct trio *t,
     fprintf(out, "[proxy]\nhttp = %s:%d\n%s\n[master %s]\nsentinels = ", p->host, PROXY_HTTP,
             options->proxy_lines ? options->proxy_lines : "", TRIO_GROUP);
     for (int i = 0; i < t->options.sentinels; i++)
-        fprintf(out, "%s%s:%d", i ? ", " : "", t->host[i], TRIO_SENTINEL_PORT);
+        fprintf(out, "%s%s:%d", i ? ", " : "", t->name[i], TRIO_SENTINEL_PORT);
     fputc('\n', out);
     if (t->options.password)
         fprintf(out, "password = %s\n", t->options.password);
@@ -72,7 +72,8 @@ int proxy_start(struct proxy *p, const struct trio *t, const struct proxy_option
     snprintf(p->log, sizeof(p->log), "%s/proxy-%d-%d.log", t->scratch.dir, getpid(), number++);
     if (write_config(p, t, options ? options : &none) < 0)
         return -1;
-    p->pid = process_start((const char *[]){proxy_program(), "-c", p->config, NULL}, p->log);
+    p->pid =
+        trio_run(t, TRIO_MAX, (const char *[]){proxy_program(), "-c", p->config, NULL}, p->log);
     if (p->pid > 0 && wait_until(LISTEN_DEADLINE_MS, all_accept(p->host)))
         return 0;
     fprintf(stderr, "%s does not listen on %s\n", proxy_program(), p->host);

@@ -11,6 +11,7 @@
 #ifndef TESTS_SYSTEM_TRIO_H
 #define TESTS_SYSTEM_TRIO_H
 
+#include "harness/net.h"
 #include "harness/process.h"
 
 #include <hiredis/hiredis.h>
@@ -22,10 +23,16 @@
 enum { TRIO_MAX = 5, TRIO_HOST = 24 };
 
 struct trio_options {
-    int nodes, sentinels;   /* 0: three */
-    int min_replicas;       /* min-replicas-to-write */
-    int down_after_ms;      /* 0: the chart's 10000 */
-    const char *password;   /* requirepass and what follows from it; NULL: none */
+    int nodes, sentinels;    /* 0: three */
+    int min_replicas;        /* min-replicas-to-write */
+    int down_after_ms;       /* 0: the chart's 10000 */
+    int failover_timeout_ms; /* 0: the chart's 180000 */
+    bool fast;               /* a full resync without delay; Sentinels ask and publish often:
+                             a live old master is told to follow 2 s after a switch, not 8 */
+    bool persistent;      /* nodes save when they end, as the chart's do, and load at their start */
+    bool names;           /* announced and watched by host names (names.h) */
+    bool partitions;      /* each host in a network namespace (net.h) */
+    const char *password; /* requirepass and what follows from it; NULL: none */
     const char *node_lines; /* further lines for redis.conf, or NULL */
     bool sentinels_later;   /* trio_start_sentinels() starts them */
 };
@@ -33,8 +40,11 @@ struct trio_options {
 struct trio {
     struct trio_options options;
     struct scratch scratch;
-    char host[TRIO_MAX][TRIO_HOST];
+    struct net net;
+    char host[TRIO_MAX][TRIO_HOST]; /* where the tests reach them */
+    char name[TRIO_MAX][TRIO_HOST]; /* what they announce: the same, but for names and partitions */
     char proxy_host[TRIO_HOST];
+    bool moved; /* Sentinels never forget a replica's old address */
     pid_t node_pid[TRIO_MAX], sentinel_pid[TRIO_MAX]; /* 0: not ours, or ended */
 };
 
@@ -43,6 +53,8 @@ int trio_start(struct trio *trio, const struct trio_options *options)
     __attribute__((warn_unused_result));
 int trio_start_sentinels(struct trio *trio) __attribute__((warn_unused_result));
 void trio_stop(struct trio *trio);
+/* The nodes' logs, on stderr. */
+void trio_show(const struct trio *trio);
 
 /* Puts what trio_attach() needs into the environment; finds it there. */
 void trio_export(const struct trio *trio);
@@ -57,16 +69,43 @@ int trio_master(struct trio *trio);
 /* One that is not the master. */
 int trio_replica(struct trio *trio);
 
-/* Asks a Sentinel for a failover, until one takes the request (for at most 10 s). */
+/* Asks a Sentinel for a failover, until one takes the request (for at most 10 s); the second asks
+ * this one, once, and returns whether it took it. */
 int trio_failover(struct trio *trio) __attribute__((warn_unused_result));
+bool trio_failover_by(struct trio *trio, int sentinel);
 
-/* SIGKILL and reaping; starting again on the same address. */
+/* Further life of servers: trio_life.c. Hosts are numbered alike for nodes and Sentinels; the proxy
+ * is host TRIO_MAX. */
+pid_t trio_run(const struct trio *trio, int host, const char *const *argv, const char *log);
+
+/* SIGKILL and reaping; SIGTERM, waiting up to 20 s, and reaping. */
 void trio_kill_node(struct trio *trio, int node);
+void trio_kill_sentinel(struct trio *trio, int sentinel);
+void trio_end_node(struct trio *trio, int node);
+void trio_end_sentinel(struct trio *trio, int sentinel);
+
+/* Starting again, with the configuration that the server itself left behind, or, the second, with a
+ * new one, as the chart's init container writes it: following the master that Sentinels name. The
+ * third does not wait for the node's answer. */
 int trio_start_node(struct trio *trio, int node) __attribute__((warn_unused_result));
+int trio_return_node(struct trio *trio, int node) __attribute__((warn_unused_result));
+void trio_launch_node(struct trio *trio, int node);
+int trio_start_sentinel(struct trio *trio, int sentinel) __attribute__((warn_unused_result));
+
+/* Gives a host whose servers have ended another address; with names, the name moves along. */
+void trio_move(struct trio *trio, int host);
+
+/* The node that a majority of the Sentinels that answer name; -1: none. */
+int trio_named(struct trio *trio);
+
+/* Sends the same command to every Sentinel. */
+void trio_tell_sentinels(const struct trio *trio, const char *command);
 
 /* A connection straight to a node, or to a Sentinel. */
 redisContext *trio_node(const struct trio *trio, int node);
 redisContext *trio_sentinel(const struct trio *trio, int sentinel);
+/* The same, for looking at one that may hang: no answer for 300 ms is an error. */
+redisContext *trio_glance(const struct trio *trio, int host, int port);
 
 /* Sends the same command to every node; whether all answered +OK. */
 bool trio_tell_all(const struct trio *trio, const char *command);

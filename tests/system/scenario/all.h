@@ -1,0 +1,28 @@
+/*
+ * all: every scenario by name, for the list (list.c).
+ */
+#ifndef TESTS_SYSTEM_SCENARIO_ALL_H
+#define TESTS_SYSTEM_SCENARIO_ALL_H
+
+#include "scenario/scenario.h"
+
+/* planned.c */
+extern const struct scenario scenario_planned, scenario_planned_0, scenario_abort,
+    scenario_abort_late, scenario_leader_silent, scenario_coordinated;
+/* rolling.c */
+extern const struct scenario scenario_rolling, scenario_rolling_address, scenario_rolling_names,
+    scenario_leader_dies, scenario_restart;
+/* crash.c */
+extern const struct scenario scenario_killed, scenario_hang, scenario_slow, scenario_second,
+    scenario_new_master_dies;
+/* partition.c */
+extern const struct scenario scenario_black_hole, scenario_minority_hold, scenario_minority_serve;
+/* sentinels.c */
+extern const struct scenario scenario_stale, scenario_sentinels_rolling, scenario_sentinels_gone,
+    scenario_three_failovers, scenario_reset, scenario_monitor_again;
+/* replicas.c */
+extern const struct scenario scenario_no_replicas, scenario_replica_trouble, scenario_stranger;
+/* hosts.c */
+extern const struct scenario scenario_two_hosts_gone, scenario_all_gone;
+
+#endif

@@ -1,0 +1,204 @@
+/*
+ * planned: switchovers that somebody asked for, and those that come to nothing.
+ */
+#include "scenario/all.h"
+
+#include "harness/client.h"
+#include "harness/wait.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static void switch_over(struct stage *s)
+{
+    int before = stage_master(s);
+    int64_t asked = now_us();
+    if (trio_failover(&s->trio) < 0)
+        stage_wrong(s, "no Sentinel takes the request");
+    stage_switch(s, asked);
+    stage_whole(s);
+    if (stage_master(s) == before)
+        stage_wrong(s, "the old master is the new one");
+}
+
+static void run_planned(struct stage *s)
+{
+    for (int i = 0; i < (s->fast ? 3 : 10); i++)
+        switch_over(s);
+}
+
+const struct scenario scenario_planned = {
+    .name = "planned",
+    .title = "planned switchovers in a row",
+    .run = run_planned,
+    .trio = {.min_replicas = 1},
+};
+
+const struct scenario scenario_planned_0 = {
+    .name = "planned-0",
+    .title = "the same, min-replicas-to-write 0",
+    .run = run_planned,
+};
+
+/* ---- a failover that comes to nothing ---- */
+
+static void set_priority(struct stage *s, int node, int priority)
+{
+    char command[40];
+    snprintf(command, sizeof(command), "CONFIG SET replica-priority %d", priority);
+    redisContext *c = trio_node(&s->trio, node);
+    redisReply *r = redisCommand(c, command);
+    freeReplyObject(r);
+    redisFree(c);
+}
+
+/* Sentinels learn a priority from the next INFO, up to 10 s later. */
+static bool sentinels_know_priority(struct stage *s, int node, const char *priority)
+{
+    int known = 0;
+    for (int i = 0; i < s->trio.options.sentinels; i++) {
+        redisContext *c = trio_sentinel(&s->trio, i);
+        const char *reply = ask(c, "SENTINEL REPLICAS " TRIO_GROUP);
+        const char *at = strstr(reply, s->trio.name[node]);
+        at = at ? strstr(at, "slave-priority, ") : NULL;
+        at = at ? at + strlen("slave-priority, ") : "";
+        known += strncmp(at, priority, strlen(priority)) == 0 && strchr(",]", at[strlen(priority)]);
+        redisFree(c);
+    }
+    return known == s->trio.options.sentinels;
+}
+
+static void give_priorities(struct stage *s, int first, int others)
+{
+    char text[2][8];
+    int master = stage_master(s), one = master == 0 ? 1 : 0;
+    snprintf(text[0], sizeof(text[0]), "%d", first);
+    snprintf(text[1], sizeof(text[1]), "%d", others);
+    for (int i = 0; i < 3; i++) {
+        if (i == master)
+            continue;
+        set_priority(s, i, i == one ? first : others);
+        if (!wait_until(15000, sentinels_know_priority(s, i, text[i != one])))
+            stage_wrong(s, "Sentinels do not learn a priority");
+    }
+}
+
+/* Waits for the end of the attempt, which is the floor: the old master is the master still. */
+static void await_abort(struct stage *s, int64_t asked, const char *how)
+{
+    int64_t at = 0;
+    if (!wait_until(20000, (at = observer_event(s->observer, how, asked))))
+        stage_wrong(s, "no %s", how);
+    if (at)
+        stage_moment(s, asked, at);
+}
+
+/* Both replicas are gone before the leader has chosen one. */
+static void run_abort(struct stage *s)
+{
+    int before = stage_master(s);
+    int64_t asked = now_us();
+    if (trio_failover(&s->trio) < 0)
+        stage_wrong(s, "no Sentinel takes the request");
+    for (int i = 0; i < 3; i++)
+        if (i != before)
+            trio_kill_node(&s->trio, i);
+    await_abort(s, asked, "-failover-abort-no-good-slave");
+    stage_flow(s, 500);
+    for (int i = 0; i < 3; i++)
+        if (i != before)
+            stage_return(s, i);
+    stage_whole(s);
+    if (stage_master(s) != before)
+        stage_wrong(s, "the master changed");
+}
+
+const struct scenario scenario_abort = {
+    .name = "abort",
+    .title = "failover that aborts: no good replica",
+    .run = run_abort,
+    .limits = {.over_floor_ms = 200},
+};
+
+/* The candidate hangs before it is told: the leader gives up after failover-timeout. */
+static void run_abort_late(struct stage *s)
+{
+    int before = stage_master(s), candidate = before == 0 ? 1 : 0;
+    give_priorities(s, 1, 100);
+    int64_t asked = now_us();
+    stage_signal_node(s, candidate, SIGSTOP);
+    if (trio_failover(&s->trio) < 0)
+        stage_wrong(s, "no Sentinel takes the request");
+    await_abort(s, asked, "-failover-abort-slave-timeout");
+    stage_flow(s, 500);
+    stage_signal_node(s, candidate, SIGCONT);
+    stage_whole(s);
+    stage_moment(s, now_us(), now_us());
+    if (stage_master(s) != before)
+        stage_wrong(s, "the master changed");
+}
+
+const struct scenario scenario_abort_late = {
+    .name = "abort-late",
+    .title = "failover that aborts: the candidate hangs",
+    .run = run_abort_late,
+    .trio = {.min_replicas = 1, .down_after_ms = 10000, .failover_timeout_ms = 3000},
+    .limits = {.over_floor_ms = 200},
+};
+
+/* The leader is killed as soon as it is elected: nobody publishes the end of it. The old master may
+ * be written to again when the leader has been silent for 3.5 s. */
+enum { SILENCE_US = 3500 * 1000 };
+
+static void run_leader_silent(struct stage *s)
+{
+    int64_t asked = now_us(), elected = 0;
+    int before = stage_master(s);
+    if (!trio_failover_by(&s->trio, 0))
+        stage_wrong(s, "the Sentinel does not take the request");
+    while (!(elected = observer_event(s->observer, "+elected-leader", asked)) &&
+           now_us() < asked + 5000000)
+        pause_ms(1);
+    trio_kill_sentinel(&s->trio, 0);
+    stage_flow(s, 2000);
+    stage_moment(s, asked, (elected ? elected : asked) + SILENCE_US);
+    stage_return_sentinel(s, 0);
+    stage_whole(s);
+    if (stage_master(s) != before)
+        stage_wrong(s, "the master changed");
+}
+
+const struct scenario scenario_leader_silent = {
+    .name = "leader-silent",
+    .title = "the leader is killed when it is elected",
+    .run = run_leader_silent,
+    .trio = {.min_replicas = 1},
+    .limits = {.over_floor_ms = 1},
+};
+
+/* ---- a master that hands over by itself ---- */
+
+/* Redis' FAILOVER: the master pauses writes, hands over, and answers READONLY. Sentinel learns it
+ * from the roles, as from Valkey's SENTINEL FAILOVER ... COORDINATED. */
+static void run_coordinated(struct stage *s)
+{
+    int master = stage_master(s);
+    int64_t asked = now_us();
+    redisContext *c = trio_node(&s->trio, master);
+    if (!trio_failover_by(&s->trio, 0))
+        stage_wrong(s, "the Sentinel does not take the request");
+    if (!wait_until(2000, observer_event(s->observer, "+selected-slave", asked)))
+        stage_wrong(s, "no candidate");
+    ask(c, "CLIENT PAUSE 3000 WRITE");
+    redisFree(c);
+    stage_switch(s, asked);
+    stage_whole(s);
+}
+
+const struct scenario scenario_coordinated = {
+    .name = "coordinated",
+    .title = "the master pauses writes and hands over",
+    .run = run_coordinated,
+    .trio = {.min_replicas = 1},
+};

@@ -1,0 +1,146 @@
+/*
+ * rolling: upgrades and restarts of a StatefulSet's pods, in the redis-ha chart's way: pods 2, 1, 0;
+ * preStop asks the pod's own Sentinel for a failover when its Redis is master, while that
+ * Sentinel gets SIGTERM at the same time; Redis waits for its role to change, then gets SIGTERM; two
+ * seconds later both are back.
+ */
+#include "scenario/all.h"
+
+#include "harness/client.h"
+#include "harness/wait.h"
+
+#include <string.h>
+
+enum { AWAY_MS = 2000, PRESTOP_MS = 30000, FAST_PRESTOP_MS = 8000 };
+
+static bool is_master(struct stage *s, int node)
+{
+    redisContext *c = trio_glance(&s->trio, node, TRIO_PORT);
+    bool yes = strcmp(info_field(c, "replication", "role"), "master") == 0;
+    redisFree(c);
+    return yes;
+}
+
+/* Whether the pod's role changed. */
+static bool pre_stop(struct stage *s, int pod, int leader_lives_ms, int64_t *asked)
+{
+    *asked = now_us();
+    if (!trio_failover_by(&s->trio, pod))
+        stage_wrong(s, "the pod's Sentinel does not take the request");
+    stage_go_on(s, leader_lives_ms);
+    trio_end_sentinel(&s->trio, pod);
+    return wait_until(s->fast ? FAST_PRESTOP_MS : PRESTOP_MS, !is_master(s, pod));
+}
+
+/* The floor of a pod that went as master: that of its return, or of the failover it caused. */
+static void note_return(struct stage *s, int pod, int64_t gone)
+{
+    struct switchover seen;
+    int64_t writable = observer_writable(s->observer, pod, gone);
+    if (writable)
+        stage_moment(s, gone, writable);
+    else if (observer_switchover(s->observer, gone, &seen) == 0)
+        stage_moment(s, gone, seen.floor);
+}
+
+static void restart_pod(struct stage *s, int pod, int leader_lives_ms, bool moves)
+{
+    bool was_master = is_master(s, pod), handed_over = true;
+    int64_t asked = 0;
+    if (was_master)
+        handed_over = pre_stop(s, pod, leader_lives_ms, &asked);
+    else
+        trio_end_sentinel(&s->trio, pod);
+    if (was_master && handed_over)
+        stage_switch(s, asked);
+    int64_t gone = now_us();
+    trio_end_node(&s->trio, pod);
+    stage_go_on(s, AWAY_MS);
+    if (moves)
+        trio_move(&s->trio, pod);
+    stage_return(s, pod);
+    stage_return_sentinel(s, pod);
+    stage_whole(s);
+    if (was_master && !handed_over)
+        note_return(s, pod, gone);
+}
+
+static void roll(struct stage *s, bool moves)
+{
+    for (int pod = 2; pod >= 0; pod--)
+        restart_pod(s, pod, 0, moves);
+}
+
+static void run_rolling(struct stage *s)
+{
+    roll(s, false);
+}
+
+static void run_rolling_moving(struct stage *s)
+{
+    roll(s, true);
+}
+
+/* The leader gets SIGTERM this many ms after the request. */
+static void run_leader_dies(struct stage *s)
+{
+    static const int fast[] = {50, 400, -1};
+    static const int all[] = {0,   50,  100, 150, 200,  250,  300,  350,  400,  500,
+                              600, 700, 800, 900, 1000, 1100, 1200, 1300, 1500, -1};
+    for (const int *lives = s->fast ? fast : all; *lives >= 0; lives++)
+        restart_pod(s, stage_master(s), *lives, false);
+}
+
+const struct scenario scenario_rolling = {
+    .name = "rolling",
+    .title = "rolling upgrade, preStop failover",
+    .run = run_rolling,
+    .trio = {.min_replicas = 1, .persistent = true, .down_after_ms = 4000},
+    .limits = {.gap_ms = 3600},
+};
+
+const struct scenario scenario_rolling_address = {
+    .name = "rolling-address",
+    .title = "the same, each pod with a new address",
+    .run = run_rolling_moving,
+    .trio = {.min_replicas = 1, .persistent = true, .down_after_ms = 4000},
+};
+
+const struct scenario scenario_rolling_names = {
+    .name = "rolling-names",
+    .title = "the same, new addresses behind host names",
+    .run = run_rolling_moving,
+    .trio = {.min_replicas = 1, .persistent = true, .down_after_ms = 4000, .names = true},
+};
+
+const struct scenario scenario_leader_dies = {
+    .name = "leader-dies",
+    .title = "the leader gets SIGTERM at every instant",
+    .run = run_leader_dies,
+    .trio = {.min_replicas = 1, .persistent = true, .down_after_ms = 5000},
+};
+
+/* Without preStop: SIGTERM to the master, back before Sentinel minds. */
+static void run_restart(struct stage *s)
+{
+    int master = stage_master(s);
+    int64_t gone = now_us();
+    trio_end_node(&s->trio, master);
+    stage_go_on(s, AWAY_MS);
+    if (trio_start_node(&s->trio, master) < 0)
+        stage_wrong(s, "the master does not come back");
+    stage_whole(s);
+    int64_t writable = observer_writable(s->observer, master, gone);
+    if (writable)
+        stage_moment(s, gone, writable);
+    if (stage_master(s) != master)
+        stage_wrong(s, "the master changed");
+}
+
+const struct scenario scenario_restart = {
+    .name = "restart",
+    .title = "rolling restart without preStop",
+    .run = run_restart,
+    .trio = {.min_replicas = 1, .persistent = true, .down_after_ms = 10000},
+    .limits = {.over_floor_ms = 200},
+};

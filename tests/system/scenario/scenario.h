@@ -1,0 +1,106 @@
+/*
+ * scenario: one way in which a master can go, as a play: a trio, a proxy in front of it (target.h),
+ * the load of sixteen writers, eight readers and six strays, an observer; what happens then is
+ * the scenario's own function; and what must hold is data (limits), so that the system tests and
+ * `make failover` judge alike.
+ *
+ *     scenario_play()   trio, target, observer, load -> run(stage) -> whole again -> account, verdict
+ *
+ * The tests play with short timings of Sentinel, `make failover` with the chart's.
+ */
+#ifndef TESTS_SYSTEM_SCENARIO_H
+#define TESTS_SYSTEM_SCENARIO_H
+
+#include "harness/load.h"
+#include "harness/observer.h"
+#include "harness/target.h"
+
+enum { MOMENTS_MAX = 64, WRONG_MAX = 600 };
+
+struct stage;
+
+struct limits {
+    int over_floor_ms; /* the first acknowledged write after the floor of each moment; 0: 50 */
+    int gap_ms;        /* the longest write gap; 0: the floor decides */
+    int unknown;       /* how often what is in flight at a loss (a write a writer) may be unknown */
+    bool refused;      /* writes may be refused with the clear error, after hold_timeout */
+    bool errors;       /* writes may get Redis' own errors */
+    bool read_errors;  /* reads may fail */
+    bool not_whole;    /* the trio is not whole at the end */
+};
+
+struct scenario {
+    const char *name, *title;
+    void (*run)(struct stage *stage);
+    struct trio_options trio;
+    struct proxy_options proxy;
+    struct limits limits;
+};
+
+/* Something that interrupts writes: from when on, and the floor: when they could go on. */
+struct moment {
+    int64_t from, to, floor;
+};
+
+struct stage {
+    const struct scenario *scenario;
+    bool fast; /* the short timings of the tests */
+    struct trio trio;
+    struct target target;
+    struct observer *observer;
+    struct load *load;
+    int64_t began;
+    int moments;
+    struct moment moment[MOMENTS_MAX];
+    char wrong[WRONG_MAX]; /* the first thing that did not hold; "": all did */
+};
+
+struct outcome {
+    const char *skipped; /* why it was not played; NULL: it was */
+    struct load_report report;
+    int64_t gap, floor_gap, distance; /* the longest gap, its floor; the worst distance of any */
+    char wrong[WRONG_MAX];
+};
+
+/* Ends with NULL. */
+extern const struct scenario *const scenarios[];
+const struct scenario *scenario_find(const char *name);
+
+/* Plays it. Events and acknowledged writes per 100 ms go to `timeline` as lines of tab-separated
+ * fields, when it is not NULL. Returns 0, or -1 when the stage could not be set up (said on
+ * stderr). */
+int scenario_play(const struct scenario *scenario, enum target_kind kind, bool fast, FILE *timeline,
+                  struct outcome *out) __attribute__((warn_unused_result));
+
+void outcome_print(FILE *out, const struct scenario *scenario, enum target_kind kind,
+                   const struct outcome *outcome);
+
+/* ---- for the scenarios ---- */
+
+/* Notes what did not hold; the first note stays. */
+void stage_wrong(struct stage *stage, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Waits for the switchover that was asked for, or began, at `asked`, and notes its moment. Returns the
+ * new master (the old one may still say that it is one too). */
+int stage_switch(struct stage *stage, int64_t asked);
+/* Notes a moment whose floor the scenario knows; it lasts until the next one. */
+void stage_moment(struct stage *stage, int64_t from, int64_t floor);
+
+/* Waits until the trio is whole. */
+void stage_whole(struct stage *stage);
+/* Waits until writes are acknowledged, and goes on for `ms` under load. */
+void stage_flow(struct stage *stage, int ms);
+/* Lets the load run for a while: the pace of what happens, not a wait for something. */
+void stage_go_on(const struct stage *stage, int ms);
+
+/* The master now; if there is none, that is wrong, and it is 0. */
+int stage_master(struct stage *stage);
+/* The master is killed, stopped or cut off now: what Redis loses is not the proxy's. */
+void stage_loss(struct stage *stage);
+void stage_signal_node(struct stage *stage, int node, int signal);
+void stage_signal_sentinel(struct stage *stage, int sentinel, int signal);
+void stage_return(struct stage *stage, int node);
+void stage_return_sentinel(struct stage *stage, int sentinel);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * stage: what scenarios do and note while they run (scenario.h).
+ */
+#include "scenario/scenario.h"
+
+#include "harness/client.h"
+#include "harness/wait.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FLOW_DEADLINE_MS = 60000, LOSS_US = 200 * 1000 };
+
+void stage_wrong(struct stage *s, const char *format, ...)
+{
+    va_list args;
+    if (s->wrong[0])
+        return;
+    va_start(args, format);
+    vsnprintf(s->wrong, sizeof(s->wrong), format, args);
+    va_end(args);
+}
+
+void stage_moment(struct stage *s, int64_t from, int64_t floor)
+{
+    if (s->moments == MOMENTS_MAX)
+        return;
+    if (s->moments && !s->moment[s->moments - 1].to)
+        s->moment[s->moments - 1].to = from;
+    s->moment[s->moments++] = (struct moment){.from = from, .floor = floor};
+}
+
+int stage_switch(struct stage *s, int64_t asked)
+{
+    struct switchover seen;
+    if (observer_switchover(s->observer, asked, &seen) < 0) {
+        stage_wrong(s, "the switchover does not end");
+        return 0;
+    }
+    stage_moment(s, asked, seen.floor);
+    return seen.master;
+}
+
+void stage_whole(struct stage *s)
+{
+    if (trio_wait_whole(&s->trio) < 0)
+        stage_wrong(s, "the trio does not become whole again");
+}
+
+void stage_go_on(const struct stage *s, int ms)
+{
+    int64_t until = now_ms() + ms;
+    while (now_ms() < until && s->load)
+        pause_ms(10);
+}
+
+void stage_flow(struct stage *s, int ms)
+{
+    int64_t since = now_us();
+    if (!wait_until(FLOW_DEADLINE_MS, load_last_write(s->load) > since))
+        stage_wrong(s, "no write is acknowledged for a minute");
+    stage_go_on(s, ms);
+}
+
+int stage_master(struct stage *s)
+{
+    int master = trio_master(&s->trio);
+    if (master < 0)
+        stage_wrong(s, "there is not exactly one master");
+    return master < 0 ? 0 : master;
+}
+
+void stage_loss(struct stage *s)
+{
+    load_excuse(s->load, now_us() - LOSS_US, now_us());
+}
+
+void stage_signal_node(struct stage *s, int node, int signal)
+{
+    if (s->trio.node_pid[node] > 0)
+        kill(s->trio.node_pid[node], signal);
+}
+
+void stage_signal_sentinel(struct stage *s, int sentinel, int signal)
+{
+    if (s->trio.sentinel_pid[sentinel] > 0)
+        kill(s->trio.sentinel_pid[sentinel], signal);
+}
+
+void stage_return(struct stage *s, int node)
+{
+    if (trio_return_node(&s->trio, node) < 0)
+        stage_wrong(s, "node %d does not come back", node + 1);
+}
+
+void stage_return_sentinel(struct stage *s, int sentinel)
+{
+    if (trio_start_sentinel(&s->trio, sentinel) < 0)
+        stage_wrong(s, "Sentinel %d does not come back", sentinel + 1);
+}
