@@ -3,7 +3,10 @@
  * include it.
  *
  *     session.c          the connection: reading, framing, writing, closing
- *     session_order.c    which request may go now, and which reply is next
+ *     session_order.c    which request may go now, and where
+ *     session_wait.c     requests that wait, the hold
+ *     session_answers.c  what comes back, and which reply is next
+ *     session_fan.c      requests that go to every node
  *     session_verbs.c    what the session performs itself
  *     session_lease.c    transactions, blocking, whatever needs a connection of its own
  *     session_tx.c       a transaction that lost its connection
@@ -112,28 +115,44 @@ void session_mark_woken(struct session *s);
 void session_flush(struct session *s);
 void session_update_interest(struct session *s);
 
-/* ---- session_order.c ---- */
+/* ---- session_wait.c ---- */
 void session_add(struct session *s, struct request *r);
-void session_dispatch(struct session *s);
-void session_deliver(struct session *s);
+void session_leave_waiting(struct session *s, struct request *r);
+/* A request that was on its way waits again, before all that waits. */
+void session_wait_again(struct session *s, struct request *r);
+/* Nobody to send to: the session joins the hold, in bounds. */
+void session_enter_hold(struct session *s);
 /* Answers a WAITING request here; `reply` is whole RESP. */
 void session_answer(struct session *s, struct request *r, const char *reply);
 void session_answerf(struct session *s, struct request *r, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Replaces a WAITING request's bytes. */
 void session_rewrite(struct session *s, struct request *r, const struct buf *bytes);
+
+/* ---- session_answers.c ---- */
+extern const struct request_owner session_owner;
+/* Hands out the replies whose turn it is. */
+void session_deliver(struct session *s);
+/* The answer of a request in flight was replaced by `reply`: it is answered without its node. */
+void session_settle(struct session *s, struct request *r, const char *reply);
+/* A write was sent, and its connection died: what the client gets for it (inflight_writes). */
+void session_outcome_unknown(struct session *s, struct request *r, const char *error);
+
+/* ---- session_fan.c ---- */
+enum step session_send_everywhere(struct session *s, struct request *r);
+/* The request's session is gone; its copies go on for themselves. */
+void session_forget_fan(struct request *r);
+/* The same, and nothing waits for them. */
+void session_forget_copies(struct session *s, struct request *r);
+
+/* ---- session_order.c ---- */
+void session_dispatch(struct session *s);
 /* Sends a WAITING request, which is no longer WAITING then. */
 void session_send(struct session *s, struct request *r, struct upstream *to);
 /* Whether it may be sent to `to` while others are in flight. */
 bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to);
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity);
-/* The answer of a request in flight was replaced by `reply`: it is answered without its node. */
-void session_settle(struct session *s, struct request *r, const char *reply);
-/* A write was sent, and its connection died: what the client gets for it (inflight_writes). */
-void session_outcome_unknown(struct session *s, struct request *r, const char *error);
 enum wish session_wish(const struct session *s, const struct request *r);
-/* The request's session is gone; its copies go on for themselves. */
-void session_forget_fan(struct request *r);
 /* The argument with this number. */
 struct slice session_arg(const struct request *r, int number);
 

@@ -1,0 +1,266 @@
+/*
+ * session_answers: what comes back, and which reply is next.
+ *
+ * A node may reject a request without executing it (READONLY, LOADING, ...).
+ * Then nothing more is sent until what is in flight is answered, and only then
+ * it is decided: if no later write was executed, the rejected request and what
+ * follows it are sent again; otherwise the rejection is the answer (decision 3).
+ */
+#include "traffic/session_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A reply this long, to a client that does not read, costs its upstream the sharing. */
+#define LARGE_REPLY ((size_t)1024 * 1024)
+/* So do this many times output_high of small ones. */
+#define OUTPUT_FACTOR 32
+
+static struct request *in_list(struct list *node)
+{
+    return container_of(node, struct request, in_session);
+}
+
+static struct request_pool *pool_of(struct session *s)
+{
+    return &s->host->turn->requests;
+}
+
+/* Hands out the replies whose turn it is. */
+void session_deliver(struct session *s)
+{
+    struct list *node;
+    bool delivered = false;
+    if (s->closing)
+        return;
+    while ((node = s->requests.next) != &s->requests) {
+        struct request *r = in_list(node);
+        if (r->state != REQUEST_ANSWERED || r->fan)
+            break;
+        if (!r->silent && buf_len(&r->reply) > 0)
+            buf_append(&s->out, buf_head(&r->reply), buf_len(&r->reply));
+        if (r->close_after)
+            s->last_words = s->said_all = true;
+        if (s->refused_multi == r)
+            s->refused_multi = NULL;
+        list_remove(&r->in_session);
+        s->count--;
+        s->writes -= r->maybe_write;
+        if (r->logged && s->tx_logged) {
+            session_tx_keep(s, r);
+        } else {
+            if (r->ends_tx)
+                session_tx_forget(s);
+            request_free(pool_of(s), r);
+        }
+        delivered = true;
+    }
+    if (delivered)
+        session_mark_dirty(s);
+}
+
+static bool starts(const char *data, size_t len, const char *word)
+{
+    size_t word_len = strlen(word);
+    return len >= word_len && memcmp(data, word, word_len) == 0;
+}
+
+/* Did the node refuse to execute it, for a reason that a switch will mend? */
+static bool is_rejection(const struct session *s, const struct request *r, const char *data,
+                         size_t len)
+{
+    const struct topology_group *view = router_view(s->host->router, s->place.group);
+    if (r->script || r->adopt || r->in_tx)
+        return false; /* part of a script may have been executed; a transaction has its own rule */
+    if (r->ends_tx)
+        return starts(data, len, "-EXECABORT ") && s->tx_logged && !s->tx_refused && view &&
+               (view->settling || !view->writable) &&
+               (s->tx_rejected || session_is_switch_error(data, len));
+    if (starts(data, len, "-READONLY ") || starts(data, len, "-LOADING ") ||
+        starts(data, len, "-MASTERDOWN "))
+        return true;
+    if (starts(data, len, "-NOREPLICAS "))
+        return view && (view->settling || !view->writable);
+    if (starts(data, len, "-UNBLOCKED "))
+        return r->blocking && (r->taken_back || starts(data, len, "-UNBLOCKED force unblock"));
+    return false;
+}
+
+/* All that was in flight is answered: what of the rejected ones? Overtaken they are by a write, and
+ * by whatever changed the connection (SELECT, MULTI, ...). */
+static void decide_rejected(struct session *s)
+{
+    struct request *first = NULL;
+    bool overtaken = false;
+    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        struct request *r = in_list(it);
+        if (!first && r->state == REQUEST_REJECTED)
+            first = r;
+        else if (first && r->state == REQUEST_ANSWERED && r->executed)
+            overtaken |= r->command->verb != VERB_EVERYWHERE && /* may be done twice */
+                         (r->write || r->in_tx || r->command->verb != VERB_NONE);
+    }
+    s->rejected = 0;
+    for (struct list *it = &first->in_session; it != &s->requests; it = it->next) {
+        struct request *r = in_list(it);
+        if (r->state != REQUEST_REJECTED && !(r->state == REQUEST_ANSWERED && r->executed))
+            continue;
+        if (!overtaken && r->ends_tx)
+            session_tx_again(s);
+        if (overtaken)
+            r->state = REQUEST_ANSWERED;
+        else
+            session_wait_again(
+                s, r); /* reads behind it were answered too early: their turn comes again */
+    }
+    session_mark_woken(s);
+}
+
+/* A request left its upstream. */
+static void landed(struct session *s, struct request *r)
+{
+    s->inflight--;
+    if (r->write)
+        s->inflight_writes--;
+    if (s->blocked == r)
+        s->blocked = NULL;
+    if (s->adopting == r)
+        s->adopting = NULL;
+    if (s->inflight == 0) {
+        s->mixed = false;
+        s->at = NULL;
+    }
+}
+
+static void all_landed(struct session *s)
+{
+    if (s->inflight > 0 || s->closing)
+        return;
+    if (s->rejected > 0)
+        decide_rejected(s);
+    session_lease_settle(s);
+}
+
+static void answered(struct session *s, struct request *r, struct upstream *up)
+{
+    landed(s, r);
+    r->upstream = NULL;
+    if (r->rejecting) {
+        bool not_master = starts(buf_head(&r->reply), buf_len(&r->reply), "-READONLY ");
+        r->state = REQUEST_REJECTED;
+        s->rejected++;
+        if (!starts(buf_head(&r->reply), buf_len(&r->reply), "-UNBLOCKED "))
+            router_rejected(s->host->router, s->place.group, up, not_master);
+    } else {
+        r->state = REQUEST_ANSWERED;
+        r->executed = true;
+        if (r->adopt)
+            session_adopted(s, r);
+        if (r->capture)
+            session_rewrite_reply(s, r);
+        if (up == s->lease)
+            session_lease_answered(s, r);
+    }
+    if (s->fanning == r && !r->fan)
+        s->fanning = NULL;
+    all_landed(s);
+    if (s->closing)
+        return;
+    session_deliver(s);
+    if (s->next)
+        session_mark_woken(s);
+}
+
+/* The client does not read as fast as its replies come. `so_far`: bytes of a reply that goes on. */
+static void throttle(struct session *s, struct upstream *up, size_t so_far)
+{
+    size_t high = s->host->options->output_high;
+    if (buf_len(&s->out) <= high)
+        return;
+    session_flush(s);
+    if (s->closing || s->paused || buf_len(&s->out) <= high)
+        return;
+    if (up == s->lease || so_far > LARGE_REPLY ||
+        (so_far && buf_len(&s->out) > high * OUTPUT_FACTOR)) {
+        s->paused = up;
+        router_pause(s->host->router, up, s);
+    }
+}
+
+static void on_reply(struct request *r, const char *data, size_t len, bool first, bool last)
+{
+    struct session *s = r->owner_data;
+    struct upstream *up = r->upstream;
+    bool head = s->requests.next == &r->in_session;
+
+    if (first) {
+        r->reply_type = data[0];
+        r->rejecting = data[0] == '-' && is_rejection(s, r, data, len);
+    }
+    r->reply_len += len;
+    if (!head || r->rejecting || r->capture || r->fan || r->in_tx) {
+        buf_append(&r->reply, data, len);
+    } else if (!r->silent) {
+        if (buf_len(&r->reply) > 0) {
+            buf_append(&s->out, buf_head(&r->reply), buf_len(&r->reply));
+            buf_free(&r->reply);
+        }
+        buf_append(&s->out, data, len);
+        r->streaming = true;
+        session_mark_dirty(s);
+    }
+    if (last)
+        answered(s, r, up);
+    if (!s->closing)
+        throttle(s, up, last ? 0 : r->reply_len);
+}
+
+void session_settle(struct session *s, struct request *r, const char *reply)
+{
+    buf_free(&r->reply);
+    if (reply)
+        buf_append(&r->reply, reply, strlen(reply));
+    r->state = REQUEST_ANSWERED;
+    session_mark_woken(s);
+}
+
+void session_outcome_unknown(struct session *s, struct request *r, const char *error)
+{
+    r->executed = true; /* perhaps: that is the point */
+    if (router_group(s->host->router, s->place.group)->inflight_writes == INFLIGHT_CLOSE)
+        session_close(s, "the outcome of a write is unknown, and inflight_writes = close");
+    else
+        session_settle(s, r, error);
+}
+
+static void on_failed(struct request *r, enum request_failure why, const char *text)
+{
+    struct session *s = r->owner_data;
+    char line[200];
+
+    landed(s, r);
+    r->state = REQUEST_ANSWERED; /* it is nowhere any more; what it becomes is decided below */
+    if (s->paused == r->upstream && why == REQUEST_LOST)
+        s->paused = NULL;
+    r->upstream = NULL;
+    session_forget_copies(s, r);
+    if (r->streaming) {
+        session_close(s, "a reply was cut short: the connection to the node was lost");
+        return;
+    }
+    if (r->leased && session_lease_failed(s, r, why)) {
+        session_mark_woken(s);
+    } else if (why == REQUEST_REFUSED) {
+        snprintf(line, sizeof(line), "-%s\r\n", text);
+        session_settle(s, r, line);
+    } else if (why == REQUEST_UNSENT || !r->write) {
+        session_wait_again(s, r);
+    } else {
+        session_outcome_unknown(s, r,
+                                "-ERR redisproxy: outcome unknown, the connection to the master "
+                                "was lost after the command was sent\r\n");
+    }
+    all_landed(s);
+}
+
+const struct request_owner session_owner = {on_reply, on_failed};

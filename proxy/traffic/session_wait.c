@@ -1,0 +1,229 @@
+/*
+ * session_wait: requests that wait: for their turn, or, in the hold, for
+ * somebody to send them to. What cannot be held, or not any longer, is answered
+ * -MASTERDOWN, and never so that half a transaction would be executed.
+ */
+#include "traffic/session_state.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct request *in_list(struct list *node)
+{
+    return container_of(node, struct request, in_session);
+}
+
+/* The first WAITING request from `it` on. */
+static struct request *first_waiting(struct session *s, struct list *it)
+{
+    for (; it != &s->requests; it = it->next)
+        if (in_list(it)->state == REQUEST_WAITING)
+            return in_list(it);
+    return NULL;
+}
+
+static const char *masterdown(const struct session *s, char *out, size_t size)
+{
+    const struct traffic_group_options *group = router_group(s->host->router, s->place.group);
+    snprintf(out, size, "-MASTERDOWN redisproxy: no master for %s within %" PRId64 " ms\r\n",
+             group->name, group->hold_timeout_ms);
+    return out;
+}
+
+/* ---- in and out of WAITING ---- */
+
+void session_leave_waiting(struct session *s, struct request *r)
+{
+    assert(r->state == REQUEST_WAITING);
+    s->waiting_bytes -= r->len;
+    if (hold_waits(&s->held))
+        hold_shrink(&s->held, r->len);
+    if (s->next == r)
+        s->next = first_waiting(s, r->in_session.next);
+}
+
+/* A request that was on its way stands before all that waits again. */
+void session_wait_again(struct session *s, struct request *r)
+{
+    session_forget_copies(s, r);
+    r->state = REQUEST_WAITING;
+    r->retried = true;
+    r->reply_type = 0;
+    r->reply_len = 0;
+    r->rejecting = false;
+    r->taken_back = false;
+    buf_free(&r->reply);
+    s->waiting_bytes += r->len;
+    if (hold_waits(&s->held))
+        hold_grow(&s->held, r->len);
+    s->next = first_waiting(s, s->requests.next);
+    session_mark_woken(s);
+}
+
+/* The MULTI that waits and whose transaction `r` belongs to. */
+static struct request *waiting_multi(struct session *s, const struct request *r)
+{
+    struct request *multi = NULL;
+    for (struct list *it = s->requests.next; it != &r->in_session; it = it->next) {
+        struct request *earlier = in_list(it);
+        if (earlier->state != REQUEST_WAITING || !earlier->command)
+            continue;
+        if (earlier->command->verb == VERB_MULTI)
+            multi = earlier;
+        else if (earlier->command->verb == VERB_EXEC || earlier->command->verb == VERB_DISCARD)
+            multi = NULL;
+    }
+    return multi;
+}
+
+/* A request is not held, or no longer. Half a transaction must not be executed for that: without
+ * its MULTI the rest of what was pipelined is refused, too; without another part EXEC says
+ * EXECABORT. */
+static void refuse_to_hold(struct session *s, struct request *r)
+{
+    struct request *multi = waiting_multi(s, r);
+    uint8_t verb = r->command ? r->command->verb : VERB_NONE;
+    char text[160];
+    bool ends = verb == VERB_EXEC || verb == VERB_DISCARD;
+    if (s->refused_multi) {
+        if (ends)
+            s->refused_multi = NULL;
+    } else if (multi) {
+        multi->doomed = true;
+        if (ends)
+            return; /* it is answered here, behind its MULTI: it needs no node */
+    } else if (s->tx == TX_OPEN) {
+        session_break_tx(s); /* a reply cut short by that ends the session */
+        if (s->closing)
+            return;
+        if (ends) {
+            s->tx = TX_NONE;
+            s->tx_refused = false;
+        }
+    } else if (verb == VERB_MULTI) {
+        s->refused_multi = r;
+    }
+    session_answer(s, r, masterdown(s, text, sizeof(text)));
+}
+
+void session_add(struct session *s, struct request *r)
+{
+    r->owner = &session_owner;
+    r->owner_data = s;
+    r->after_write = s->writes > 0;
+    r->maybe_write = !r->command || !(r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT));
+    s->writes += r->maybe_write;
+    list_append(&s->requests, &r->in_session);
+    s->count++;
+    s->waiting_bytes += r->len;
+    if (!s->next)
+        s->next = r;
+    if (!hold_waits(&s->held))
+        return;
+    if (hold_has_room(s->held.hold, r->len) && !s->refused_multi) {
+        hold_grow(&s->held, r->len);
+        r->held_since_ms = turn_now(s->host->turn);
+    } else {
+        hold_grow(&s->held, r->len);
+        refuse_to_hold(s, r);
+    }
+}
+
+void session_rewrite(struct session *s, struct request *r, const struct buf *bytes)
+{
+    assert(r->state == REQUEST_WAITING);
+    s->waiting_bytes -= r->len;
+    if (hold_waits(&s->held))
+        hold_shrink(&s->held, r->len);
+    request_set_bytes(r, buf_head(bytes), buf_len(bytes));
+    r->argc = resp_args(r->data, r->len).left;
+    s->waiting_bytes += r->len;
+    if (hold_waits(&s->held))
+        hold_grow(&s->held, r->len);
+}
+
+void session_answer(struct session *s, struct request *r, const char *reply)
+{
+    session_leave_waiting(s, r);
+    if (!r->placed)
+        r->silent = s->reply_off;
+    buf_free(&r->reply);
+    buf_append(&r->reply, reply, strlen(reply));
+    r->reply_type = reply[0];
+    r->state = REQUEST_ANSWERED;
+    session_mark_woken(s);
+}
+
+void session_answerf(struct session *s, struct request *r, const char *format, ...)
+{
+    char *text;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        abort();
+    va_end(args);
+    session_answer(s, r, text);
+    free(text);
+}
+
+/* ---- the hold ---- */
+
+/* Nobody to send to: the session joins the hold, in bounds. */
+void session_enter_hold(struct session *s)
+{
+    struct hold *hold = router_hold(s->host->router, s->place.group);
+    int64_t now = turn_now(s->host->turn);
+
+    if (s->eof || s->gone) {
+        session_deliver(s);
+        session_flush(s); /* what is due is due */
+        session_close(s, "its client left, and its requests would have been held");
+        return;
+    }
+    hold_enter(hold, &s->held, 0, now);
+    for (struct list *it = s->next ? &s->next->in_session : &s->requests; it != &s->requests;
+         it = it->next) {
+        struct request *r = in_list(it);
+        bool room;
+        if (r->state != REQUEST_WAITING)
+            continue;
+        room = hold_has_room(hold, r->len);
+        hold_grow(&s->held, r->len);
+        if (r->held_since_ms == 0)
+            r->held_since_ms = now;
+        if (!room || s->refused_multi)
+            refuse_to_hold(s, r);
+        if (s->closing)
+            return;
+    }
+}
+
+static void expire(struct session *s, int64_t now_ms)
+{
+    int64_t timeout = s->held.hold->timeout_ms;
+    struct request *r;
+    while ((r = s->next) != NULL) {
+        if (session_blocked_expired(r, now_ms))
+            session_answer(s, r, "*-1\r\n");
+        else if (s->refused_multi || (r->held_since_ms && now_ms - r->held_since_ms >= timeout))
+            refuse_to_hold(s, r);
+        else
+            break;
+        if (s->closing)
+            return;
+        if (s->next && !s->refused_multi && s->next->command &&
+            s->next->command->way == WAY_SESSION)
+            break; /* may need no node: it is dispatched before its own time is up */
+    }
+    session_deliver(s);
+}
+
+void session_expire_held(struct hold *hold, int64_t now_ms)
+{
+    list_each (it, &hold->sessions)
+        expire(container_of(it, struct session, held.in_hold), now_ms);
+}
