@@ -126,6 +126,7 @@ UNIT_SESSION       := traffic/session traffic/session_tx traffic/session_lease t
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)
 UNIT_test_session_tx = $(UNIT_SESSION)
+UNIT_test_session_leaving = $(UNIT_SESSION)
 UNIT_test_session_lease = $(UNIT_SESSION)
 UNIT_test_session_pubsub = $(UNIT_SESSION)
 UNIT_test_session_verbs = $(UNIT_SESSION)

@@ -177,6 +177,7 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
 void session_lease_settle(struct session *s);
 void session_lease_drop(struct session *s);
 void session_recount(struct session *s);
+bool session_is_tx_verb(uint8_t verb);
 bool session_is_blocking(const struct request *r);
 /* A blocking command's timeout, as its client gave it, has passed. */
 bool session_blocked_expired(const struct request *r, int64_t now_ms);

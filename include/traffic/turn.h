@@ -15,11 +15,14 @@
 #include <stddef.h>
 #include <uv.h>
 
+struct board;
+
 /* One read's worth. What is left of a request when it ends moves to the request itself. */
 #define TURN_BYTES (64 * 1024)
 
 struct turn {
     uv_loop_t *loop;
+    struct board *board; /* where the newest snapshot is */
     struct request_pool requests;
     struct list woken;           /* sessions to be dispatched */
     struct list dirty_upstreams; /* have requests to write */

@@ -52,6 +52,8 @@ struct upstream_owner {
     /* Whether the node is what the upstream is for; a text for the log when it is not. */
     const char *(*verify)(struct upstream *upstream, const struct credentials_of_node *node);
     void (*on_ready)(struct upstream *upstream);
+    /* Whether the node is known to be shutting down, as struct topology_node says it. */
+    bool (*lets_no_write_through)(const struct upstream *upstream);
     /* Before the requests on it are failed. `error`: it ended before it was READY, or unasked. */
     void (*on_cut)(struct upstream *upstream, const char *why, bool error);
 };
@@ -73,6 +75,7 @@ struct upstream {
     bool leased;
     bool retired;
     bool paused; /* not read: whoever is answered does not drain */
+    bool undone; /* it ended, and its node executed no write that it had not answered */
     struct stream stream;
     struct turn *turn;
     const struct upstream_owner *owner;

@@ -247,6 +247,19 @@ static void on_ready(struct upstream *up)
     slot->pool->on_change(slot->pool->data, up->group);
 }
 
+/* A connection may end before the loop has come to adopting the snapshot that says why. */
+static bool lets_no_write_through(const struct upstream *up)
+{
+    const struct slot *slot = up->owner_data;
+    struct topology *newest = board_acquire(slot->pool->turn->board);
+    const struct topology_node *node =
+        newest ? topology_node_by_id(&newest->groups[up->group], up->node) : NULL;
+    bool leaving = node && node->leaving;
+    if (newest)
+        topology_release(newest);
+    return leaving;
+}
+
 static void on_cut(struct upstream *up, const char *why, bool error)
 {
     struct slot *slot = up->owner_data;
@@ -275,7 +288,7 @@ static void on_cut(struct upstream *up, const char *why, bool error)
     drop_slot_if_empty(slot);
 }
 
-static const struct upstream_owner owner = {on_verify, on_ready, on_cut};
+static const struct upstream_owner owner = {on_verify, on_ready, lets_no_write_through, on_cut};
 
 /* ---- handing out ---- */
 

@@ -233,11 +233,23 @@ void session_outcome_unknown(struct session *s, struct request *r, const char *e
         session_settle(s, r, error);
 }
 
+/* Sent, and certainly not executed: the node was shutting down, and paused what may change data or
+ * goes to replicas (is_may_replicate_command in Redis' server.c). A transaction without such a
+ * command may have been executed: it is harmless twice. */
+static bool is_undone(const struct request *r)
+{
+    uint16_t paused = COMMAND_WRITE | COMMAND_MAY_REPLICATE;
+    return r->upstream->undone &&
+           ((r->command->flags & paused) || r->in_tx || session_is_tx_verb(r->command->verb));
+}
+
 static void on_failed(struct request *r, enum request_failure why, const char *text)
 {
     struct session *s = r->owner_data;
     char line[200];
 
+    if (why == REQUEST_LOST && is_undone(r))
+        why = REQUEST_UNSENT;
     landed(s, r);
     r->state = REQUEST_ANSWERED; /* it is nowhere any more; what it becomes is decided below */
     if (s->paused == r->upstream && why == REQUEST_LOST)

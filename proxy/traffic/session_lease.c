@@ -11,9 +11,9 @@
  *
  *     MULTI not yet sent     the whole transaction is sent on the next lease
  *     MULTI sent             it is sent again on the next lease (session_tx.c), unless it watches something
- *     EXEC sent              outcome unknown
- *     blocked                taken back before (CLIENT UNBLOCK), or: a write is unknown, a read is
- * sent again subscribed             subscribed again on the next lease
+ *     EXEC sent              outcome unknown, unless the node was shutting down: as above
+ *     blocked                taken back before (CLIENT UNBLOCK), or: a write is unknown, a read is sent again
+ *     subscribed             subscribed again on the next lease
  */
 #include "traffic/session_state.h"
 
@@ -53,6 +53,12 @@ static void apply(const struct request *r, bool *open, bool *watching)
     default:
         break;
     }
+}
+
+bool session_is_tx_verb(uint8_t verb)
+{
+    return verb == VERB_MULTI || verb == VERB_EXEC || verb == VERB_DISCARD || verb == VERB_WATCH ||
+           verb == VERB_UNWATCH;
 }
 
 /* After requests were taken back from the lease: what is it that was really sent? */
@@ -218,7 +224,7 @@ static void on_lost(void *data)
     bool open = s->tx_confirmed, watching = s->watch_confirmed;
     for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
         const struct request *r = in_list(it);
-        if (r->leased && r->state == REQUEST_SENT)
+        if (r->leased && r->state == REQUEST_SENT && !s->lease->undone)
             apply(r, &open, &watching);
     }
     if (s->paused == s->lease)
@@ -357,8 +363,7 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
                                 "was lost after EXEC was sent\r\n");
     else if (r->in_tx)
         session_settle(s, r, "+QUEUED\r\n");
-    else if (verb == VERB_MULTI || verb == VERB_DISCARD || verb == VERB_WATCH ||
-             verb == VERB_UNWATCH)
+    else if (session_is_tx_verb(verb))
         session_settle(s, r, "+OK\r\n");
     else
         return false;

@@ -288,6 +288,17 @@ static void take_after_stash(struct upstream *up, const char *data, size_t len)
     buf_free(&whole);
 }
 
+/* Redis lets its replicas catch up before it shuts down, pauses writes for that time, and answers what
+ * it executed before (prepareForShutdown in server.c). So once it has ended the connection in good order,
+ * after a whole reply, what is unanswered was not executed. A reset proves nothing: it
+ * may have overtaken a reply. */
+static void reached_end(struct upstream *up, int error)
+{
+    up->undone = error == UV_EOF && up->reply.total == 0 && buf_len(&up->stash) == 0 &&
+                 up->owner->lets_no_write_through(up);
+    upstream_cut(up, error == UV_EOF ? "closed by the node" : uv_strerror(error));
+}
+
 static void read_replies(struct upstream *up)
 {
     for (int i = 0; i < READS_PER_EVENT && up->state != UPSTREAM_CLOSED && !up->paused; i++) {
@@ -295,7 +306,7 @@ static void read_replies(struct upstream *up)
         if (n == 0)
             return;
         if (n < 0) {
-            upstream_cut(up, n == UV_EOF ? "closed by the node" : uv_strerror((int)n));
+            reached_end(up, (int)n);
             return;
         }
         take_after_stash(up, up->turn->read, (size_t)n);

@@ -196,9 +196,10 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void init_turn(struct turn *turn, uv_loop_t *loop)
+static void init_turn(struct turn *turn, uv_loop_t *loop, struct board *board)
 {
     turn->loop = loop;
+    turn->board = board;
     request_pool_init(&turn->requests);
     list_init(&turn->woken);
     list_init(&turn->dirty_upstreams);
@@ -252,7 +253,7 @@ struct worker *worker_start(const struct traffic_options *options, struct board 
     w->board = board;
     atomic_store(&w->last_turn_ms, clock_ms());
     init_loop(w);
-    init_turn(&w->turn, &w->loop);
+    init_turn(&w->turn, &w->loop, w->board);
     init_host(w);
     if (!open_doors(w, listen_fds) || pthread_create(&w->thread, NULL, run, w) != 0) {
         log_event(LOG_ERROR, "a worker could not be started", "reason=\"%s\"", strerror(errno));

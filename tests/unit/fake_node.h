@@ -37,6 +37,7 @@ static inline struct world *world_new(void)
     struct world *w = calloc(1, sizeof(*w));
     cr_assert_eq(uv_loop_init(&w->loop), 0);
     w->turn.loop = &w->loop;
+    w->turn.board = board_new();
     request_pool_init(&w->turn.requests);
     list_init(&w->turn.woken);
     list_init(&w->turn.dirty_upstreams);
@@ -67,6 +68,7 @@ static inline void world_end(struct world *w)
     cr_assert_eq(w->turn.requests.live, 0, "a request was forgotten");
     cr_assert(list_empty(&w->identities.all), "an identity is still held");
     request_pool_free(&w->turn.requests);
+    board_free(w->turn.board);
     free(w);
 }
 
@@ -302,7 +304,7 @@ struct watched {
     const char *verdict;
     struct credentials_of_node shown;
     int verified, readied, cuts;
-    bool cut, error;
+    bool cut, error, leaving;
     char why[160];
 };
 
@@ -322,6 +324,12 @@ static inline void watched_on_ready(struct upstream *up)
     watched->readied++;
 }
 
+static inline bool watched_lets_no_write_through(const struct upstream *up)
+{
+    const struct watched *watched = up->owner_data;
+    return watched->leaving;
+}
+
 static inline void watched_on_cut(struct upstream *up, const char *why, bool error)
 {
     struct watched *watched = up->owner_data;
@@ -331,8 +339,8 @@ static inline void watched_on_cut(struct upstream *up, const char *why, bool err
     snprintf(watched->why, sizeof(watched->why), "%s", why);
 }
 
-static const struct upstream_owner watched_owner = {watched_verify, watched_on_ready,
-                                                    watched_on_cut};
+static const struct upstream_owner watched_owner = {
+    watched_verify, watched_on_ready, watched_lets_no_write_through, watched_on_cut};
 
 /* Connects to a node of its own as `identity`, whose reference it takes over. */
 static inline void watched_open(struct watched *s, struct world *w, struct identity *identity,

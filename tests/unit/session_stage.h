@@ -44,6 +44,8 @@ struct scene {
     int master;
     bool writable, settling;
     unsigned readable; /* bit i: node i */
+    unsigned leaving;
+    bool unseen; /* published, and not adopted yet */
 };
 
 static const struct scene steady = {.master = 0, .writable = true};
@@ -119,8 +121,11 @@ static inline void show(struct stage *s, struct scene scene)
     for (int i = 0; i < STAGE_NODES; i++) {
         group->nodes[i] = s->nodes[i].view;
         group->nodes[i].readable = scene.readable >> i & 1;
+        group->nodes[i].leaving = scene.leaving >> i & 1;
     }
-    router_adopt(s->host.router, next);
+    board_publish(s->w->turn.board, next);
+    if (!scene.unseen)
+        router_adopt(s->host.router, board_acquire(s->w->turn.board));
 }
 
 static inline void stage_begin(struct stage *s)
