@@ -96,7 +96,6 @@ const struct scenario scenario_rolling = {
     .title = "rolling upgrade, preStop failover",
     .run = run_rolling,
     .trio = {.min_replicas = 1, .persistent = true, .down_after_ms = 4000},
-    .limits = {.gap_ms = 3600},
 };
 
 const struct scenario scenario_rolling_address = {
