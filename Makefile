@@ -111,11 +111,11 @@ UNIT_test_identity  = $(UNIT_REQUEST)
 UNIT_test_learn     = traffic/learn $(UNIT_REQUEST)
 UNIT_test_hold     := traffic/hold
 UNIT_UPSTREAM      := traffic/upstream traffic/handshake redis/resp_reply net/stream \
-                      net/address $(UNIT_REQUEST)
+                      net/address topology/topology $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
 UNIT_test_upstream_tap = $(UNIT_UPSTREAM)
 UNIT_test_handshake = $(UNIT_UPSTREAM)
-UNIT_POOL          := traffic/pool topology/topology $(UNIT_UPSTREAM)
+UNIT_POOL          := traffic/pool $(UNIT_UPSTREAM)
 UNIT_test_pool      = $(UNIT_POOL)
 UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
