@@ -90,6 +90,7 @@ UNIT_ELECTION      := topology/election topology/election_nodes topology/electio
                       base/log base/clock
 UNIT_test_election  = $(UNIT_ELECTION)
 UNIT_test_election_readers = $(UNIT_ELECTION)
+UNIT_test_election_stray = $(UNIT_ELECTION)
 UNIT_test_election_failures = $(UNIT_ELECTION)
 UNIT_test_election_assist = $(UNIT_ELECTION)
 UNIT_test_topology := topology/topology base/log base/clock

@@ -16,6 +16,7 @@
 #define ELECTION_FOREIGN_MS 2000     /* a named master of unknown lineage is doubted for so long, */
 #define ELECTION_ALONE_MS 500        /* or only so long when no node of the group can be asked */
 #define ELECTION_RECHECK_MS 3000     /* a hold without a promotion is doubted after this */
+#define ELECTION_ASK_MS 200          /* so long the Sentinels are asked who promoted a node */
 #define ELECTION_RETURN_MS 10000     /* a dead leader that recorded its promotion may come back */
 
 struct election {
@@ -56,6 +57,8 @@ struct election {
     int64_t hold_ms, promoted_ms, confirmed_ms, provisional_ms;
     int64_t recheck_ms; /* from when on the failover may be found not to have happened */
     bool rechecking;
+    bool unannounced; /* it began with a node that said master, not with a Sentinel's word; */
+    bool asked;       /* all Sentinels were asked about that */
     uint64_t leader; /* the Sentinel's key; 0: not heard of */
     bool leader_lost;
     bool leader_refused;  /* its process is gone */

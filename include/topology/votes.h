@@ -66,12 +66,20 @@ struct verdict {
  * 60 s; two entries with one run id are one Sentinel. */
 struct verdict votes_count(const struct voter *voters, size_t count, int64_t now_ms);
 
+/* Whether both entries are known to be one Sentinel, under two addresses. */
+bool voter_same(const struct voter *a, const struct voter *b);
+
 /* Whether the voter's answer counts at this instant. */
 bool voter_present(const struct voter *voter, int64_t now_ms);
 
 /* Whether it leads a failover that has not moved for 3 s, though its steps before the promotion take
  * 0.1 s each: a Sentinel that slept is in TILT, for 30 s, and only then goes on. */
 bool voter_stalled(const struct voter *voter, int64_t now_ms);
+
+/* The present Sentinel whose failover away from this master is the furthest; NULL: nobody leads one.
+ * Stalled ones do not count. */
+const struct voter *votes_leader_from(const struct voter *voters, size_t count,
+                                      const struct address *master, int64_t now_ms);
 
 /* How far the furthest failover is that a present Sentinel leads away from this master; a stalled one is
  * none. */

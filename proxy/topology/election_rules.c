@@ -104,9 +104,9 @@ static bool leave_steady(struct election *e, const struct election_node *master,
         election_hold(e, "the master says that it is a replica", 0, now_ms);
         election_promotion_seen(e, NULL, "ROLE of the old master", now_ms);
     } else if (promoted) {
-        election_hold(e, "a replica was promoted", 0, now_ms);
+        election_hold(e, "a replica says that it is master", 0, now_ms);
         promoted->candidate = true;
-        election_promotion_seen(e, promoted, "ROLE", now_ms);
+        e->unannounced = true;
     } else if (leader) {
         election_hold(e, "a Sentinel has a failover in progress", leader->key, now_ms);
     } else {
@@ -187,13 +187,34 @@ static void note_recorded(struct election *e)
     }
 }
 
+/* A replica that says it is master without a word from any Sentinel was made one by hand, or its leader is
+ * out of hearing: they are being asked. What is in flight is answered meanwhile, and counts: nothing
+ * is cut for a mistake that Sentinel will undo. */
+static bool ask_for_leader(struct election *e, int64_t now_ms)
+{
+    struct election_node *old = nodes_find(&e->nodes, &e->old);
+    if (!e->unannounced || e->leader || now_ms - e->hold_ms >= ELECTION_ASK_MS)
+        return false;
+    if (e->asked ||
+        now_ms == e->hold_ms) /* what is asked must be later than the sign for certain */
+        return true;
+    e->asked = true;
+    e->view.poll_seq++;
+    if (old)
+        old->probe_seq++;
+    return true;
+}
+
 static void decide_switching(struct election *e, int64_t now_ms)
 {
     size_t how_many;
     struct election_node *promoted = election_promoted_node(e, &e->old, &how_many);
     struct election_node *successor = election_successor(e);
+    const struct voter *leader = votes_leader_from(e->voters, e->voter_count, &e->old, now_ms);
+    if (!e->leader && leader && leader->answer.step >= FAILOVER_SELECT_REPLICA)
+        e->leader = leader->key;
     note_recorded(e);
-    if (promoted)
+    if (promoted && !ask_for_leader(e, now_ms))
         election_promotion_seen(e, promoted, "ROLE", now_ms);
     else if (votes_failover_from(e->voters, e->voter_count, &e->old, now_ms) >=
              FAILOVER_WAIT_PROMOTION)

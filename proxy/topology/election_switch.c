@@ -5,7 +5,8 @@
  *              group's; when enough good replicas have joined it, writes are released to it
  *   successor  the old master itself says whose replica it is now (FAILOVER): the same
  *   release    the failover did not happen: it was aborted, its leader says that there is none, or is
- *              dead and has promoted nobody; or nothing was promoted for 3 s, or its leader has
+ *              dead and has promoted nobody; or no leader was ever heard of, and every Sentinel that
+ *              is known says that there is none; or nothing was promoted for 3 s, or its leader has
  *              been silent for 3 s (for 10 s when it had recorded the promotion: it may come back and
  *              insist); and answers that were all *asked for after* that say: no failover in
  *              progress anywhere, a majority names the old master, its ROLE is master
@@ -27,6 +28,7 @@ static void begin_switch(struct election *e, uint64_t leader, int64_t now_ms)
     e->changed_ms = now_ms;
     e->promoted_ms = e->confirmed_ms = e->provisional_ms = -1;
     e->recheck_ms = now_ms + ELECTION_RECHECK_MS;
+    e->unannounced = e->asked = false;
     e->leader = leader;
     e->leader_lost_ms = -1;
     election_clear_candidates(e);
@@ -216,8 +218,34 @@ static bool nobody_promoted(const struct election *e, int64_t since_ms)
     return true;
 }
 
+static bool knows_of_no_failover(const struct election *e, const struct voter *voter,
+                                 int64_t now_ms)
+{
+    return voter_present(voter, now_ms) && voter->asked_ms > e->changed_ms && voter->answer.known &&
+           voter->answer.step == FAILOVER_NONE && voter->answer.epoch == e->view.epoch &&
+           address_equal(&voter->answer.named, &e->old);
+}
+
+/* A node says that it is master, and no leader was heard of. Was it made one by hand? Only if every
+ * Sentinel that is known answers, whatever the majority: one that does not may have led, and died.
+ * From SLAVEOF NO ONE on a leader shows the failover, and then names the node. */
+static bool nobody_leads(const struct election *e, int64_t now_ms)
+{
+    if (!e->unannounced || e->leader)
+        return false;
+    for (size_t i = 0; i < e->voter_count; i++) {
+        bool answered = false;
+        for (size_t j = 0; j < e->voter_count && !answered; j++)
+            answered = (i == j || voter_same(&e->voters[i], &e->voters[j])) &&
+                       knows_of_no_failover(e, &e->voters[j], now_ms);
+        if (!answered)
+            return false;
+    }
+    return true;
+}
+
 /* The failover is known to be over before its time is up: its leader says so, or is dead and has
- * promoted nobody. */
+ * promoted nobody; or it never was. */
 static void shorten_doubt(struct election *e, int64_t now_ms)
 {
     int64_t over_ms = INT64_MAX, arrived_ms = e->leader_refused_ms + ARRIVED_MS;
@@ -231,6 +259,8 @@ static void shorten_doubt(struct election *e, int64_t now_ms)
     }
     if (e->leader_refused && now_ms >= arrived_ms && nobody_promoted(e, arrived_ms))
         over_ms = arrived_ms;
+    if (nobody_leads(e, now_ms))
+        over_ms = e->changed_ms + 1;
     if (over_ms >= e->recheck_ms)
         return;
     e->recheck_ms = over_ms;

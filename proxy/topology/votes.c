@@ -14,7 +14,7 @@
     3000 /* polls come every second, and a silent connection is cut after 3 s                      \
           */
 
-static bool same_sentinel(const struct voter *a, const struct voter *b)
+bool voter_same(const struct voter *a, const struct voter *b)
 {
     return a->runid[0] && strcmp(a->runid, b->runid) == 0;
 }
@@ -42,7 +42,7 @@ static bool repeated(const struct voter *voters, size_t index, int64_t now_ms,
                      bool (*condition)(const struct voter *, int64_t))
 {
     for (size_t i = 0; i < index; i++) {
-        if (condition(&voters[i], now_ms) && same_sentinel(&voters[index], &voters[i]))
+        if (condition(&voters[i], now_ms) && voter_same(&voters[index], &voters[i]))
             return true;
     }
     return false;
@@ -141,16 +141,24 @@ static bool leads_away(const struct voter *voter, const struct address *master)
     return voter->answer.step >= FAILOVER_RECONFIGURE ? !named : named;
 }
 
+const struct voter *votes_leader_from(const struct voter *voters, size_t count,
+                                      const struct address *master, int64_t now_ms)
+{
+    const struct voter *leader = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (names_a_master(&voters[i], now_ms) && voters[i].answer.step != FAILOVER_NONE &&
+            (!leader || voters[i].answer.step > leader->answer.step) &&
+            !voter_stalled(&voters[i], now_ms) && leads_away(&voters[i], master))
+            leader = &voters[i];
+    }
+    return leader;
+}
+
 enum failover_step votes_failover_from(const struct voter *voters, size_t count,
                                        const struct address *master, int64_t now_ms)
 {
-    enum failover_step furthest = FAILOVER_NONE;
-    for (size_t i = 0; i < count; i++) {
-        if (names_a_master(&voters[i], now_ms) && voters[i].answer.step > furthest &&
-            !voter_stalled(&voters[i], now_ms) && leads_away(&voters[i], master))
-            furthest = voters[i].answer.step;
-    }
-    return furthest;
+    const struct voter *leader = votes_leader_from(voters, count, master, now_ms);
+    return leader ? leader->answer.step : FAILOVER_NONE;
 }
 
 bool votes_failover_to(const struct voter *voters, size_t count, const struct address *master,
