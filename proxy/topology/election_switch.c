@@ -5,7 +5,7 @@
  *              group's; when enough good replicas have joined it, writes are released to it
  *   successor  the old master itself says whose replica it is now (FAILOVER): the same
  *   release    the failover did not happen: it was aborted, its leader says that there is none, or is
- *              dead and has promoted nobody; or no leader was ever heard of, and every Sentinel that
+ *              dead and did not live to record a promotion; or no leader was ever heard of, and every Sentinel that
  *              is known says that there is none; or nothing was promoted for 3 s, or its leader has
  *              been silent for 3 s (for 10 s when it had recorded the promotion: it may come back and
  *              insist); and answers that were all *asked for after* that say: no failover in
@@ -15,7 +15,8 @@
 
 #include <string.h>
 
-#define ARRIVED_MS 150 /* what a process sent before it died has arrived after so long */
+#define ARRIVED_MS 150    /* what a process sent before it died has arrived after so long */
+#define HEARD_OUT_MS 1000 /* it was heard to the end when it was found dead so soon after that */
 
 /* ---- beginning a switch ---- */
 
@@ -200,20 +201,22 @@ bool election_all_answered_since(const struct election *e, int64_t since_ms, int
     return true;
 }
 
-/* What was sent by a Sentinel that died has arrived; every node that answers was asked after that,
- * and none became master. */
-static bool nobody_promoted(const struct election *e, int64_t since_ms)
+/* Its process is gone, and what it had sent has arrived. Its last word was not that it has recorded
+ * the promotion, and it was heard to the end: whoever it promoted will not be named by anybody, and is turned
+ * back by the others. Every node that answers was asked after that: who says master now is
+ * dismissed with it. */
+static bool died_in_vain(const struct election *e, int64_t now_ms)
 {
+    int64_t since_ms = e->leader_refused_ms + ARRIVED_MS;
+    if (!e->leader_refused || e->leader_promoted || now_ms < since_ms ||
+        e->leader_refused_ms - e->leader_lost_ms > HEARD_OUT_MS)
+        return false;
     for (size_t i = 0; i < e->nodes.count; i++) {
         const struct election_node *node = e->nodes.at[i];
-        if (address_equal(&node->shown.address, &e->old))
-            continue;
-        if (node_says_master(node) && !node->dismissed)
+        bool asked = node->says.role != ROLE_UNKNOWN && node->asked_ms >= since_ms;
+        bool answers = node->candidate || !node->shown.suspect;
+        if (answers && !asked && !address_equal(&node->shown.address, &e->old))
             return false;
-        if (node->candidate || !node->shown.suspect) {
-            if (node->says.role == ROLE_UNKNOWN || node->asked_ms < since_ms)
-                return false;
-        }
     }
     return true;
 }
@@ -244,11 +247,13 @@ static bool nobody_leads(const struct election *e, int64_t now_ms)
     return true;
 }
 
-/* The failover is known to be over before its time is up: its leader says so, or is dead and has
- * promoted nobody; or it never was. */
+/* The failover is known to be over before its time is up: its leader says so, or died in vain; or it
+ * never was. */
 static void shorten_doubt(struct election *e, int64_t now_ms)
 {
-    int64_t over_ms = INT64_MAX, arrived_ms = e->leader_refused_ms + ARRIVED_MS;
+    int64_t over_ms = INT64_MAX;
+    if (e->rivals) /* the other one may have promoted */
+        return;
     for (size_t i = 0; i < e->voter_count; i++) {
         const struct voter *leader = &e->voters[i];
         if (leader->key == e->leader && voter_present(leader, now_ms) && leader->answer.known &&
@@ -257,8 +262,8 @@ static void shorten_doubt(struct election *e, int64_t now_ms)
             address_equal(&leader->answer.named, &e->old))
             over_ms = leader->asked_ms;
     }
-    if (e->leader_refused && now_ms >= arrived_ms && nobody_promoted(e, arrived_ms))
-        over_ms = arrived_ms;
+    if (died_in_vain(e, now_ms))
+        over_ms = e->leader_refused_ms + ARRIVED_MS;
     if (nobody_leads(e, now_ms))
         over_ms = e->changed_ms + 1;
     if (over_ms >= e->recheck_ms)
