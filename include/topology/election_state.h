@@ -17,6 +17,7 @@
 #define ELECTION_ALONE_MS 500        /* or only so long when no node of the group can be asked */
 #define ELECTION_RECHECK_MS 3000     /* a hold without a promotion is doubted after this */
 #define ELECTION_ASK_MS 200          /* so long the Sentinels are asked who promoted a node */
+#define ELECTION_ARRIVED_MS 150      /* what a process sent before it died has arrived after that */
 #define ELECTION_RETURN_MS 10000     /* a dead leader that recorded its promotion may come back */
 
 struct election {
@@ -59,13 +60,14 @@ struct election {
     bool rechecking;
     bool unannounced; /* it began with a node that said master, not with a Sentinel's word; */
     bool asked;       /* all Sentinels were asked about that */
-    uint64_t leader; /* the Sentinel's key; 0: not heard of */
+    uint64_t leader;  /* the Sentinel's key; 0: not heard of */
     bool leader_lost;
     bool leader_refused;  /* its process is gone */
+    bool inquired;        /* ... and all were asked what it has done */
     bool leader_promoted; /* it has recorded the promotion, and will stand by it when it returns */
     bool rivals;          /* two Sentinels led one in this switch */
     bool repointed;       /* a replica was pointed at the candidate by this proxy */
-    int64_t leader_lost_ms, leader_refused_ms;
+    int64_t leader_heard_ms, leader_refused_ms;
 };
 
 /* Looks at everything that is known, and moves on. */

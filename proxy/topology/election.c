@@ -157,6 +157,8 @@ int64_t election_deadline(const struct election *e, int64_t now_ms)
         sooner(&deadline, e->recheck_ms, now_ms);
         sooner(&deadline, e->confirmed_ms + e->options.settle_timeout_ms, now_ms);
     }
+    if (e->view.state == GROUP_SWITCHING && e->leader_refused)
+        sooner(&deadline, e->leader_refused_ms + ELECTION_ARRIVED_MS, now_ms);
     if (e->view.state == GROUP_SWITCHING && e->unannounced) {
         sooner(&deadline, e->hold_ms + 1, now_ms);
         sooner(&deadline, e->hold_ms + ELECTION_ASK_MS, now_ms);

@@ -5,18 +5,18 @@
  *              group's; when enough good replicas have joined it, writes are released to it
  *   successor  the old master itself says whose replica it is now (FAILOVER): the same
  *   release    the failover did not happen: it was aborted, its leader says that there is none, or is
- *              dead and did not live to record a promotion; or no leader was ever heard of, and every Sentinel that
- *              is known says that there is none; or nothing was promoted for 3 s, or its leader has
- *              been silent for 3 s (for 10 s when it had recorded the promotion: it may come back and
- *              insist); and answers that were all *asked for after* that say: no failover in
- *              progress anywhere, a majority names the old master, its ROLE is master
+ *              dead and did not live to record a promotion; or no leader was ever heard of, and
+ *              every Sentinel that is known says that there is none; or nothing was promoted for
+ *              3 s, or its leader has been silent for 3 s (for 10 s when it had recorded the
+ *              promotion: it may come back and insist); and answers that were all *asked for after*
+ *              that say: no failover in progress anywhere, a majority names the old master, its
+ *              ROLE is master
  */
 #include "topology/election_state.h"
 
 #include <string.h>
 
-#define ARRIVED_MS 150    /* what a process sent before it died has arrived after so long */
-#define HEARD_OUT_MS 1000 /* it was heard to the end when it was found dead so soon after that */
+#define HEARD_OUT_MS 1000 /* it was heard to its end if it answered so shortly before */
 
 /* ---- beginning a switch ---- */
 
@@ -29,9 +29,9 @@ static void begin_switch(struct election *e, uint64_t leader, int64_t now_ms)
     e->changed_ms = now_ms;
     e->promoted_ms = e->confirmed_ms = e->provisional_ms = -1;
     e->recheck_ms = now_ms + ELECTION_RECHECK_MS;
-    e->unannounced = e->asked = false;
+    e->unannounced = e->asked = e->inquired = false;
     e->leader = leader;
-    e->leader_lost_ms = -1;
+    e->leader_heard_ms = -1;
     election_clear_candidates(e);
     e->view.poll_seq++;
 }
@@ -81,16 +81,19 @@ void election_promotion_seen(struct election *e, const struct election_node *can
 
 void election_leader_lost(struct election *e, int64_t now_ms)
 {
-    int64_t heard_ms = now_ms;
+    int64_t heard_ms = e->hold_ms;
     int64_t doubt_ms = e->leader_promoted ? ELECTION_RETURN_MS : ELECTION_RECHECK_MS;
     if (e->leader_lost)
         return;
     e->leader_lost = true;
-    e->leader_lost_ms = now_ms;
     for (size_t i = 0; i < e->voter_count; i++) {
-        if (e->voters[i].key == e->leader && e->voters[i].reached_ms >= e->hold_ms)
-            heard_ms = e->voters[i].reached_ms;
+        const struct voter *leader = &e->voters[i];
+        if (leader->key == e->leader && leader->reached_ms > heard_ms)
+            heard_ms = leader->reached_ms;
+        if (leader->key == e->leader && leader->stepped_ms > heard_ms)
+            heard_ms = leader->stepped_ms;
     }
+    e->leader_heard_ms = heard_ms;
     if (e->recheck_ms < heard_ms + doubt_ms) {
         e->recheck_ms = heard_ms + doubt_ms;
         e->rechecking = false;
@@ -106,6 +109,7 @@ void election_leader_refused(struct election *e, int64_t now_ms)
     if (e->leader_refused)
         return;
     e->leader_refused = true;
+    e->inquired = false;
     e->leader_refused_ms = now_ms;
     election_story(e, LOG_WARN, "the leading Sentinel is dead", "leader=%s after_ms=%lld",
                    election_voter_name(e, e->leader), (long long)(now_ms - e->hold_ms));
@@ -201,16 +205,9 @@ bool election_all_answered_since(const struct election *e, int64_t since_ms, int
     return true;
 }
 
-/* Its process is gone, and what it had sent has arrived. Its last word was not that it has recorded
- * the promotion, and it was heard to the end: whoever it promoted will not be named by anybody, and is turned
- * back by the others. Every node that answers was asked after that: who says master now is
- * dismissed with it. */
-static bool died_in_vain(const struct election *e, int64_t now_ms)
+/* Every node that answers was asked at `since_ms` or later. */
+static bool nodes_answered_since(const struct election *e, int64_t since_ms)
 {
-    int64_t since_ms = e->leader_refused_ms + ARRIVED_MS;
-    if (!e->leader_refused || e->leader_promoted || now_ms < since_ms ||
-        e->leader_refused_ms - e->leader_lost_ms > HEARD_OUT_MS)
-        return false;
     for (size_t i = 0; i < e->nodes.count; i++) {
         const struct election_node *node = e->nodes.at[i];
         bool asked = node->says.role != ROLE_UNKNOWN && node->asked_ms >= since_ms;
@@ -219,6 +216,23 @@ static bool died_in_vain(const struct election *e, int64_t now_ms)
             return false;
     }
     return true;
+}
+
+/* The leader's process is gone, what it had sent has arrived, and its last word was not that it has
+ * recorded the promotion: whoever it promoted will be named by nobody, and is turned back by the other
+ * Sentinels. So everybody is asked once more, and who says master then is dismissed. */
+static bool died_in_vain(struct election *e, int64_t now_ms)
+{
+    int64_t arrived_ms = e->leader_refused_ms + ELECTION_ARRIVED_MS;
+    bool heard_out = e->leader_refused_ms - e->leader_heard_ms <= HEARD_OUT_MS;
+    if (!e->leader_refused || e->leader_promoted || !heard_out || now_ms < arrived_ms)
+        return false;
+    if (!e->inquired) {
+        e->inquired = true;
+        e->view.poll_seq++;
+        election_probe_all(e);
+    }
+    return nodes_answered_since(e, arrived_ms);
 }
 
 static bool knows_of_no_failover(const struct election *e, const struct voter *voter,
@@ -263,7 +277,7 @@ static void shorten_doubt(struct election *e, int64_t now_ms)
             over_ms = leader->asked_ms;
     }
     if (died_in_vain(e, now_ms))
-        over_ms = e->leader_refused_ms + ARRIVED_MS;
+        over_ms = e->leader_refused_ms + ELECTION_ARRIVED_MS;
     if (nobody_leads(e, now_ms))
         over_ms = e->changed_ms + 1;
     if (over_ms >= e->recheck_ms)

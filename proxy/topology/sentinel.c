@@ -24,6 +24,7 @@
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 2000
 #define BACKOFF_URGENT_MS 200
+#define BACKOFF_NOW_MS 20 /* the first try during a switch: did it die? */
 
 enum tag {
     TAG_MYID,
@@ -242,6 +243,8 @@ static int64_t backoff(struct channel *channel)
     struct sentinel *s = channel->sentinel;
     int64_t limit = s->urgent ? BACKOFF_URGENT_MS : BACKOFF_MAX_MS;
     int64_t delay = BACKOFF_FIRST_MS << (channel->failures < 5 ? channel->failures : 5);
+    if (s->urgent && channel->failures == 0)
+        limit = BACKOFF_NOW_MS;
     if (delay > limit)
         delay = limit;
     channel->failures++;

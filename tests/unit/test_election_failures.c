@@ -357,7 +357,10 @@ Test(election_failures, a_leader_that_dies_after_the_promotion)
     pass(149);
     all_answer_after_the_promotion();
     expect(GROUP_SWITCHING, "-"); /* its last word may still arrive */
+    uint32_t polls = view()->poll_seq, probes = node('C')->probe_seq;
+    cr_assert_eq(election_deadline(e, now), now + 1);
     pass(1);
+    cr_assert(view()->poll_seq > polls && node('C')->probe_seq > probes);
     all_answer_after_the_promotion();
     expect(GROUP_STEADY, "A"); /* it has recorded nothing: the others will turn B back */
     for (int i = 0; i < 180; i++) {
@@ -369,9 +372,9 @@ Test(election_failures, a_leader_that_dies_after_the_promotion)
     cr_assert(readable('B'));
 }
 
-static void released_after_3_s(int64_t lost_ms)
+static void released_after_3_s(int64_t heard_ms)
 {
-    while (now < lost_ms + 2900) {
+    while (now < heard_ms + 2900) {
         pass(100);
         all_answer_after_the_promotion();
         expect(GROUP_SWITCHING, "-");
@@ -387,11 +390,12 @@ Test(election_failures, a_leader_that_was_not_heard_to_its_end)
     begin(false, -1);
     steady_on_a();
     promote_b();
-    int64_t lost_ms = now;
-    election_sentinel_deaf(e, 1, now);
+    int64_t heard_ms = now;
+    says_step(1, 5, 'A', FAILOVER_WAIT_PROMOTION);
     pass(1001);
+    election_sentinel_lost(e, 1, now); /* silent since then */
     election_sentinel_refused(e, 1, now);
-    released_after_3_s(lost_ms);
+    released_after_3_s(heard_ms);
 }
 
 Test(election_failures, one_of_two_leaders_dies)
