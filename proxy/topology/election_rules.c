@@ -91,10 +91,10 @@ static const struct voter *failover_unheard(const struct election *e, int64_t no
     return NULL;
 }
 
-/* Returns whether a switch has begun. */
-static bool leave_steady(struct election *e, const struct election_node *master, int64_t now_ms)
+static void leave_steady(struct election *e, const struct election_node *master, int64_t now_ms)
 {
     size_t how_many;
+    assert(master); /* the table never forgets the master */
     struct election_node *promoted = election_promoted_node(e, &e->master, &how_many);
     const struct voter *leader = failover_unheard(e, now_ms);
     if (election_named_otherwise(e, &e->master, now_ms)) {
@@ -109,10 +109,7 @@ static bool leave_steady(struct election *e, const struct election_node *master,
         e->unannounced = true;
     } else if (leader) {
         election_hold(e, "a Sentinel has a failover in progress", leader->key, now_ms);
-    } else {
-        return false;
     }
-    return true;
 }
 
 /* A master that was restarted misses its replicas like one that was promoted: they come back within
@@ -265,17 +262,15 @@ void election_decide(struct election *e, int64_t now_ms)
         e->contested_ms = -1;
     else if (e->contested_ms < 0)
         e->contested_ms = now_ms;
-    if (e->view.state == GROUP_STEADY) {
-        struct election_node *master = nodes_find(&e->nodes, &e->master);
-        assert(master); /* the table never forgets the master */
-        if (!leave_steady(e, master, now_ms))
-            stay_steady(e, master, now_ms);
-    }
+    if (e->view.state == GROUP_STEADY)
+        leave_steady(e, nodes_find(&e->nodes, &e->master), now_ms);
     if (e->view.state == GROUP_NONE)
         decide_none(e, now_ms);
     else if (e->view.state == GROUP_SWITCHING)
         decide_switching(e, now_ms);
     else if (e->view.state == GROUP_PROVISIONAL)
         decide_provisional(e, now_ms);
+    if (e->view.state == GROUP_STEADY)
+        stay_steady(e, nodes_find(&e->nodes, &e->master), now_ms);
     election_assist(e, now_ms);
 }

@@ -132,8 +132,10 @@ void election_become_steady(struct election *e, struct election_node *master, in
 {
     bool promotion = e->view.state != GROUP_NONE && !address_equal(&master->shown.address, &e->old);
     int64_t promoted_ms = e->promoted_ms >= 0 ? e->promoted_ms : now_ms;
+    bool returns = e->view.state != GROUP_NONE && !promotion;
     election_enter(e, GROUP_STEADY, &master->shown.address, now_ms);
-    memcpy(e->master_runid, master->says.runid, sizeof(e->master_runid));
+    if (!returns) /* otherwise another process there is a restart */
+        memcpy(e->master_runid, master->says.runid, sizeof(e->master_runid));
     marks_clear(&e->marks);
     e->changed_ms = e->quorum_ms = now_ms;
     e->settling_until = promotion ? promoted_ms + e->options.settle_timeout_ms : now_ms;
@@ -167,10 +169,16 @@ void election_start_with(struct election *e, struct election_node *master, int64
                    e->verdict.electorate);
 }
 
-/* Once it serves and its good replicas suffice, or have had enough time. */
+/* Once it serves and its good replicas suffice, or have had enough time; and nobody fails it over. */
 static void release_to_new(struct election *e, struct election_node *master, int64_t now_ms)
 {
     int missing = master->says.good_replicas_missing;
+    enum failover_step step =
+        votes_failover_from(e->voters, e->voter_count, &master->shown.address, now_ms);
+    if (step >= FAILOVER_SELECT_REPLICA && step <= FAILOVER_WAIT_PROMOTION) {
+        election_reason(e, "the new master is failed over as well");
+        return;
+    }
     if (master->says.unready ||
         (missing > 0 && now_ms - e->confirmed_ms < e->options.settle_timeout_ms))
         return;

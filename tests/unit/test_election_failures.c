@@ -302,6 +302,76 @@ Test(election_failures, a_second_failover_while_the_first_is_reconfigured)
     expect(GROUP_STEADY, "C");
 }
 
+Test(election_failures, not_released_to_a_new_master_that_is_failed_over)
+{
+    begin(false, -1);
+    steady_on_a();
+    promote_b();
+    says_step(1, 6, 'B', FAILOVER_RECONFIGURE);
+    others_say(6, 'B');
+    expect(GROUP_SWITCHING, "b");
+    pass(100);
+    says_step(2, 6, 'B', FAILOVER_SELECT_REPLICA); /* its events were not heard */
+    is_master('B', "rB", "rA", 0);
+    expect(GROUP_SWITCHING, "b");
+    says(2, 6, 'B');
+    is_master('B', "rB", "rA", 0);
+    expect(GROUP_STEADY, "B");
+}
+
+Test(election_failures, the_new_masters_failover_aborts)
+{
+    begin(false, -1);
+    steady_on_a();
+    promote_b();
+    says_step(1, 6, 'B', FAILOVER_RECONFIGURE);
+    others_say(6, 'B');
+    event(2, EVENT_ELECTED_LEADER, 'B', 0);
+    expect(GROUP_SWITCHING, "b");
+    pass(100);
+    event(2, EVENT_ABORTED, 'B', 0);
+    pass(1);
+    says_step(1, 6, 'B', FAILOVER_RECONFIGURE);
+    others_say(6, 'B');
+    is_master('B', "rB", "rA", 1);
+    expect(GROUP_STEADY, "b"); /* it misses its replicas still */
+    is_master('B', "rB", "rA", 0);
+    expect(GROUP_STEADY, "B");
+}
+
+Test(election_failures, the_old_master_restarts_during_a_hold)
+{
+    begin(false, -1);
+    steady_on_a();
+    event(1, EVENT_ELECTED_LEADER, 'A', 0);
+    refuses('A');
+    pass(500);
+    restarted('A', "second", "rA2", 1);
+    event(1, EVENT_ABORTED, 'A', 0);
+    pass(1);
+    all_say(5, 'A');
+    restarted('A', "second", "rA2", 1);
+    expect(GROUP_STEADY, "a"); /* NOREPLICAS is no news for its clients */
+    cr_assert(view()->settling);
+    restarted('A', "second", "rA2", 0);
+    expect(GROUP_STEADY, "A");
+}
+
+Test(election_failures, not_released_to_an_old_master_that_leaves)
+{
+    begin(false, -1);
+    steady_on_a();
+    struct address a = at('A');
+    event(1, EVENT_ELECTED_LEADER, 'A', 0);
+    pass(100);
+    election_node_leaving(e, &a, true, now);
+    event(1, EVENT_ABORTED, 'A', 0);
+    pass(1);
+    all_say(5, 'A');
+    is_master('A', "rA", "", 0);
+    expect(GROUP_STEADY, "a");
+}
+
 /* ---- the leader ---- */
 
 static void nodes_as_before(void)
@@ -502,6 +572,22 @@ Test(election_failures, an_abort_that_was_not_heard)
     expect(GROUP_STEADY, "A");
 }
 
+/* One that was not elected, while the leader cannot be asked. */
+Test(election_failures, an_abort_that_is_not_the_leaders)
+{
+    begin(false, -1);
+    steady_on_a();
+    event(1, EVENT_ELECTED_LEADER, 'A', 0);
+    event(1, EVENT_SELECTED_REPLICA, 'A', 'B');
+    election_sentinel_lost(e, 1, now);
+    pass(100);
+    event(2, EVENT_ABORTED, 'A', 0);
+    pass(1);
+    nodes_as_before();
+    others_say(5, 'A');
+    expect(GROUP_SWITCHING, "a");
+}
+
 /* ---- the majority ---- */
 
 static void begin_holding(void)
@@ -577,6 +663,21 @@ Test(election_failures, eager_does_not_choose_between_two)
     expect(GROUP_SWITCHING, "-");
     is_master('C', "rC", "rA", 0);
     expect(GROUP_SWITCHING, "-");
+}
+
+/* Configured under two addresses, it is heard twice. */
+Test(election_failures, one_leader_on_two_addresses_is_no_rival)
+{
+    begin(true, -1);
+    election_sentinel_add(e, 4, true, "s1-again");
+    election_sentinel_runid(e, 1, "one");
+    election_sentinel_runid(e, 4, "one");
+    steady_on_a();
+    event(1, EVENT_ELECTED_LEADER, 'A', 0);
+    event(4, EVENT_ELECTED_LEADER, 'A', 0);
+    event(1, EVENT_WAIT_PROMOTION, 'A', 0);
+    is_master('B', "rB", "rA", 0);
+    expect(GROUP_PROVISIONAL, "B");
 }
 
 /* ---- replicas ---- */

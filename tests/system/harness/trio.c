@@ -35,7 +35,7 @@ static bool sentinels_told(struct trio *t)
 int trio_start_sentinels(struct trio *t)
 {
     for (int i = 0; i < t->options.sentinels; i++) {
-        if (trio_write_sentinel(t, i) < 0)
+        if (trio_write_sentinel(t, i, 0) < 0)
             return -1;
         t->sentinel_pid[i] = trio_start_server(t, "sentinel", i, NULL, NULL);
     }

@@ -84,13 +84,15 @@ void trio_kill_sentinel(struct trio *trio, int sentinel);
 void trio_end_node(struct trio *trio, int node);
 void trio_end_sentinel(struct trio *trio, int sentinel);
 
-/* Starting again, with the configuration that the server itself left behind, or, the second, with a
- * new one, as the chart's init container writes it: following the master that Sentinels name. The
- * third does not wait for the node's answer. */
+/* Starting again, with the configuration that the server itself left behind, or, trio_return_...(),
+ * with a new one, as the chart's init container writes it: following the master that Sentinels
+ * name, and, of a Sentinel, with its id and without a memory. trio_launch_node() does not wait for
+ * the node's answer. */
 int trio_start_node(struct trio *trio, int node) __attribute__((warn_unused_result));
 int trio_return_node(struct trio *trio, int node) __attribute__((warn_unused_result));
 void trio_launch_node(struct trio *trio, int node);
 int trio_start_sentinel(struct trio *trio, int sentinel) __attribute__((warn_unused_result));
+int trio_return_sentinel(struct trio *trio, int sentinel) __attribute__((warn_unused_result));
 
 /* Gives a host whose servers have ended another address; with names, the name moves along. */
 void trio_move(struct trio *trio, int host);

@@ -86,22 +86,31 @@ int trio_write_node(const struct trio *t, int i, int follow)
     return file_write(path, text);
 }
 
-int trio_write_sentinel(const struct trio *t, int i)
+/* The line that a Sentinel has put into its file; "" when there is none. */
+static void id_line(const char *path, char *out, size_t size)
+{
+    char *text = file_text(path), *line = strstr(text, "sentinel myid ");
+    snprintf(out, size, "%.*s", line ? (int)strcspn(line, "\n") + 1 : 0, line ? line : "");
+    free(text);
+}
+
+int trio_write_sentinel(const struct trio *t, int i, int master)
 {
     const struct trio_options *o = &t->options;
-    char path[128], text[4096], pass[256] = "", bind[80];
+    char path[128], text[4096], pass[256] = "", bind[80], id[80];
     path_of(t, path, sizeof(path), "sentinel", i, "conf");
+    id_line(path, id, sizeof(id));
     bind_line(t, i, bind, sizeof(bind));
     if (o->password)
         snprintf(pass, sizeof(pass), "sentinel auth-pass %s %s\n", TRIO_GROUP, o->password);
     snprintf(text, sizeof(text),
-             "%sport %d\ndir %s\nprotected-mode no\n%ssentinel announce-ip %s\n"
+             "%s%sport %d\ndir %s\nprotected-mode no\n%ssentinel announce-ip %s\n"
              "sentinel monitor %s %s %d %d\n%ssentinel down-after-milliseconds %s %d\n"
              "sentinel failover-timeout %s %d\nsentinel parallel-syncs %s 5\n",
-             bind, TRIO_SENTINEL_PORT, t->scratch.dir,
+             id, bind, TRIO_SENTINEL_PORT, t->scratch.dir,
              o->names ? "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n" : "",
-             t->name[i], TRIO_GROUP, t->name[0], TRIO_PORT, o->sentinels / 2 + 1, pass, TRIO_GROUP,
-             o->down_after_ms ? o->down_after_ms : 10000, TRIO_GROUP,
+             t->name[i], TRIO_GROUP, t->name[master], TRIO_PORT, o->sentinels / 2 + 1, pass,
+             TRIO_GROUP, o->down_after_ms ? o->down_after_ms : 10000, TRIO_GROUP,
              o->failover_timeout_ms ? o->failover_timeout_ms : 180000, TRIO_GROUP);
     return file_write(path, text);
 }

@@ -15,7 +15,9 @@ int trio_write_names(const struct trio *trio) __attribute__((warn_unused_result)
 /* `follow`: the node to replicate from; -1: none. */
 int trio_write_node(const struct trio *trio, int node, int follow)
     __attribute__((warn_unused_result));
-int trio_write_sentinel(const struct trio *trio, int sentinel) __attribute__((warn_unused_result));
+/* A new file that names this master. A Sentinel that had one before keeps its id, and nothing else. */
+int trio_write_sentinel(const struct trio *trio, int sentinel, int master)
+    __attribute__((warn_unused_result));
 /* Gives the file that a server left behind its host's present address. */
 int trio_readdress(const struct trio *trio, const char *kind, int host)
     __attribute__((warn_unused_result));

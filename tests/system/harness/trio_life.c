@@ -81,10 +81,8 @@ int trio_return_node(struct trio *t, int i)
     return trio_start_node(t, i);
 }
 
-int trio_start_sentinel(struct trio *t, int i)
+static int launch_sentinel(struct trio *t, int i)
 {
-    if (trio_readdress(t, "sentinel", i) < 0)
-        return -1;
     t->sentinel_pid[i] = trio_start_server(t, "sentinel", i, NULL, NULL);
     if (t->sentinel_pid[i] <= 0 || !wait_until(ANSWER_MS, answers(t, i, TRIO_SENTINEL_PORT))) {
         fprintf(stderr, "redis-sentinel %d does not answer\n", i + 1);
@@ -95,6 +93,19 @@ int trio_start_sentinel(struct trio *t, int i)
         ask(c, "SENTINEL DEBUG publish-period 500 info-period 1000");
     redisFree(c);
     return 0;
+}
+
+int trio_start_sentinel(struct trio *t, int i)
+{
+    return trio_readdress(t, "sentinel", i) < 0 ? -1 : launch_sentinel(t, i);
+}
+
+int trio_return_sentinel(struct trio *t, int i)
+{
+    int master = trio_named(t);
+    if (master < 0)
+        return trio_start_sentinel(t, i);
+    return trio_write_sentinel(t, i, master) < 0 ? -1 : launch_sentinel(t, i);
 }
 
 void trio_move(struct trio *t, int i)

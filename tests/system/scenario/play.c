@@ -143,6 +143,19 @@ static void judge(struct stage *s, const struct outcome *o)
                     l->gap_ms + slack);
 }
 
+static void show_moments(const struct stage *s)
+{
+    for (int i = 0; i < s->moments; i++) {
+        const struct moment *m = &s->moment[i];
+        int64_t end, gap = load_gap(s->load, m->from, m->to ? m->to : now_us(), &end);
+        fprintf(stderr,
+                "moment %d: from %.1f ms, floor %.1f ms; gap %.1f ms, its end %+.1f ms from the "
+                "floor\n",
+                i + 1, ms(m->from - s->began), ms(m->floor - s->began), ms(gap),
+                ms(end - m->floor));
+    }
+}
+
 /* ---- the time line ---- */
 
 struct line {
@@ -189,6 +202,7 @@ static void run(struct stage *s, FILE *timeline, struct outcome *out)
     judge(s, out);
     if (s->wrong[0] && s->target.kind == TARGET_REDISPROXY) {
         fprintf(stderr, "what happened in %s: %s\n", s->scenario->name, s->wrong);
+        show_moments(s);
         observer_show(s->observer, s->began);
         file_show(s->target.proxy.log);
         trio_show(&s->trio);

@@ -11,7 +11,13 @@
 
 #include <string.h>
 
-enum { AWAY_MS = 2000, PRESTOP_MS = 30000, FAST_PRESTOP_MS = 8000 };
+enum {
+    AWAY_MS = 2000,
+    PRESTOP_MS = 30000,
+    FAST_PRESTOP_MS = 8000,
+    ARRIVED_US = 150 * 1000,  /* what a leader sent before it died has arrived by then */
+    RETURN_US = 10000 * 1000, /* one that had recorded the promotion may come back and insist */
+};
 
 static bool is_master(struct stage *s, int node)
 {
@@ -21,7 +27,14 @@ static bool is_master(struct stage *s, int node)
     return yes;
 }
 
-/* Whether the pod's role changed. */
+/* The failover died with its leader: the old master may be written to again as soon as that is known. */
+static void note_abandoned(struct stage *s, int64_t asked, int64_t died)
+{
+    bool recorded = observer_event(s->observer, "+promoted-slave", asked) != 0;
+    stage_moment(s, asked, died + (recorded ? RETURN_US : ARRIVED_US));
+}
+
+/* Whether the pod's role changed; when the failover was asked for. */
 static bool pre_stop(struct stage *s, int pod, int leader_lives_ms, int64_t *asked)
 {
     *asked = now_us();
@@ -29,7 +42,11 @@ static bool pre_stop(struct stage *s, int pod, int leader_lives_ms, int64_t *ask
         stage_wrong(s, "the pod's Sentinel does not take the request");
     stage_go_on(s, leader_lives_ms);
     trio_end_sentinel(&s->trio, pod);
-    return wait_until(s->fast ? FAST_PRESTOP_MS : PRESTOP_MS, !is_master(s, pod));
+    int64_t died = now_us();
+    bool changed = wait_until(s->fast ? FAST_PRESTOP_MS : PRESTOP_MS, !is_master(s, pod));
+    if (!changed)
+        note_abandoned(s, *asked, died);
+    return changed;
 }
 
 /* The floor of a pod that went as master: that of its return, or of the failover it caused. */
@@ -59,7 +76,8 @@ static void restart_pod(struct stage *s, int pod, int leader_lives_ms, bool move
     if (moves)
         trio_move(&s->trio, pod);
     stage_return(s, pod);
-    stage_return_sentinel(s, pod);
+    if (trio_return_sentinel(&s->trio, pod) < 0)
+        stage_wrong(s, "Sentinel %d does not come back", pod + 1);
     stage_whole(s);
     if (was_master && !handed_over)
         note_return(s, pod, gone);
