@@ -61,6 +61,7 @@ struct election {
     bool unannounced; /* it began with a node that said master, not with a Sentinel's word; */
     bool asked;       /* all Sentinels were asked about that */
     uint64_t leader;  /* the Sentinel's key; 0: not heard of */
+    char leader_runid[RUNID_SIZE]; /* another one may come to answer under that key */
     bool leader_lost;
     bool leader_refused;  /* its process is gone */
     bool inquired;        /* ... and all were asked what it has done */
@@ -115,6 +116,9 @@ bool election_quorum_lost(const struct election *e, int64_t now_ms);
 void election_note_quorum(struct election *e, int64_t now_ms);
 bool election_acceptable(struct election *e, struct election_node *node, int64_t now_ms);
 void election_remember_replids(struct election *e, const struct election_node *master);
+/* `key` leads this failover, 0: nobody does; and whether this is the Sentinel that does. */
+void election_set_leader(struct election *e, uint64_t key);
+bool election_leads(const struct election *e, const struct voter *voter);
 /* A node other than `master` that became master within this failover; the first of so many. */
 struct election_node *election_promoted_node(const struct election *e, const struct address *master,
                                              size_t *how_many);

@@ -317,12 +317,6 @@ static void select_candidate(struct election *e, const struct address *subject, 
                    node->shown.name, (long long)(now_ms - e->hold_ms));
 }
 
-static bool same_sentinel(struct election *e, uint64_t a, uint64_t b)
-{
-    const struct voter *one = find_voter(e, a), *other = find_voter(e, b);
-    return a == b || (one && other && voter_same(one, other));
-}
-
 /* An event of a failover that has a leader, and so holds writes. */
 static void failover_event(struct election *e, uint64_t key, enum election_event event,
                            const struct address *subject, int64_t now_ms)
@@ -333,8 +327,8 @@ static void failover_event(struct election *e, uint64_t key, enum election_event
     if (e->view.state == GROUP_STEADY) {
         election_hold(e, "a failover has begun", key, now_ms);
     } else if (event == EVENT_ELECTED_LEADER || !e->leader) {
-        e->rivals = e->rivals || (e->leader && !same_sentinel(e, e->leader, key));
-        e->leader = key;
+        e->rivals = e->rivals || (e->leader && leader && !election_leads(e, leader));
+        election_set_leader(e, key);
         e->leader_lost = e->leader_refused = false;
     }
     e->leader_promoted = e->leader_promoted || event == EVENT_PROMOTED;
@@ -353,8 +347,9 @@ static void failover_event(struct election *e, uint64_t key, enum election_event
 /* Others that wanted to lead, and were not elected, say so too. */
 static void abort_event(struct election *e, uint64_t key, int64_t now_ms)
 {
-    bool leaders = e->leader && !e->rivals && same_sentinel(e, e->leader, key);
-    if (e->view.state != GROUP_SWITCHING || e->confirmed.len || !leaders)
+    const struct voter *voter = find_voter(e, key);
+    bool leads = voter && !e->rivals && election_leads(e, voter);
+    if (e->view.state != GROUP_SWITCHING || e->confirmed.len || !leads)
         return;
     election_story(e, LOG_INFO, "failover aborted", "sentinel=%s after_ms=%lld",
                    election_voter_name(e, key), (long long)(now_ms - e->hold_ms));

@@ -178,7 +178,7 @@ static void note_recorded(struct election *e)
 {
     for (size_t i = 0; i < e->voter_count; i++) {
         const struct voter *voter = &e->voters[i];
-        if (voter->key == e->leader && voter->answer.step >= FAILOVER_RECONFIGURE &&
+        if (election_leads(e, voter) && voter->answer.step >= FAILOVER_RECONFIGURE &&
             voter->asked_ms >= e->changed_ms && !address_equal(&voter->answer.named, &e->old))
             e->leader_promoted = true;
     }
@@ -209,7 +209,7 @@ static void decide_switching(struct election *e, int64_t now_ms)
     struct election_node *successor = election_successor(e);
     const struct voter *leader = votes_leader_from(e->voters, e->voter_count, &e->old, now_ms);
     if (!e->leader && leader && leader->answer.step >= FAILOVER_SELECT_REPLICA)
-        e->leader = leader->key;
+        election_set_leader(e, leader->key);
     note_recorded(e);
     if (promoted && !ask_for_leader(e, now_ms))
         election_promotion_seen(e, promoted, "ROLE", now_ms);

@@ -30,7 +30,7 @@ static void begin_switch(struct election *e, uint64_t leader, int64_t now_ms)
     e->promoted_ms = e->confirmed_ms = e->provisional_ms = -1;
     e->recheck_ms = now_ms + ELECTION_RECHECK_MS;
     e->unannounced = e->asked = e->inquired = false;
-    e->leader = leader;
+    election_set_leader(e, leader);
     e->leader_heard_ms = -1;
     election_clear_candidates(e);
     e->view.poll_seq++;
@@ -88,9 +88,9 @@ void election_leader_lost(struct election *e, int64_t now_ms)
     e->leader_lost = true;
     for (size_t i = 0; i < e->voter_count; i++) {
         const struct voter *leader = &e->voters[i];
-        if (leader->key == e->leader && leader->reached_ms > heard_ms)
+        if (election_leads(e, leader) && leader->reached_ms > heard_ms)
             heard_ms = leader->reached_ms;
-        if (leader->key == e->leader && leader->stepped_ms > heard_ms)
+        if (election_leads(e, leader) && leader->stepped_ms > heard_ms)
             heard_ms = leader->stepped_ms;
     }
     e->leader_heard_ms = heard_ms;
@@ -278,7 +278,7 @@ static void shorten_doubt(struct election *e, int64_t now_ms)
         return;
     for (size_t i = 0; i < e->voter_count; i++) {
         const struct voter *leader = &e->voters[i];
-        if (leader->key == e->leader && voter_present(leader, now_ms) && leader->answer.known &&
+        if (election_leads(e, leader) && voter_present(leader, now_ms) && leader->answer.known &&
             leader->answer.step == FAILOVER_NONE && leader->asked_ms > e->hold_ms &&
             leader->asked_ms > e->promoted_ms && leader->asked_ms > e->changed_ms &&
             address_equal(&leader->answer.named, &e->old))

@@ -76,6 +76,23 @@ void election_note_quorum(struct election *e, int64_t now_ms)
                    "votes=%zu sentinels=%zu", e->verdict.votes, e->verdict.electorate);
 }
 
+void election_set_leader(struct election *e, uint64_t key)
+{
+    e->leader = key;
+    e->leader_runid[0] = '\0';
+    for (size_t i = 0; i < e->voter_count; i++) {
+        if (key && e->voters[i].key == key)
+            memcpy(e->leader_runid, e->voters[i].runid, sizeof(e->leader_runid));
+    }
+}
+
+bool election_leads(const struct election *e, const struct voter *voter)
+{
+    if (e->leader_runid[0] && voter->runid[0])
+        return strcmp(e->leader_runid, voter->runid) == 0;
+    return e->leader && voter->key == e->leader;
+}
+
 /* ---- the nodes ---- */
 
 void election_remember_replids(struct election *e, const struct election_node *master)

@@ -572,6 +572,21 @@ Test(election_failures, an_abort_that_was_not_heard)
     expect(GROUP_STEADY, "A");
 }
 
+/* Behind a name with several addresses another one may answer, and know nothing. */
+Test(election_failures, another_sentinel_answers_in_the_dead_leaders_place)
+{
+    begin(false, -1);
+    election_sentinel_runid(e, 1, "one");
+    steady_on_a();
+    promote_b();
+    election_sentinel_lost(e, 1, now);
+    pass(100);
+    election_sentinel_runid(e, 1, "another");
+    says(1, 5, 'A');
+    all_answer_after_the_promotion();
+    expect(GROUP_SWITCHING, "-");
+}
+
 /* One that was not elected, while the leader cannot be asked. */
 Test(election_failures, an_abort_that_is_not_the_leaders)
 {
