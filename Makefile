@@ -93,6 +93,9 @@ UNIT_test_election_readers = $(UNIT_ELECTION)
 UNIT_test_election_stray = $(UNIT_ELECTION)
 UNIT_test_election_failures = $(UNIT_ELECTION)
 UNIT_test_election_assist = $(UNIT_ELECTION)
+UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control.c, \
+                        $(wildcard proxy/topology/*.c))) \
+                      net/stream net/resolve net/address base/buf base/log base/clock
 UNIT_test_topology := topology/topology base/log base/clock
 UNIT_test_sentinel_parse := topology/sentinel_parse topology/node_parse net/address
 UNIT_RESP          := redis/resp_request redis/resp_reply redis/resp_text \

@@ -15,8 +15,9 @@ struct seat {
     struct sentinel *sentinel;
     uint64_t key;
     bool configured, reachable;
-    char runid[RUNID_SIZE];
-    int64_t seen_ms; /* when it was last listed by another one, or reached */
+    char runid[RUNID_SIZE];  /* its own word */
+    char listed[RUNID_SIZE]; /* a discovered one: whom others know under this address */
+    int64_t seen_ms;         /* when it was last listed by another one, or reached */
 };
 
 struct watch {

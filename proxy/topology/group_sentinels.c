@@ -115,6 +115,7 @@ static void seat_add(struct group *group, const struct endpoint *endpoint, bool 
         (struct seat){.key = ++group->next_key, .configured = configured, .seen_ms = now_of(group)};
     seat->sentinel = sentinel_new(group->loop, &options);
     snprintf(seat->runid, sizeof(seat->runid), "%s", runid);
+    snprintf(seat->listed, sizeof(seat->listed), "%s", runid);
     election_sentinel_add(group->election, seat->key, configured, sentinel_name(seat->sentinel));
     election_sentinel_runid(group->election, seat->key, runid);
     group->open_handles++;
@@ -142,6 +143,8 @@ static bool is_seated(struct group *group, const struct sentinel_peer *peer)
         bool same_id = strcmp(seat->runid, peer->runid) == 0;
         bool same_place = strcmp(sentinel_name(seat->sentinel), name) == 0 ||
                           (resolved && address_equal(sentinel_address(seat->sentinel), &address));
+        if (same_place && same_id)
+            memcpy(seat->listed, peer->runid, sizeof(seat->listed));
         if (same_place || (same_id && seat->reachable)) {
             seat->seen_ms = now_of(group);
             return true;
@@ -188,6 +191,32 @@ static void list_node(struct group *group, const struct endpoint *endpoint, stru
                                 now_of(group));
 }
 
+/* An address that a discovered Sentinel had may be another group's today: who answers there must be
+ * the one that is listed there. He brings his friends along, and outvotes us. */
+static bool is_stranger(const struct seat *seat)
+{
+    return !seat->configured && seat->runid[0] && strcmp(seat->runid, seat->listed) != 0;
+}
+
+static void learn_runid(struct group *group, struct seat *seat, const char *runid)
+{
+    if (!runid[0] || strcmp(seat->runid, runid) == 0)
+        return;
+    snprintf(seat->runid, sizeof(seat->runid), "%s", runid);
+    election_sentinel_runid(group->election, seat->key, runid);
+    if (is_stranger(seat))
+        log_event(LOG_WARN, "a stranger answers on a Sentinel's address",
+                  "group=%s sentinel=%s runid=%s listed=%s", group->options->name,
+                  sentinel_name(seat->sentinel), seat->runid, seat->listed);
+}
+
+static void turn_away(struct group *group, struct seat *seat)
+{
+    seat->reachable = false;
+    election_sentinel_lost(group->election, seat->key, now_of(group));
+    group_follow(group);
+}
+
 static void sentinel_reported(void *owner, struct sentinel *sentinel,
                               const struct sentinel_report *report)
 {
@@ -203,12 +232,13 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
     if (!seat)
         return;
     uint64_t key = seat->key;
+    learn_runid(group, seat, report->runid);
+    if (is_stranger(seat)) {
+        turn_away(group, seat);
+        return;
+    }
     seat->reachable = true;
     seat->seen_ms = now_of(group);
-    if (report->runid[0]) {
-        memcpy(seat->runid, report->runid, sizeof(seat->runid));
-        election_sentinel_runid(group->election, key, report->runid);
-    }
     for (size_t i = 0; i < report->replica_count; i++)
         list_node(group, &report->replicas[i], &address);
     if (report->known)
@@ -230,7 +260,7 @@ static void sentinel_happened(void *owner, struct sentinel *sentinel, const char
     enum election_event kind;
     struct address master, subject;
     char quoted[512];
-    if (!seat || !sentinel_parse_event(&event, channel, payload))
+    if (!seat || is_stranger(seat) || !sentinel_parse_event(&event, channel, payload))
         return;
     if (event.name[0] && strcmp(event.name, group->options->name) != 0)
         return;

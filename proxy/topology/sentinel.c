@@ -57,6 +57,7 @@ struct sentinel {
     bool polling, again;
     int open_handles;
     uint64_t seed;
+    char heard_runid[RUNID_SIZE]; /* of the one that answers on `events`; "": it does not tell */
     struct sentinel_report report;
 };
 
@@ -201,12 +202,22 @@ static void poll_done(struct sentinel *s)
         sentinel_poll(s);
 }
 
+/* Both connections must be to one Sentinel: behind a name or a service with several, another one may
+ * answer on each. The events would be taken for the other's. */
+static void take_identity(struct sentinel *s, char runid[RUNID_SIZE], const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_STRING)
+        snprintf(runid, RUNID_SIZE, "%s", reply->str);
+    if (s->heard_runid[0] && s->report.runid[0] && strcmp(s->heard_runid, s->report.runid) != 0)
+        control_conn_fail(&s->events.conn, "another Sentinel answers there");
+}
+
 static void command_answered(struct control_conn *conn, int tag, const redisReply *reply)
 {
     struct sentinel *s = container_of(conn, struct channel, conn)->sentinel;
     struct sentinel_report *report = &s->report;
-    if (tag == TAG_MYID && reply->type == REDIS_REPLY_STRING)
-        snprintf(report->runid, sizeof(report->runid), "%s", reply->str);
+    if (tag == TAG_MYID)
+        take_identity(s, report->runid, reply);
     else if (tag == TAG_MASTER)
         take_master(report, reply);
     else if (tag == TAG_ADDRESS && !sentinel_parse_address(&report->named, reply))
@@ -275,8 +286,10 @@ static void commands_down(struct control_conn *conn, const char *why, bool was_u
 
 static void events_up(struct control_conn *conn)
 {
+    static const char *const myid[] = {"SENTINEL", "MYID"};
     const char *argv[1 + CHANNEL_COUNT] = {"SUBSCRIBE"};
     memcpy(&argv[1], channels, sizeof(channels));
+    control_conn_send(conn, TAG_MYID, 2, myid);
     control_conn_send(conn, TAG_LISTEN, 1 + CHANNEL_COUNT, argv);
 }
 
@@ -285,6 +298,7 @@ static void events_down(struct control_conn *conn, const char *why, bool was_up)
     struct channel *channel = container_of(conn, struct channel, conn);
     struct sentinel *s = channel->sentinel;
     tell_down(channel, why);
+    s->heard_runid[0] = '\0';
     control_conn_open(conn, backoff(channel));
     if (was_up)
         s->options.callbacks->deaf(s->options.owner, s);
@@ -299,12 +313,15 @@ static void subscribed(struct channel *channel, const redisReply *reply)
     sentinel_poll(channel->sentinel);
 }
 
-/* Messages come unasked, so tags say nothing here. */
+/* Messages come unasked, so tags say nothing here, but of what was asked before subscribing. */
 static void events_answered(struct control_conn *conn, int tag, const redisReply *reply)
 {
     struct channel *channel = container_of(conn, struct channel, conn);
     struct sentinel *s = channel->sentinel;
-    (void)tag;
+    if (tag == TAG_MYID) {
+        take_identity(s, s->heard_runid, reply);
+        return;
+    }
     if (reply->type == REDIS_REPLY_ERROR) {
         control_conn_fail(conn, reply->str);
         return;
