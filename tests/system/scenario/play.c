@@ -97,8 +97,9 @@ static void measure(struct stage *s, struct outcome *out)
             stage_wrong(s, "no write was acknowledged after moment %d", i + 1);
         if (gap == out->gap)
             out->floor_gap = m->floor - (end - gap);
-        if (gap >= 0 && end - m->floor > out->distance)
-            out->distance = end - m->floor;
+        int64_t distance = end - m->floor < gap ? end - m->floor : gap;
+        if (gap >= 0 && distance > out->distance)
+            out->distance = distance;
     }
 }
 

@@ -19,17 +19,28 @@ enum {
     RETURN_US = 10000 * 1000, /* one that had recorded the promotion may come back and insist */
 };
 
-static bool is_master(struct stage *s, int node)
+static char glance_role(struct stage *s, int node)
 {
     redisContext *c = trio_glance(&s->trio, node, TRIO_PORT);
-    bool yes = strcmp(info_field(c, "replication", "role"), "master") == 0;
+    char role = info_field(c, "replication", "role")[0];
     redisFree(c);
-    return yes;
+    return role;
 }
 
-/* The failover died with its leader: the old master may be written to again as soon as that is known. */
+/* Its role's first letter; a node that does not answer at once on a busy machine is asked again. */
+static char role_of(struct stage *s, int node)
+{
+    char role = '\0';
+    wait_until(5000, (role = glance_role(s, node)) != '\0');
+    return role;
+}
+
+/* The failover died with its leader, if it had begun: the old master may be written to again as soon
+ * as that is known. */
 static void note_abandoned(struct stage *s, int64_t asked, int64_t died)
 {
+    if (!observer_event(s->observer, "+elected-leader", asked))
+        return;
     bool recorded = observer_event(s->observer, "+promoted-slave", asked) != 0;
     stage_moment(s, asked, died + (recorded ? RETURN_US : ARRIVED_US));
 }
@@ -43,7 +54,7 @@ static bool pre_stop(struct stage *s, int pod, int leader_lives_ms, int64_t *ask
     stage_go_on(s, leader_lives_ms);
     trio_end_sentinel(&s->trio, pod);
     int64_t died = now_us();
-    bool changed = wait_until(s->fast ? FAST_PRESTOP_MS : PRESTOP_MS, !is_master(s, pod));
+    bool changed = wait_until(s->fast ? FAST_PRESTOP_MS : PRESTOP_MS, role_of(s, pod) == 's');
     if (!changed)
         note_abandoned(s, *asked, died);
     return changed;
@@ -62,7 +73,7 @@ static void note_return(struct stage *s, int pod, int64_t gone)
 
 static void restart_pod(struct stage *s, int pod, int leader_lives_ms, bool moves)
 {
-    bool was_master = is_master(s, pod), handed_over = true;
+    bool was_master = role_of(s, pod) == 'm', handed_over = true;
     int64_t asked = 0;
     if (was_master)
         handed_over = pre_stop(s, pod, leader_lives_ms, &asked);
