@@ -411,7 +411,7 @@ void election_node_answer(struct election *e, const struct address *address,
     bool link_was_lost = node->link_lost;
     node_take_answer(node, answer, asked_ms, now_ms);
     suspicion(e, node, now_ms);
-    if (node_in_lineage(node, (const char(*)[REPLID_SIZE])e->view.replid))
+    if (e->view.replid[0][0] && node_in_lineage(node, (const char(*)[REPLID_SIZE])e->view.replid))
         node->member = true;
     /* Is it the link, or the master? The readers of this replica wait for the answer. */
     struct election_node *master = nodes_find(&e->nodes, &e->master);

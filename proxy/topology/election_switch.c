@@ -157,6 +157,11 @@ void election_start_with(struct election *e, struct election_node *master, int64
     e->old = (struct address){.len = 0};
     e->promoted_ms = -1;
     election_become_steady(e, master, now_ms);
+    for (size_t i = 0; i < e->nodes.count; i++) {
+        struct election_node *node = e->nodes.at[i];
+        node->member = node->answered_ms >= 0 &&
+                       node_in_lineage(node, (const char(*)[REPLID_SIZE])e->view.replid);
+    }
     /* Started in the middle of a failover that has promoted already: NOREPLICAS is to be expected.
      */
     if (votes_failover_to(e->voters, e->voter_count, &e->master, now_ms)) {

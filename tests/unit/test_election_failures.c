@@ -191,6 +191,24 @@ Test(election_failures, alone_and_restarted)
     expect(GROUP_STEADY, "A");
 }
 
+/* Whom the first master does not know is no member, even if it was there before him. */
+Test(election_failures, a_stranger_at_the_start_has_no_say)
+{
+    begin(false, -1);
+    list_replicas();
+    is_replica('C', 'D', "rX", true);
+    is_replica('B', 'A', "rA", true);
+    all_say(5, 'A');
+    is_master('A', "rA", "", 0);
+    expect(GROUP_STEADY, "A");
+    refuses('B');
+    restarted('A', "second", "rNew", 0);
+    expect(GROUP_STEADY, "a");
+    pass(500);
+    restarted('A', "second", "rNew", 0);
+    expect(GROUP_STEADY, "A");
+}
+
 Test(election_failures, everything_back_at_another_address)
 {
     begin(false, -1);
