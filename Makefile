@@ -92,6 +92,7 @@ UNIT_test_election  = $(UNIT_ELECTION)
 UNIT_test_election_readers = $(UNIT_ELECTION)
 UNIT_test_election_stray = $(UNIT_ELECTION)
 UNIT_test_election_failures = $(UNIT_ELECTION)
+UNIT_test_election_leader = $(UNIT_ELECTION)
 UNIT_test_election_assist = $(UNIT_ELECTION)
 UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control.c, \
                         $(wildcard proxy/topology/*.c))) \

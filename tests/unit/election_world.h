@@ -96,6 +96,12 @@ static inline void all_say(uint64_t epoch, char master)
         says(i, epoch, master);
 }
 
+static inline void others_say(uint64_t epoch, char master)
+{
+    says(2, epoch, master);
+    says(3, epoch, master);
+}
+
 static inline void event(int sentinel, enum election_event kind, char master, char subject)
 {
     struct address m = at(master), s = subject ? at(subject) : (struct address){.len = 0};
