@@ -331,6 +331,10 @@ static void failover_event(struct election *e, uint64_t key, enum election_event
         election_set_leader(e, key);
         e->leader_lost = e->leader_refused = false;
     }
+    if (e->recheck_ms < now_ms + ELECTION_RECHECK_MS) {
+        e->recheck_ms = now_ms + ELECTION_RECHECK_MS;
+        e->rechecking = false;
+    }
     e->leader_promoted = e->leader_promoted || event == EVENT_PROMOTED;
     if ((event == EVENT_SELECTED_REPLICA || event == EVENT_PROMOTED) && subject->len)
         select_candidate(e, subject, now_ms);

@@ -249,3 +249,24 @@ Test(election_leader, one_leader_on_two_addresses_is_no_rival)
     is_master('B', "rB", "rA", 0);
     expect(GROUP_PROVISIONAL, "B");
 }
+
+/* What was asked before the second one was elected says nothing about it. */
+Test(election_leader, another_leader_when_the_first_is_given_up)
+{
+    begin(false, -1);
+    steady_on_a();
+    event(1, EVENT_ELECTED_LEADER, 'A', 0);
+    election_sentinel_lost(e, 1, now);
+    election_sentinel_lost(e, 2, now);
+    pass(5000);
+    says(3, 5, 'A');
+    is_master('A', "rA", "", 0);
+    expect(GROUP_SWITCHING, "a"); /* no majority */
+    event(3, EVENT_ELECTED_LEADER, 'A', 0);
+    says(2, 5, 'A');
+    expect(GROUP_SWITCHING, "a");
+    pass(100);
+    others_say(5, 'A'); /* it gave up, and was not heard */
+    is_master('A', "rA", "", 0);
+    expect(GROUP_SWITCHING, "a"); /* two have led: 3 s */
+}
