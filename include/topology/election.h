@@ -110,9 +110,9 @@ struct election_node {
 
 /* What the election asks its owner to do once, whenever the number grows. */
 struct election_wish {
-    uint32_t repoint_seq; /* send REPLICAOF `candidate` to `replica` */
+    uint32_t repoint_seq; /* send REPLICAOF `master` to `replica` */
     struct address replica;
-    char candidate[ENDPOINT_TEXT_MAX];
+    char master[ENDPOINT_TEXT_MAX];
     uint32_t quorum_seq;   /* ask `sentinel` for SENTINEL CKQUORUM */
     uint32_t failover_seq; /* ask `sentinel` for SENTINEL FAILOVER */
     uint64_t sentinel;

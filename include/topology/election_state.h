@@ -129,6 +129,8 @@ struct election_node *election_successor(const struct election *e);
 
 /* What the proxy does to help, where it is allowed to. */
 void election_assist(struct election *e, int64_t now_ms);
+/* The promotion came to nothing: a replica that was pointed at the candidate goes back. */
+void election_assist_undo(struct election *e, const struct election_node *old);
 void election_assist_quorum(struct election *e, uint64_t key, bool good, int64_t now_ms);
 /* A steady group was found at the start. */
 void election_assist_start(struct election *e, int64_t now_ms);

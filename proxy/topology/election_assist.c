@@ -4,7 +4,8 @@
  * reconfigure_assist: a promoted master that wants a good replica (min-replicas-to-write) has none until
  * Sentinel's next INFO, about a second later. The proxy points one replica at it meanwhile, one that
  * can go on from where it is. NOREPLICAS protects from just that: writes on a node that is not
- * the master after all when the leader dies.
+ * the master after all when the leader dies. If it comes to that, the replica is sent back: Sentinel would do
+ * so about 20 s later.
  *
  * failover_assist: when the master's address refuses connections, its process is gone, and waiting for
  * down-after-milliseconds brings nothing. One Sentinel is asked for the failover, in three steps:
@@ -44,6 +45,15 @@ static struct election_node *best_replica(const struct election *e,
     return best;
 }
 
+static void point(struct election *e, struct election_node *replica, const char *master)
+{
+    struct election_wish *wish = &e->view.wish;
+    wish->repoint_seq++;
+    wish->replica = replica->shown.address;
+    memcpy(wish->master, master, sizeof(wish->master));
+    replica->probe_seq++;
+}
+
 static void assist_reconfiguration(struct election *e, int64_t now_ms)
 {
     size_t promoted;
@@ -57,16 +67,23 @@ static void assist_reconfiguration(struct election *e, int64_t now_ms)
     struct election_node *replica = best_replica(e, candidate);
     if (!replica)
         return;
-    struct election_wish *wish = &e->view.wish;
     e->repointed = true;
-    wish->repoint_seq++;
-    wish->replica = replica->shown.address;
-    memcpy(wish->candidate, candidate->shown.name, sizeof(wish->candidate));
-    replica->probe_seq++;
+    point(e, replica, candidate->shown.name);
     election_story(e, LOG_INFO, "pointing a replica at the promoted node",
                    "replica=%s offset=%lld candidate=%s offset=%lld after_ms=%lld",
                    replica->shown.name, (long long)replica->says.offset, candidate->shown.name,
                    (long long)candidate->says.promoted_offset, (long long)(now_ms - e->hold_ms));
+}
+
+void election_assist_undo(struct election *e, const struct election_node *old)
+{
+    struct election_node *replica = nodes_find(&e->nodes, &e->view.wish.replica);
+    if (!e->repointed || !replica || replica->says.role != ROLE_REPLICA ||
+        !address_equal(&replica->says.master, &e->selected))
+        return;
+    point(e, replica, old->shown.name);
+    election_story(e, LOG_WARN, "pointing the replica back at the old master",
+                   "replica=%s master=%s", replica->shown.name, old->shown.name);
 }
 
 /* ---- failover_assist ---- */

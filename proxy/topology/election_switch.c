@@ -198,12 +198,18 @@ static void release_to_new(struct election *e, struct election_node *master, int
 }
 
 /* Nobody else is asked to prove that he is master once more: who says so now is known and refused.
- */
+ * Replicas that a promotion took away come back: NOREPLICAS until then is no news for a client. */
 static void release_to_old(struct election *e, struct election_node *old, int64_t now_ms)
 {
+    bool promoted = e->promoted;
+    election_assist_undo(e, old);
     for (size_t i = 0; i < e->nodes.count; i++)
         e->nodes.at[i]->dismissed = e->nodes.at[i] != old && node_says_master(e->nodes.at[i]);
     election_become_steady(e, old, now_ms);
+    if (promoted) {
+        e->settling_until = now_ms + e->options.settle_timeout_ms;
+        e->view.settling = e->settling_until > now_ms;
+    }
     election_story(e, LOG_INFO, "no failover happened, released to the old master",
                    "master=%s epoch=%llu held_ms=%lld", old->shown.name,
                    (unsigned long long)e->view.epoch, (long long)(now_ms - e->hold_ms));

@@ -110,12 +110,12 @@ static void drop_unwatched(struct group *group, const struct election_view *view
 
 static void repoint(struct group *group, const struct election_wish *wish)
 {
-    struct endpoint candidate;
+    struct endpoint master;
     struct watch *watch = group_watch(group, &wish->replica);
-    if (!watch || endpoint_parse(&candidate, wish->candidate, 0) != 0 ||
-        !probe_replicaof(watch->probe, &candidate))
-        log_event(LOG_WARN, "a replica could not be pointed at the promoted node", "group=%s",
-                  group->options->name);
+    if (!watch || endpoint_parse(&master, wish->master, 0) != 0 ||
+        !probe_replicaof(watch->probe, &master))
+        log_event(LOG_WARN, "a replica could not be pointed elsewhere", "group=%s master=%s",
+                  group->options->name, wish->master);
 }
 
 static void obey(struct group *group, const struct election_wish *wish)

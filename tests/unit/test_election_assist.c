@@ -35,7 +35,7 @@ static bool repoints(char replica)
 {
     struct address address = at(replica);
     return view()->wish.repoint_seq == 1 && address_equal(&view()->wish.replica, &address) &&
-           strcmp(view()->wish.candidate, "127.0.0.2:6379") == 0;
+           strcmp(view()->wish.master, "127.0.0.2:6379") == 0;
 }
 
 Test(election_assist, points_a_replica_at_the_promoted_node)
@@ -51,6 +51,52 @@ Test(election_assist, points_a_replica_at_the_promoted_node)
     cr_assert(repoints('C')); /* once */
     is_master('B', "rB", "rA", 0);
     expect(GROUP_PROVISIONAL, "B");
+}
+
+/* The leader dies, the others keep the old master: the replica that was taken from it goes back. */
+static void end_in_vain(const char *master_of_c)
+{
+    begin_repointing(true);
+    event(1, EVENT_SELECTED_REPLICA, 'A', 'B');
+    replica_at('C', 500);
+    event(1, EVENT_WAIT_PROMOTION, 'A', 0);
+    promoted_at('B', 500);
+    cr_assert(repoints('C'));
+    election_sentinel_deaf(e, 1, now);
+    struct node_answer c = {.role = ROLE_REPLICA, .link_connected = true, .offset = 600};
+    c.master = at(*master_of_c);
+    answer('C', &c, "rB", "");
+    is_master('A', "rA", "", 1);
+    election_sentinel_lost(e, 1, now);
+    pass(3000);
+    says(2, 5, 'A');
+    says(3, 5, 'A');
+    is_master('A', "rA", "", 1);
+    says(2, 5, 'A');
+    says(3, 5, 'A');
+    is_master('A', "rA", "", 1);
+    expect(GROUP_STEADY, "A");
+}
+
+Test(election_assist, points_it_back_when_the_promotion_came_to_nothing)
+{
+    struct address replica = at('C');
+    end_in_vain("B");
+    cr_assert_eq(view()->wish.repoint_seq, 2);
+    cr_assert(address_equal(&view()->wish.replica, &replica));
+    cr_assert_str_eq(view()->wish.master, "127.0.0.1:6379");
+    cr_assert(view()->settling); /* until it is back, NOREPLICAS means waiting */
+    pass(10000);
+    is_master('A', "rA", "", 0);
+    says(2, 5, 'A');
+    says(3, 5, 'A');
+    cr_assert_not(view()->settling);
+}
+
+Test(election_assist, does_not_point_it_back_twice)
+{
+    end_in_vain("A"); /* Sentinel was faster */
+    cr_assert_eq(view()->wish.repoint_seq, 1);
 }
 
 Test(election_assist, not_a_replica_that_is_ahead)
