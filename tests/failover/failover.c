@@ -97,16 +97,22 @@ static void play_row(struct row *row, const struct options *o)
         row->outcome.skipped = row->outcome.wrong;
 }
 
+static bool chosen(const struct options *o, const struct scenario *scenario, enum target_kind kind)
+{
+    if (o->scenario && *o->scenario && strcmp(o->scenario, scenario->name) != 0)
+        return false;
+    if (kind != TARGET_REDISPROXY && scenario->ours)
+        return false;
+    return !o->proxy || !*o->proxy || strcmp(o->proxy, target_name(kind)) == 0;
+}
+
 static int choose_rows(const struct options *o, struct row *rows)
 {
     int count = 0;
-    for (int i = 0; scenarios[i] && count + KINDS <= ROWS_MAX; i++) {
-        if (o->scenario && *o->scenario && strcmp(o->scenario, scenarios[i]->name) != 0)
-            continue;
+    for (int i = 0; scenarios[i] && count + KINDS <= ROWS_MAX; i++)
         for (int k = 0; k < KINDS; k++)
-            if (!o->proxy || !*o->proxy || strcmp(o->proxy, target_name((enum target_kind)k)) == 0)
+            if (chosen(o, scenarios[i], (enum target_kind)k))
                 rows[count++] = (struct row){.scenario = scenarios[i], .kind = (enum target_kind)k};
-    }
     return count;
 }
 
@@ -144,8 +150,12 @@ static int print_table(const struct row *rows, int count)
         print_row(&rows[i]);
     printf("\ngap: the longest time without an acknowledged write; floor: what a client that knows "
            "everything would have had;\nover: the worst first write after a floor; errors: other "
-           "than unknown and refused; reads: read errors\n* acknowledged, and lost by Redis: its "
-           "replication is asynchronous\n\n");
+           "than unknown and refused; reads: read errors\n* acknowledged, and lost by Redis: with "
+           "a master that died, or was none\n\n");
+    for (int i = 0; i < count; i++)
+        if (!rows[i].failed && rows[i].outcome.note[0])
+            printf("%s (%s): %s\n", rows[i].scenario->name, target_name(rows[i].kind),
+                   rows[i].outcome.note);
     for (int i = 0; i < count; i++) {
         bool bad = rows[i].failed || (!rows[i].outcome.skipped && rows[i].outcome.wrong[0]);
         if (bad && rows[i].kind == TARGET_REDISPROXY) {

@@ -34,7 +34,8 @@ struct load *load_start(const struct load_options *options);
 void load_finish(struct load *load);
 
 /* What was acknowledged after `from` and sent before `to` and is not on the final master was lost by
- * Redis, whose replication is asynchronous (a master was killed at `to`): it is counted apart. */
+ * Redis, whose replication is asynchronous (a master was killed at `to`, or was none): it is counted
+ * apart. */
 void load_excuse(struct load *load, int64_t from, int64_t to);
 
 /* When the newest write was acknowledged, the newest read answered; while it runs. */
@@ -64,6 +65,12 @@ int load_report(struct load *load, struct trio *trio, struct load_report *out)
 long load_acknowledged(struct load *load, int64_t from, int64_t to);
 long load_write_errors(struct load *load, int64_t from, int64_t to);
 long load_read_errors(struct load *load, int64_t from, int64_t to);
+
+/* Of those acknowledged between two moments, how many are not on the final master; after
+ * load_report(). */
+long load_lost(struct load *load, int64_t from, int64_t to);
+/* How many writers were disconnected for a write that was sent between two moments. */
+long load_cut(struct load *load, int64_t from, int64_t to);
 
 /* The longest time without an acknowledged write that ended between `from` and `to` (now_us()
  * values): returns its length, and its end: the first acknowledged write of the new master. */

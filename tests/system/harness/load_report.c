@@ -26,7 +26,7 @@ static bool excused(const struct load *l, const struct write_record *w)
 }
 
 /* Holds one writer's list against its records. Returns 0, or -1 when the list cannot be read. */
-static int check_list(const struct load_client *me, redisContext *c, struct load_report *out)
+static int check_list(struct load_client *me, redisContext *c, struct load_report *out)
 {
     redisReply *r = redisCommand(c, "LRANGE %s:%d 0 -1", me->load->options.name, me->number);
     if (!r || r->type != REDIS_REPLY_ARRAY) {
@@ -45,9 +45,10 @@ static int check_list(const struct load_client *me, redisContext *c, struct load
         last = sequence > last ? sequence : last;
     }
     for (long i = 0; i < me->count; i++) {
-        const struct write_record *w = &me->writes[i];
+        struct write_record *w = &me->writes[i];
         bool refused = w->fate == FATE_REFUSED || w->fate == FATE_ERROR;
-        if (w->fate == FATE_ACKNOWLEDGED && !seen[i])
+        w->lost = w->fate == FATE_ACKNOWLEDGED && !seen[i];
+        if (w->lost)
             *(excused(me->load, w) ? &out->lost_by_redis : &out->lost) += 1;
         out->refused_done += refused && seen[i];
         out->acknowledged += w->fate == FATE_ACKNOWLEDGED;
@@ -77,7 +78,7 @@ int load_report(struct load *l, struct trio *trio, struct load_report *out)
         return -1;
     redisContext *c = trio_node(trio, master);
     for (int i = 0; i < l->clients; i++) {
-        const struct load_client *me = &l->client[i];
+        struct load_client *me = &l->client[i];
         if (i < o->writers) {
             out->disconnects += me->disconnects;
             if (check_list(me, c, out) < 0)
@@ -178,5 +179,30 @@ long load_read_errors(struct load *l, int64_t from, int64_t to)
     for (int i = l->options.writers; i < l->options.writers + l->options.readers; i++)
         for (long k = 0; k < l->client[i].bad && k < BAD_READS_MAX; k++)
             n += l->client[i].bad_at[k] >= from && l->client[i].bad_at[k] < to;
+    return n;
+}
+
+long load_lost(struct load *l, int64_t from, int64_t to)
+{
+    long n = 0;
+    for (int i = 0; i < l->options.writers; i++)
+        for (long k = 0; k < l->client[i].count; k++) {
+            const struct write_record *w = &l->client[i].writes[k];
+            n += w->lost && w->answered >= from && w->answered <= to;
+        }
+    return n;
+}
+
+long load_cut(struct load *l, int64_t from, int64_t to)
+{
+    long n = 0;
+    for (int i = 0; i < l->options.writers; i++) {
+        bool cut = false;
+        for (long k = 0; k < l->client[i].count; k++) {
+            const struct write_record *w = &l->client[i].writes[k];
+            cut = cut || (w->fate == FATE_CUT && w->sent >= from && w->sent <= to);
+        }
+        n += cut;
+    }
     return n;
 }

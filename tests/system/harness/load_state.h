@@ -24,6 +24,7 @@ enum fate {
 struct write_record {
     int64_t sent, answered;
     enum fate fate;
+    bool lost; /* acknowledged, and not on the final master */
 };
 
 struct load_client {

@@ -24,5 +24,12 @@ extern const struct scenario scenario_stale, scenario_sentinels_rolling, scenari
 extern const struct scenario scenario_no_replicas, scenario_replica_trouble, scenario_stranger;
 /* hosts.c */
 extern const struct scenario scenario_two_hosts_gone, scenario_all_gone;
+/* choices.c */
+extern const struct scenario scenario_eager, scenario_eager_leader_dies,
+    scenario_eager_leader_hangs, scenario_assist, scenario_assist_leader_dies,
+    scenario_inflight_close;
+/* assist.c */
+extern const struct scenario scenario_failover_assist, scenario_assist_not_owner,
+    scenario_assist_hang, scenario_assist_too_soon;
 
 #endif

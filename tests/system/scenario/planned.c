@@ -10,22 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static void switch_over(struct stage *s)
-{
-    int before = stage_master(s);
-    int64_t asked = now_us();
-    if (trio_failover(&s->trio) < 0)
-        stage_wrong(s, "no Sentinel takes the request");
-    stage_switch(s, asked);
-    stage_whole(s);
-    if (stage_master(s) == before)
-        stage_wrong(s, "the old master is the new one");
-}
-
 static void run_planned(struct stage *s)
 {
     for (int i = 0; i < (s->fast ? 3 : 10); i++)
-        switch_over(s);
+        stage_switch_over(s);
 }
 
 const struct scenario scenario_planned = {

@@ -15,7 +15,7 @@
 #include "harness/observer.h"
 #include "harness/target.h"
 
-enum { MOMENTS_MAX = 64, WRONG_MAX = 600 };
+enum { MOMENTS_MAX = 64, SPANS_MAX = 8, WRONG_MAX = 600, NOTE_MAX = 300 };
 
 struct stage;
 
@@ -23,6 +23,7 @@ struct limits {
     int over_floor_ms; /* the first acknowledged write after the floor of each moment; 0: 50 */
     int gap_ms;        /* the longest write gap; 0: the floor decides */
     int unknown;       /* how often what is in flight at a loss (a write a writer) may be unknown */
+    int disconnects;   /* ... may end its client's connection */
     bool refused;      /* writes may be refused with the clear error, after hold_timeout */
     bool errors;       /* writes may get Redis' own errors */
     bool read_errors;  /* reads may fail */
@@ -32,14 +33,22 @@ struct limits {
 struct scenario {
     const char *name, *title;
     void (*run)(struct stage *stage);
+    /* What else it measures and judges, when the account of the load is drawn up; or NULL. */
+    void (*account)(struct stage *stage, const struct load_report *report);
     struct trio_options trio;
     struct proxy_options proxy;
     struct limits limits;
+    bool ours; /* about a choice that only redisproxy offers: there is nothing to compare with */
 };
 
 /* Something that interrupts writes: from when on, and the floor: when they could go on. */
 struct moment {
     int64_t from, to, floor;
+};
+
+/* A time that the scenario looks at again in its account, and something that happened in it. */
+struct span {
+    int64_t from, at, to;
 };
 
 struct stage {
@@ -52,14 +61,17 @@ struct stage {
     int64_t began;
     int moments;
     struct moment moment[MOMENTS_MAX];
+    int spans;
+    struct span span[SPANS_MAX];
     char wrong[WRONG_MAX]; /* the first thing that did not hold; "": all did */
+    char note[NOTE_MAX];   /* what was measured besides, for people */
 };
 
 struct outcome {
     const char *skipped; /* why it was not played; NULL: it was */
     struct load_report report;
     int64_t gap, floor_gap, distance; /* the longest gap, its floor; the worst distance of any */
-    char wrong[WRONG_MAX];
+    char wrong[WRONG_MAX], note[NOTE_MAX];
 };
 
 /* Ends with NULL. */
@@ -81,6 +93,12 @@ void outcome_print(FILE *out, const struct scenario *scenario, enum target_kind 
 void stage_wrong(struct stage *stage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Adds to what was measured. */
+void stage_note(struct stage *stage, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void stage_span(struct stage *stage, int64_t from, int64_t at, int64_t to);
+
+/* Asks for a switchover and waits until the trio is whole with another master. */
+void stage_switch_over(struct stage *stage);
 /* Waits for the switchover that was asked for, or began, at `asked`, and notes its moment. Returns the
  * new master (the old one may still say that it is one too). */
 int stage_switch(struct stage *stage, int64_t asked);
@@ -91,8 +109,14 @@ void stage_moment(struct stage *stage, int64_t from, int64_t floor);
 void stage_whole(struct stage *stage);
 /* Waits until writes are acknowledged, and goes on for `ms` under load. */
 void stage_flow(struct stage *stage, int ms);
+/* Waits until no write has been acknowledged for `quiet_ms`. Returns when the last one was; if there
+ * still are some after `ms`, that is wrong. */
+int64_t stage_held(struct stage *stage, int quiet_ms, int ms);
 /* Lets the load run for a while: the pace of what happens, not a wait for something. */
 void stage_go_on(const struct stage *stage, int ms);
+
+/* How many lines of redisproxy's log hold this text; HAProxy has none. */
+int stage_log_lines(const struct stage *stage, const char *text);
 
 /* The master now; if there is none, that is wrong, and it is 0. */
 int stage_master(struct stage *stage);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FLOW_DEADLINE_MS = 60000, LOSS_US = 200 * 1000 };
@@ -21,6 +22,21 @@ void stage_wrong(struct stage *s, const char *format, ...)
     va_start(args, format);
     vsnprintf(s->wrong, sizeof(s->wrong), format, args);
     va_end(args);
+}
+
+void stage_note(struct stage *s, const char *format, ...)
+{
+    size_t len = strlen(s->note);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(s->note + len, sizeof(s->note) - len, format, args);
+    va_end(args);
+}
+
+void stage_span(struct stage *s, int64_t from, int64_t at, int64_t to)
+{
+    if (s->spans < SPANS_MAX)
+        s->span[s->spans++] = (struct span){from, at, to};
 }
 
 void stage_moment(struct stage *s, int64_t from, int64_t floor)
@@ -43,6 +59,18 @@ int stage_switch(struct stage *s, int64_t asked)
     return seen.master;
 }
 
+void stage_switch_over(struct stage *s)
+{
+    int before = stage_master(s);
+    int64_t asked = now_us();
+    if (trio_failover(&s->trio) < 0)
+        stage_wrong(s, "no Sentinel takes the request");
+    stage_switch(s, asked);
+    stage_whole(s);
+    if (stage_master(s) == before)
+        stage_wrong(s, "the old master is the new one");
+}
+
 void stage_whole(struct stage *s)
 {
     if (trio_wait_whole(&s->trio) < 0)
@@ -62,6 +90,23 @@ void stage_flow(struct stage *s, int ms)
     if (!wait_until(FLOW_DEADLINE_MS, load_last_write(s->load) > since))
         stage_wrong(s, "no write is acknowledged for a minute");
     stage_go_on(s, ms);
+}
+
+int64_t stage_held(struct stage *s, int quiet_ms, int ms)
+{
+    if (!wait_until(ms + quiet_ms, load_last_write(s->load) < now_us() - quiet_ms * 1000))
+        stage_wrong(s, "writes are acknowledged for more than %d ms still", ms);
+    return load_last_write(s->load);
+}
+
+int stage_log_lines(const struct stage *s, const char *text)
+{
+    int count = 0;
+    char *log = file_text(s->target.proxy.log);
+    for (const char *at = log; (at = strstr(at, text)); at += strcspn(at, "\n"))
+        count++;
+    free(log);
+    return count;
 }
 
 int stage_master(struct stage *s)

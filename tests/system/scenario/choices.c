@@ -1,0 +1,305 @@
+/*
+ * choices: what an operator may choose instead of the defaults, and what each choice gives and
+ * takes: a promoted node that is written to before a majority names it (promotion = eager), a replica
+ * that is pointed at it at once (reconfigure_assist), and clients that are disconnected instead of
+ * being told that an outcome is unknown (inflight_writes = close).
+ *
+ * What eager loses is measured by ending the leading Sentinel when SLAVEOF NO ONE has just been
+ * carried out, or a little later, before it has told anybody: the other Sentinels go on with
+ * the old master and make the candidate follow it, and what the candidate acknowledged is gone.
+ */
+#include "scenario/all.h"
+
+#include "harness/client.h"
+#include "harness/wait.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ASSIST_GAP_MS = 400,
+    LEADER = 0, /* the Sentinel that is asked for the failover, and so leads it */
+    TRIES = 5,
+    QUIET_MS = 400, /* without a write: they are held */
+    SEEN_MS = 100,  /* a leader's death is seen within */
+    SEEN_US = SEEN_MS * 1000,
+    BELIEVED_MS = 2500 + 100, /* an unconfirmed promotion is believed for 2.5 s */
+    RETURN_US = 3500 * 1000,  /* the old master is written to again so long after a leader's end */
+    HUNG_MS = 100,
+    TOLD_MS = 30, /* an event arrives within */
+    BUSY_MS = 200 /* on a busy machine, in tests */
+};
+
+static void run_in_a_row(struct stage *s)
+{
+    for (int i = 0; i < (s->fast ? 3 : 10); i++)
+        stage_switch_over(s);
+}
+
+const struct scenario scenario_eager = {
+    .name = "eager",
+    .title = "planned switchovers, promotion = eager",
+    .run = run_in_a_row,
+    .proxy = {.master_lines = "promotion = eager\n"},
+    .limits = {.gap_ms = 350},
+    .ours = true,
+};
+
+/* How many full resyncs a node has given. */
+static long full_resyncs(const struct stage *s, int node)
+{
+    redisContext *c = trio_node(&s->trio, node);
+    long count = atol(info_field(c, "stats", "sync_full"));
+    redisFree(c);
+    return count;
+}
+
+/* A hello of a Sentinel, published on the old master while its replicas part, makes a full resync of
+ * any re-pointing: the promoted node then has no good replica for a second, or for
+ * repl-diskless-sync-delay. Such a switchover is told from the others by at = 0. */
+static void run_assist(struct stage *s)
+{
+    for (int i = 0; i < (s->fast ? 3 : SPANS_MAX); i++) {
+        long full[TRIO_MAX];
+        for (int k = 0; k < s->trio.options.nodes; k++)
+            full[k] = full_resyncs(s, k);
+        int64_t asked = now_us();
+        if (trio_failover(&s->trio) < 0)
+            stage_wrong(s, "no Sentinel takes the request");
+        int master = stage_switch(s, asked);
+        bool partial = full_resyncs(s, master) == full[master];
+        stage_span(s, asked, partial, now_us());
+        stage_whole(s);
+    }
+}
+
+static void account_assist(struct stage *s, const struct load_report *report)
+{
+    int partial = 0, limit = ASSIST_GAP_MS + (s->fast ? BUSY_MS : 0);
+    (void)report;
+    for (int i = 0; i < s->spans; i++) {
+        int64_t end, gap = load_gap(s->load, s->span[i].from, s->span[i].to, &end);
+        stage_note(s, "%s%.0f%s", i ? ", " : "gaps in ms: ", (double)gap / 1000,
+                   s->span[i].at ? "" : " (full resync)");
+        partial += s->span[i].at != 0;
+        if (s->span[i].at && gap > limit * 1000)
+            stage_wrong(s, "no write for %.1f ms, at most %d are allowed", (double)gap / 1000,
+                        limit);
+    }
+    if (partial * 2 < s->spans)
+        stage_wrong(s, "only %d of %d resyncs were partial", partial, s->spans);
+}
+
+const struct scenario scenario_assist = {
+    .name = "assist",
+    .title = "the same, reconfigure_assist, min-replicas 1",
+    .run = run_assist,
+    .account = account_assist,
+    .trio = {.min_replicas = 1},
+    .proxy = {.master_lines = "promotion = eager\nreconfigure_assist = yes\n"},
+    .ours = true,
+};
+
+/* ---- the leader ends in the middle ---- */
+
+/* When a node other than `master` says that it is one; 0: none does within 10 s. Looks every
+ * millisecond; the promotion ends every connection, this one too. */
+static int64_t await_promotion(struct stage *s, int master)
+{
+    redisContext *c[TRIO_MAX] = {NULL};
+    int64_t at = 0, deadline = now_us() + 10 * 1000000;
+    while (!at && now_us() < deadline) {
+        for (int i = 0; i < s->trio.options.nodes && !at; i++) {
+            if (i == master)
+                continue;
+            if (!c[i] || c[i]->err) {
+                redisFree(c[i]);
+                c[i] = trio_glance(&s->trio, i, TRIO_PORT);
+            }
+            if (strncmp(ask(c[i], "ROLE"), "[master", 7) == 0)
+                at = now_us();
+        }
+        pause_ms(1);
+    }
+    for (int i = 0; i < TRIO_MAX; i++)
+        redisFree(c[i]);
+    return at;
+}
+
+/* How often the proxy subscribed to the leader. */
+static int subscriptions(const struct stage *s)
+{
+    char text[160];
+    snprintf(text, sizeof(text),
+             "msg=\"connected to a Sentinel\" group=%s sentinel=%s:%d connection=events",
+             TRIO_GROUP, s->trio.name[LEADER], TRIO_SENTINEL_PORT);
+    return stage_log_lines(s, text);
+}
+
+/* A proxy that does not hear the leader of the next failover learns of it too late. */
+static void return_leader(struct stage *s)
+{
+    int before = subscriptions(s);
+    trio_kill_sentinel(&s->trio, LEADER);
+    stage_return_sentinel(s, LEADER);
+    if (!wait_until(10000, subscriptions(s) > before))
+        stage_wrong(s, "the proxy does not subscribe to the leader again");
+    stage_whole(s);
+}
+
+/* Whether the leader has seen the promotion itself, and so told the others. */
+static bool has_told(const struct stage *s, int64_t asked)
+{
+    stage_go_on(s, TOLD_MS);
+    return observer_event(s->observer, "+promoted-slave", asked) != 0;
+}
+
+/* One failover whose leader gets `signal` so long after the promotion. Writes must be held again
+ * within `held_ms` of that, and go to the old master again after 3.5 s; what was acknowledged
+ * meanwhile is lost. Returns false when the leader was faster, or when nothing was written. */
+static bool end_leader(struct stage *s, int after_ms, int signal, int held_ms)
+{
+    int before = stage_master(s);
+    int64_t asked = now_us();
+    if (!trio_failover_by(&s->trio, LEADER))
+        stage_wrong(s, "the Sentinel does not take the request");
+    int64_t promoted = await_promotion(s, before);
+    if (!promoted)
+        stage_wrong(s, "nobody is promoted");
+    while (now_us() < promoted + after_ms * 1000)
+        pause_ms(1);
+    stage_signal_sentinel(s, LEADER, signal);
+    int64_t ended = now_us();
+    int64_t held = promoted;
+    bool told = has_told(s, asked);
+    if (!told) {
+        held = stage_held(s, QUIET_MS, held_ms + (s->fast ? BUSY_MS : 0));
+        load_excuse(s->load, promoted - SEEN_US, held);
+        stage_span(s, promoted, ended, held);
+        stage_moment(s, asked, ended + RETURN_US);
+        stage_flow(s, 300);
+    }
+    return_leader(s);
+    if (!told && stage_master(s) != before)
+        stage_wrong(s, "the master changed");
+    return !told && (held > promoted || after_ms == 0);
+}
+
+/* The leader asks the candidate for INFO every second, and sometimes just then; a replica that needs a
+ * full resync keeps the candidate from taking writes. */
+static void end_leaders(struct stage *s, const int *after_ms, int count, int signal, int held_ms)
+{
+    for (int i = 0; i < count; i++)
+        for (int tries = 0; !end_leader(s, after_ms[i], signal, held_ms); tries++)
+            if (tries == TRIES) {
+                stage_wrong(s, "the leader sees every promotion at once, or nothing is written");
+                break;
+            }
+}
+
+static void run_leader_dies(struct stage *s)
+{
+    static const int fast[] = {0, 100}, charts[] = {0, 100, 300, 600};
+    end_leaders(s, s->fast ? fast : charts, s->fast ? 2 : 4, SIGKILL, SEEN_MS);
+}
+
+static void run_leader_hangs(struct stage *s)
+{
+    static const int at_once[] = {0};
+    end_leaders(s, at_once, 1, SIGSTOP, BELIEVED_MS);
+}
+
+/* What was lost is the price, and no fault; that nothing was lost would mean that nothing was tried. */
+static void account_lost(struct stage *s, const struct load_report *report)
+{
+    int seen = 0;
+    for (int i = 0; i < s->spans; i++) {
+        const struct span *w = &s->span[i];
+        int64_t held = w->to > w->from ? w->to : w->from;
+        long written = load_acknowledged(s->load, w->from, held + 1);
+        long lost = load_lost(s->load, w->from, held);
+        bool late = held - w->from > SEEN_US;
+        stage_note(s, "%sended %.0f ms after the promotion: %ld of %ld writes lost, in %.0f ms",
+                   i ? "; " : "", (double)(w->at - w->from) / 1000, lost, written,
+                   (double)(held - w->from) / 1000);
+        seen += late;
+        if (late && lost == 0)
+            stage_wrong(s, "nothing was lost: nobody was written to before the leader ended");
+    }
+    if (stage_log_lines(s, "the provisional master was not confirmed") < seen)
+        stage_wrong(s, "the proxy does not say that writes are held again");
+    if (report->lost_by_redis == 0)
+        stage_wrong(s, "no write was lost: there was none before the leader ended");
+}
+
+const struct scenario scenario_eager_leader_dies = {
+    .name = "eager-leader-dies",
+    .title = "eager, the leader is killed after the promotion",
+    .run = run_leader_dies,
+    .account = account_lost,
+    .proxy = {.master_lines = "promotion = eager\n"},
+    .limits = {.over_floor_ms = 1, .unknown = 4},
+    .ours = true,
+};
+
+const struct scenario scenario_eager_leader_hangs = {
+    .name = "eager-leader-hangs",
+    .title = "eager, the leader hangs after the promotion",
+    .run = run_leader_hangs,
+    .account = account_lost,
+    .proxy = {.master_lines = "promotion = eager\n"},
+    .limits = {.over_floor_ms = 1, .unknown = 1},
+    .ours = true,
+};
+
+const struct scenario scenario_assist_leader_dies = {
+    .name = "assist-leader-dies",
+    .title = "the same with reconfigure_assist, min-replicas 1",
+    .run = run_leader_dies,
+    .account = account_lost,
+    .trio = {.min_replicas = 1},
+    .proxy = {.master_lines = "promotion = eager\nreconfigure_assist = yes\n"},
+    .limits = {.over_floor_ms = 1, .unknown = 4},
+    .ours = true,
+};
+
+/* ---- inflight_writes ---- */
+
+/* It hangs for a moment before it dies, so that every writer waits for an answer: not long enough to
+ * be suspect. */
+static void run_close(struct stage *s)
+{
+    int master = stage_master(s);
+    stage_signal_node(s, master, SIGSTOP);
+    stage_go_on(s, HUNG_MS);
+    int64_t killed = now_us();
+    trio_kill_node(&s->trio, master);
+    stage_loss(s);
+    stage_span(s, s->began, killed, now_us());
+    stage_switch(s, killed);
+    stage_flow(s, 500);
+    stage_return(s, master);
+}
+
+/* Each of those in flight was disconnected, once, and nobody who wrote later. */
+static void account_close(struct stage *s, const struct load_report *report)
+{
+    long inflight = load_cut(s->load, s->span[0].from, s->span[0].at);
+    stage_note(s, "%ld of those in flight disconnected", inflight);
+    if (inflight == 0 || report->disconnects != inflight)
+        stage_wrong(s, "%ld writers disconnected, %ld of them in flight", report->disconnects,
+                    inflight);
+}
+
+const struct scenario scenario_inflight_close = {
+    .name = "inflight-close",
+    .title = "master killed, inflight_writes = close",
+    .run = run_close,
+    .account = account_close,
+    .trio = {.min_replicas = 1},
+    .proxy = {.master_lines = "inflight_writes = close\n"},
+    .limits = {.disconnects = 1},
+    .ours = true,
+};
