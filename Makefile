@@ -84,11 +84,13 @@ UNIT_test_address  := net/address
 UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
                       net/address base/buf base/log base/clock
 UNIT_test_health   := ops/health topology/topology base/log base/clock
+UNIT_test_metrics  := ops/metrics topology/topology base/log base/clock
 UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules \
                       topology/election_switch topology/election_trust topology/election_assist \
                       topology/votes topology/topology net/address \
                       base/log base/clock
 UNIT_test_election  = $(UNIT_ELECTION)
+UNIT_test_election_quorum = $(UNIT_ELECTION)
 UNIT_test_election_readers = $(UNIT_ELECTION)
 UNIT_test_election_stray = $(UNIT_ELECTION)
 UNIT_test_election_failures = $(UNIT_ELECTION)

@@ -122,6 +122,7 @@ struct election_view {
     enum group_state state;
     int master; /* index into nodes, or -1 */
     bool writable, settling;
+    bool quorum; /* a majority named one master in the last 2 s */
     uint64_t epoch;
     int64_t since_ms;
     char replid[2][REPLID_SIZE];

@@ -33,11 +33,14 @@ struct election {
     int64_t settling_until;
     int64_t contested_ms; /* since when a higher epoch contradicts the majority; -1: it does not */
     int64_t minority_ms;  /* since when no majority supports a steady master; -1: one does */
+    int64_t majority_ms;  /* when a majority last named any master */
     bool minority_told, quorum_told;
     int64_t quorum_ms;     /* when a majority last stood behind the steady master */
     const char *objection; /* what speaks against writing to the steady master; NULL: nothing */
     char master_runid[RUNID_SIZE];
-    int64_t restart_ms; /* since when a restarted master misses its replicas; -1: it does not */
+    /* Since when a master that was restarted, or that no failover followed after all, may miss its
+     * replicas; -1: it does not. */
+    int64_t missing_ms;
     struct marks marks;
     /* A master that made itself a replica of the present one, while a majority still names it. */
     struct address ceded;
@@ -113,7 +116,9 @@ const char *election_distrust(const struct election *e);
 /* A majority that is to be believed names another master. */
 bool election_named_otherwise(const struct election *e, const struct address *than, int64_t now_ms);
 bool election_quorum_lost(const struct election *e, int64_t now_ms);
+void election_note_majority(struct election *e, int64_t now_ms);
 void election_note_quorum(struct election *e, int64_t now_ms);
+void election_tell_quorum_back(struct election *e);
 bool election_acceptable(struct election *e, struct election_node *node, int64_t now_ms);
 void election_remember_replids(struct election *e, const struct election_node *master);
 /* `key` leads this failover, 0: nobody does; and whether this is the Sentinel that does. */

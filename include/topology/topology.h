@@ -38,6 +38,7 @@ struct topology_node {
      */
     bool leaving;
     bool suspect; /* silent for 500 ms, or refusing connections: write nothing more to it */
+    bool up;      /* it answers its probe; for people */
 };
 
 struct topology_group {
@@ -51,6 +52,7 @@ struct topology_group {
     int master;
     bool writable;    /* requests may be written to the master now; false: they are held */
     bool settling;    /* shortly after a promotion: NOREPLICAS is a reason to hold, not an answer */
+    bool quorum;      /* a majority of the Sentinels names one master; for people */
     uint64_t epoch;   /* Sentinel's config-epoch of the master */
     int64_t since_ms; /* clock_ms() when state, master, or the master being suspect last changed */
     char replid[2][REPLID_SIZE]; /* the group's replication id, and the one before; "": unknown */

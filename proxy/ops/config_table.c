@@ -36,7 +36,7 @@ static const char *const yes_no[] = {"no", "yes", NULL};
 /* clang-format off */
 static const struct config_option table[] = {
     {.name = "http", PROXY(http), .type = OPTION_ADDRESS, .standard = "0.0.0.0:8888", .word = "off",
-     .help = "where /healthz and /readyz are answered"},
+     .help = "where /healthz, /readyz and /metrics are answered"},
     {.name = "log", PROXY(log), .type = OPTION_CHOICE, .standard = "info", .choices = levels,
      .help = "lines below this level are not written"},
     {.name = "max_clients", PROXY(max_clients), .type = OPTION_COUNT, .standard = "10000",

@@ -1,5 +1,5 @@
 /*
- * http: the web server for /healthz and /readyz.
+ * http: the web server for /healthz, /readyz and /metrics.
  *
  * libmicrohttpd's own thread does the serving: a probe is answered even when a
  * loop is stuck, which is what /healthz is there to tell. It reads the board and the
@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ops/health.h"
+#include "ops/metrics.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -86,6 +87,15 @@ static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
     return respond(connection, status, "application/json", json, MHD_RESPMEM_MUST_FREE);
 }
 
+static enum MHD_Result show_metrics(struct http *http, struct MHD_Connection *connection)
+{
+    struct topology *topology = board_acquire(http->sources.board);
+    char *text = metrics_text(topology);
+
+    topology_release(topology);
+    return respond(connection, MHD_HTTP_OK, METRICS_TYPE, text, MHD_RESPMEM_MUST_FREE);
+}
+
 static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **request)
@@ -107,7 +117,9 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         return ask(http, connection, health_alive);
     if (strcmp(url, "/readyz") == 0)
         return ask(http, connection, health_ready);
-    return refuse(connection, MHD_HTTP_NOT_FOUND, "there are /healthz and /readyz\n");
+    if (strcmp(url, "/metrics") == 0)
+        return show_metrics(http, connection);
+    return refuse(connection, MHD_HTTP_NOT_FOUND, "there are /healthz, /readyz and /metrics\n");
 }
 
 struct http *http_start(int fd, const struct http_sources *sources)

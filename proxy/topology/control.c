@@ -39,16 +39,17 @@ struct control {
 static bool same_node(const struct topology_node *a, const struct topology_node *b)
 {
     return a->id == b->id && a->readable == b->readable && a->suspect == b->suspect &&
-           a->leaving == b->leaving && address_equal(&a->address, &b->address) &&
+           a->leaving == b->leaving && a->up == b->up && address_equal(&a->address, &b->address) &&
            strcmp(a->name, b->name) == 0;
 }
 
 static bool same_group(const struct topology_group *a, const struct topology_group *b)
 {
     if (a->state != b->state || a->master != b->master || a->writable != b->writable ||
-        a->settling != b->settling || a->epoch != b->epoch || a->since_ms != b->since_ms ||
-        a->node_count != b->node_count || strcmp(a->reason, b->reason) != 0 ||
-        strcmp(a->replid[0], b->replid[0]) != 0 || strcmp(a->replid[1], b->replid[1]) != 0)
+        a->settling != b->settling || a->quorum != b->quorum || a->epoch != b->epoch ||
+        a->since_ms != b->since_ms || a->node_count != b->node_count ||
+        strcmp(a->reason, b->reason) != 0 || strcmp(a->replid[0], b->replid[0]) != 0 ||
+        strcmp(a->replid[1], b->replid[1]) != 0)
         return false;
     for (size_t i = 0; i < a->node_count; i++) {
         if (!same_node(&a->nodes[i], &b->nodes[i]))

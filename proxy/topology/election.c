@@ -111,6 +111,7 @@ static void update_nodes(struct election *e, int64_t now_ms)
             node->foreign_ms = -1;
         node->probe_every_ms = probe_period(e, node);
         node->gone = forgettable(e, node, now_ms);
+        node->shown.up = node->answered_ms >= 0 && !node->down && !node->silent;
     }
     nodes_sweep(&e->nodes);
 }
@@ -163,8 +164,8 @@ int64_t election_deadline(const struct election *e, int64_t now_ms)
         sooner(&deadline, e->hold_ms + 1, now_ms);
         sooner(&deadline, e->hold_ms + ELECTION_ASK_MS, now_ms);
     }
-    if (e->restart_ms >= 0)
-        sooner(&deadline, e->restart_ms + e->options.settle_timeout_ms, now_ms);
+    if (e->missing_ms >= 0)
+        sooner(&deadline, e->missing_ms + e->options.settle_timeout_ms, now_ms);
     if (e->view.state == GROUP_STEADY && e->options.quorum_timeout_ms >= 0)
         sooner(&deadline, e->quorum_ms + e->options.quorum_timeout_ms, now_ms);
     if (e->view.state == GROUP_PROVISIONAL)
@@ -195,7 +196,8 @@ struct election *election_new(const struct election_options *options, int64_t no
     e->unsteady_ms = now_ms;
     e->lists_ms = now_ms;
     e->changed_ms = now_ms;
-    e->contested_ms = e->minority_ms = e->restart_ms = -1;
+    e->majority_ms = INT64_MIN / 2;
+    e->contested_ms = e->minority_ms = e->missing_ms = -1;
     settle(e, now_ms);
     return e;
 }

@@ -36,7 +36,7 @@ void election_enter(struct election *e, enum group_state state, const struct add
     e->view.writable = state == GROUP_STEADY || state == GROUP_PROVISIONAL;
     e->view.settling = false;
     e->objection = NULL;
-    e->restart_ms = -1;
+    e->missing_ms = -1;
     e->view.reason[0] = '\0';
 }
 
@@ -123,7 +123,7 @@ static void note_restart(struct election *e, const struct election_node *master,
     if (first)
         return;
     marks_clear(&e->marks);
-    e->restart_ms = now_ms;
+    e->missing_ms = now_ms;
     e->settling_until = now_ms + e->options.settle_timeout_ms;
     e->view.settling = true;
     election_story(e, LOG_INFO, "the master was restarted", "master=%s missing_replicas=%d",
@@ -144,10 +144,10 @@ static const char *objection(struct election *e, struct election_node *master, i
         return "the master is shutting down";
     if (master->says.unready)
         return "the master is loading its data";
-    if (e->restart_ms >= 0 && master->says.good_replicas_missing > 0 &&
-        now_ms - e->restart_ms < e->options.settle_timeout_ms)
-        return "the restarted master waits for its replicas";
-    e->restart_ms = -1;
+    if (e->missing_ms >= 0 && master->says.good_replicas_missing > 0 &&
+        now_ms - e->missing_ms < e->options.settle_timeout_ms)
+        return "the master waits for its replicas";
+    e->missing_ms = -1;
     return NULL;
 }
 
@@ -258,6 +258,7 @@ static void decide_provisional(struct election *e, int64_t now_ms)
 void election_decide(struct election *e, int64_t now_ms)
 {
     e->verdict = votes_count(e->voters, e->voter_count, now_ms);
+    election_note_majority(e, now_ms);
     if (!e->verdict.contested)
         e->contested_ms = -1;
     else if (e->contested_ms < 0)

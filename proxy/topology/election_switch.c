@@ -145,8 +145,8 @@ void election_become_steady(struct election *e, struct election_node *master, in
         if (address_equal(&e->verdict.master, &e->master))
             e->ceded.len = 0;
     }
-    e->minority_ms = -1;
-    e->minority_told = e->quorum_told = false;
+    if (e->verdict.majority)
+        election_tell_quorum_back(e);
     master->dismissed = false;
     election_clear_candidates(e);
     election_remember_replids(e, master);
@@ -207,8 +207,10 @@ static void release_to_old(struct election *e, struct election_node *old, int64_
         e->nodes.at[i]->dismissed = e->nodes.at[i] != old && node_says_master(e->nodes.at[i]);
     election_become_steady(e, old, now_ms);
     if (promoted) {
+        e->missing_ms = now_ms;
         e->settling_until = now_ms + e->options.settle_timeout_ms;
         e->view.settling = e->settling_until > now_ms;
+        e->view.writable = old->says.good_replicas_missing <= 0;
     }
     election_story(e, LOG_INFO, "no failover happened, released to the old master",
                    "master=%s epoch=%llu held_ms=%lld", old->shown.name,

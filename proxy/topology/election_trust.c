@@ -42,7 +42,15 @@ bool election_quorum_lost(const struct election *e, int64_t now_ms)
            now_ms - e->quorum_ms >= e->options.quorum_timeout_ms;
 }
 
-static void tell_quorum_back(struct election *e)
+/* Between two epochs of a switch there is none for a moment: that is not worth showing. */
+void election_note_majority(struct election *e, int64_t now_ms)
+{
+    if (e->verdict.majority)
+        e->majority_ms = now_ms;
+    e->view.quorum = now_ms - e->majority_ms < QUORUM_TOLD_MS;
+}
+
+void election_tell_quorum_back(struct election *e)
 {
     if (e->minority_told)
         election_story(e, LOG_INFO, "a majority of the Sentinels agrees again", "epoch=%llu",
@@ -58,7 +66,7 @@ void election_note_quorum(struct election *e, int64_t now_ms)
     if (backed && e->verdict.asked_ms > e->quorum_ms)
         e->quorum_ms = e->verdict.asked_ms;
     if (e->verdict.majority && !election_quorum_lost(e, now_ms)) {
-        tell_quorum_back(e);
+        election_tell_quorum_back(e);
         return;
     }
     if (e->minority_ms < 0)

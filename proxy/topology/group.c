@@ -151,7 +151,7 @@ void group_follow(struct group *group)
         watch->seq = node->probe_seq;
     }
     for (size_t i = 0; i < group->seat_count; i++) {
-        sentinel_set_urgent(group->seats[i].sentinel, view->urgent);
+        sentinel_set_urgent(group->seats[i].sentinel, view->urgent || !view->quorum);
         if (group->poll_seq != view->poll_seq)
             sentinel_poll(group->seats[i].sentinel);
     }
@@ -284,6 +284,7 @@ void group_show(const struct group *group, struct topology_group *out)
     out->master = view->master;
     out->writable = view->writable;
     out->settling = view->settling;
+    out->quorum = view->quorum;
     out->epoch = view->epoch;
     out->since_ms = view->since_ms;
     if (view->master >= 0 && view->nodes[view->master]->suspect_ms > out->since_ms)

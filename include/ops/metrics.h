@@ -1,0 +1,16 @@
+/*
+ * metrics: what /metrics answers: gauges of every group and node, from a snapshot, in Prometheus'
+ * text format. A pure function: the web server around it is http.
+ */
+#ifndef REDISPROXY_OPS_METRICS_H
+#define REDISPROXY_OPS_METRICS_H
+
+#include "topology/topology.h"
+
+/* The Content-Type of the text. */
+#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+/* The text, to be freed. */
+char *metrics_text(const struct topology *topology);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * metrics: what /metrics answers.
+ *
+ * Everything is derived from the newest snapshot when somebody asks: nothing is counted, so nothing
+ * has to be kept, and the data path does not know. Lines of one gauge stand together, as the format
+ * wants it.
+ */
+#include "ops/metrics.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct gauge {
+    const char *name, *help;
+};
+
+enum group_gauge { GROUP_WRITABLE, GROUP_QUORUM, GROUP_EPOCH, GROUP_GAUGES };
+
+static const struct gauge group_gauges[GROUP_GAUGES] = {
+    [GROUP_WRITABLE] = {"group_writable",
+                        "Whether requests are written to the group's master now."},
+    [GROUP_QUORUM] = {"group_quorum",
+                      "Whether a majority of the group's Sentinels names one master."},
+    [GROUP_EPOCH] = {"group_epoch", "Sentinel's config-epoch of the master."},
+};
+
+static uint64_t group_value(const struct topology_group *group, enum group_gauge gauge)
+{
+    if (gauge == GROUP_WRITABLE)
+        return group->writable;
+    return gauge == GROUP_QUORUM ? group->quorum : group->epoch;
+}
+
+enum node_gauge { NODE_MASTER, NODE_UP, NODE_SUSPECT, NODE_READABLE, NODE_GAUGES };
+
+static const struct gauge node_gauges[NODE_GAUGES] = {
+    [NODE_MASTER] = {"node_master", "Whether the node is its group's master."},
+    [NODE_UP] = {"node_up", "Whether the node answers the proxy's probe."},
+    [NODE_SUSPECT] = {"node_suspect", "Whether the node is silent or refuses connections."},
+    [NODE_READABLE] = {"node_readable", "Whether the node is a replica that serves reads."},
+};
+
+static bool node_value(const struct topology_group *group, size_t index, enum node_gauge gauge)
+{
+    const struct topology_node *node = &group->nodes[index];
+    if (gauge == NODE_MASTER)
+        return (int)index == group->master;
+    if (gauge == NODE_UP)
+        return node->up;
+    return gauge == NODE_SUSPECT ? node->suspect : node->readable;
+}
+
+static void put_head(FILE *out, const char *name, const char *help)
+{
+    fprintf(out, "# HELP redisproxy_%s %s\n# TYPE redisproxy_%s gauge\n", name, help, name);
+}
+
+static void put_label(FILE *out, const char *name, const char *value)
+{
+    fprintf(out, "%s=\"", name);
+    for (const char *at = value; *at; at++) {
+        if (*at == '\n')
+            fputs("\\n", out);
+        else if (*at == '"' || *at == '\\')
+            fprintf(out, "\\%c", *at);
+        else
+            fputc(*at, out);
+    }
+    fputc('"', out);
+}
+
+/* `label` may be NULL: there is only the group's. */
+static void put(FILE *out, const char *name, const struct topology_group *group, const char *label,
+                const char *labelled, uint64_t value)
+{
+    fprintf(out, "redisproxy_%s{", name);
+    put_label(out, "group", group->name);
+    if (label) {
+        fputc(',', out);
+        put_label(out, label, labelled);
+    }
+    fprintf(out, "} %" PRIu64 "\n", value);
+}
+
+/* One gauge a state, as Prometheus has enumerations: exactly one of them is 1. */
+static void put_states(FILE *out, const struct topology *topology)
+{
+    put_head(out, "group_state", "Whether the group is in this state.");
+    for (size_t i = 0; i < topology->group_count; i++) {
+        const struct topology_group *g = &topology->groups[i];
+        for (enum group_state s = GROUP_NONE; s <= GROUP_PROVISIONAL; s++)
+            put(out, "group_state", g, "state", group_state_name(s), g->state == s);
+    }
+}
+
+static void put_groups(FILE *out, const struct topology *topology)
+{
+    for (int k = 0; k < GROUP_GAUGES; k++) {
+        const struct gauge *gauge = &group_gauges[k];
+        put_head(out, gauge->name, gauge->help);
+        for (size_t i = 0; i < topology->group_count; i++) {
+            const struct topology_group *g = &topology->groups[i];
+            put(out, gauge->name, g, NULL, NULL, group_value(g, (enum group_gauge)k));
+        }
+    }
+}
+
+static void put_nodes_of(FILE *out, const struct topology_group *g, enum node_gauge gauge)
+{
+    for (size_t i = 0; i < g->node_count; i++)
+        put(out, node_gauges[gauge].name, g, "node", g->nodes[i].name, node_value(g, i, gauge));
+}
+
+static void put_nodes(FILE *out, const struct topology *topology)
+{
+    for (int k = 0; k < NODE_GAUGES; k++) {
+        put_head(out, node_gauges[k].name, node_gauges[k].help);
+        for (size_t i = 0; i < topology->group_count; i++)
+            put_nodes_of(out, &topology->groups[i], (enum node_gauge)k);
+    }
+}
+
+char *metrics_text(const struct topology *topology)
+{
+    char *text;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        abort();
+    put_states(out, topology);
+    put_groups(out, topology);
+    put_nodes(out, topology);
+    if (fclose(out) != 0)
+        abort();
+    return text;
+}
