@@ -15,19 +15,19 @@
 #include "harness/observer.h"
 #include "harness/target.h"
 
-enum { MOMENTS_MAX = 64, SPANS_MAX = 8, WRONG_MAX = 600, NOTE_MAX = 300 };
+enum { MOMENTS_MAX = 64, SPANS_MAX = 16, WRONG_MAX = 600, NOTE_MAX = 300 };
 
 struct stage;
 
 struct limits {
-    int over_floor_ms; /* the first acknowledged write after the floor of each moment; 0: 50 */
+    int over_floor_ms; /* the first acknowledged write after the floor of each moment; 0: 50, -1: any */
     int gap_ms;        /* the longest write gap; 0: the floor decides */
     int unknown;       /* how often what is in flight at a loss (a write a writer) may be unknown */
-    int disconnects;   /* ... may end its client's connection */
-    bool refused;      /* writes may be refused with the clear error, after hold_timeout */
-    bool errors;       /* writes may get Redis' own errors */
-    bool read_errors;  /* reads may fail */
-    bool not_whole;    /* the trio is not whole at the end */
+    int disconnects;  /* ... may end its client's connection */
+    bool refused;     /* writes may be refused with the clear error, after hold_timeout */
+    bool errors;      /* writes may get Redis' own errors */
+    bool read_errors; /* reads may fail */
+    bool not_whole;   /* the trio is not whole at the end */
 };
 
 struct scenario {
