@@ -118,7 +118,6 @@ bool election_named_otherwise(const struct election *e, const struct address *th
 bool election_quorum_lost(const struct election *e, int64_t now_ms);
 void election_note_majority(struct election *e, int64_t now_ms);
 void election_note_quorum(struct election *e, int64_t now_ms);
-void election_tell_quorum_back(struct election *e);
 bool election_acceptable(struct election *e, struct election_node *node, int64_t now_ms);
 void election_remember_replids(struct election *e, const struct election_node *master);
 /* `key` leads this failover, 0: nobody does; and whether this is the Sentinel that does. */

@@ -145,8 +145,6 @@ void election_become_steady(struct election *e, struct election_node *master, in
         if (address_equal(&e->verdict.master, &e->master))
             e->ceded.len = 0;
     }
-    if (e->verdict.majority)
-        election_tell_quorum_back(e);
     master->dismissed = false;
     election_clear_candidates(e);
     election_remember_replids(e, master);

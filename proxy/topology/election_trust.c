@@ -50,7 +50,7 @@ void election_note_majority(struct election *e, int64_t now_ms)
     e->view.quorum = now_ms - e->majority_ms < QUORUM_TOLD_MS;
 }
 
-void election_tell_quorum_back(struct election *e)
+static void tell_quorum_back(struct election *e)
 {
     if (e->minority_told)
         election_story(e, LOG_INFO, "a majority of the Sentinels agrees again", "epoch=%llu",
@@ -66,7 +66,7 @@ void election_note_quorum(struct election *e, int64_t now_ms)
     if (backed && e->verdict.asked_ms > e->quorum_ms)
         e->quorum_ms = e->verdict.asked_ms;
     if (e->verdict.majority && !election_quorum_lost(e, now_ms)) {
-        election_tell_quorum_back(e);
+        tell_quorum_back(e);
         return;
     }
     if (e->minority_ms < 0)

@@ -16,10 +16,11 @@
 #include <string.h>
 
 enum {
-    DOWN_MS = 10000,    /* the chart's */
-    FAILOVER_MS = 6000, /* failover-timeout, where it matters */
-    GIVEN_MS = 2000,    /* a killed master costs at most */
-    LATE_MS = 3000,     /* an assistance that was put off comes within */
+    DOWN_MS = 10000,      /* the chart's */
+    FAILOVER_MS = 6000,   /* failover-timeout, where it matters */
+    GIVEN_MS = 2000,      /* a killed master costs at most */
+    BUSY_GIVEN_MS = 3000, /* on a busy machine, in tests */
+    LATE_MS = 3000,       /* an assistance that was put off comes within */
 };
 
 #define ASKS "msg=\"asking for the failover\""
@@ -107,13 +108,24 @@ static void run_asked(struct stage *s)
     check_asked_once(s, kill_master(s));
 }
 
+/* A busy machine takes longer: half of it are Sentinel's own steps, and its INFO. */
+static void account_asked(struct stage *s, const struct load_report *report)
+{
+    int limit = s->fast ? BUSY_GIVEN_MS : GIVEN_MS;
+    int64_t end, gap = load_gap(s->load, s->began, now_us(), &end);
+    (void)report;
+    if (gap > limit * 1000)
+        stage_wrong(s, "no write for %.1f ms, at most %d are allowed", (double)gap / 1000, limit);
+}
+
 const struct scenario scenario_failover_assist = {
     .name = "failover-assist",
     .title = "master killed, failover_assist",
     .run = run_asked,
+    .account = account_asked,
     .trio = {.min_replicas = 1, .down_after_ms = DOWN_MS},
     .proxy = {.master_lines = ASSISTED},
-    .limits = {.gap_ms = GIVEN_MS, .unknown = 1},
+    .limits = {.unknown = 1},
     .ours = true,
 };
 

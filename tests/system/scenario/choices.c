@@ -69,7 +69,7 @@ static void account_gaps(struct stage *s, const struct load_report *report)
     (void)report;
     for (int i = 0; i < s->spans; i++) {
         const struct span *w = &s->span[i];
-        int64_t end, gap = load_gap(s->load, w->from, w->to, &end);
+        int64_t end, gap = load_gap(s->load, w->from, w->to + SEEN_US, &end);
         stage_note(s, "%s%.0f%s", i ? ", " : "gaps in ms: ", (double)gap / 1000,
                    w->at ? "" : " (full resync)");
         good += w->at != 0;
