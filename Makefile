@@ -100,6 +100,7 @@ UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control
                         $(wildcard proxy/topology/*.c))) \
                       net/stream net/resolve net/address base/buf base/log base/clock
 UNIT_test_topology := topology/topology base/log base/clock
+UNIT_test_names    := topology/names net/address base/log base/clock
 UNIT_test_sentinel_parse := topology/sentinel_parse topology/node_parse net/address
 UNIT_RESP          := redis/resp_request redis/resp_reply redis/resp_text \
                       base/buf base/log base/clock

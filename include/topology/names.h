@@ -2,7 +2,8 @@
  * names: the control plane's memory of host names. With host names in
  * Sentinel's answers (resolve-hostnames, announce-hostnames) every answer
  * would wait for a resolver; so a lookup is answered from memory at once, and
- * refreshed behind it, at most once a second. The loop's thread only.
+ * refreshed behind it, at most twice a second; more often while nobody answers
+there: a pod that comes back has another address. The loop's thread only.
  */
 #ifndef REDISPROXY_TOPOLOGY_NAMES_H
 #define REDISPROXY_TOPOLOGY_NAMES_H
@@ -22,5 +23,9 @@ void names_free(struct names *names);
 /* The address of a number, or of a name that is known. Returns false (and out->len 0) when it is
  * not known yet: `changed` will come if it can be resolved. */
 bool names_lookup(struct names *names, const struct endpoint *endpoint, struct address *out);
+
+/* Nobody can be reached at this address: names that led there may lead elsewhere by now, and are
+ * asked for again, up to ten times a second. */
+void names_doubt(struct names *names, const struct address *address);
 
 #endif

@@ -188,6 +188,7 @@ static void probe_lost(void *owner, struct probe *probe)
 static void probe_down(void *owner, struct probe *probe, enum node_failure why)
 {
     struct group *group = owner;
+    names_doubt(group->names, probe_address(probe));
     election_node_down(group->election, probe_address(probe), why, now_of(group));
     group_follow(group);
 }

@@ -14,6 +14,7 @@
 
 #define NAMES_MAX 256
 #define REFRESH_MS 500
+#define DOUBT_MS 100
 
 struct name {
     struct list link;
@@ -104,6 +105,15 @@ static struct name *add(struct names *names, const struct endpoint *endpoint)
     return name;
 }
 
+static void refresh(struct name *name, uint64_t every_ms)
+{
+    uint64_t now_ms = uv_now(name->names->loop);
+    if (name->resolving || (name->asked_ms && now_ms - name->asked_ms < every_ms))
+        return;
+    name->asked_ms = now_ms;
+    name->resolving = resolve_start(name->names->loop, &name->endpoint, resolved, name);
+}
+
 bool names_lookup(struct names *names, const struct endpoint *endpoint, struct address *out)
 {
     *out = (struct address){.len = 0};
@@ -117,11 +127,16 @@ bool names_lookup(struct names *names, const struct endpoint *endpoint, struct a
         name = add(names, endpoint);
     list_remove(&name->link);
     list_prepend(&names->entries, &name->link);
-    uint64_t now_ms = uv_now(names->loop);
-    if (!name->resolving && (!name->asked_ms || now_ms - name->asked_ms >= REFRESH_MS)) {
-        name->asked_ms = now_ms;
-        name->resolving = resolve_start(names->loop, endpoint, resolved, name);
-    }
+    refresh(name, REFRESH_MS);
     *out = name->address;
     return out->len != 0;
+}
+
+void names_doubt(struct names *names, const struct address *address)
+{
+    list_each (it, &names->entries) {
+        struct name *name = container_of(it, struct name, link);
+        if (address_equal(&name->address, address))
+            refresh(name, DOUBT_MS);
+    }
 }
