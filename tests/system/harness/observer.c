@@ -20,7 +20,8 @@ enum sight_kind { SIGHT_EVENT, SIGHT_MASTER, SIGHT_WRITABLE, SIGHT_REPLICA, SIGH
 struct sight {
     int64_t at;
     enum sight_kind kind;
-    int who; /* number of the node, or of the Sentinel */
+    int who;       /* number of the node, or of the Sentinel */
+    int sentinels; /* how many ran at that time */
     char text[TEXT_MAX];
 };
 
@@ -38,6 +39,14 @@ struct observer {
     struct sight sights[SIGHTS_MAX];
 };
 
+static int sentinels_running(const struct trio *t)
+{
+    int running = 0;
+    for (int i = 0; i < t->options.sentinels; i++)
+        running += t->sentinel_pid[i] > 0;
+    return running;
+}
+
 static void note(struct observer *o, enum sight_kind kind, int who, const char *channel,
                  const char *text)
 {
@@ -48,6 +57,7 @@ static void note(struct observer *o, enum sight_kind kind, int who, const char *
         s->at = at;
         s->kind = kind;
         s->who = who;
+        s->sentinels = sentinels_running(o->trio);
         snprintf(s->text, sizeof(s->text), "%s %s", channel, text);
     }
     pthread_mutex_unlock(&o->lock);
@@ -174,12 +184,9 @@ static int switched_to(const struct trio *t, const char *text)
 /* Whether a Sentinel names the new master by this event: with one Sentinel gone the second voice is
  * the leader's, who names it from the promotion on (it publishes +switch-master only at the end).
  */
-static bool names_master(const struct observer *o, const struct sight *s)
+static bool names_master(const struct sight *s)
 {
-    int alive = 0;
-    for (int i = 0; i < o->trio->options.sentinels; i++)
-        alive += o->trio->sentinel_pid[i] > 0;
-    return is_event(s, "+switch-master") || (alive == 2 && is_event(s, "+promoted-slave"));
+    return is_event(s, "+switch-master") || (s->sentinels == 2 && is_event(s, "+promoted-slave"));
 }
 
 static void take_sight(const struct observer *o, const struct sight *s, struct switchover *out,
@@ -189,7 +196,7 @@ static void take_sight(const struct observer *o, const struct sight *s, struct s
         out->elected = s->at;
     if (is_event(s, "+switch-master"))
         out->master = switched_to(o->trio, s->text);
-    if (names_master(o, s) && !(*published & 1u << s->who)) {
+    if (names_master(s) && !(*published & 1u << s->who)) {
         *published |= 1u << s->who;
         if (__builtin_popcount(*published) == 2)
             out->switched = s->at;
