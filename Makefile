@@ -82,13 +82,15 @@ UNIT_test_list     :=
 UNIT_test_log      := base/log base/clock
 UNIT_test_address  := net/address
 UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
-                      net/address base/buf base/log base/clock
-UNIT_test_health   := ops/health topology/topology base/log base/clock
-UNIT_test_metrics  := ops/metrics topology/topology base/log base/clock
+                      net/address base/secret base/buf base/log base/clock
+UNIT_test_health   := ops/health topology/topology topology/credential \
+                      base/secret base/log base/clock
+UNIT_test_metrics  := ops/metrics topology/topology topology/credential \
+                      base/secret base/log base/clock
 UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules \
                       topology/election_switch topology/election_trust topology/election_assist \
-                      topology/votes topology/topology net/address \
-                      base/log base/clock
+                      topology/votes topology/topology topology/credential net/address \
+                      base/secret base/log base/clock
 UNIT_test_election  = $(UNIT_ELECTION)
 UNIT_test_election_quorum = $(UNIT_ELECTION)
 UNIT_test_election_readers = $(UNIT_ELECTION)
@@ -98,8 +100,11 @@ UNIT_test_election_leader = $(UNIT_ELECTION)
 UNIT_test_election_assist = $(UNIT_ELECTION)
 UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control.c, \
                         $(wildcard proxy/topology/*.c))) \
-                      net/stream net/resolve net/address base/buf base/log base/clock
-UNIT_test_topology := topology/topology base/log base/clock
+                      net/stream net/resolve net/address base/secret base/buf base/log base/clock
+UNIT_test_topology := topology/topology topology/credential base/secret base/log base/clock
+UNIT_test_keyring  := topology/keyring topology/credential base/secret base/log base/clock
+UNIT_test_control_conn := topology/control_conn topology/credential net/stream net/resolve \
+                      net/address base/secret base/buf base/log base/clock
 UNIT_test_names    := topology/names net/address base/log base/clock
 UNIT_test_sentinel_parse := topology/sentinel_parse topology/node_parse net/address
 UNIT_RESP          := redis/resp_request redis/resp_reply redis/resp_text \
@@ -118,8 +123,8 @@ UNIT_test_request   = $(UNIT_REQUEST)
 UNIT_test_identity  = $(UNIT_REQUEST)
 UNIT_test_learn     = traffic/learn $(UNIT_REQUEST)
 UNIT_test_hold     := traffic/hold
-UNIT_UPSTREAM      := traffic/upstream traffic/handshake redis/resp_reply net/stream \
-                      net/address topology/topology $(UNIT_REQUEST)
+UNIT_UPSTREAM      := traffic/upstream traffic/handshake topology/topology topology/credential \
+                      redis/resp_reply net/stream net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
 UNIT_test_upstream_tap = $(UNIT_UPSTREAM)
 UNIT_test_handshake = $(UNIT_UPSTREAM)

@@ -16,4 +16,8 @@ char *secret_new(const char *bytes, size_t len);
 /* Overwrites and frees what secret_new() returned for the same `len`; NULL is fine. */
 void secret_free(char *secret, size_t len);
 
+/* A secret that stands in a file, without the line end behind it. Returns NULL and writes what is wrong
+ * with the file, and how to mend it, to `why`: "is empty: ...". */
+char *secret_from_file(const char *path, size_t *len, char *why, size_t size);
+
 #endif

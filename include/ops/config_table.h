@@ -23,7 +23,7 @@ enum option_type {
     OPTION_CHOICE,      /* int64_t, the index into choices */
     OPTION_TEXT,        /* char *, NULL when not given */
     OPTION_SECRET,      /* char *, wiped when freed */
-    OPTION_SECRET_FILE, /* a path; the file's content goes into the secret at the same offset */
+    OPTION_SECRET_FILE, /* a path, char * at path_offset; the file's content goes into the secret */
     OPTION_ADDRESS,     /* struct address; len 0: off */
     OPTION_ENDPOINTS,   /* struct endpoints */
 };
@@ -41,7 +41,8 @@ struct proxy_settings {
 
 struct master_settings {
     struct endpoints sentinels;
-    char *sentinel_username, *sentinel_password, *username, *password;
+    char *sentinel_username, *sentinel_password, *sentinel_password_file;
+    char *username, *password, *password_file;
     int64_t hold_timeout, hold_memory, settle_timeout, stale_reads, connect_timeout;
     int64_t inflight_writes;
     int64_t replica_lag, promotion, reconfigure_assist, lose_quorum, quorum_timeout;
@@ -68,6 +69,7 @@ struct config_option {
     int64_t min, max;           /* for counts, durations (ms) and sizes (bytes) */
     const char *const *choices; /* ends with NULL */
     size_t offset;              /* in union settings */
+    size_t path_offset;         /* the same, OPTION_SECRET_FILE's path */
     enum section_kind section;
     enum option_type type;
     uint16_t port; /* OPTION_ENDPOINTS: where none is given */

@@ -21,6 +21,8 @@ struct topology_options {
     size_t sentinel_count;
     const char *sentinel_username, *sentinel_password; /* NULL: none */
     const char *username, *password;                   /* for the nodes; NULL: none */
+    /* Where the passwords came from, and are read again when they are refused; NULL: nowhere. */
+    const char *sentinel_password_file, *password_file;
     enum promotion promotion;
     bool reconfigure_assist; /* only with PROMOTION_EAGER */
     enum lose_quorum lose_quorum;

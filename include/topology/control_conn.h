@@ -17,6 +17,7 @@
 #include "net/address.h"
 #include "net/resolve.h"
 #include "net/stream.h"
+#include "topology/credential.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +30,7 @@ struct redisReader;
 
 struct control_conn_options {
     struct endpoint to;
-    const char *username, *password; /* password NULL: no AUTH. They outlive the connection. */
+    struct credential *credential; /* NULL: no AUTH; retained by control_conn_init() */
     int64_t connect_timeout_ms;
 };
 
@@ -74,6 +75,10 @@ void control_conn_open(struct control_conn *conn, int64_t delay_ms);
 bool control_conn_is_up(const struct control_conn *conn);
 /* Whether it waits for control_conn_open()'s delay to pass. */
 bool control_conn_is_waiting(const struct control_conn *conn);
+/* From now on it authenticates so; and at once, to see whether that is right, if it is up and
+ * `try_it`. */
+void control_conn_set_credential(struct control_conn *conn, struct credential *credential,
+                                 bool try_it);
 /* Sends a command; only when it is up. tag >= 0. */
 void control_conn_send(struct control_conn *conn, int tag, int argc, const char *const *argv);
 /* Since when the peer owes an answer (to a command, or to connecting); 0: it owes none. */

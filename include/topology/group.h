@@ -13,15 +13,27 @@
 
 struct group;
 
-/* `changed` is called after anything happened that may have changed what group_show() writes;
- * `closed` after group_close(): the group is freed when it returns. */
+/* For the owner. */
+struct group_callbacks {
+    /* Something happened that may have changed what group_show() writes. */
+    void (*changed)(void *owner);
+    /* A credential was refused, or accepted: group_look_at_credentials() is to be called soon. Any
+     * thread. */
+    void (*credential)(void *owner);
+    /* After group_close(): the group is freed when it returns. */
+    void (*closed)(void *owner);
+};
+
 struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
-                        struct names *names, void (*changed)(void *owner),
-                        void (*closed)(void *owner), void *owner);
+                        struct names *names, const struct group_callbacks *callbacks, void *owner);
 void group_close(struct group *group);
 
 /* Fills in the group's part of a snapshot. */
 void group_show(const struct group *group, struct topology_group *out);
+
+/* Reads the passwords' files again, if that is due. To be called twice a second, and when
+ * `credential` was. */
+void group_look_at_credentials(struct group *group);
 
 /* A host name got another address: ask everybody again. */
 void group_ask_all(struct group *group);

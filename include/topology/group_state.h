@@ -8,6 +8,7 @@
 
 #include "topology/election.h"
 #include "topology/group.h"
+#include "topology/keyring.h"
 #include "topology/probe.h"
 #include "topology/sentinel.h"
 
@@ -29,8 +30,8 @@ struct group {
     uv_loop_t *loop;
     const struct topology_options *options;
     struct names *names;
-    void (*changed)(void *owner);
-    void (*closed)(void *owner);
+    struct keyring own, sentinels_own; /* for the nodes, for the Sentinels */
+    struct group_callbacks callbacks;
     void *owner;
     struct election *election;
     uv_timer_t timer;

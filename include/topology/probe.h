@@ -8,6 +8,7 @@
 #define REDISPROXY_TOPOLOGY_PROBE_H
 
 #include "net/address.h"
+#include "topology/credential.h"
 #include "topology/election.h"
 #include "topology/names.h"
 
@@ -32,8 +33,8 @@ struct probe_callbacks {
 
 struct probe_options {
     struct address address;
-    const char *group; /* for logs */
-    const char *username, *password;
+    const char *group;             /* for logs */
+    struct credential *credential; /* NULL: none */
     int64_t connect_timeout_ms;
     struct names *names; /* for a master's name in ROLE */
     const struct probe_callbacks *callbacks;
@@ -47,6 +48,8 @@ void probe_close(struct probe *probe);
 void probe_set_period(struct probe *probe, int64_t period_ms);
 /* Closely: looks twice as often, and for signs of a shutdown too. */
 void probe_set_close(struct probe *probe, bool closely);
+/* Another credential: for the connections to come, and tried on the present one. */
+void probe_set_credential(struct probe *probe, struct credential *credential);
 /* Asks at once; or reconnects at once; or, when a round is under way, asks again right after it. */
 void probe_now(struct probe *probe);
 

@@ -8,6 +8,7 @@
 #define REDISPROXY_TOPOLOGY_SENTINEL_H
 
 #include "net/address.h"
+#include "topology/credential.h"
 #include "topology/sentinel_parse.h"
 #include "topology/votes.h"
 
@@ -53,8 +54,8 @@ struct sentinel_callbacks {
 
 struct sentinel_options {
     struct endpoint endpoint;
-    const char *group; /* the Sentinel master name */
-    const char *username, *password;
+    const char *group;             /* the Sentinel master name */
+    struct credential *credential; /* NULL: none */
     int64_t connect_timeout_ms;
     const struct sentinel_callbacks *callbacks;
     void *owner;
@@ -63,6 +64,8 @@ struct sentinel_options {
 struct sentinel *sentinel_new(uv_loop_t *loop, const struct sentinel_options *options);
 void sentinel_close(struct sentinel *sentinel);
 
+/* Another credential: for the connections to come, and tried on the present one for commands. */
+void sentinel_set_credential(struct sentinel *sentinel, struct credential *credential);
 /* Polls at once, or again when a poll is under way. */
 void sentinel_poll(struct sentinel *sentinel);
 /* Sends SENTINEL CKQUORUM; SENTINEL FAILOVER, whose answer is logged. Nothing when not connected. */

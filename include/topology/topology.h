@@ -12,6 +12,7 @@
 #define REDISPROXY_TOPOLOGY_TOPOLOGY_H
 
 #include "net/address.h"
+#include "topology/credential.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -57,6 +58,7 @@ struct topology_group {
     int64_t since_ms; /* clock_ms() when state, master, or the master being suspect last changed */
     char replid[2][REPLID_SIZE]; /* the group's replication id, and the one before; "": unknown */
     char reason[160];            /* for people: why the state is what it is; "" when steady */
+    struct credential *own;      /* how the proxy itself enters the nodes; NULL: without AUTH */
     size_t node_count;
     struct topology_node *nodes;
 };

@@ -18,7 +18,6 @@ enum inflight_writes { INFLIGHT_ERROR, INFLIGHT_CLOSE };
 /* One group as the data path sees it; the same index as in the topology. */
 struct traffic_group_options {
     const char *name;
-    const char *username, *password; /* the proxy's own credentials on the nodes; NULL: none */
     int64_t hold_timeout_ms;
     size_t hold_memory;         /* bytes of held requests, all workers together */
     int64_t connect_timeout_ms; /* connecting to a node, and the handshake */

@@ -93,7 +93,7 @@ struct upstream {
     upstream_lost *on_lost; /* tells a lease's holder that it was cut */
     void *lease_data;       /* the holder: for tap and on_lost */
     struct identity *identity;
-    const char *own_username, *own_password;
+    struct credential *own; /* the proxy's; NULL: none, or shown already */
     size_t group;
     uint64_t node;
     enum purpose purpose;
@@ -104,13 +104,12 @@ struct upstream {
     char why[160];                /* why it was cut */
 };
 
-/* Starts connecting. `identity` is retained. Returns NULL when the connection failed at once:
- * *error says why. */
+/* Starts connecting. `identity` and `own` (NULL: none) are retained. Returns NULL when the
+ * connection failed at once: *error says why. */
 struct upstream *upstream_open(struct turn *turn, const struct target *target,
-                               struct identity *identity, const char *own_username,
-                               const char *own_password, int64_t timeout_ms,
-                               const struct upstream_owner *owner, void *owner_data,
-                               const char **error);
+                               struct identity *identity, struct credential *own,
+                               int64_t timeout_ms, const struct upstream_owner *owner,
+                               void *owner_data, const char **error);
 
 /* Takes the request (REQUEST_WAITING) over until it is answered or fails. */
 void upstream_submit(struct upstream *upstream, struct request *request);

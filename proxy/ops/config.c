@@ -200,8 +200,10 @@ static void fill_group(const struct section *section, struct topology_options *t
         .sentinel_count = settings->sentinels.count,
         .sentinel_username = settings->sentinel_username,
         .sentinel_password = settings->sentinel_password,
+        .sentinel_password_file = settings->sentinel_password_file,
         .username = settings->username,
         .password = settings->password,
+        .password_file = settings->password_file,
         .promotion = (enum promotion)settings->promotion,
         .reconfigure_assist = settings->reconfigure_assist,
         .lose_quorum = (enum lose_quorum)settings->lose_quorum,
@@ -215,8 +217,6 @@ static void fill_group(const struct section *section, struct topology_options *t
     };
     *traffic = (struct traffic_group_options){
         .name = section->label,
-        .username = settings->username,
-        .password = settings->password,
         .hold_timeout_ms = settings->hold_timeout,
         .hold_memory = (size_t)settings->hold_memory,
         .connect_timeout_ms = settings->connect_timeout,

@@ -18,6 +18,7 @@
 
 #define PROXY(field) .section = SECTION_PROXY, .offset = offsetof(union settings, proxy.field)
 #define MASTER(field) .section = SECTION_MASTER, .offset = offsetof(union settings, master.field)
+#define MASTER_PATH(field) .path_offset = offsetof(union settings, master.field)
 #define LISTEN(field) .section = SECTION_LISTEN, .offset = offsetof(union settings, listen.field)
 
 static const char *const levels[] = {
@@ -59,14 +60,16 @@ static const struct config_option table[] = {
      .help = "the ACL user on the Sentinels, with sentinel_password"},
     {.name = "sentinel_password", MASTER(sentinel_password), .type = OPTION_SECRET,
      .help = "the password of the Sentinels"},
-    {.name = "sentinel_password_file", MASTER(sentinel_password), .type = OPTION_SECRET_FILE,
-     .help = "a file that holds it"},
+    {.name = "sentinel_password_file", MASTER(sentinel_password),
+     MASTER_PATH(sentinel_password_file), .type = OPTION_SECRET_FILE,
+     .help = "a file that holds it; it is read again when the password is refused"},
     {.name = "username", MASTER(username), .type = OPTION_TEXT,
      .help = "the ACL user of the proxy's own probes, with password"},
     {.name = "password", MASTER(password), .type = OPTION_SECRET,
      .help = "the password of the proxy's own probes; clients bring their own"},
-    {.name = "password_file", MASTER(password), .type = OPTION_SECRET_FILE,
-     .help = "a file that holds it"},
+    {.name = "password_file", MASTER(password), MASTER_PATH(password_file),
+     .type = OPTION_SECRET_FILE,
+     .help = "a file that holds it; it is read again when the password is refused"},
     {.name = "hold_timeout", MASTER(hold_timeout), .type = OPTION_DURATION, .standard = "20s",
      .min = 10, .max = 10 * MINUTES,
      .help = "how long a request waits for a master before it fails"},

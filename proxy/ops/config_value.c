@@ -7,6 +7,7 @@
 #include "ops/config_value.h"
 
 #include "base/buf.h"
+#include "base/secret.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -17,8 +18,8 @@
 
 #define SECRET_MAX (64 * 1024)
 
-#define field(target, type)                                                                        \
-    ((type *)(void *)((char *)(target)->settings + (target)->option->offset))
+#define field_at(target, at, type) ((type *)(void *)((char *)(target)->settings + (at)))
+#define field(target, type) field_at(target, (target)->option->offset, type)
 
 #define bad(target, format, ...) config_error((target)->errors, (target)->line, format, __VA_ARGS__)
 
@@ -176,40 +177,22 @@ static void read_text(const struct value_target *target, const char *value)
         abort();
 }
 
-/* The first line end at the end of the file is an editor's, not the password's. */
+/* The path is kept: the file is read again when its password is refused. */
 static void read_secret_file(const struct value_target *target, const char *path, const char *text)
 {
-    const char *name = target->option->name;
-    char *secret = calloc(1, SECRET_MAX + 1);
-    FILE *file = fopen(path, "re");
+    char why[160], **kept = field_at(target, target->option->path_offset, char *);
+    size_t len;
+    char *secret = secret_from_file(path, &len, why, sizeof(why));
 
-    if (!secret)
-        abort();
-    if (!file) {
-        bad(target, "%s = %s cannot be opened (%s): mend the path or the file's permissions", name,
-            text, strerror(errno));
-        free(secret);
+    if (!secret) {
+        bad(target, "%s = %s %s", target->option->name, text, why);
         return;
     }
-    setvbuf(file, NULL, _IONBF, 0); /* no second copy that nobody would wipe */
-    size_t len = fread(secret, 1, SECRET_MAX, file);
-    bool text_only = len < SECRET_MAX && !memchr(secret, '\0', len);
-    if (len && secret[len - 1] == '\n')
-        secret[--len] = '\0';
-    if (len && secret[len - 1] == '\r')
-        secret[--len] = '\0';
-    if (ferror(file))
-        bad(target, "%s = %s cannot be read: it must be a file", name, text);
-    else if (!text_only)
-        bad(target, "%s = %s holds no password but binary data or too much: check the path", name,
-            text);
-    else if (!len)
-        bad(target, "%s = %s is empty: put the password into it", name, text);
-    else
-        read_text(target, secret);
-    explicit_bzero(secret, SECRET_MAX);
-    free(secret);
-    fclose(file);
+    read_text(target, secret);
+    secret_free(secret, len);
+    *kept = strdup(path);
+    if (!*kept)
+        abort();
 }
 
 /* Replaces each ${NAME}. Returns false after an error. */
@@ -290,6 +273,11 @@ void config_value_free(const struct config_option *option, union settings *setti
             explicit_bzero(*text, strlen(*text));
         /* fall through */
     case OPTION_TEXT:
+        free(*text);
+        *text = NULL;
+        break;
+    case OPTION_SECRET_FILE:
+        text = field_at(&target, option->path_offset, char *);
         free(*text);
         *text = NULL;
         break;

@@ -22,7 +22,7 @@
 struct control {
     uv_loop_t loop;
     uv_thread_t thread;
-    uv_async_t stop;
+    uv_async_t stop, credential;
     uv_prepare_t before_sleep;
     uv_timer_t turn;
     atomic_int_least64_t last_turn;
@@ -47,7 +47,7 @@ static bool same_group(const struct topology_group *a, const struct topology_gro
 {
     if (a->state != b->state || a->master != b->master || a->writable != b->writable ||
         a->settling != b->settling || a->quorum != b->quorum || a->epoch != b->epoch ||
-        a->since_ms != b->since_ms || a->node_count != b->node_count ||
+        a->since_ms != b->since_ms || a->own != b->own || a->node_count != b->node_count ||
         strcmp(a->reason, b->reason) != 0 || strcmp(a->replid[0], b->replid[0]) != 0 ||
         strcmp(a->replid[1], b->replid[1]) != 0)
         return false;
@@ -99,11 +99,32 @@ static void name_changed(void *owner)
         group_ask_all(control->groups[i]);
 }
 
+/* ---- credentials ---- */
+
+static void look_at_credentials(struct control *control)
+{
+    for (size_t i = 0; i < control->group_count && !control->stopping; i++)
+        group_look_at_credentials(control->groups[i]);
+}
+
+static void on_credential(uv_async_t *async)
+{
+    look_at_credentials(async->data);
+}
+
+/* Any thread. */
+static void credential_news(void *owner)
+{
+    struct control *control = owner;
+    uv_async_send(&control->credential);
+}
+
 /* ---- life ---- */
 
+/* A file that was read a moment ago is due now. And it makes the loop turn. */
 static void turned(uv_timer_t *timer)
 {
-    (void)timer; /* it only makes the loop turn */
+    look_at_credentials(timer->data);
 }
 
 /* The names go last: groups ask them until they are closed. */
@@ -115,8 +136,15 @@ static void group_closed(void *owner)
     names_free(control->names);
     uv_close((uv_handle_t *)&control->before_sleep, NULL);
     uv_close((uv_handle_t *)&control->turn, NULL);
+    uv_close((uv_handle_t *)&control->credential, NULL);
     uv_close((uv_handle_t *)&control->stop, NULL);
 }
+
+static const struct group_callbacks group_callbacks = {
+    .changed = group_changed,
+    .credential = credential_news,
+    .closed = group_closed,
+};
 
 static void on_stop(uv_async_t *async)
 {
@@ -145,8 +173,12 @@ static int init_handles(struct control *control)
     control->before_sleep.data = control;
     uv_prepare_start(&control->before_sleep, before_sleep);
     uv_timer_init(&control->loop, &control->turn);
+    control->turn.data = control;
     uv_timer_start(&control->turn, turned, TURN_MS, TURN_MS);
-    control->stop.data = control;
+    control->stop.data = control->credential.data = control;
+    error = uv_async_init(&control->loop, &control->credential, on_credential);
+    if (error)
+        return error;
     return uv_async_init(&control->loop, &control->stop, on_stop);
 }
 
@@ -169,8 +201,8 @@ struct control *control_start(const struct topology_options *groups, size_t grou
     if (!control->groups)
         abort();
     for (size_t i = 0; i < group_count; i++)
-        control->groups[i] = group_new(&control->loop, &groups[i], control->names, group_changed,
-                                       group_closed, control);
+        control->groups[i] =
+            group_new(&control->loop, &groups[i], control->names, &group_callbacks, control);
     control->group_count = control->groups_open = group_count;
     publish(control);
     error = uv_thread_create(&control->thread, run, control);

@@ -31,8 +31,11 @@ static int64_t now_of(const struct control_conn *conn)
 
 static void finish_close(struct control_conn *conn)
 {
-    if (conn->timer_closed && !conn->stream_used)
-        conn->on_closed(conn);
+    if (!conn->timer_closed || conn->stream_used)
+        return;
+    credential_release(conn->options.credential);
+    conn->options.credential = NULL;
+    conn->on_closed(conn);
 }
 
 static void timer_closed(uv_handle_t *handle)
@@ -135,11 +138,37 @@ static void greeted(struct control_conn *conn)
     conn->on_up(conn);
 }
 
-/* A server without a password refuses AUTH, and needs none. */
+static void authenticate(struct control_conn *conn)
+{
+    const struct credential *credential = conn->options.credential;
+    const char *user[] = {"AUTH", credential->username, credential->password};
+    const char *plain[] = {"AUTH", credential->password};
+    if (credential->username)
+        queue(conn, TAG_AUTH, 3, user);
+    else
+        queue(conn, TAG_AUTH, 2, plain);
+}
+
+static void refused(struct control_conn *conn, const char *error)
+{
+    char server[ENDPOINT_TEXT_MAX];
+    if (credential_is_refusal(error))
+        credential_refuse(conn->options.credential,
+                          endpoint_format(server, sizeof(server), &conn->options.to), error);
+}
+
+/* A server without a password refuses AUTH, and needs none. One that is up stays so, whatever it
+ * thinks of a new credential. */
 static void auth_answered(struct control_conn *conn, const redisReply *reply)
 {
     char why[128];
-    if (reply->type != REDIS_REPLY_ERROR || strstr(reply->str, "without any password")) {
+    if (reply->type != REDIS_REPLY_ERROR)
+        credential_accept(conn->options.credential);
+    else if (!credential_is_needless(reply->str))
+        refused(conn, reply->str);
+    if (conn->state != GREETING)
+        return;
+    if (reply->type != REDIS_REPLY_ERROR || credential_is_needless(reply->str)) {
         greeted(conn);
         return;
     }
@@ -198,8 +227,6 @@ static void receive(struct control_conn *conn)
 
 static void opened(struct control_conn *conn)
 {
-    const char *user[] = {"AUTH", conn->options.username, conn->options.password};
-    const char *plain[] = {"AUTH", conn->options.password};
     conn->state = GREETING;
     conn->reached = true;
     conn->heard_ms = now_of(conn);
@@ -207,12 +234,10 @@ static void opened(struct control_conn *conn)
     if (!conn->reader)
         abort();
     stream_want(&conn->stream, STREAM_READABLE);
-    if (!conn->options.password)
-        greeted(conn);
-    else if (conn->options.username)
-        queue(conn, TAG_AUTH, 3, user);
+    if (conn->options.credential)
+        authenticate(conn);
     else
-        queue(conn, TAG_AUTH, 2, plain);
+        greeted(conn);
 }
 
 static void on_event(struct stream *stream, unsigned events, int error)
@@ -285,6 +310,7 @@ void control_conn_init(struct control_conn *conn, uv_loop_t *loop)
 {
     conn->loop = loop;
     conn->state = IDLE;
+    credential_retain(conn->options.credential);
     uv_timer_init(loop, &conn->timer);
 }
 
@@ -305,6 +331,18 @@ bool control_conn_is_up(const struct control_conn *conn)
 bool control_conn_is_waiting(const struct control_conn *conn)
 {
     return conn->state == WAITING && !conn->closing;
+}
+
+void control_conn_set_credential(struct control_conn *conn, struct credential *credential,
+                                 bool try_it)
+{
+    struct credential *before = conn->options.credential;
+    if (conn->closing)
+        return;
+    conn->options.credential = credential_retain(credential);
+    credential_release(before);
+    if (try_it && credential && conn->state == UP)
+        authenticate(conn);
 }
 
 void control_conn_send(struct control_conn *conn, int tag, int argc, const char *const *argv)

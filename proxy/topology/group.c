@@ -34,9 +34,11 @@ void group_handle_closed(struct group *group)
 {
     if (--group->open_handles > 0)
         return;
-    void (*closed)(void *owner) = group->closed;
+    void (*closed)(void *owner) = group->callbacks.closed;
     void *owner = group->owner;
     election_free(group->election);
+    keyring_close(&group->own);
+    keyring_close(&group->sentinels_own);
     free(group->watches);
     free(group);
     closed(owner);
@@ -71,8 +73,7 @@ static struct watch *watch_new(struct group *group, const struct address *addres
     struct probe_options options = {
         .address = *address,
         .group = group->options->name,
-        .username = group->options->username,
-        .password = group->options->password,
+        .credential = keyring_current(&group->own),
         .connect_timeout_ms = group->options->connect_timeout_ms,
         .names = group->names,
         .callbacks = &probe_callbacks,
@@ -159,7 +160,7 @@ void group_follow(struct group *group)
     obey(group, &view->wish);
     int64_t now = now_of(group), deadline = election_deadline(group->election, now);
     uv_timer_start(&group->timer, on_timer, (uint64_t)(deadline - now), 0);
-    group->changed(group->owner);
+    group->callbacks.changed(group->owner);
 }
 
 static void tell_story(void *arg, enum log_level level, const char *msg, const char *pairs)
@@ -207,6 +208,22 @@ static void probe_suspect(void *owner, struct probe *probe, bool suspect)
     group_follow(group);
 }
 
+void group_look_at_credentials(struct group *group)
+{
+    if (group->closing)
+        return;
+    if (keyring_look(&group->own, now_of(group))) {
+        for (size_t i = 0; i < group->watch_count; i++)
+            probe_set_credential(group->watches[i].probe, keyring_current(&group->own));
+        group->callbacks.changed(group->owner);
+    }
+    if (keyring_look(&group->sentinels_own, now_of(group))) {
+        for (size_t i = 0; i < group->seat_count; i++)
+            sentinel_set_credential(group->seats[i].sentinel,
+                                    keyring_current(&group->sentinels_own));
+    }
+}
+
 void group_ask_all(struct group *group)
 {
     for (size_t i = 0; i < group->seat_count; i++)
@@ -230,9 +247,21 @@ static void timer_closed(uv_handle_t *handle)
     group_handle_closed(handle->data);
 }
 
+static void open_keyrings(struct group *group)
+{
+    const struct topology_options *options = group->options;
+    struct credential_owner owner = {.group = options->name,
+                                     .file = options->password_file,
+                                     .wake = group->callbacks.credential,
+                                     .arg = group->owner};
+    keyring_open(&group->own, &owner, options->username, options->password);
+    owner.file = options->sentinel_password_file;
+    keyring_open(&group->sentinels_own, &owner, options->sentinel_username,
+                 options->sentinel_password);
+}
+
 struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
-                        struct names *names, void (*changed)(void *owner),
-                        void (*closed)(void *owner), void *owner)
+                        struct names *names, const struct group_callbacks *callbacks, void *owner)
 {
     struct group *group = calloc(1, sizeof(*group));
     struct election_options election = {
@@ -252,9 +281,9 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
     group->loop = loop;
     group->options = options;
     group->names = names;
-    group->changed = changed;
-    group->closed = closed;
+    group->callbacks = *callbacks;
     group->owner = owner;
+    open_keyrings(group);
     group->election = election_new(&election, now_of(group));
     uv_timer_init(loop, &group->timer);
     group->timer.data = group;
@@ -292,6 +321,7 @@ void group_show(const struct group *group, struct topology_group *out)
         out->since_ms = view->nodes[view->master]->suspect_ms;
     memcpy(out->replid, view->replid, sizeof(out->replid));
     memcpy(out->reason, view->reason, sizeof(out->reason));
+    out->own = credential_retain(keyring_current(&group->own));
     out->node_count = view->node_count;
     out->nodes = calloc(view->node_count ? view->node_count : 1, sizeof(*out->nodes));
     if (!out->nodes)

@@ -102,8 +102,7 @@ static void seat_add(struct group *group, const struct endpoint *endpoint, bool 
     struct sentinel_options options = {
         .endpoint = *endpoint,
         .group = group->options->name,
-        .username = group->options->sentinel_username,
-        .password = group->options->sentinel_password,
+        .credential = keyring_current(&group->sentinels_own),
         .connect_timeout_ms = group->options->connect_timeout_ms,
         .callbacks = &sentinel_callbacks,
         .owner = group,

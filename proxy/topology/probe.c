@@ -342,6 +342,13 @@ void probe_set_close(struct probe *p, bool closely)
     p->closely = closely;
 }
 
+void probe_set_credential(struct probe *p, struct credential *credential)
+{
+    control_conn_set_credential(&p->conn, credential, true);
+    if (control_conn_is_waiting(&p->conn))
+        control_conn_open(&p->conn, 0);
+}
+
 void probe_now(struct probe *p)
 {
     if (control_conn_is_waiting(&p->conn))
@@ -402,8 +409,7 @@ struct probe *probe_new(uv_loop_t *loop, const struct probe_options *options)
     p->open_handles = 2;
     address_format(p->name, sizeof(p->name), &options->address);
     p->conn.options = (struct control_conn_options){
-        .username = options->username,
-        .password = options->password,
+        .credential = options->credential,
         .connect_timeout_ms = options->connect_timeout_ms,
     };
     set_endpoint(&p->conn.options.to, &options->address);

@@ -367,6 +367,15 @@ static void hurry(struct channel *channel)
         control_conn_open(&channel->conn, 0);
 }
 
+/* While subscribed, AUTH is not allowed. */
+void sentinel_set_credential(struct sentinel *s, struct credential *credential)
+{
+    control_conn_set_credential(&s->commands.conn, credential, true);
+    control_conn_set_credential(&s->events.conn, credential, false);
+    hurry(&s->commands);
+    hurry(&s->events);
+}
+
 void sentinel_set_urgent(struct sentinel *s, bool urgent)
 {
     if (s->urgent == urgent || s->closing)
@@ -406,8 +415,7 @@ static void channel_start(struct sentinel *s, struct channel *channel, const cha
     channel->what = what;
     channel->conn.options = (struct control_conn_options){
         .to = s->options.endpoint,
-        .username = s->options.username,
-        .password = s->options.password,
+        .credential = s->options.credential,
         .connect_timeout_ms = s->options.connect_timeout_ms,
     };
     channel->conn.on_closed = conn_closed;

@@ -60,8 +60,10 @@ void topology_release(struct topology *topology)
     assert(before > 0);
     if (before > 1)
         return;
-    for (size_t i = 0; i < topology->group_count; i++)
+    for (size_t i = 0; i < topology->group_count; i++) {
+        credential_release(topology->groups[i].own);
         free(topology->groups[i].nodes);
+    }
     free(topology->groups);
     free(topology);
 }

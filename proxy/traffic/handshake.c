@@ -149,6 +149,20 @@ static bool info_field(const char *info, size_t len, const char *field, char *ou
     return false;
 }
 
+/* What the node thinks of the credential; from here on nobody needs it any more. A node without a
+ * password refuses AUTH, and needs none. Returns whether the node may be used. */
+static bool own_auth_answered(struct upstream *up, const char *error)
+{
+    struct credential *own = up->own;
+    up->own = NULL;
+    if (!error)
+        credential_accept(own);
+    else if (credential_is_refusal(error))
+        credential_refuse(own, up->name, error);
+    credential_release(own);
+    return !error || credential_is_needless(error);
+}
+
 static void on_own_auth(struct request *request, const char *data, size_t len, bool first,
                         bool last)
 {
@@ -159,11 +173,15 @@ static void on_own_auth(struct request *request, const char *data, size_t len, b
         return;
     bool refused = is_error(request);
     if (refused)
-        snprintf(why, sizeof(why), "the proxy's own password was refused: %s",
-                 error_line(request, line, sizeof(line)));
+        error_line(request, line, sizeof(line));
     done(request);
-    if (refused)
-        upstream_cut(up, why);
+    if (own_auth_answered(up, refused ? line : NULL))
+        return;
+    snprintf(why, sizeof(why), "%s: %s",
+             credential_is_refusal(line) ? "the proxy's own password was refused"
+                                         : "AUTH was refused",
+             line);
+    upstream_cut(up, why);
 }
 
 static void on_info(struct request *request, const char *data, size_t len, bool first, bool last)
@@ -231,9 +249,10 @@ static const struct request_owner reset_step = {on_reset, on_failed};
 
 void upstream_handshake(struct upstream *up)
 {
-    if (up->own_password) {
-        struct slice user = {up->own_username, up->own_username ? strlen(up->own_username) : 0};
-        struct slice password = {up->own_password, strlen(up->own_password)};
+    const struct credential *own = up->own;
+    if (own) {
+        struct slice user = {own->username, own->username ? strlen(own->username) : 0};
+        struct slice password = {own->password, own->password_len};
         struct buf command = {0};
         append_auth(&command, user, password);
         send_step(up, &auth_step, &command);

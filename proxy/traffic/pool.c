@@ -300,8 +300,9 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
     const char *error = NULL;
 
     if (!pool->closing && pool_usable(pool, target->group, target->node)) {
-        up = upstream_open(pool->turn, target, slot->key.identity, group->username, group->password,
-                           group->connect_timeout_ms, &owner, slot, &error);
+        up = upstream_open(pool->turn, target, slot->key.identity,
+                           pool->topology->groups[target->group].own, group->connect_timeout_ms,
+                           &owner, slot, &error);
         if (!up) {
             pool_penalize(pool, target->group, target->node);
             log_event(get_node(pool, target->group, target->node)->failures == 2 ? LOG_WARN

@@ -345,10 +345,9 @@ static void on_closed(struct stream *stream)
 }
 
 struct upstream *upstream_open(struct turn *turn, const struct target *target,
-                               struct identity *identity, const char *own_username,
-                               const char *own_password, int64_t timeout_ms,
-                               const struct upstream_owner *owner, void *owner_data,
-                               const char **error)
+                               struct identity *identity, struct credential *own,
+                               int64_t timeout_ms, const struct upstream_owner *owner,
+                               void *owner_data, const char **error)
 {
     struct upstream *up = calloc(1, sizeof(*up));
     int status;
@@ -372,8 +371,7 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
     up->send_at = &up->queue;
     identity_retain(identity);
     up->identity = identity;
-    up->own_username = own_username;
-    up->own_password = own_password;
+    up->own = credential_retain(own);
     up->group = target->group;
     up->node = target->node;
     up->purpose = target->purpose;
@@ -422,6 +420,8 @@ static void end(struct upstream *up, const char *why, bool error, enum request_f
     }
     identity_release(up->identity);
     up->identity = NULL;
+    credential_release(up->own);
+    up->own = NULL;
 }
 
 void upstream_cut(struct upstream *up, const char *why)

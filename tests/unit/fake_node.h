@@ -339,20 +339,19 @@ static inline void watched_on_cut(struct upstream *up, const char *why, bool err
     snprintf(watched->why, sizeof(watched->why), "%s", why);
 }
 
-static const struct upstream_owner watched_owner = {
-    watched_verify, watched_on_ready, watched_lets_no_write_through, watched_on_cut};
+static const struct upstream_owner watched_owner = {watched_verify, watched_on_ready,
+                                                    watched_lets_no_write_through, watched_on_cut};
 
 /* Connects to a node of its own as `identity`, whose reference it takes over. */
 static inline void watched_open(struct watched *s, struct world *w, struct identity *identity,
-                                const char *own_username, const char *own_password)
+                                struct credential *own)
 {
     const char *error = NULL;
     struct target target = {.node = 1};
     *s = (struct watched){.world = w};
     node_begin(&s->node, 1);
     target.view = &s->node.view;
-    s->up = upstream_open(&w->turn, &target, identity, own_username, own_password, 1000,
-                          &watched_owner, s, &error);
+    s->up = upstream_open(&w->turn, &target, identity, own, 1000, &watched_owner, s, &error);
     cr_assert_not_null(s->up, "%s", error);
     identity_release(identity);
     s->fd = node_accept(w, &s->node);
@@ -363,7 +362,7 @@ static inline struct world *watched_ready(struct watched *s)
 {
     char text[500];
     struct world *w = world_new();
-    watched_open(s, w, identity_nobody(&w->identities), NULL, NULL);
+    watched_open(s, w, identity_nobody(&w->identities), NULL);
     node_hears(w, s->fd, HEARD_INFO HEARD_ID HEARD_RESET);
     node_says(s->fd, node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true));
     until(s->readied == 1, world_turn(w));

@@ -140,7 +140,7 @@ Test(config, everything_can_be_said)
     cr_assert_eq(c->traffic.max_clients, 7);
     cr_assert_eq(c->traffic.drain_timeout_ms, 0);
     cr_assert_str_eq(c->topology[0].password, "<s3cret;s3cret>");
-    cr_assert_str_eq(c->traffic.groups[0].username, "u");
+    cr_assert_str_eq(c->topology[0].username, "u");
     cr_assert_eq(c->traffic.groups[0].hold_timeout_ms, 120000);
     cr_assert_eq(c->traffic.groups[0].hold_memory, 16384);
     cr_assert_eq(c->topology[0].stale_reads_ms, 1500);
@@ -183,6 +183,14 @@ Test(config, a_secret_comes_from_a_file)
     snprintf(text, sizeof(text), GROUP "sentinel_password_file = %s\n", secret);
     struct config *c = accepted(text);
     cr_assert_str_eq(c->topology[0].sentinel_password, "p ; ${x}");
+    cr_assert_str_eq(c->topology[0].sentinel_password_file, secret);
+    cr_assert_null(c->topology[0].password_file);
+    config_free(c);
+    setenv("TEST_SECRET", secret, 1);
+    c = accepted(GROUP "password_file = ${TEST_SECRET}\n");
+    cr_assert_str_eq(c->topology[0].password, "p ; ${x}");
+    cr_assert_str_eq(c->topology[0].password_file, secret);
+    cr_assert_null(c->topology[0].sentinel_password_file);
     config_free(c);
     cr_assert_eq(ftruncate(fd, 0), 0);
     refused(text, 3, "is empty", "put the password into it");

@@ -8,6 +8,16 @@
 #define HEARD_AUTH "*3\r\n$4\r\nAUTH\r\n$5\r\nalice\r\n$6\r\nwonder\r\n"
 #define HEARD_SELECT "*2\r\n$6\r\nSELECT\r\n$1\r\n5\r\n"
 
+static int woken;
+
+static void wake(void *arg)
+{
+    (void)arg;
+    woken++;
+}
+
+static const struct credential_owner owner = {.group = "g", .file = "/f", .wake = wake};
+
 static struct identity *alice(struct world *w)
 {
     struct identity *nobody = identity_nobody(&w->identities);
@@ -20,15 +30,22 @@ static struct identity *alice(struct world *w)
     return in_five;
 }
 
-/* A connection for alice, with a request that waits for it and the proxy's own password; the node
- * has heard the first part. */
-static void begin(struct watched *s, struct asked *asked)
+/* A connection for alice, with a request that waits for it and the proxy's own password, of which a
+ * reference is returned; the node has heard the first part. */
+static struct credential *begin_with(struct watched *s, struct asked *asked)
 {
     struct world *w = world_new();
+    struct credential *own = credential_new(&owner, "proxy", "ownpw", 5);
 
-    watched_open(s, w, alice(w), "proxy", "ownpw");
+    watched_open(s, w, alice(w), own);
     ask(w, asked, s->up, "PING\r\n");
     node_hears(w, s->fd, HEARD_OWN_AUTH HEARD_INFO HEARD_ID HEARD_RESET);
+    return own;
+}
+
+static void begin(struct watched *s, struct asked *asked)
+{
+    credential_release(begin_with(s, asked));
 }
 
 static void says_read(struct watched *s, const char *text)
@@ -80,7 +97,7 @@ Test(handshake, nobody_needs_one_round_trip)
     struct asked asked;
     struct world *w = world_new();
 
-    watched_open(&s, w, identity_nobody(&w->identities), NULL, NULL);
+    watched_open(&s, w, identity_nobody(&w->identities), NULL);
     ask(w, &asked, s.up, "PING\r\n");
     node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET);
     says_credentials(&s, "slave");
@@ -98,7 +115,9 @@ Test(handshake, the_proxys_own_connection_stays_its_own)
     struct watched s;
     struct world *w = world_new();
 
-    watched_open(&s, w, identity_own(&w->identities), NULL, "ownpw");
+    struct credential *plain = credential_new(&owner, NULL, "ownpw", 5);
+    watched_open(&s, w, identity_own(&w->identities), plain);
+    credential_release(plain);
     node_hears(w, s.fd, "*2\r\n$4\r\nAUTH\r\n$5\r\nownpw\r\n" HEARD_INFO HEARD_ID);
     says_read(&s, "+OK\r\n");
     says_credentials(&s, "master");
@@ -179,6 +198,84 @@ Test(handshake, the_proxys_own_password_may_be_refused)
                         NULL,
                         "the proxy's own password was refused: "
                         "WRONGPASS invalid username-password pair");
+}
+
+Test(handshake, a_refusal_is_noted_on_the_credential_and_told)
+{
+    struct watched s;
+    struct asked asked;
+    struct credential *own = begin_with(&s, &asked);
+
+    cr_assert_eq(atomic_load(&own->refs), 2);
+    says_read(&s, "-WRONGPASS invalid username-password pair\r\n");
+    cr_assert(atomic_load(&own->refused));
+    cr_assert_not(atomic_load(&own->accepted));
+    cr_assert_eq(woken, 1);
+    cr_assert_eq(atomic_load(&own->refs), 1, "nobody else holds it");
+    credential_release(own);
+    has_failed(&asked, REQUEST_UNSENT);
+    watched_end(&s);
+}
+
+Test(handshake, once_accepted_the_credential_is_let_go)
+{
+    struct watched s;
+    struct asked asked;
+    struct credential *own = begin_with(&s, &asked);
+
+    says_read(&s, "+OK\r\n");
+    cr_assert(atomic_load(&own->accepted));
+    cr_assert_not(atomic_load(&own->refused));
+    cr_assert_eq(atomic_load(&own->refs), 1);
+    credential_release(own);
+    watched_end(&s);
+    has_failed(&asked, REQUEST_UNSENT);
+}
+
+Test(handshake, an_end_before_the_answer_lets_the_credential_go)
+{
+    struct watched s;
+    struct asked asked;
+    struct credential *own = begin_with(&s, &asked);
+
+    shutdown(s.fd, SHUT_WR);
+    until(s.cut, world_turn(s.world));
+    cr_assert_eq(atomic_load(&own->refs), 1);
+    cr_assert_eq(woken, 0);
+    credential_release(own);
+    has_failed(&asked, REQUEST_UNSENT);
+    watched_end(&s);
+}
+
+Test(handshake, other_errors_do_not_mean_the_password)
+{
+    struct watched s;
+    struct asked asked;
+    struct credential *own = begin_with(&s, &asked);
+
+    says_read(&s, "-ERR max number of clients reached\r\n");
+    cr_assert_not(atomic_load(&own->refused));
+    was_cut(&s, true, "AUTH was refused: ERR max number of clients reached");
+    credential_release(own);
+    has_failed(&asked, REQUEST_UNSENT);
+    watched_end(&s);
+}
+
+Test(handshake, a_node_that_wants_no_password_is_good)
+{
+    struct watched s;
+    struct asked asked;
+    struct credential *own = begin_with(&s, &asked);
+
+    says_read(&s, "-ERR AUTH <password> called without any password configured for the default "
+                  "user. Are you sure your configuration is correct?\r\n");
+    says_credentials(&s, "master");
+    says_read(&s, "+RESET\r\n");
+    node_hears(s.world, s.fd, HEARD_AUTH HEARD_SELECT);
+    cr_assert_not(atomic_load(&own->refused));
+    credential_release(own);
+    watched_end(&s);
+    has_failed(&asked, REQUEST_UNSENT);
 }
 
 Test(handshake, info_may_be_refused)

@@ -34,6 +34,45 @@ Test(pool, a_failing_node_is_tried_less_and_less)
     end(&s);
 }
 
+static void nobody_wakes(void *arg)
+{
+    (void)arg;
+}
+
+/* A new password comes with a snapshot: the next connection enters with it. */
+Test(pool, connections_enter_with_the_newest_snapshots_credential)
+{
+    static const struct credential_owner owner = {.group = "mymaster", .wake = nobody_wakes};
+    struct credential *one = credential_new(&owner, NULL, "one", 3);
+    struct credential *two = credential_new(&owner, NULL, "two", 3);
+    struct stage s;
+    struct asked asked;
+    int fd;
+
+    begin(&s);
+    s.groups[0].own = one;
+    ask(s.w, &asked, shared(&s, 0, PURPOSE_MASTER), "x");
+    fd = node_accept(s.w, &s.nodes[0]);
+    node_hears(s.w, fd, "*2\r\n$4\r\nAUTH\r\n$3\r\none\r\n" HEARD_INFO HEARD_ID HEARD_RESET);
+    node_says(fd, "-WRONGPASS x\r\n");
+    until(asked.completed, world_turn(s.w));
+    has_failed(&asked, REQUEST_UNSENT);
+    close(fd);
+    s.groups[0].own = two;
+    s.topology.seq++;
+    adopt(&s);
+    until(pool_usable(s.pool, 0, 1), world_turn(s.w));
+    ask(s.w, &asked, shared(&s, 0, PURPOSE_MASTER), "x");
+    fd = node_accept(s.w, &s.nodes[0]);
+    node_hears(s.w, fd, "*2\r\n$4\r\nAUTH\r\n$3\r\ntwo\r\n" HEARD_INFO HEARD_ID HEARD_RESET);
+    end(&s);
+    has_failed(&asked, REQUEST_UNSENT);
+    close(fd);
+    cr_assert_eq(atomic_load(&one->refs) + atomic_load(&two->refs), 2);
+    credential_release(one);
+    credential_release(two);
+}
+
 Test(pool, a_node_is_failing_for_its_own_group_alone)
 {
     struct stage s;

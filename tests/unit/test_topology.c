@@ -28,6 +28,23 @@ static void count(void *arg)
     atomic_fetch_add((atomic_uint *)arg, 1);
 }
 
+static void nobody_wakes(void *arg)
+{
+    (void)arg;
+}
+
+Test(topology, a_snapshot_holds_the_proxys_credential)
+{
+    static const struct credential_owner owner = {.group = "g", .wake = nobody_wakes};
+    struct credential *own = credential_new(&owner, NULL, "pass", 4);
+    struct topology *topology = snapshot(1);
+    topology->groups[0].own = credential_retain(own);
+    cr_assert_eq(atomic_load(&own->refs), 2);
+    topology_release(topology);
+    cr_assert_eq(atomic_load(&own->refs), 1);
+    credential_release(own);
+}
+
 Test(topology, a_new_snapshot_has_no_master)
 {
     struct topology *topology = topology_new(2);

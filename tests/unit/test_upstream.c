@@ -18,7 +18,7 @@ Test(upstream, requests_keep_their_order)
     struct world *w = world_new();
     char text[500];
 
-    watched_open(&s, w, identity_nobody(&w->identities), NULL, NULL);
+    watched_open(&s, w, identity_nobody(&w->identities), NULL);
     ask(w, &before[0], s.up, "one ");
     ask(w, &before[1], s.up, "two ");
     node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET);
@@ -290,7 +290,7 @@ Test(upstream, withdrawing_before_it_is_ready_keeps_the_handshake)
     struct world *w = world_new();
     char text[500];
 
-    watched_open(&s, w, identity_nobody(&w->identities), NULL, NULL);
+    watched_open(&s, w, identity_nobody(&w->identities), NULL);
     ask(w, &asked, s.up, "x");
     until(s.up->state == UPSTREAM_VERIFYING, uv_run(&w->loop, UV_RUN_NOWAIT));
     upstream_withdraw(s.up);
@@ -330,7 +330,7 @@ Test(upstream, one_request_can_be_taken_back_before_it_is_ready)
     struct world *w = world_new();
     char text[500];
 
-    watched_open(&s, w, identity_nobody(&w->identities), NULL, NULL);
+    watched_open(&s, w, identity_nobody(&w->identities), NULL);
     ask(w, &asked[0], s.up, "0");
     ask(w, &asked[1], s.up, "1");
     upstream_unqueue(s.up, asked[0].request);
@@ -499,7 +499,7 @@ Test(upstream, a_refused_connection_sends_nothing)
 
     node_begin_closed(&s.node, 1);
     target.view = &s.node.view;
-    s.up = upstream_open(&w->turn, &target, nobody, NULL, NULL, 1000, &watched_owner, &s, &error);
+    s.up = upstream_open(&w->turn, &target, nobody, NULL, 1000, &watched_owner, &s, &error);
     cr_assert_not_null(s.up, "%s", error);
     identity_release(nobody);
     ask(w, &asked, s.up, "x");
@@ -520,7 +520,7 @@ Test(upstream, an_address_that_cannot_be_is_told_at_once)
 
     cr_assert_eq(address_from_number(&view.address, "255.255.255.255", 1), 0);
     cr_assert_null(
-        upstream_open(&w->turn, &target, nobody, NULL, NULL, 1000, &watched_owner, NULL, &error));
+        upstream_open(&w->turn, &target, nobody, NULL, 1000, &watched_owner, NULL, &error));
     cr_assert_not_null(error);
     cr_assert_eq(nobody->refs, 1);
     identity_release(nobody);
