@@ -60,6 +60,7 @@ struct control_conn {
     bool timed_out; /* the last try met silence, not a refusal */
     bool refused;   /* the last try: nobody listens there, says the peer's kernel */
     bool reached;   /* the last try: somebody accepted the connection */
+    bool denied;    /* the last try: ... and refused the credential */
     bool was_up, closing, timer_closed, stream_used;
     struct {
         int tag;

@@ -152,7 +152,8 @@ static void authenticate(struct control_conn *conn)
 static void refused(struct control_conn *conn, const char *error)
 {
     char server[ENDPOINT_TEXT_MAX];
-    if (credential_is_refusal(error))
+    conn->denied = credential_is_refusal(error);
+    if (conn->denied)
         credential_refuse(conn->options.credential,
                           endpoint_format(server, sizeof(server), &conn->options.to), error);
 }
@@ -279,7 +280,7 @@ static void start_try(struct control_conn *conn)
 {
     struct address address;
     conn->try_ms = now_of(conn);
-    conn->timed_out = conn->refused = conn->reached = false;
+    conn->timed_out = conn->refused = conn->reached = conn->denied = false;
     conn->state = RESOLVING;
     uv_timer_start(&conn->timer, on_timer, (uint64_t)conn->options.connect_timeout_ms, 0);
     if (address_from_number(&address, conn->options.to.host, conn->options.to.port) == 0) {

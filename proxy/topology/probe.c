@@ -286,7 +286,8 @@ static int64_t retry_delay(const struct probe *p)
 }
 
 /* What was owed stays owed, unless the peer's kernel said that nobody is there. A connection that
- * never answered counts as a failure to connect: a node with too many clients closes it at once. */
+ * never answered counts as a failure to connect: a node with too many clients closes it at once. A
+ * node that refuses our password is not down: nothing is known of it until the right one is read. */
 static void on_down(struct control_conn *conn, const char *why, bool was_up)
 {
     struct probe *p = container_of(conn, struct probe, conn);
@@ -299,7 +300,7 @@ static void on_down(struct control_conn *conn, const char *why, bool was_up)
         tell_down(p, why);
     if (!was_up && !conn->timed_out)
         set_suspect(p, false);
-    if (was_up)
+    if (was_up || conn->denied)
         p->options.callbacks->lost(p->options.owner, p);
     else
         p->options.callbacks->down(p->options.owner, p,

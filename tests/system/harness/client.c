@@ -78,6 +78,14 @@ redisContext *client_open_auth(const char *host, int port, const char *password)
     return c;
 }
 
+redisContext *client_open_as(const char *host, int port, const char *user, const char *password)
+{
+    redisContext *c = client_open(host, port);
+    if (user)
+        ask(c, "AUTH %s %s", user, password);
+    return c;
+}
+
 const char *hear(redisContext *c)
 {
     char *text = NULL;

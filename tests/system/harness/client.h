@@ -19,8 +19,9 @@ redisContext *client_open(const char *host, int port);
 /* The same with deadlines of one's own. */
 redisContext *client_open_within(const char *host, int port, int connect_ms, int answer_ms);
 
-/* client_open() with AUTH when password is not NULL. */
+/* client_open() with AUTH when password is not NULL; with a user's name, when that is not NULL. */
 redisContext *client_open_auth(const char *host, int port, const char *password);
+redisContext *client_open_as(const char *host, int port, const char *user, const char *password);
 
 /* Sends a command (hiredis' format) and returns its reply as text, which stays valid for the next
  * 15 replies of this thread. */

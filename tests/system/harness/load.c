@@ -35,10 +35,15 @@ static bool connection_lost(const char *reply)
     return strncmp(reply, "(closed)", 8) == 0;
 }
 
-static redisContext *reconnect(redisContext *c, const char *host, int port)
+static redisContext *connect_client(const struct load_options *o, int port)
+{
+    return client_open_as(o->host, port, o->user, o->password);
+}
+
+static redisContext *reconnect(redisContext *c, const struct load_options *o, int port)
 {
     redisFree(c);
-    return client_open(host, port);
+    return connect_client(o, port);
 }
 
 /* ---- writers ---- */
@@ -79,7 +84,7 @@ static void *run_writer(void *arg)
     struct load_client *me = arg;
     const struct load_options *o = &me->load->options;
     int depth = o->pipeline > 1 ? o->pipeline : 1;
-    redisContext *c = client_open(o->host, o->write_port);
+    redisContext *c = connect_client(o, o->write_port);
     while (!atomic_load(&me->load->over)) {
         long first = me->count;
         for (int i = 0; i < depth; i++) {
@@ -90,7 +95,7 @@ static void *run_writer(void *arg)
             write_answered(me, i, hear(c));
         if (c->err) {
             me->disconnects++;
-            c = reconnect(c, o->host, o->write_port);
+            c = reconnect(c, o, o->write_port);
         }
         pause_ms(c->err ? RECONNECT_PAUSE_MS : WRITE_PAUSE_MS);
     }
@@ -111,7 +116,7 @@ static void *run_reader(void *arg)
 {
     struct load_client *me = arg;
     const struct load_options *o = &me->load->options;
-    redisContext *c = client_open(o->host, o->read_port);
+    redisContext *c = connect_client(o, o->read_port);
     for (int i = 0; !atomic_load(&me->load->over); i++) {
         const char *reply = ask(c, "LLEN %s:%d", o->name, i % (o->writers ? o->writers : 1));
         if (reply[0] == ':') {
@@ -122,7 +127,7 @@ static void *run_reader(void *arg)
             note_bad_read(me);
             if (c->err) {
                 me->disconnects++;
-                c = reconnect(c, o->host, o->read_port);
+                c = reconnect(c, o, o->read_port);
             }
         }
         pause_ms(READ_PAUSE_MS);
@@ -135,7 +140,7 @@ static void *run_stray(void *arg)
 {
     struct load_client *me = arg;
     const struct load_options *o = &me->load->options;
-    redisContext *c = client_open(o->host, o->stray_port);
+    redisContext *c = connect_client(o, o->stray_port);
     for (int i = 0; !atomic_load(&me->load->over); i++) {
         const char *reply = ask(c, "SET %s:stray:%d %d", o->name, me->number, i);
         me->good++;
@@ -143,7 +148,7 @@ static void *run_stray(void *arg)
             note_error(me, "stray", reply);
             if (c->err) {
                 me->disconnects++;
-                c = reconnect(c, o->host, o->stray_port);
+                c = reconnect(c, o, o->stray_port);
             } else if (reply[0] == '-') {
                 me->bad++;
             } else {
@@ -171,7 +176,7 @@ struct load *load_start(const struct load_options *options)
 {
     struct load *l = calloc(1, sizeof(*l));
     l->options = *options;
-    redisContext *c = client_open(options->host, options->write_port);
+    redisContext *c = connect_client(options, options->write_port);
     for (int i = 0; i < options->writers; i++)
         ask(c, "DEL %s:%d", options->name, i);
     redisFree(c);

@@ -19,6 +19,7 @@
 
 struct load_options {
     const char *host;
+    const char *user, *password;       /* NULL: they do not authenticate */
     const char *name;                  /* prefix of its keys */
     int write_port, writers, pipeline; /* pipeline 0 or 1: one outstanding */
     int read_port, readers;

@@ -23,6 +23,33 @@ const char *proxy_program(void)
     return path && *path ? path : "build/redisproxy";
 }
 
+int proxy_write_file(const struct trio *t, const char *name, const char *text, bool in_place)
+{
+    char path[128], beside[136];
+    snprintf(path, sizeof(path), "%s/%s", t->scratch.dir, name);
+    snprintf(beside, sizeof(beside), "%s.new", path);
+    if (in_place)
+        return file_write(path, text);
+    return file_write(beside, text) == 0 && rename(beside, path) == 0 ? 0 : -1;
+}
+
+/* The lines for the proxy's own passwords. Returns 0, or -1 when a file cannot be written. */
+static int write_passwords(FILE *out, const struct trio *t, const struct proxy_options *options)
+{
+    const char *own = t->options.password, *sentinel = options->sentinel_password;
+    if (own && !options->password_file)
+        fprintf(out, "password = %s\n", own);
+    if (own && options->password_file) {
+        fprintf(out, "password_file = %s/%s\n", t->scratch.dir, PROXY_PASSWORD_FILE);
+        if (proxy_write_file(t, PROXY_PASSWORD_FILE, own, true) < 0)
+            return -1;
+    }
+    if (!sentinel)
+        return 0;
+    fprintf(out, "sentinel_password_file = %s/%s\n", t->scratch.dir, PROXY_SENTINEL_PASSWORD_FILE);
+    return proxy_write_file(t, PROXY_SENTINEL_PASSWORD_FILE, sentinel, true);
+}
+
 static int write_config(const struct proxy *p, const struct trio *t,
                         const struct proxy_options *options)
 {
@@ -35,14 +62,14 @@ static int write_config(const struct proxy *p, const struct trio *t,
     for (int i = 0; i < t->options.sentinels; i++)
         fprintf(out, "%s%s:%d", i ? ", " : "", t->name[i], TRIO_SENTINEL_PORT);
     fputc('\n', out);
-    if (t->options.password)
-        fprintf(out, "password = %s\n", t->options.password);
+    int result = write_passwords(out, t, options);
     fputs(options->master_lines ? options->master_lines : "", out);
     for (int i = 0; i < 3; i++)
         fprintf(out, "\n[listen %s:%d]\nmaster = %s\nroute = %s\n", p->host, PROXY_MASTER + i,
                 TRIO_GROUP, routes[i]);
     fclose(out);
-    int result = file_write(p->config, text);
+    if (file_write(p->config, text) < 0)
+        result = -1;
     free(text);
     return result;
 }

@@ -19,11 +19,20 @@ struct proxy {
     char config[96], log[96];
 };
 
-/* Further lines for the sections [proxy] and [master mymaster], each ended by a newline; or NULL.
- */
+/* Further lines for the sections [proxy] and [master mymaster], each ended by a newline; or NULL. */
 struct proxy_options {
     const char *proxy_lines, *master_lines;
+    bool password_file;            /* the trio's password is in a file, not in the configuration */
+    const char *sentinel_password; /* in a file as well; NULL: none */
 };
+
+/* Where the passwords' files are: beside the trio's own. */
+#define PROXY_PASSWORD_FILE "password"
+#define PROXY_SENTINEL_PASSWORD_FILE "sentinel-password"
+
+/* Writes a file of a trio's folder: in its place, or beside it and then over it. */
+int proxy_write_file(const struct trio *trio, const char *name, const char *text, bool in_place)
+    __attribute__((warn_unused_result));
 
 /* The program's path. */
 const char *proxy_program(void);

@@ -79,9 +79,10 @@ static int write_haproxy(const struct proxy *p, const struct trio *t)
     return result;
 }
 
-static bool serves(const struct proxy *p)
+static bool serves(const struct proxy *p, const struct trio_options *o)
 {
-    redisContext *w = proxy_client(p, PROXY_MASTER), *r = proxy_client(p, PROXY_REPLICA);
+    redisContext *w = client_open_as(p->host, PROXY_MASTER, o->client_user, o->client_password);
+    redisContext *r = client_open_as(p->host, PROXY_REPLICA, o->client_user, o->client_password);
     bool good = strcmp(ask(w, "SET serves 1"), "+OK") == 0 &&
                 strcmp(info_field(r, "replication", "role"), "slave") == 0;
     redisFree(w);
@@ -108,7 +109,7 @@ int target_start(struct target *target, enum target_kind kind, const struct trio
     struct proxy *p = &target->proxy;
     target->kind = kind;
     int result = kind == TARGET_HAPROXY ? start_haproxy(p, t) : proxy_start(p, t, options);
-    if (result == 0 && wait_until(SERVE_DEADLINE_MS, serves(p)))
+    if (result == 0 && wait_until(SERVE_DEADLINE_MS, serves(p, &t->options)))
         return 0;
     fprintf(stderr, "%s does not serve\n", target_name(kind));
     file_show(p->log);

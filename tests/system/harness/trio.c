@@ -68,8 +68,9 @@ static const char *nodes_not_whole(struct trio *t, int *master)
             if (!good) /* nothing to acknowledge, until the first PING after 10 s */
                 ask(c, "PUBLISH trio starting");
         } else {
-            char follow[60];
-            snprintf(follow, sizeof(follow), "master_host:%s\r", t->name[*master]);
+            char follow[80];
+            snprintf(follow, sizeof(follow), "master_host:%s\r\nmaster_port:%d\r", t->name[*master],
+                     t->port[*master]);
             good = strstr(info, follow) && strstr(info, "master_link_status:up");
         }
         snprintf(why, sizeof(why), "node %s is not in its place yet", t->host[i]);
@@ -107,6 +108,7 @@ static bool sentinel_sees_master(const struct trio *t, redisContext *c, int mast
 {
     redisReply *r = redisCommand(c, "SENTINEL MASTER " TRIO_GROUP);
     bool good = r && r->type == REDIS_REPLY_ARRAY && strcmp(field(r, "ip"), t->name[master]) == 0 &&
+                atoi(field(r, "port")) == t->port[master] &&
                 strcmp(field(r, "flags"), "master") == 0 && field(r, "runid")[0] &&
                 atoi(field(r, "num-other-sentinels")) == t->options.sentinels - 1 &&
                 (t->moved || atoi(field(r, "num-slaves")) == t->options.nodes - 1);
@@ -261,13 +263,14 @@ int trio_failover(struct trio *t)
 
 redisContext *trio_node(const struct trio *t, int node)
 {
-    return client_open_auth(t->host[node], TRIO_PORT, t->options.password);
+    return client_open_auth(t->host[node], t->port[node], t->options.password);
 }
 
 redisContext *trio_glance(const struct trio *t, int host, int port)
 {
-    redisContext *c = client_open_within(t->host[host], port, 300, 300);
-    if (port == TRIO_PORT && t->options.password)
+    bool node = port == TRIO_PORT;
+    redisContext *c = client_open_within(t->host[host], node ? t->port[host] : port, 300, 300);
+    if (node && t->options.password)
         ask(c, "AUTH %s", t->options.password);
     return c;
 }

@@ -33,8 +33,9 @@ struct trio_options {
     bool names;           /* announced and watched by host names (names.h) */
     bool partitions;      /* each host in a network namespace (net.h) */
     const char *password; /* requirepass and what follows from it; NULL: none */
-    const char *node_lines; /* further lines for redis.conf, or NULL */
-    bool sentinels_later;   /* trio_start_sentinels() starts them */
+    const char *client_user, *client_password; /* an ACL user for clients; NULL: they need none */
+    const char *node_lines, *sentinel_lines;   /* further lines for the configurations, or NULL */
+    bool sentinels_later;                      /* trio_start_sentinels() starts them */
 };
 
 struct trio {
@@ -43,6 +44,7 @@ struct trio {
     struct net net;
     char host[TRIO_MAX][TRIO_HOST]; /* where the tests reach them */
     char name[TRIO_MAX][TRIO_HOST]; /* what they announce: the same, but for names and partitions */
+    int port[TRIO_MAX];             /* the nodes' */
     char proxy_host[TRIO_HOST];
     bool moved; /* Sentinels never forget a replica's old address */
     pid_t node_pid[TRIO_MAX], sentinel_pid[TRIO_MAX]; /* 0: not ours, or ended */
@@ -94,8 +96,10 @@ void trio_launch_node(struct trio *trio, int node);
 int trio_start_sentinel(struct trio *trio, int sentinel) __attribute__((warn_unused_result));
 int trio_return_sentinel(struct trio *trio, int sentinel) __attribute__((warn_unused_result));
 
-/* Gives a host whose servers have ended another address; with names, the name moves along. */
+/* Gives a host whose servers have ended another address; with names, the name moves along. The second
+ * gives a node that has ended another port. */
 void trio_move(struct trio *trio, int host);
+void trio_move_port(struct trio *trio, int node, int port);
 
 /* The node that a majority of the Sentinels that answer name; -1: none. */
 int trio_named(struct trio *trio);
@@ -103,10 +107,11 @@ int trio_named(struct trio *trio);
 /* Sends the same command to every Sentinel. */
 void trio_tell_sentinels(const struct trio *trio, const char *command);
 
-/* A connection straight to a node, or to a Sentinel. */
+/* A connection straight to a node, or to a Sentinel. Where there is a password, as who knows it. */
 redisContext *trio_node(const struct trio *trio, int node);
 redisContext *trio_sentinel(const struct trio *trio, int sentinel);
-/* The same, for looking at one that may hang: no answer for 300 ms is an error. */
+/* The same, for looking at one that may hang: no answer for 300 ms is an error. TRIO_PORT stands for
+ * the node, whatever its port. */
 redisContext *trio_glance(const struct trio *trio, int host, int port);
 
 /* Sends the same command to every node; whether all answered +OK. */

@@ -28,8 +28,10 @@ static void set_host(struct trio *t, int i)
 
 void trio_set_hosts(struct trio *t)
 {
-    for (int i = 0; i < TRIO_MAX; i++)
+    for (int i = 0; i < TRIO_MAX; i++) {
+        t->port[i] = TRIO_PORT;
         set_host(t, i);
+    }
     if (t->options.partitions)
         net_watch_address(TRIO_MAX, t->proxy_host, TRIO_HOST);
     else
@@ -69,20 +71,24 @@ static void bind_line(const struct trio *t, int i, char *out, size_t size)
 int trio_write_node(const struct trio *t, int i, int follow)
 {
     const struct trio_options *o = &t->options;
-    char path[128], text[4096], pass[512] = "", from[64] = "", bind[80];
+    char path[128], text[4096], pass[512] = "", user[160] = "", from[64] = "", bind[80];
     path_of(t, path, sizeof(path), "redis", i, "conf");
     bind_line(t, i, bind, sizeof(bind));
     if (o->password)
         snprintf(pass, sizeof(pass), "requirepass %s\nmasterauth %s\n", o->password, o->password);
+    if (o->client_user)
+        snprintf(user, sizeof(user), "user %s on >%s ~* &* +@all\n", o->client_user,
+                 o->client_password);
     if (follow >= 0)
-        snprintf(from, sizeof(from), "replicaof %s %d\n", t->name[follow], TRIO_PORT);
+        snprintf(from, sizeof(from), "replicaof %s %d\n", t->name[follow], t->port[follow]);
     snprintf(text, sizeof(text),
              "%sport %d\ndir %s\ndbfilename redis-%d.rdb\nsave %s\nappendonly no\n"
              "protected-mode no\nenable-debug-command yes\nreplica-announce-ip %s\n"
              "min-replicas-to-write %d\nmin-replicas-max-lag 5\n"
-             "repl-diskless-sync yes\nrepl-diskless-sync-delay %d\n%s%s%s\n",
-             bind, TRIO_PORT, t->scratch.dir, i + 1, o->persistent ? "900 1" : "\"\"", t->name[i],
-             o->min_replicas, o->fast ? 0 : 5, pass, from, o->node_lines ? o->node_lines : "");
+             "repl-diskless-sync yes\nrepl-diskless-sync-delay %d\n%s%s%s%s\n",
+             bind, t->port[i], t->scratch.dir, i + 1, o->persistent ? "900 1" : "\"\"", t->name[i],
+             o->min_replicas, o->fast ? 0 : 5, pass, user, from,
+             o->node_lines ? o->node_lines : "");
     return file_write(path, text);
 }
 
@@ -106,12 +112,13 @@ int trio_write_sentinel(const struct trio *t, int i, int master)
     snprintf(text, sizeof(text),
              "%s%sport %d\ndir %s\nprotected-mode no\n%ssentinel announce-ip %s\n"
              "sentinel monitor %s %s %d %d\n%ssentinel down-after-milliseconds %s %d\n"
-             "sentinel failover-timeout %s %d\nsentinel parallel-syncs %s 5\n",
+             "sentinel failover-timeout %s %d\nsentinel parallel-syncs %s 5\n%s",
              id, bind, TRIO_SENTINEL_PORT, t->scratch.dir,
              o->names ? "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n" : "",
-             t->name[i], TRIO_GROUP, t->name[master], TRIO_PORT, o->sentinels / 2 + 1, pass,
-             TRIO_GROUP, o->down_after_ms ? o->down_after_ms : 10000, TRIO_GROUP,
-             o->failover_timeout_ms ? o->failover_timeout_ms : 180000, TRIO_GROUP);
+             t->name[i], TRIO_GROUP, t->name[master], t->port[master], o->sentinels / 2 + 1, pass, TRIO_GROUP,
+             o->down_after_ms ? o->down_after_ms : 10000, TRIO_GROUP,
+             o->failover_timeout_ms ? o->failover_timeout_ms : 180000, TRIO_GROUP,
+             o->sentinel_lines ? o->sentinel_lines : "");
     return file_write(path, text);
 }
 
@@ -119,19 +126,19 @@ int trio_readdress(const struct trio *t, const char *kind, int i)
 {
     char path[128], bind[80], *text, *out = NULL;
     size_t len = 0;
-    bool by_address = strcmp(t->name[i], t->host[i]) == 0;
-    const char *announce =
-        strcmp(kind, "redis") == 0 ? "replica-announce-ip" : "sentinel announce-ip";
+    bool by_address = strcmp(t->name[i], t->host[i]) == 0, node = strcmp(kind, "redis") == 0;
+    const char *announce = node ? "replica-announce-ip" : "sentinel announce-ip";
     path_of(t, path, sizeof(path), kind, i, "conf");
     bind_line(t, i, bind, sizeof(bind));
     text = file_text(path);
     FILE *file = open_memstream(&out, &len);
-    fprintf(file, "%s", bind);
+    fprintf(file, "%sport %d\n", bind, node ? t->port[i] : TRIO_SENTINEL_PORT);
     if (by_address)
         fprintf(file, "%s %s\n", announce, t->name[i]);
     char *rest = text, *line;
     while ((line = strsep(&rest, "\n"))) {
-        bool ours = strncmp(line, "bind ", 5) == 0 || (by_address && strstr(line, "announce-ip"));
+        bool ours = strncmp(line, "bind ", 5) == 0 || strncmp(line, "port ", 5) == 0 ||
+                    (by_address && strstr(line, "announce-ip"));
         if (!ours)
             fprintf(file, "%s\n", line);
     }

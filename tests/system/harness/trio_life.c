@@ -122,16 +122,29 @@ void trio_move(struct trio *t, int i)
         fprintf(stderr, "the names cannot be moved\n");
 }
 
+void trio_move_port(struct trio *t, int i, int port)
+{
+    t->moved = true;
+    t->port[i] = port;
+}
+
+/* "[address, port]" */
+static bool is_place_of(const struct trio *t, int i, const char *reply)
+{
+    char place[TRIO_HOST + 16];
+    snprintf(place, sizeof(place), "[%s, %d]", t->name[i], t->port[i]);
+    return strcmp(reply, place) == 0;
+}
+
 int trio_named(struct trio *t)
 {
     int votes[TRIO_MAX] = {0}, answered = 0;
     for (int i = 0; i < t->options.sentinels; i++) {
         redisContext *c = trio_glance(t, i, TRIO_SENTINEL_PORT);
         const char *reply = ask(c, "SENTINEL GET-MASTER-ADDR-BY-NAME " TRIO_GROUP);
-        size_t len = strcspn(reply + 1, ",");
         answered += reply[0] == '[';
-        for (int k = 0; reply[0] == '[' && k < t->options.nodes; k++)
-            votes[k] += len == strlen(t->name[k]) && strncmp(reply + 1, t->name[k], len) == 0;
+        for (int k = 0; k < t->options.nodes; k++)
+            votes[k] += is_place_of(t, k, reply);
         redisFree(c);
     }
     for (int k = 0; k < t->options.nodes; k++)

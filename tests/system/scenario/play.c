@@ -61,6 +61,8 @@ static int set_up(struct stage *s, enum target_kind kind)
         return -1;
     s->observer = observer_start(&s->trio);
     s->load = load_start(&(struct load_options){.host = s->target.proxy.host,
+                                                .user = o.client_user,
+                                                .password = o.client_password,
                                                 .name = s->scenario->name,
                                                 .write_port = PROXY_MASTER,
                                                 .writers = WRITERS,
