@@ -22,6 +22,8 @@ extern const struct scenario scenario_stale, scenario_sentinels_rolling, scenari
     scenario_three_failovers, scenario_reset, scenario_monitor_again;
 /* replicas.c */
 extern const struct scenario scenario_no_replicas, scenario_replica_trouble, scenario_stranger;
+/* operator.c */
+extern const struct scenario scenario_port, scenario_password, scenario_failover_command;
 /* hosts.c */
 extern const struct scenario scenario_two_hosts_gone, scenario_all_gone;
 /* choices.c */

@@ -46,5 +46,8 @@ const struct scenario *const scenarios[] = {
     &scenario_assist_hang,
     &scenario_assist_too_soon,
     &scenario_inflight_close,
+    &scenario_failover_command,
+    &scenario_port,
+    &scenario_password,
     NULL,
 };

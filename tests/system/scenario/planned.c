@@ -31,47 +31,6 @@ const struct scenario scenario_planned_0 = {
 
 /* ---- a failover that comes to nothing ---- */
 
-static void set_priority(struct stage *s, int node, int priority)
-{
-    char command[40];
-    snprintf(command, sizeof(command), "CONFIG SET replica-priority %d", priority);
-    redisContext *c = trio_node(&s->trio, node);
-    redisReply *r = redisCommand(c, command);
-    freeReplyObject(r);
-    redisFree(c);
-}
-
-/* Sentinels learn a priority from the next INFO, up to 10 s later. */
-static bool sentinels_know_priority(struct stage *s, int node, const char *priority)
-{
-    int known = 0;
-    for (int i = 0; i < s->trio.options.sentinels; i++) {
-        redisContext *c = trio_sentinel(&s->trio, i);
-        const char *reply = ask(c, "SENTINEL REPLICAS " TRIO_GROUP);
-        const char *at = strstr(reply, s->trio.name[node]);
-        at = at ? strstr(at, "slave-priority, ") : NULL;
-        at = at ? at + strlen("slave-priority, ") : "";
-        known += strncmp(at, priority, strlen(priority)) == 0 && strchr(",]", at[strlen(priority)]);
-        redisFree(c);
-    }
-    return known == s->trio.options.sentinels;
-}
-
-static void give_priorities(struct stage *s, int first, int others)
-{
-    char text[2][8];
-    int master = stage_master(s), one = master == 0 ? 1 : 0;
-    snprintf(text[0], sizeof(text[0]), "%d", first);
-    snprintf(text[1], sizeof(text[1]), "%d", others);
-    for (int i = 0; i < 3; i++) {
-        if (i == master)
-            continue;
-        set_priority(s, i, i == one ? first : others);
-        if (!wait_until(15000, sentinels_know_priority(s, i, text[i != one])))
-            stage_wrong(s, "Sentinels do not learn a priority");
-    }
-}
-
 /* Waits for the end of the attempt, which is the floor: the old master is the master still. */
 static void await_abort(struct stage *s, int64_t asked, const char *how)
 {
@@ -113,7 +72,7 @@ const struct scenario scenario_abort = {
 static void run_abort_late(struct stage *s)
 {
     int before = stage_master(s), candidate = before == 0 ? 1 : 0;
-    give_priorities(s, 1, 100);
+    stage_prefer(s, candidate);
     int64_t asked = now_us();
     stage_signal_node(s, candidate, SIGSTOP);
     if (trio_failover(&s->trio) < 0)

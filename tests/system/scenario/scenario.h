@@ -127,4 +127,9 @@ void stage_signal_sentinel(struct stage *stage, int sentinel, int signal);
 void stage_return(struct stage *stage, int node);
 void stage_return_sentinel(struct stage *stage, int sentinel);
 
+/* Has Sentinels choose this node in the next failover; waits until all of them know. */
+void stage_prefer(struct stage *stage, int node);
+/* SENTINEL REMOVE and MONITOR: the Sentinel begins anew with this master. */
+void stage_monitor(struct stage *stage, int sentinel, int master);
+
 #endif

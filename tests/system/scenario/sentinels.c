@@ -121,22 +121,6 @@ const struct scenario scenario_reset = {
 };
 
 /* The epoch starts again lower. */
-static void monitor_again(struct stage *s, int sentinel, int master)
-{
-    redisContext *c = trio_sentinel(&s->trio, sentinel);
-    const char *ok = "+OK";
-    bool good = strcmp(ask(c, "SENTINEL REMOVE " TRIO_GROUP), ok) == 0;
-    good = good && strcmp(ask(c, "SENTINEL MONITOR " TRIO_GROUP " %s %d 2", s->trio.name[master],
-                              TRIO_PORT),
-                          ok) == 0;
-    ask(c, "SENTINEL SET " TRIO_GROUP " down-after-milliseconds %d failover-timeout %d",
-        s->trio.options.down_after_ms ? s->trio.options.down_after_ms : 10000,
-        s->trio.options.failover_timeout_ms ? s->trio.options.failover_timeout_ms : 180000);
-    if (!good)
-        stage_wrong(s, "Sentinel %d does not monitor again", sentinel + 1);
-    redisFree(c);
-}
-
 static void run_monitor_again(struct stage *s)
 {
     int64_t asked = now_us();
@@ -147,7 +131,7 @@ static void run_monitor_again(struct stage *s)
     int master = stage_master(s);
     stage_moment(s, now_us(), now_us());
     for (int i = 0; i < 3; i++)
-        monitor_again(s, i, master);
+        stage_monitor(s, i, master);
     stage_whole(s);
     asked = now_us();
     if (trio_failover(&s->trio) < 0)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOW_DEADLINE_MS = 60000, LOSS_US = 200 * 1000 };
+enum { FLOW_DEADLINE_MS = 60000, KNOWN_DEADLINE_MS = 15000, LOSS_US = 200 * 1000 };
 
 void stage_wrong(struct stage *s, const char *format, ...)
 {
@@ -144,4 +144,52 @@ void stage_return_sentinel(struct stage *s, int sentinel)
 {
     if (trio_start_sentinel(&s->trio, sentinel) < 0)
         stage_wrong(s, "Sentinel %d does not come back", sentinel + 1);
+}
+
+/* ---- what Sentinels are told ---- */
+
+/* Sentinels learn a priority from the next INFO, up to 10 s later. */
+static bool sentinels_know_priority(struct stage *s, int node, int priority)
+{
+    int known = 0;
+    char place[TRIO_HOST + 16];
+    snprintf(place, sizeof(place), "%s:%d,", s->trio.name[node], s->trio.port[node]);
+    for (int i = 0; i < s->trio.options.sentinels; i++) {
+        redisContext *c = trio_sentinel(&s->trio, i);
+        const char *at = strstr(ask(c, "SENTINEL REPLICAS " TRIO_GROUP), place);
+        at = at ? strstr(at, "slave-priority, ") : NULL;
+        known += at && atoi(at + strlen("slave-priority, ")) == priority;
+        redisFree(c);
+    }
+    return known == s->trio.options.sentinels;
+}
+
+void stage_prefer(struct stage *s, int preferred)
+{
+    int master = stage_master(s);
+    for (int i = 0; i < s->trio.options.nodes; i++) {
+        int priority = i == preferred ? 1 : 100;
+        redisContext *c = trio_node(&s->trio, i);
+        ask(c, "CONFIG SET replica-priority %d", priority);
+        redisFree(c);
+        if (i != master && !wait_until(KNOWN_DEADLINE_MS, sentinels_know_priority(s, i, priority)))
+            stage_wrong(s, "Sentinels do not learn a priority");
+    }
+}
+
+void stage_monitor(struct stage *s, int sentinel, int master)
+{
+    const struct trio_options *o = &s->trio.options;
+    redisContext *c = trio_sentinel(&s->trio, sentinel);
+    ask(c, "SENTINEL REMOVE " TRIO_GROUP);
+    if (strcmp(ask(c, "SENTINEL MONITOR " TRIO_GROUP " %s %d 2", s->trio.name[master],
+                   s->trio.port[master]),
+               "+OK") != 0)
+        stage_wrong(s, "Sentinel %d does not monitor again", sentinel + 1);
+    ask(c, "SENTINEL SET " TRIO_GROUP " down-after-milliseconds %d failover-timeout %d",
+        o->down_after_ms ? o->down_after_ms : 10000,
+        o->failover_timeout_ms ? o->failover_timeout_ms : 180000);
+    if (o->password)
+        ask(c, "SENTINEL SET " TRIO_GROUP " auth-pass %s", o->password);
+    redisFree(c);
 }
