@@ -243,10 +243,20 @@ static bool is_undone(const struct request *r)
            ((r->command->flags & paused) || r->in_tx || session_is_tx_verb(r->command->verb));
 }
 
+/* The node does not let the session's identity in. If it did before, its password was changed, or
+ * the user is gone, and the client has to come in anew: on this connection it never would. */
+static void refused(struct session *s, struct request *r, const char *text)
+{
+    char line[200];
+    snprintf(line, sizeof(line), "-%s\r\n", text);
+    if (!r->adopt)
+        r->close_after = s->quitting = true;
+    session_settle(s, r, line);
+}
+
 static void on_failed(struct request *r, enum request_failure why, const char *text)
 {
     struct session *s = r->owner_data;
-    char line[200];
 
     if (why == REQUEST_LOST && is_undone(r))
         why = REQUEST_UNSENT;
@@ -263,8 +273,7 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
     if (r->leased && session_lease_failed(s, r, why)) {
         session_mark_woken(s);
     } else if (why == REQUEST_REFUSED) {
-        snprintf(line, sizeof(line), "-%s\r\n", text);
-        session_settle(s, r, line);
+        refused(s, r, text);
     } else if (why == REQUEST_UNSENT || !r->write) {
         session_wait_again(s, r);
     } else {

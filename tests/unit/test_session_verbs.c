@@ -86,6 +86,62 @@ Test(session_verbs, a_long_name_is_told_whole)
     stage_end(&s);
 }
 
+#define WRONGPASS "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+
+/* Its password was changed while it was connected, and the connections to the node were lost: no
+ * request on this connection can ever succeed again. */
+Test(session_verbs, who_is_not_let_in_again_is_told_and_closed)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "AUTH p");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "AUTH p"); /* the upstream's */
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "AUTH p"); /* the client's */
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    close(fd);
+    settles(&s);
+    client_asks(c, "SET k v | GET k");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "AUTH p");
+    node_says(fd, WRONGPASS);
+    hears(&s, c, WRONGPASS WRONGPASS); /* both were on their way */
+    node_hears_the_end(s.w, c.fd);
+    close(fd);
+    stage_end(&s);
+}
+
+/* Who was never let in stays, and may try another one. */
+Test(session_verbs, who_is_refused_at_first_may_try_again)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "AUTH q");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "AUTH q");
+    node_says(fd, WRONGPASS);
+    hears(&s, c, WRONGPASS);
+    close(fd);
+    client_asks(c, "AUTH p");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "AUTH p");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "AUTH p");
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    stage_end(&s);
+}
+
 /* ---- other clients ---- */
 
 Test(session_verbs, a_client_is_killed_only_by_those_who_may)
