@@ -21,3 +21,8 @@ Test(failover_operator, the_failover_command, .timeout = 200)
 {
     check_scenario(&scenario_failover_command);
 }
+
+Test(failover_operator, transactions, .timeout = 200)
+{
+    check_scenario(&scenario_transactions);
+}

@@ -24,6 +24,8 @@ extern const struct scenario scenario_stale, scenario_sentinels_rolling, scenari
 extern const struct scenario scenario_no_replicas, scenario_replica_trouble, scenario_stranger;
 /* operator.c */
 extern const struct scenario scenario_port, scenario_password, scenario_failover_command;
+/* transactions.c */
+extern const struct scenario scenario_transactions;
 /* hosts.c */
 extern const struct scenario scenario_two_hosts_gone, scenario_all_gone;
 /* choices.c */

@@ -47,6 +47,7 @@ const struct scenario *const scenarios[] = {
     &scenario_assist_too_soon,
     &scenario_inflight_close,
     &scenario_failover_command,
+    &scenario_transactions,
     &scenario_port,
     &scenario_password,
     NULL,
