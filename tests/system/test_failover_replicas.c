@@ -1,5 +1,6 @@
 /*
- * failover_replicas: replicas that are gone, in trouble, or not ours (scenario/replicas.c).
+ * failover_replicas: replicas that are gone, in trouble, behind, or not ours (scenario/replicas.c,
+ * scenario/lag.c).
  */
 #include "harness/suite.h"
 #include "scenario/check.h"
@@ -19,4 +20,9 @@ Test(failover_replicas, trouble, .timeout = 200)
 Test(failover_replicas, a_stranger, .timeout = 200)
 {
     check_scenario(&scenario_stranger);
+}
+
+Test(failover_replicas, behind, .timeout = 200)
+{
+    check_scenario(&scenario_replica_lags);
 }

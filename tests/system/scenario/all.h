@@ -22,6 +22,8 @@ extern const struct scenario scenario_stale, scenario_sentinels_rolling, scenari
     scenario_three_failovers, scenario_reset, scenario_monitor_again;
 /* replicas.c */
 extern const struct scenario scenario_no_replicas, scenario_replica_trouble, scenario_stranger;
+/* lag.c */
+extern const struct scenario scenario_replica_lags;
 /* operator.c */
 extern const struct scenario scenario_port, scenario_password, scenario_failover_command;
 /* transactions.c */

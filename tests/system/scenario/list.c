@@ -30,6 +30,7 @@ const struct scenario *const scenarios[] = {
     &scenario_monitor_again,
     &scenario_no_replicas,
     &scenario_replica_trouble,
+    &scenario_replica_lags,
     &scenario_stranger,
     &scenario_two_hosts_gone,
     &scenario_all_gone,

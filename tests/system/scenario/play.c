@@ -45,6 +45,8 @@ static const char *refused(const struct scenario *scenario, enum target_kind kin
         return "haproxy is not installed";
     if (scenario->trio.partitions && net_refused())
         return net_refused();
+    if (scenario->refused && scenario->refused())
+        return scenario->refused();
     return scenario->trio.names ? names_refused() : NULL;
 }
 

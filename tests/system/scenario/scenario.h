@@ -35,6 +35,7 @@ struct scenario {
     void (*run)(struct stage *stage);
     /* What else it measures and judges, when the account of the load is drawn up; or NULL. */
     void (*account)(struct stage *stage, const struct load_report *report);
+    const char *(*refused)(void); /* why this machine does not allow it; NULL: any does */
     struct trio_options trio;
     struct proxy_options proxy;
     struct limits limits;
