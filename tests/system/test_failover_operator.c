@@ -22,6 +22,11 @@ Test(failover_operator, the_failover_command, .timeout = 200)
     check_scenario(&scenario_failover_command);
 }
 
+Test(failover_operator, the_failover_command_in_a_failover, .timeout = 200)
+{
+    check_scenario(&scenario_failover_race);
+}
+
 Test(failover_operator, transactions, .timeout = 200)
 {
     check_scenario(&scenario_transactions);

@@ -25,7 +25,8 @@ extern const struct scenario scenario_no_replicas, scenario_replica_trouble, sce
 /* lag.c */
 extern const struct scenario scenario_replica_lags;
 /* operator.c */
-extern const struct scenario scenario_port, scenario_password, scenario_failover_command;
+extern const struct scenario scenario_port, scenario_password, scenario_failover_command,
+    scenario_failover_race;
 /* transactions.c */
 extern const struct scenario scenario_transactions;
 /* hosts.c */

@@ -14,9 +14,8 @@
 #include <string.h>
 
 enum {
-    LAG_MS = 1000, /* replica_lag */
-    FOUND_MS =
-        2500, /* from then on until it is found out: a probe of each of the two, and a mark */
+    LAG_MS = 1000,     /* replica_lag */
+    FOUND_MS = 2500,   /* ... and until it is found out: a probe of each node, and a mark */
     STALL_MS = 7000,   /* how long the link stalls */
     FRESH_MS = 300,    /* how old what a good replica answers may look, on a busy machine */
     SILENT_MS = 400,   /* ... does wait, or nobody had read from it */

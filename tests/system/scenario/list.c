@@ -48,6 +48,7 @@ const struct scenario *const scenarios[] = {
     &scenario_assist_too_soon,
     &scenario_inflight_close,
     &scenario_failover_command,
+    &scenario_failover_race,
     &scenario_transactions,
     &scenario_port,
     &scenario_password,

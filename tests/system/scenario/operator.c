@@ -239,3 +239,29 @@ const struct scenario scenario_failover_command = {
     .run = run_failover_command,
     .trio = {.min_replicas = 1},
 };
+
+/* Both at once: Sentinel promotes one replica while the master may hand over to another one. What the
+ * master has paused by the time of the promotion is never answered. */
+static void run_failover_race(struct stage *s)
+{
+    static const int delays_ms[] = {0, 60, 120, 180, -1};
+    for (const int *delay_ms = delays_ms; *delay_ms >= 0; delay_ms++) {
+        int64_t asked = now_us();
+        redisContext *c = trio_node(&s->trio, stage_master(s));
+        if (trio_failover(&s->trio) < 0)
+            stage_wrong(s, "no Sentinel takes the request");
+        stage_go_on(s, *delay_ms);
+        ask(c, "FAILOVER TIMEOUT 1000");
+        redisFree(c);
+        stage_switch(s, asked);
+        stage_whole(s);
+    }
+}
+
+const struct scenario scenario_failover_race = {
+    .name = "failover-race",
+    .title = "FAILOVER while Sentinel fails over",
+    .run = run_failover_race,
+    .trio = {.min_replicas = 1},
+    .limits = {.unknown = 4},
+};
