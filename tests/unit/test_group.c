@@ -31,6 +31,8 @@ static void turn(struct town *t)
     uv_run(&t->loop, UV_RUN_ONCE);
 }
 
+static const struct group_callbacks group_callbacks = {nothing, nothing, group_gone};
+
 static struct town *town_new(void)
 {
     struct town *t = calloc(1, sizeof(*t));
@@ -52,7 +54,7 @@ static void town_begin(struct town *t, size_t configured)
                                            .stale_reads_ms = -1,
                                            .replica_lag_ms = -1,
                                            .failover_assist_ms = -1};
-    t->group = group_new(&t->loop, &t->options, t->names, nothing, group_gone, t);
+    t->group = group_new(&t->loop, &t->options, t->names, &group_callbacks, t);
 }
 
 static void town_end(struct town *t)
