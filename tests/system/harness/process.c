@@ -105,6 +105,8 @@ pid_t process_start(const char *const *argv, const char *log)
     dup2(in, 0);
     dup2(out, 1);
     dup2(out, 2);
+    /* hiredis' sockets among them: a client that leaves must not stay connected through a server */
+    close_range(3, ~0U, 0);
     setpgid(0, 0); /* Ctrl-C goes to the test program, which ends its children in order */
     execvp(argv[0], (char *const *)(uintptr_t)argv);
     fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));

@@ -30,6 +30,8 @@ struct trio_options {
     bool fast;               /* a full resync without delay; Sentinels ask and publish often:
                              a live old master is told to follow 2 s after a switch, not 8 */
     bool persistent;      /* nodes save when they end, as the chart's do, and load at their start */
+    bool journal;         /* nodes write an append-only file: what they acknowledged survives
+                             their process */
     bool names;           /* announced and watched by host names (names.h) */
     bool partitions;      /* each host in a network namespace (net.h) */
     const char *password; /* requirepass and what follows from it; NULL: none */

@@ -82,13 +82,14 @@ int trio_write_node(const struct trio *t, int i, int follow)
     if (follow >= 0)
         snprintf(from, sizeof(from), "replicaof %s %d\n", t->name[follow], t->port[follow]);
     snprintf(text, sizeof(text),
-             "%sport %d\ndir %s\ndbfilename redis-%d.rdb\nsave %s\nappendonly no\n"
+             "%sport %d\ndir %s\ndbfilename redis-%d.rdb\nsave %s\n"
+             "appendonly %s\nappenddirname redis-%d.aof\nappendfsync no\n"
              "protected-mode no\nenable-debug-command yes\nreplica-announce-ip %s\n"
              "min-replicas-to-write %d\nmin-replicas-max-lag 5\n"
              "repl-diskless-sync yes\nrepl-diskless-sync-delay %d\n%s%s%s%s\n",
-             bind, t->port[i], t->scratch.dir, i + 1, o->persistent ? "900 1" : "\"\"", t->name[i],
-             o->min_replicas, o->fast ? 0 : 5, pass, user, from,
-             o->node_lines ? o->node_lines : "");
+             bind, t->port[i], t->scratch.dir, i + 1, o->persistent ? "900 1" : "\"\"",
+             o->journal ? "yes" : "no", i + 1, t->name[i], o->min_replicas, o->fast ? 0 : 5, pass,
+             user, from, o->node_lines ? o->node_lines : "");
     return file_write(path, text);
 }
 

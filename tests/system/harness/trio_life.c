@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { END_MS = 20000, ANSWER_MS = 10000, NAMED_MS = 30000 };
+enum { END_MS = 20000, END_AGAIN_MS = 500, ANSWER_MS = 10000, NAMED_MS = 30000 };
 
 void trio_kill_node(struct trio *t, int node)
 {
@@ -22,16 +22,17 @@ void trio_kill_sentinel(struct trio *t, int sentinel)
     process_kill(&t->sentinel_pid[sentinel]);
 }
 
+/* Redis refuses to end while it writes its first append-only file ("Can't exit"), and says so only in
+ * its log: it is asked again. */
 static void end(pid_t *pid)
 {
     int status;
-    if (*pid <= 0)
-        return;
-    kill(*pid, SIGTERM);
-    if (process_ended(*pid, END_MS, &status))
-        *pid = 0;
-    else
-        process_kill(pid);
+    for (int64_t until = now_ms() + END_MS; *pid > 0 && now_ms() < until;) {
+        kill(*pid, SIGTERM);
+        if (process_ended(*pid, END_AGAIN_MS, &status))
+            *pid = 0;
+    }
+    process_kill(pid);
 }
 
 void trio_end_node(struct trio *t, int node)
