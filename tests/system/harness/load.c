@@ -16,23 +16,16 @@ enum { RECONNECT_PAUSE_MS = 100, WRITE_PAUSE_MS = 20, READ_PAUSE_MS = 5, STRAY_P
 
 #define READONLY_TEXT "-READONLY You can't write against a read only replica."
 #define UNKNOWN_TEXT                                                                               \
-    "-ERR redisproxy: outcome unknown, the connection to the master was lost after the command "   \
-    "was sent"
+    "-ERR redisproxy: outcome unknown, the connection to the master was lost after "
 #define REFUSED_TEXT "-MASTERDOWN redisproxy: no master for"
 
-static void note_error(struct load_client *me, const char *what, const char *reply)
+enum trouble_kind load_kind_of(const char *reply)
 {
-    bool plain =
-        strcmp(reply, UNKNOWN_TEXT) != 0 && strncmp(reply, REFUSED_TEXT, strlen(REFUSED_TEXT)) != 0;
-    bool first = !me->first_error[0] || (plain && !me->plain_error);
-    me->plain_error = me->plain_error || plain;
-    if (first)
-        snprintf(me->first_error, sizeof(me->first_error), "%s %d: %s", what, me->number, reply);
-}
-
-static bool connection_lost(const char *reply)
-{
-    return strncmp(reply, "(closed)", 8) == 0;
+    if (strncmp(reply, UNKNOWN_TEXT, strlen(UNKNOWN_TEXT)) == 0)
+        return TROUBLE_UNKNOWN;
+    if (strncmp(reply, REFUSED_TEXT, strlen(REFUSED_TEXT)) == 0)
+        return TROUBLE_REFUSED;
+    return strncmp(reply, "(closed)", 8) == 0 ? TROUBLE_CUT : TROUBLE_ERROR;
 }
 
 static redisContext *connect_client(const struct load_options *o, int port)
@@ -48,35 +41,36 @@ static redisContext *reconnect(redisContext *c, const struct load_options *o, in
 
 /* ---- writers ---- */
 
-static struct write_record *new_write(struct load_client *me)
+long load_new_write(struct load_client *me)
 {
     if (me->count == me->room) {
         me->room = me->room ? me->room * 2 : 1024;
         me->writes = realloc(me->writes, (size_t)me->room * sizeof(*me->writes));
     }
-    struct write_record *w = &me->writes[me->count++];
-    *w = (struct write_record){.sent = now_us()};
-    return w;
+    me->writes[me->count] = (struct write_record){.sent = now_us()};
+    return me->count++;
 }
 
-static void write_answered(struct load_client *me, long sequence, const char *reply)
+static void note_write(struct load *l, int64_t at)
+{
+    int64_t before = atomic_exchange(&l->last_write, at);
+    if (before && at - before > atomic_load(&l->gap))
+        atomic_store(&l->gap, at - before);
+}
+
+void load_write_answered(struct load_client *me, long sequence, const char *reply)
 {
     struct write_record *w = &me->writes[sequence];
     w->answered = now_us();
-    if (reply[0] == ':') {
+    if (reply[0] == ':' || reply[0] == '[') { /* EXEC's is an array */
         w->fate = FATE_ACKNOWLEDGED;
-        atomic_store(&me->load->last_write, w->answered);
+        note_write(me->load, w->answered);
         return;
     }
-    if (strcmp(reply, UNKNOWN_TEXT) == 0)
-        w->fate = FATE_UNKNOWN;
-    else if (connection_lost(reply))
-        w->fate = FATE_CUT;
-    else if (strncmp(reply, REFUSED_TEXT, strlen(REFUSED_TEXT)) == 0)
-        w->fate = FATE_REFUSED;
-    else
-        w->fate = FATE_ERROR;
-    note_error(me, "writer", reply);
+    static const enum fate fates[] = {FATE_UNKNOWN, FATE_REFUSED, FATE_ERROR, FATE_CUT};
+    enum trouble_kind kind = load_kind_of(reply);
+    w->fate = fates[kind];
+    load_note(me, kind, sequence, reply);
 }
 
 static void *run_writer(void *arg)
@@ -88,11 +82,11 @@ static void *run_writer(void *arg)
     while (!atomic_load(&me->load->over)) {
         long first = me->count;
         for (int i = 0; i < depth; i++) {
-            new_write(me);
+            load_new_write(me);
             say(c, "RPUSH %s:%d %ld", o->name, me->number, first + i);
         }
         for (long i = first; i < me->count; i++)
-            write_answered(me, i, hear(c));
+            load_write_answered(me, i, hear(c));
         if (c->err) {
             me->disconnects++;
             c = reconnect(c, o, o->write_port);
@@ -105,13 +99,6 @@ static void *run_writer(void *arg)
 
 /* ---- readers and strays ---- */
 
-static void note_bad_read(struct load_client *me)
-{
-    if (me->bad < BAD_READS_MAX)
-        me->bad_at[me->bad] = now_us();
-    me->bad++;
-}
-
 static void *run_reader(void *arg)
 {
     struct load_client *me = arg;
@@ -123,8 +110,8 @@ static void *run_reader(void *arg)
             me->good++;
             atomic_store(&me->load->last_read, now_us());
         } else {
-            note_error(me, "reader", reply);
-            note_bad_read(me);
+            load_note(me, TROUBLE_READ, -1, reply);
+            me->bad++;
             if (c->err) {
                 me->disconnects++;
                 c = reconnect(c, o, o->read_port);
@@ -145,7 +132,7 @@ static void *run_stray(void *arg)
         const char *reply = ask(c, "SET %s:stray:%d %d", o->name, me->number, i);
         me->good++;
         if (strcmp(reply, READONLY_TEXT) != 0) {
-            note_error(me, "stray", reply);
+            load_note(me, TROUBLE_STRAY, -1, reply);
             if (c->err) {
                 me->disconnects++;
                 c = reconnect(c, o, o->stray_port);
@@ -163,11 +150,12 @@ static void *run_stray(void *arg)
 
 /* ---- all of them ---- */
 
-static void start_clients(struct load *l, int count, void *(*run)(void *))
+/* `first`: the number of the first of them. */
+static void start_clients(struct load *l, int first, int count, void *(*run)(void *))
 {
     for (int i = 0; i < count && l->clients < CLIENTS_MAX; i++) {
         struct load_client *me = &l->client[l->clients++];
-        *me = (struct load_client){.load = l, .number = i};
+        *me = (struct load_client){.load = l, .number = first + i};
         pthread_create(&me->thread, NULL, run, me);
     }
 }
@@ -176,13 +164,15 @@ struct load *load_start(const struct load_options *options)
 {
     struct load *l = calloc(1, sizeof(*l));
     l->options = *options;
+    pthread_mutex_init(&l->lock, NULL);
     redisContext *c = connect_client(options, options->write_port);
-    for (int i = 0; i < options->writers; i++)
+    for (int i = 0; i < options->writers + options->guests; i++)
         ask(c, "DEL %s:%d", options->name, i);
     redisFree(c);
-    start_clients(l, options->writers, run_writer);
-    start_clients(l, options->readers, run_reader);
-    start_clients(l, options->strays, run_stray);
+    start_clients(l, 0, options->writers, run_writer);
+    start_clients(l, options->writers, options->guests, load_run_guest);
+    start_clients(l, 0, options->readers, run_reader);
+    start_clients(l, 0, options->strays, run_stray);
     return l;
 }
 
@@ -197,6 +187,8 @@ void load_free(struct load *l)
 {
     for (int i = 0; i < l->clients; i++)
         free(l->client[i].writes);
+    free(l->troubles);
+    pthread_mutex_destroy(&l->lock);
     free(l);
 }
 
@@ -208,4 +200,11 @@ int64_t load_last_write(struct load *l)
 int64_t load_last_read(struct load *l)
 {
     return atomic_load(&l->last_read);
+}
+
+int64_t load_take_gap(struct load *l)
+{
+    int64_t gap = atomic_exchange(&l->gap, 0), last = atomic_load(&l->last_write);
+    int64_t open = last ? now_us() - last : 0;
+    return open > gap ? open : gap;
 }

@@ -6,8 +6,11 @@
  *            of many, 20 ms apart
  *   readers  LLEN of a writer's list, 5 ms apart
  *   strays   SET on the read port, 10 ms apart; each must be refused with Redis' own READONLY
+ *   guests   come, write (in transactions too), block, subscribe, and leave at any moment, with an
+ *            answer outstanding or not
  *
- * Afterwards the lists on the final master are held against what was acknowledged.
+ * Afterwards the lists on the final master are held against what was acknowledged. Everything that
+ * a client did not expect is kept with its time: the troubles.
  */
 #ifndef TESTS_SYSTEM_LOAD_H
 #define TESTS_SYSTEM_LOAD_H
@@ -24,6 +27,8 @@ struct load_options {
     int write_port, writers, pipeline; /* pipeline 0 or 1: one outstanding */
     int read_port, readers;
     int stray_port, strays;
+    int guests;    /* on the write port */
+    unsigned seed; /* of what the guests do */
 };
 
 struct load;
@@ -34,18 +39,27 @@ struct load *load_start(const struct load_options *options);
 /* Lets what is outstanding be answered and ends the threads. */
 void load_finish(struct load *load);
 
-/* What was acknowledged after `from` and sent before `to` and is not on the final master was lost by
- * Redis, whose replication is asynchronous (a master was killed at `to`, or was none): it is counted
- * apart. */
-void load_excuse(struct load *load, int64_t from, int64_t to);
+/* A master was killed, stopped or cut off, and another node was promoted. What was sent by then,
+ * acknowledged before the promotion, and not on the promoted node when that was last seen as a
+ * replica, was lost by Redis, whose replication is asynchronous; it is counted apart. */
+struct load_excuse {
+    int64_t sent_by, answered_by;
+    const struct promotion *promotion;
+    /* Without a promotion: whatever was acknowledged from here on. A node that was believed too early
+     * (promotion = eager) was given up with all that it had. */
+    int64_t answered_from;
+};
+void load_excuse(struct load *load, const struct load_excuse *excuse);
 
 /* When the newest write was acknowledged, the newest read answered; while it runs. */
 int64_t load_last_write(struct load *load);
 int64_t load_last_read(struct load *load);
+/* The longest time without an acknowledged write since it was asked last; while it runs. */
+int64_t load_take_gap(struct load *load);
 
 struct load_report {
     long acknowledged, errors, unknown, refused, disconnects;
-    long lost_by_redis;   /* acknowledged just before a master was killed, and not there */
+    long lost_by_redis;   /* acknowledged, not there, and excused */
     int64_t longest_wait; /* for any answer to a write, microseconds */
     long reads, read_errors, read_disconnects;
     long strays, strays_accepted, stray_errors, stray_disconnects;
@@ -61,11 +75,37 @@ struct load_report {
 int load_report(struct load *load, struct trio *trio, struct load_report *out)
     __attribute__((warn_unused_result));
 
-/* How many writes were acknowledged, how many got an error of any kind, how many reads did, between
- * two moments. */
+enum trouble_kind {
+    TROUBLE_UNKNOWN, /* what clients were told */
+    TROUBLE_REFUSED,
+    TROUBLE_ERROR,
+    TROUBLE_CUT,
+    TROUBLE_READ,
+    TROUBLE_STRAY,
+    TROUBLE_LOST, /* what load_report() found */
+    TROUBLE_LOST_BY_REDIS,
+    TROUBLE_DOUBLED,
+    TROUBLE_OUT_OF_ORDER,
+    TROUBLE_REFUSED_DONE,
+    TROUBLES
+};
+
+struct trouble {
+    enum trouble_kind kind;
+    int64_t sent, answered; /* it belongs to when it was answered; 0: not known, or never */
+    int client;
+    long sequence;
+    char text[160];
+};
+
+const char *trouble_name(enum trouble_kind kind);
+
+/* Calls `take` for each trouble between two moments; any time. */
+void load_troubles(struct load *load, int64_t from, int64_t to,
+                   void (*take)(void *user, const struct trouble *trouble), void *user);
+
+/* How many writes were acknowledged between two moments. */
 long load_acknowledged(struct load *load, int64_t from, int64_t to);
-long load_write_errors(struct load *load, int64_t from, int64_t to);
-long load_read_errors(struct load *load, int64_t from, int64_t to);
 
 /* Of those acknowledged between two moments, how many are not on the final master; after
  * load_report(). */
@@ -76,6 +116,9 @@ long load_cut(struct load *load, int64_t from, int64_t to);
 /* The longest time without an acknowledged write that ended between `from` and `to` (now_us()
  * values): returns its length, and its end: the first acknowledged write of the new master. */
 int64_t load_gap(struct load *load, int64_t from, int64_t to, int64_t *end);
+
+/* The first acknowledgement from a moment on; 0: none. */
+int64_t load_next_write(struct load *load, int64_t from);
 
 void load_report_print(FILE *out, const struct load_report *report);
 

@@ -8,21 +8,57 @@
 #include <stdlib.h>
 #include <string.h>
 
-void load_excuse(struct load *l, int64_t from, int64_t to)
+void load_excuse(struct load *l, const struct load_excuse *excuse)
 {
+    static const struct promotion none;
     if (l->excuses == EXCUSES_MAX)
         return;
-    l->excuse[l->excuses].from = from;
-    l->excuse[l->excuses++].to = to;
+    l->excuse[l->excuses] = *excuse;
+    l->promotion[l->excuses] = excuse->promotion ? *excuse->promotion : none;
+    if (excuse->promotion)
+        l->excuse[l->excuses].promotion = &l->promotion[l->excuses];
+    l->excuses++;
 }
 
-/* What was sent before a master's end and acknowledged around it may have died with it. */
-static bool excused(const struct load *l, const struct write_record *w)
+/* A writer's numbers only grow: what is behind the newest that the promoted node had was never
+ * replicated to it. */
+static bool excused(const struct load *l, int client, long sequence)
 {
-    for (int i = 0; i < l->excuses; i++)
-        if (w->sent <= l->excuse[i].to && w->answered >= l->excuse[i].from)
+    const struct write_record *w = &l->client[client].writes[sequence];
+    for (int i = 0; i < l->excuses; i++) {
+        const struct load_excuse *e = &l->excuse[i];
+        const struct promotion *p = e->promotion;
+        bool never_there = p && client < p->lists && p->newest[client] < sequence;
+        if (w->sent <= e->sent_by && w->answered <= e->answered_by &&
+            (p ? never_there : w->answered >= e->answered_from))
             return true;
+    }
     return false;
+}
+
+static void find(struct load_client *me, enum trouble_kind kind, long sequence, long *count)
+{
+    load_note(me, kind, sequence, "");
+    *count += 1;
+}
+
+static void check_write(struct load_client *me, long i, bool there, struct load_report *out)
+{
+    struct write_record *w = &me->writes[i];
+    bool refused = w->fate == FATE_REFUSED || w->fate == FATE_ERROR;
+    w->lost = w->fate == FATE_ACKNOWLEDGED && !there;
+    if (w->lost && excused(me->load, me->number, i))
+        find(me, TROUBLE_LOST_BY_REDIS, i, &out->lost_by_redis);
+    else if (w->lost)
+        find(me, TROUBLE_LOST, i, &out->lost);
+    if (refused && there)
+        find(me, TROUBLE_REFUSED_DONE, i, &out->refused_done);
+    out->acknowledged += w->fate == FATE_ACKNOWLEDGED;
+    out->errors += w->fate == FATE_ERROR;
+    out->refused += w->fate == FATE_REFUSED;
+    out->unknown += w->fate == FATE_UNKNOWN;
+    if (w->answered - w->sent > out->longest_wait)
+        out->longest_wait = w->answered - w->sent;
 }
 
 /* Holds one writer's list against its records. Returns 0, or -1 when the list cannot be read. */
@@ -39,28 +75,49 @@ static int check_list(struct load_client *me, redisContext *c, struct load_repor
         long sequence = atol(r->element[i]->str);
         if (sequence < 0 || sequence >= me->count)
             continue;
-        out->doubled += seen[sequence];
-        out->out_of_order += sequence < last;
+        if (seen[sequence])
+            find(me, TROUBLE_DOUBLED, sequence, &out->doubled);
+        if (sequence < last)
+            find(me, TROUBLE_OUT_OF_ORDER, sequence, &out->out_of_order);
         seen[sequence] = 1;
         last = sequence > last ? sequence : last;
     }
-    for (long i = 0; i < me->count; i++) {
-        struct write_record *w = &me->writes[i];
-        bool refused = w->fate == FATE_REFUSED || w->fate == FATE_ERROR;
-        w->lost = w->fate == FATE_ACKNOWLEDGED && !seen[i];
-        if (w->lost)
-            *(excused(me->load, w) ? &out->lost_by_redis : &out->lost) += 1;
-        out->refused_done += refused && seen[i];
-        out->acknowledged += w->fate == FATE_ACKNOWLEDGED;
-        out->errors += w->fate == FATE_ERROR;
-        out->refused += w->fate == FATE_REFUSED;
-        out->unknown += w->fate == FATE_UNKNOWN;
-        if (w->answered - w->sent > out->longest_wait)
-            out->longest_wait = w->answered - w->sent;
-    }
+    for (long i = 0; i < me->count; i++)
+        check_write(me, i, seen[i], out);
     free(seen);
     freeReplyObject(r);
     return 0;
+}
+
+/* What guests wrote just before they left is there at most once. */
+static void check_left(struct load_client *me, redisContext *c, struct load_report *out)
+{
+    redisReply *r = redisCommand(c, "LRANGE %s:left:%d 0 -1", me->load->options.name, me->number);
+    char *seen = calloc((size_t)me->left + 1, 1);
+    for (size_t i = 0; r && r->type == REDIS_REPLY_ARRAY && i < r->elements; i++) {
+        long sequence = atol(r->element[i]->str);
+        if (sequence < 0 || sequence >= me->left)
+            continue;
+        if (seen[sequence]++)
+            find(me, TROUBLE_DOUBLED, -1, &out->doubled);
+    }
+    free(seen);
+    freeReplyObject(r);
+}
+
+static void find_first_error(const struct load *l, struct load_report *out)
+{
+    const struct trouble *first = NULL;
+    for (long i = 0; i < l->trouble_count; i++) {
+        const struct trouble *t = &l->troubles[i];
+        bool plain = t->kind == TROUBLE_ERROR || t->kind == TROUBLE_CUT ||
+                     t->kind == TROUBLE_READ || t->kind == TROUBLE_STRAY;
+        if (!first || (plain && first->kind < TROUBLE_ERROR))
+            first = t;
+    }
+    if (first)
+        snprintf(out->first_error, sizeof(out->first_error), "%s, client %d: %s",
+                 trouble_name(first->kind), first->client, first->text);
 }
 
 static void count_stray_keys(const struct load *l, redisContext *c, struct load_report *out)
@@ -77,13 +134,15 @@ int load_report(struct load *l, struct trio *trio, struct load_report *out)
     if (master < 0)
         return -1;
     redisContext *c = trio_node(trio, master);
+    find_first_error(l, out);
     for (int i = 0; i < l->clients; i++) {
         struct load_client *me = &l->client[i];
-        if (i < o->writers) {
+        if (i < o->writers + o->guests) {
             out->disconnects += me->disconnects;
             if (check_list(me, c, out) < 0)
                 result = -1;
-        } else if (i < o->writers + o->readers) {
+            check_left(me, c, out);
+        } else if (i < o->writers + o->guests + o->readers) {
             out->reads += me->good;
             out->read_errors += me->bad;
             out->read_disconnects += me->disconnects;
@@ -93,8 +152,6 @@ int load_report(struct load *l, struct trio *trio, struct load_report *out)
             out->stray_errors += me->bad;
             out->stray_disconnects += me->disconnects;
         }
-        if (!out->first_error[0] || me->plain_error)
-            memcpy(out->first_error, me->first_error, sizeof(out->first_error));
     }
     count_stray_keys(l, c, out);
     redisFree(c);
@@ -111,10 +168,10 @@ static int by_time(const void *a, const void *b)
 static int64_t *acknowledgements(const struct load *l, long *count)
 {
     long room = 1, n = 0;
-    for (int i = 0; i < l->options.writers; i++)
+    for (int i = 0; i < l->options.writers + l->options.guests; i++)
         room += l->client[i].count;
     int64_t *times = malloc((size_t)room * sizeof(*times));
-    for (int i = 0; i < l->options.writers; i++)
+    for (int i = 0; i < l->options.writers + l->options.guests; i++)
         for (long k = 0; k < l->client[i].count; k++)
             if (l->client[i].writes[k].fate == FATE_ACKNOWLEDGED)
                 times[n++] = l->client[i].writes[k].answered;
@@ -139,6 +196,19 @@ int64_t load_gap(struct load *l, int64_t from, int64_t to, int64_t *end)
     return longest;
 }
 
+int64_t load_next_write(struct load *l, int64_t from)
+{
+    int64_t next = 0;
+    for (int i = 0; i < l->options.writers + l->options.guests; i++)
+        for (long k = 0; k < l->client[i].count; k++) {
+            const struct write_record *w = &l->client[i].writes[k];
+            if (w->fate == FATE_ACKNOWLEDGED && w->answered >= from &&
+                (!next || w->answered < next))
+                next = w->answered;
+        }
+    return next;
+}
+
 void load_report_print(FILE *out, const struct load_report *r)
 {
     fprintf(out,
@@ -159,26 +229,6 @@ long load_acknowledged(struct load *l, int64_t from, int64_t to)
     for (long i = 0; i < count; i++)
         n += times[i] >= from && times[i] < to;
     free(times);
-    return n;
-}
-
-long load_write_errors(struct load *l, int64_t from, int64_t to)
-{
-    long n = 0;
-    for (int i = 0; i < l->options.writers; i++)
-        for (long k = 0; k < l->client[i].count; k++) {
-            const struct write_record *w = &l->client[i].writes[k];
-            n += w->fate > FATE_ACKNOWLEDGED && w->answered >= from && w->answered < to;
-        }
-    return n;
-}
-
-long load_read_errors(struct load *l, int64_t from, int64_t to)
-{
-    long n = 0;
-    for (int i = l->options.writers; i < l->options.writers + l->options.readers; i++)
-        for (long k = 0; k < l->client[i].bad && k < BAD_READS_MAX; k++)
-            n += l->client[i].bad_at[k] >= from && l->client[i].bad_at[k] < to;
     return n;
 }
 

@@ -1,6 +1,6 @@
 /*
- * load_state: what the clients of a load remember, shared by the part that runs them (load.c) and
- * the part that draws up the account (load_report.c).
+ * load_state: what the clients of a load remember, shared by the parts that run them (load.c,
+ * load_guests.c), keep their troubles (load_troubles.c) and draw up the account (load_report.c).
  */
 #ifndef TESTS_SYSTEM_LOAD_STATE_H
 #define TESTS_SYSTEM_LOAD_STATE_H
@@ -9,8 +9,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
-enum { CLIENTS_MAX = 64, BAD_READS_MAX = 10000, EXCUSES_MAX = 256 };
+enum { CLIENTS_MAX = 64, EXCUSES_MAX = 512 };
 
 enum fate {
     FATE_OPEN,
@@ -27,16 +28,15 @@ struct write_record {
     bool lost; /* acknowledged, and not on the final master */
 };
 
+/* Writers come first, then guests: their numbers are those of their lists. */
 struct load_client {
     struct load *load;
     pthread_t thread;
     int number;
-    struct write_record *writes; /* a writer's: the index is the sequence number */
+    struct write_record *writes; /* the index is the sequence number */
     long count, room;
     long good, bad, disconnects, accepted;
-    int64_t bad_at[BAD_READS_MAX]; /* when a reader's errors came */
-    char first_error[200];
-    bool plain_error; /* first_error is neither an unknown outcome nor the clear refusal */
+    long left; /* a guest's: writes whose answer it did not wait for */
 };
 
 struct load {
@@ -44,11 +44,26 @@ struct load {
     atomic_bool over;
     struct load_client client[CLIENTS_MAX];
     int clients;
-    struct {
-        int64_t from, to;
-    } excuse[EXCUSES_MAX];
-    atomic_llong last_write, last_read; /* when the newest was answered well */
+    struct load_excuse excuse[EXCUSES_MAX];
+    struct promotion promotion[EXCUSES_MAX]; /* theirs */
     int excuses;
+    atomic_llong last_write, last_read; /* when the newest was answered well */
+    atomic_llong gap;                   /* the longest between two such writes */
+    pthread_mutex_t lock;               /* of what follows */
+    struct trouble *troubles;
+    long trouble_count, trouble_room;
 };
+
+/* load.c */
+long load_new_write(struct load_client *me);
+void load_write_answered(struct load_client *me, long sequence, const char *reply);
+/* What a reply is that is not a write's acknowledgement. */
+enum trouble_kind load_kind_of(const char *reply);
+
+/* load_guests.c: a thread. */
+void *load_run_guest(void *client);
+
+/* load_troubles.c */
+void load_note(struct load_client *me, enum trouble_kind kind, long sequence, const char *text);
 
 #endif

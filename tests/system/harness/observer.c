@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIGHTS_MAX = 20000, TEXT_MAX = 160, SWITCH_DEADLINE_MS = 60000 };
+enum { TEXT_MAX = 160, SWITCH_DEADLINE_MS = 60000, PROMOTIONS_MAX = 2000 };
 
 enum sight_kind { SIGHT_EVENT, SIGHT_MASTER, SIGHT_WRITABLE, SIGHT_REPLICA, SIGHT_GONE };
 
@@ -31,12 +31,16 @@ struct observer {
         struct observer *observer;
         pthread_t thread;
         int number;
+        struct promotion copy; /* a node's, when it was last seen as a replica */
     } node[TRIO_MAX], sentinel[TRIO_MAX];
-    atomic_int ready;
+    atomic_int ready, lists;
     atomic_bool over;
-    pthread_mutex_t lock;
-    int count;
-    struct sight sights[SIGHTS_MAX];
+    char followed[40];
+    pthread_mutex_t lock; /* of what follows */
+    long count, room;
+    struct sight *sights;
+    int promotions;
+    struct promotion promotion[PROMOTIONS_MAX];
 };
 
 static int sentinels_running(const struct trio *t)
@@ -52,27 +56,67 @@ static void note(struct observer *o, enum sight_kind kind, int who, const char *
 {
     int64_t at = now_us();
     pthread_mutex_lock(&o->lock);
-    if (o->count < SIGHTS_MAX) {
-        struct sight *s = &o->sights[o->count++];
-        s->at = at;
-        s->kind = kind;
-        s->who = who;
-        s->sentinels = sentinels_running(o->trio);
-        snprintf(s->text, sizeof(s->text), "%s %s", channel, text);
+    if (o->count == o->room) {
+        o->room = o->room ? o->room * 2 : 1024;
+        o->sights = realloc(o->sights, (size_t)o->room * sizeof(*o->sights));
+    }
+    struct sight *s = &o->sights[o->count++];
+    *s = (struct sight){.at = at, .kind = kind, .who = who};
+    s->sentinels = sentinels_running(o->trio);
+    snprintf(s->text, sizeof(s->text), "%s %s", channel, text);
+    pthread_mutex_unlock(&o->lock);
+}
+
+/* ---- nodes ---- */
+
+/* The newest element of each followed list, as one array of texts. */
+#define NEWEST_SCRIPT                                                                              \
+    "local t = {} for i = 1, ARGV[2] do "                                                          \
+    "t[i] = redis.call('LINDEX', ARGV[1] .. ':' .. (i - 1), -1) or '-1' end return t"
+
+/* Takes the answer to NEWEST_SCRIPT down as the node's copy. */
+static void take_copy(struct watcher *w, const char *answer, int lists, int64_t at)
+{
+    const char *rest = answer;
+    if (answer[0] != '[')
+        return; /* it is loading */
+    for (int i = 0; i < lists && rest; i++) {
+        w->copy.newest[i] = atol(rest + (i ? 2 : 1));
+        rest = strchr(rest + 1, ',');
+    }
+    w->copy.lists = lists;
+    w->copy.looked = at;
+}
+
+static void note_promotion(struct watcher *w)
+{
+    struct observer *o = w->observer;
+    pthread_mutex_lock(&o->lock);
+    if (o->promotions < PROMOTIONS_MAX) {
+        w->copy.at = now_us();
+        w->copy.node = w->number;
+        o->promotion[o->promotions++] = w->copy;
     }
     pthread_mutex_unlock(&o->lock);
 }
 
 /* What a node says it is; SIGHT_GONE when it does not say. */
-static enum sight_kind look(redisContext *c, int min_replicas)
+static enum sight_kind look(struct watcher *w, redisContext *c)
 {
+    int min_replicas = w->observer->trio->options.min_replicas;
+    int lists = atomic_load(&w->observer->lists);
+    int64_t asked = now_us();
     redisAppendCommand(c, "ROLE");
     redisAppendCommand(c, "INFO replication");
-    const char *role = hear(c), *info = hear(c);
+    if (lists)
+        redisAppendCommand(c, "EVAL_RO %s 0 %s %d", NEWEST_SCRIPT, w->observer->followed, lists);
+    const char *role = hear(c), *info = hear(c), *newest = lists ? hear(c) : "";
     if (c->err || role[0] != '[')
         return SIGHT_GONE;
-    if (strncmp(role, "[master", 7) != 0)
+    if (strncmp(role, "[master", 7) != 0) {
+        take_copy(w, newest, lists, asked);
         return SIGHT_REPLICA;
+    }
     const char *good = strstr(info, "min_slaves_good_slaves:");
     if (min_replicas > 0 &&
         (!good || atoi(good + strlen("min_slaves_good_slaves:")) < min_replicas))
@@ -87,14 +131,19 @@ static void *watch_node(void *arg)
     struct observer *o = w->observer;
     redisContext *c = trio_glance(o->trio, w->number, TRIO_PORT);
     enum sight_kind last = SIGHT_EVENT;
+    bool was_replica = false;
     atomic_fetch_add(&o->ready, 1);
     while (!atomic_load(&o->over)) {
-        enum sight_kind now = look(c, o->trio->options.min_replicas);
+        enum sight_kind now = look(w, c);
         if (now == SIGHT_GONE) { /* Sentinel's CLIENT KILL reaches us too: look again at once */
             redisFree(c);
             c = trio_glance(o->trio, w->number, TRIO_PORT);
-            now = look(c, o->trio->options.min_replicas);
+            now = look(w, c);
         }
+        if (was_replica && (now == SIGHT_MASTER || now == SIGHT_WRITABLE))
+            note_promotion(w);
+        if (now != SIGHT_GONE)
+            was_replica = now == SIGHT_REPLICA;
         if (now != last)
             note(o, now, w->number, o->trio->name[w->number], names[now]);
         last = now;
@@ -103,6 +152,8 @@ static void *watch_node(void *arg)
     redisFree(c);
     return NULL;
 }
+
+/* ---- Sentinels ---- */
 
 static redisContext *subscribe(const struct watcher *w)
 {
@@ -136,6 +187,8 @@ static void *watch_sentinel(void *arg)
     return NULL;
 }
 
+/* ---- life ---- */
+
 struct observer *observer_start(const struct trio *trio)
 {
     struct observer *o = calloc(1, sizeof(*o));
@@ -161,8 +214,17 @@ void observer_stop(struct observer *o)
     for (int i = 0; i < o->trio->options.sentinels; i++)
         pthread_join(o->sentinel[i].thread, NULL);
     pthread_mutex_destroy(&o->lock);
+    free(o->sights);
     free(o);
 }
+
+void observer_follow(struct observer *o, const char *name, int lists)
+{
+    snprintf(o->followed, sizeof(o->followed), "%s", name);
+    atomic_store(&o->lists, lists < OBSERVED_LISTS ? lists : OBSERVED_LISTS);
+}
+
+/* ---- what was seen ---- */
 
 static bool is_event(const struct sight *s, const char *channel)
 {
@@ -209,10 +271,10 @@ static bool find_switchover(struct observer *o, int64_t asked, struct switchover
     unsigned published = 0;
     *out = (struct switchover){.asked = asked, .master = -1};
     pthread_mutex_lock(&o->lock);
-    for (int i = 0; i < o->count; i++)
+    for (long i = 0; i < o->count; i++)
         if (o->sights[i].at >= asked)
             take_sight(o, &o->sights[i], out, &published);
-    for (int i = 0; i < o->count; i++) {
+    for (long i = 0; i < o->count; i++) {
         const struct sight *s = &o->sights[i];
         if (s->at < asked || s->who != out->master)
             continue;
@@ -235,8 +297,19 @@ int64_t observer_event(struct observer *o, const char *channel, int64_t since)
 {
     int64_t at = 0;
     pthread_mutex_lock(&o->lock);
-    for (int i = 0; i < o->count && !at; i++)
+    for (long i = 0; i < o->count && !at; i++)
         if (o->sights[i].at >= since && is_event(&o->sights[i], channel))
+            at = o->sights[i].at;
+    pthread_mutex_unlock(&o->lock);
+    return at;
+}
+
+int64_t observer_last_event(struct observer *o, const char *channel, int64_t from, int64_t to)
+{
+    int64_t at = 0;
+    pthread_mutex_lock(&o->lock);
+    for (long i = 0; i < o->count; i++)
+        if (o->sights[i].at >= from && o->sights[i].at <= to && is_event(&o->sights[i], channel))
             at = o->sights[i].at;
     pthread_mutex_unlock(&o->lock);
     return at;
@@ -246,7 +319,7 @@ int64_t observer_writable(struct observer *o, int node, int64_t since)
 {
     int64_t at = 0;
     pthread_mutex_lock(&o->lock);
-    for (int i = 0; i < o->count && !at; i++) {
+    for (long i = 0; i < o->count && !at; i++) {
         const struct sight *s = &o->sights[i];
         if (s->at >= since && s->who == node && s->kind == SIGHT_WRITABLE)
             at = s->at;
@@ -260,18 +333,31 @@ void observer_each(struct observer *o, int64_t since,
                    void *user)
 {
     pthread_mutex_lock(&o->lock);
-    for (int i = 0; i < o->count; i++)
+    for (long i = 0; i < o->count; i++)
         if (o->sights[i].kind == SIGHT_EVENT && o->sights[i].at >= since)
             take(user, o->sights[i].at, o->sights[i].who, o->sights[i].text);
     pthread_mutex_unlock(&o->lock);
 }
 
-void observer_show(struct observer *o, int64_t since)
+bool observer_promotion(struct observer *o, int64_t from, int64_t to, struct promotion *out)
+{
+    bool found = false;
+    pthread_mutex_lock(&o->lock);
+    for (int i = 0; i < o->promotions; i++)
+        if (o->promotion[i].at >= from && o->promotion[i].at <= to) {
+            *out = o->promotion[i];
+            found = true;
+        }
+    pthread_mutex_unlock(&o->lock);
+    return found;
+}
+
+void observer_show(struct observer *o, int64_t since, int64_t until)
 {
     pthread_mutex_lock(&o->lock);
-    for (int i = 0; i < o->count; i++) {
+    for (long i = 0; i < o->count; i++) {
         const struct sight *s = &o->sights[i];
-        if (s->at >= since)
+        if (s->at >= since && (!until || s->at <= until))
             fprintf(stderr, "%8.1f ms  %s %d: %s\n", (double)(s->at - since) / 1000,
                     s->kind == SIGHT_EVENT ? "sentinel" : "node", s->who + 1, s->text);
     }

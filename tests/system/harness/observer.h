@@ -3,6 +3,9 @@
  * node for ROLE and INFO replication every 5 ms (and never writes: a write to an old master can
  * spoil a partial resync), and listens to every Sentinel.
  *
+ * It can also follow a load's lists on every node, so that it can be told afterwards what a promoted
+ * node did not have: what Redis itself lost.
+ *
  * The floor of a switchover is the earliest moment at which a client that knows everything could
  * write: the later of
  *   - two Sentinels having published +switch-master (the leader publishes last, and much later),
@@ -15,6 +18,8 @@
 #include "harness/trio.h"
 
 #include <stdint.h>
+
+enum { OBSERVED_LISTS = 64 };
 
 struct observer;
 
@@ -41,15 +46,34 @@ int observer_switchover(struct observer *observer, int64_t asked, struct switcho
 /* When a Sentinel first published on this channel, not before `since`; 0: not yet. */
 int64_t observer_event(struct observer *observer, const char *channel, int64_t since);
 
+/* The same for the last time between two moments. */
+int64_t observer_last_event(struct observer *observer, const char *channel, int64_t from,
+                            int64_t to);
+
 /* When a node first took writes (as far as it says), not before `since`; 0: not yet. */
 int64_t observer_writable(struct observer *observer, int node, int64_t since);
+
+/* From now on each look at a node also reads the newest element of the lists <name>:0 and so on: the
+ * node's copy of what the writers of a load (load.h) wrote. */
+void observer_follow(struct observer *observer, const char *name, int lists);
+
+/* A replica that became a master, and its copy when it was last seen as a replica. */
+struct promotion {
+    int64_t at, looked; /* first seen as a master, last seen as a replica */
+    int node, lists;    /* lists: how many were followed */
+    long newest[OBSERVED_LISTS];
+};
+
+/* The newest promotion between two moments. */
+bool observer_promotion(struct observer *observer, int64_t from, int64_t to, struct promotion *out);
 
 /* Calls `take` for every event that a Sentinel published since then. */
 void observer_each(struct observer *observer, int64_t since,
                    void (*take)(void *user, int64_t at, int sentinel, const char *event),
                    void *user);
 
-/* Writes the Sentinels' events since `since` to stderr, in milliseconds after it. */
-void observer_show(struct observer *observer, int64_t since);
+/* Writes what was seen between two moments (`until` 0: up to now) to stderr, in milliseconds after
+ * the first. */
+void observer_show(struct observer *observer, int64_t since, int64_t until);
 
 #endif

@@ -116,8 +116,8 @@ int trio_write_sentinel(const struct trio *t, int i, int master)
              "sentinel failover-timeout %s %d\nsentinel parallel-syncs %s 5\n%s",
              id, bind, TRIO_SENTINEL_PORT, t->scratch.dir,
              o->names ? "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n" : "",
-             t->name[i], TRIO_GROUP, t->name[master], t->port[master], o->sentinels / 2 + 1, pass, TRIO_GROUP,
-             o->down_after_ms ? o->down_after_ms : 10000, TRIO_GROUP,
+             t->name[i], TRIO_GROUP, t->name[master], t->port[master], o->sentinels / 2 + 1, pass,
+             TRIO_GROUP, o->down_after_ms ? o->down_after_ms : 10000, TRIO_GROUP,
              o->failover_timeout_ms ? o->failover_timeout_ms : 180000, TRIO_GROUP,
              o->sentinel_lines ? o->sentinel_lines : "");
     return file_write(path, text);

@@ -183,7 +183,9 @@ static bool end_leader(struct stage *s, int after_ms, int signal, int held_ms)
     bool told = has_told(s, asked);
     if (!told) {
         held = stage_held(s, QUIET_MS, held_ms + (s->fast ? BUSY_MS : 0));
-        load_excuse(s->load, promoted - SEEN_US, held);
+        load_excuse(s->load, &(struct load_excuse){.sent_by = held,
+                                                   .answered_by = INT64_MAX,
+                                                   .answered_from = promoted - SEEN_US});
         stage_span(s, promoted, ended, held);
         stage_flow(s, 300);
         note_return(s, asked, ended, before);

@@ -79,7 +79,7 @@ static void run_minority(struct stage *s, bool held)
     net_move(&s->trio.net, master, NET_TOGETHER);
     net_move(&s->trio.net, TRIO_MAX, NET_TOGETHER);
     stage_span(s, cut, stops, healed);
-    load_excuse(s->load, cut - 1000000, held ? stops : healed + 2000000);
+    stage_loss_until(s, cut, held ? stops : healed + 2000000);
     stage_moment(s, cut, healed);
     check_shown(s, "afterwards", 1, 1);
     stage_whole(s);

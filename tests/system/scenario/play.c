@@ -13,9 +13,6 @@
 #include <string.h>
 
 enum {
-    WRITERS = 16,
-    READERS = 8,
-    STRAYS = 6,
     WARM_MS = 300,       /* under load before anything happens, and after it */
     FLOOR_MS = 50,       /* what the floor may be exceeded by */
     BUSY_SLACK_MS = 200, /* ... and by how much more on a busy machine, in tests */
@@ -50,7 +47,7 @@ static const char *refused(const struct scenario *scenario, enum target_kind kin
     return scenario->trio.names ? names_refused() : NULL;
 }
 
-static int set_up(struct stage *s, enum target_kind kind)
+int stage_open(struct stage *s, enum target_kind kind)
 {
     struct trio_options o = s->scenario->trio;
     o.fast = s->fast;
@@ -71,13 +68,16 @@ static int set_up(struct stage *s, enum target_kind kind)
                                                 .read_port = PROXY_REPLICA,
                                                 .readers = READERS,
                                                 .stray_port = PROXY_REPLICA,
-                                                .strays = STRAYS});
+                                                .strays = STRAYS,
+                                                .guests = s->guests,
+                                                .seed = s->seed});
+    observer_follow(s->observer, s->scenario->name, WRITERS + s->guests);
     stage_flow(s, WARM_MS);
     s->began = now_us();
     return 0;
 }
 
-static void tear_down(struct stage *s)
+void stage_close(struct stage *s)
 {
     if (s->load)
         load_free(s->load);
@@ -203,6 +203,7 @@ static void run(struct stage *s, FILE *timeline, struct outcome *out)
     if (timeline)
         put_timeline(s, timeline);
     measure(s, out);
+    stage_excuse(s);
     if (load_report(s->load, &s->trio, &out->report) < 0)
         stage_wrong(s, "the final master cannot be read");
     if (s->scenario->account)
@@ -211,7 +212,7 @@ static void run(struct stage *s, FILE *timeline, struct outcome *out)
     if (s->wrong[0] && s->target.kind == TARGET_REDISPROXY) {
         fprintf(stderr, "what happened in %s: %s\n", s->scenario->name, s->wrong);
         show_moments(s);
-        observer_show(s->observer, s->began);
+        observer_show(s->observer, s->began, 0);
         file_show(s->target.proxy.log);
         trio_show(&s->trio);
     }
@@ -228,11 +229,11 @@ int scenario_play(const struct scenario *scenario, enum target_kind kind, bool f
     *out = (struct outcome){.skipped = refused(scenario, kind)};
     s->scenario = scenario;
     s->fast = fast;
-    int result = out->skipped ? 0 : set_up(s, kind);
+    int result = out->skipped ? 0 : stage_open(s, kind);
     if (!out->skipped && result == 0)
         run(s, timeline, out);
     if (!out->skipped)
-        tear_down(s);
+        stage_close(s);
     free(s);
     return result;
 }

@@ -16,6 +16,7 @@
 #include "harness/target.h"
 
 enum { MOMENTS_MAX = 64, SPANS_MAX = 16, WRONG_MAX = 600, NOTE_MAX = 300 };
+enum { WRITERS = 16, READERS = 8, STRAYS = 6 };
 
 struct stage;
 
@@ -52,9 +53,18 @@ struct span {
     int64_t from, at, to;
 };
 
+/* A master was lost at `at`. What was sent by then may be lost with it, if the node that was promoted
+ * then did not have it (load_excuse); `until`: what was acknowledged up to then, a master in the
+ * minority of a partition having gone on. */
+struct loss {
+    int64_t at, until;
+};
+
 struct stage {
     const struct scenario *scenario;
     bool fast; /* the short timings of the tests */
+    int guests;
+    unsigned seed; /* of what the guests do */
     struct trio trio;
     struct target target;
     struct observer *observer;
@@ -64,6 +74,8 @@ struct stage {
     struct moment moment[MOMENTS_MAX];
     int spans;
     struct span span[SPANS_MAX];
+    int losses;
+    struct loss loss[MOMENTS_MAX];
     char wrong[WRONG_MAX]; /* the first thing that did not hold; "": all did */
     char note[NOTE_MAX];   /* what was measured besides, for people */
 };
@@ -84,6 +96,11 @@ const struct scenario *scenario_find(const char *name);
  * stderr). */
 int scenario_play(const struct scenario *scenario, enum target_kind kind, bool fast, FILE *timeline,
                   struct outcome *out) __attribute__((warn_unused_result));
+
+/* The same in parts, for who plays otherwise (soak.c): `scenario`, `fast`, `guests` and `seed` are
+ * given. stage_close() also closes what stage_open() left half open. */
+int stage_open(struct stage *stage, enum target_kind kind) __attribute__((warn_unused_result));
+void stage_close(struct stage *stage);
 
 void outcome_print(FILE *out, const struct scenario *scenario, enum target_kind kind,
                    const struct outcome *outcome);
@@ -121,8 +138,11 @@ int stage_log_lines(const struct stage *stage, const char *text);
 
 /* The master now; if there is none, that is wrong, and it is 0. */
 int stage_master(struct stage *stage);
-/* The master is killed, stopped or cut off now: what Redis loses is not the proxy's. */
+/* The master is killed, stopped or cut off now (or at `at`): what Redis loses is not the proxy's. */
 void stage_loss(struct stage *stage);
+void stage_loss_until(struct stage *stage, int64_t at, int64_t until);
+/* Before the account: what the observer saw of each loss. */
+void stage_excuse(struct stage *stage);
 void stage_signal_node(struct stage *stage, int node, int signal);
 void stage_signal_sentinel(struct stage *stage, int sentinel, int signal);
 void stage_return(struct stage *stage, int node);

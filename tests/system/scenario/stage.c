@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOW_DEADLINE_MS = 60000, KNOWN_DEADLINE_MS = 15000, LOSS_US = 200 * 1000 };
+enum { FLOW_DEADLINE_MS = 60000, KNOWN_DEADLINE_MS = 15000, MASTER_MS = 3000 };
 
 void stage_wrong(struct stage *s, const char *format, ...)
 {
@@ -111,15 +111,35 @@ int stage_log_lines(const struct stage *s, const char *text)
 
 int stage_master(struct stage *s)
 {
-    int master = trio_master(&s->trio);
-    if (master < 0)
+    int master;
+    if (!wait_until(MASTER_MS, (master = trio_master(&s->trio)) >= 0))
         stage_wrong(s, "there is not exactly one master");
     return master < 0 ? 0 : master;
 }
 
 void stage_loss(struct stage *s)
 {
-    load_excuse(s->load, now_us() - LOSS_US, now_us());
+    stage_loss_until(s, now_us(), 0);
+}
+
+void stage_loss_until(struct stage *s, int64_t at, int64_t until)
+{
+    if (s->losses < MOMENTS_MAX)
+        s->loss[s->losses++] = (struct loss){at, until};
+}
+
+void stage_excuse(struct stage *s)
+{
+    for (int i = 0; i < s->losses; i++) {
+        const struct loss *l = &s->loss[i];
+        int64_t over = i + 1 < s->losses ? s->loss[i + 1].at : now_us();
+        struct promotion promoted;
+        if (observer_promotion(s->observer, l->at, over, &promoted) && promoted.looked > l->at)
+            load_excuse(s->load,
+                        &(struct load_excuse){.sent_by = l->until ? l->until : l->at,
+                                              .answered_by = l->until ? l->until : promoted.at,
+                                              .promotion = &promoted});
+    }
 }
 
 void stage_signal_node(struct stage *s, int node, int signal)
