@@ -23,6 +23,7 @@
 #define SILENCE_MS 3000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 2000
+#define BACKOFF_REFUSED_MS 100 /* a refusal costs next to nothing */
 #define BACKOFF_URGENT_MS 200
 #define BACKOFF_NOW_MS 20 /* the first try during a switch: did it die? */
 
@@ -254,6 +255,8 @@ static int64_t backoff(struct channel *channel)
     struct sentinel *s = channel->sentinel;
     int64_t limit = s->urgent ? BACKOFF_URGENT_MS : BACKOFF_MAX_MS;
     int64_t delay = BACKOFF_FIRST_MS << (channel->failures < 5 ? channel->failures : 5);
+    if (channel->conn.refused)
+        limit = BACKOFF_REFUSED_MS;
     if (s->urgent && channel->failures == 0)
         limit = BACKOFF_NOW_MS;
     if (delay > limit)
@@ -263,9 +266,19 @@ static int64_t backoff(struct channel *channel)
     return delay / 2 + (int64_t)((s->seed >> 33) % (uint64_t)(delay / 2 + 1));
 }
 
+/* Somebody answers there again: a Sentinel that comes back may lead a failover at once, and must be
+ * heard. */
+static void hurry(struct channel *channel)
+{
+    channel->failures = 0;
+    if (control_conn_is_waiting(&channel->conn))
+        control_conn_open(&channel->conn, 0);
+}
+
 static void commands_up(struct control_conn *conn)
 {
     struct sentinel *s = container_of(conn, struct channel, conn)->sentinel;
+    hurry(&s->events);
     s->polling = false;
     sentinel_poll(s);
 }
@@ -289,6 +302,7 @@ static void events_up(struct control_conn *conn)
     static const char *const myid[] = {"SENTINEL", "MYID"};
     const char *argv[1 + CHANNEL_COUNT] = {"SUBSCRIBE"};
     memcpy(&argv[1], channels, sizeof(channels));
+    hurry(&container_of(conn, struct channel, conn)->sentinel->commands);
     control_conn_send(conn, TAG_MYID, 2, myid);
     control_conn_send(conn, TAG_LISTEN, 1 + CHANNEL_COUNT, argv);
 }
@@ -358,13 +372,6 @@ static void on_timer(uv_timer_t *timer)
     control_conn_send(&s->events.conn, TAG_PING, 1, ping);
     if (!s->polling)
         sentinel_poll(s);
-}
-
-static void hurry(struct channel *channel)
-{
-    channel->failures = 0;
-    if (control_conn_is_waiting(&channel->conn))
-        control_conn_open(&channel->conn, 0);
 }
 
 /* While subscribed, AUTH is not allowed. */

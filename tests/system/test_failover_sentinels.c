@@ -35,3 +35,8 @@ Test(failover_sentinels, remove_and_monitor, .timeout = 200)
 {
     check_scenario(&scenario_monitor_again);
 }
+
+Test(failover_sentinels, one_comes_back_and_leads, .timeout = 200)
+{
+    check_scenario(&scenario_returned_leads);
+}

@@ -18,8 +18,8 @@ extern const struct scenario scenario_killed, scenario_hang, scenario_slow, scen
 /* partition.c */
 extern const struct scenario scenario_black_hole, scenario_minority_hold, scenario_minority_serve;
 /* sentinels.c */
-extern const struct scenario scenario_stale, scenario_sentinels_rolling, scenario_sentinels_gone,
-    scenario_three_failovers, scenario_reset, scenario_monitor_again;
+extern const struct scenario scenario_stale, scenario_sentinels_rolling, scenario_returned_leads,
+    scenario_sentinels_gone, scenario_three_failovers, scenario_reset, scenario_monitor_again;
 /* replicas.c */
 extern const struct scenario scenario_no_replicas, scenario_replica_trouble, scenario_stranger;
 /* lag.c */

@@ -24,6 +24,7 @@ const struct scenario *const scenarios[] = {
     &scenario_new_master_dies,
     &scenario_stale,
     &scenario_sentinels_rolling,
+    &scenario_returned_leads,
     &scenario_sentinels_gone,
     &scenario_three_failovers,
     &scenario_reset,

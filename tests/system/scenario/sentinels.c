@@ -54,6 +54,28 @@ const struct scenario scenario_sentinels_rolling = {
     .limits = {.gap_ms = 100},
 };
 
+/* It is heard as soon as it is back: nobody else publishes the steps of the failover that it leads. */
+static void run_returned_leads(struct stage *s)
+{
+    for (int i = 0; i < 3; i++) {
+        trio_kill_sentinel(&s->trio, i);
+        stage_go_on(s, 4000);
+        stage_return_sentinel(s, i);
+        int64_t asked = now_us();
+        if (!wait_until(5000, (asked = now_us(), trio_failover_by(&s->trio, i))))
+            stage_wrong(s, "the Sentinel does not take the request");
+        stage_switch(s, asked);
+        stage_whole(s);
+    }
+}
+
+const struct scenario scenario_returned_leads = {
+    .name = "returned-leads",
+    .title = "a Sentinel comes back and leads at once",
+    .run = run_returned_leads,
+    .trio = {.min_replicas = 1},
+};
+
 static void run_sentinels_gone(struct stage *s)
 {
     for (int i = 0; i < 3; i++)
