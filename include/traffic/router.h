@@ -40,6 +40,8 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
 struct identities *router_identities(struct router *router);
 void router_close(struct router *router); /* cuts every upstream */
 bool router_empty(const struct router *router);
+/* How many there are. */
+size_t router_upstreams(const struct router *router);
 void router_free(struct router *router);
 
 /* Takes over the caller's reference to the newest snapshot and acts on it. */

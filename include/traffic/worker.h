@@ -10,6 +10,7 @@
 #include "traffic/options.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct worker;
@@ -22,6 +23,13 @@ struct worker *worker_start(const struct traffic_options *options, struct board 
 
 /* clock_ms() of the loop's last turn (it turns at least ten times a second). Any thread. */
 int64_t worker_last_turn(const struct worker *worker);
+
+/* What the worker held at the end of its loop's last turn. Any thread. */
+struct worker_gauges {
+    size_t sessions, upstreams;
+    size_t held, held_bytes; /* sessions whose requests wait for a node, and these */
+};
+void worker_gauges(const struct worker *worker, struct worker_gauges *out);
 
 /* Stops accepting and lets what is in flight or held finish, for at most drain_timeout_ms; sessions
  * without unfinished requests are closed. Returns at once. Any thread. */

@@ -89,9 +89,16 @@ static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
 
 static enum MHD_Result show_metrics(struct http *http, struct MHD_Connection *connection)
 {
-    struct topology *topology = board_acquire(http->sources.board);
-    char *text = metrics_text(topology);
+    const struct http_sources *sources = &http->sources;
+    struct topology *topology = board_acquire(sources->board);
+    struct worker_gauges *workers = calloc(sources->worker_count, sizeof(*workers));
 
+    if (!workers)
+        abort();
+    for (size_t i = 0; i < sources->worker_count; i++)
+        worker_gauges(sources->workers[i], &workers[i]);
+    char *text = metrics_text(topology, workers, sources->worker_count);
+    free(workers);
     topology_release(topology);
     return respond(connection, MHD_HTTP_OK, METRICS_TYPE, text, MHD_RESPMEM_MUST_FREE);
 }

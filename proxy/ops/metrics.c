@@ -1,8 +1,8 @@
 /*
  * metrics: what /metrics answers.
  *
- * Everything is derived from the newest snapshot when somebody asks: nothing is counted, so nothing
- * has to be kept, and the data path does not know. Lines of one gauge stand together, as the format
+ * Everything is derived from the newest snapshot, and from what the workers hold, when somebody asks:
+ * nothing is counted, so nothing has to be kept. Lines of one gauge stand together, as the format
  * wants it.
  */
 #include "ops/metrics.h"
@@ -121,7 +121,33 @@ static void put_nodes(FILE *out, const struct topology *topology)
     }
 }
 
-char *metrics_text(const struct topology *topology)
+static const struct {
+    struct gauge gauge;
+    size_t offset;
+} worker_gauge_list[] = {
+    {{"sessions", "Client connections."}, offsetof(struct worker_gauges, sessions)},
+    {{"upstreams", "Connections to nodes that carry clients' commands."},
+     offsetof(struct worker_gauges, upstreams)},
+    {{"held_sessions", "Client connections whose requests wait for a node."},
+     offsetof(struct worker_gauges, held)},
+    {{"held_bytes", "Bytes of requests that wait for a node."},
+     offsetof(struct worker_gauges, held_bytes)},
+};
+
+static void put_workers(FILE *out, const struct worker_gauges *workers, size_t count)
+{
+    size_t gauges = count ? sizeof(worker_gauge_list) / sizeof(worker_gauge_list[0]) : 0;
+    for (size_t k = 0; k < gauges; k++) {
+        const struct gauge *gauge = &worker_gauge_list[k].gauge;
+        put_head(out, gauge->name, gauge->help);
+        for (size_t i = 0; i < count; i++)
+            fprintf(out, "redisproxy_%s{worker=\"%zu\"} %zu\n", gauge->name, i,
+                    *(const size_t *)((const char *)&workers[i] + worker_gauge_list[k].offset));
+    }
+}
+
+char *metrics_text(const struct topology *topology, const struct worker_gauges *workers,
+                   size_t worker_count)
 {
     char *text;
     size_t len;
@@ -131,6 +157,7 @@ char *metrics_text(const struct topology *topology)
     put_states(out, topology);
     put_groups(out, topology);
     put_nodes(out, topology);
+    put_workers(out, workers, worker_count);
     if (fclose(out) != 0)
         abort();
     return text;

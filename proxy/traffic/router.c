@@ -397,6 +397,11 @@ const struct traffic_group_options *router_group(const struct router *router, si
     return &router->options->groups[group];
 }
 
+size_t router_upstreams(const struct router *router)
+{
+    return pool_upstreams(router->pool);
+}
+
 bool router_empty(const struct router *router)
 {
     return pool_empty(router->pool);

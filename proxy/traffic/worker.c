@@ -45,6 +45,7 @@ struct worker {
     int64_t drain_until_ms;
     atomic_bool drain, stop, finished;
     atomic_llong last_turn_ms;
+    atomic_size_t sessions, upstreams, held, held_bytes;
 };
 
 /* ---- sessions ---- */
@@ -101,10 +102,25 @@ static void finish_turn(struct worker *w)
              !list_empty(&w->turn.dirty_sessions));
 }
 
+/* For other threads, which may be a turn behind. */
+static void show_gauges(struct worker *w)
+{
+    size_t held = 0, held_bytes = 0;
+    for (size_t i = 0; i < w->options->group_count; i++) {
+        held += router_hold(w->host.router, i)->count;
+        held_bytes += router_hold(w->host.router, i)->bytes;
+    }
+    atomic_store_explicit(&w->sessions, w->host.count, memory_order_relaxed);
+    atomic_store_explicit(&w->upstreams, router_upstreams(w->host.router), memory_order_relaxed);
+    atomic_store_explicit(&w->held, held, memory_order_relaxed);
+    atomic_store_explicit(&w->held_bytes, held_bytes, memory_order_relaxed);
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct worker *w = prepare->data;
     finish_turn(w);
+    show_gauges(w);
     atomic_store_explicit(&w->last_turn_ms, clock_ms(), memory_order_relaxed);
 }
 
@@ -267,6 +283,14 @@ struct worker *worker_start(const struct traffic_options *options, struct board 
 int64_t worker_last_turn(const struct worker *w)
 {
     return atomic_load_explicit(&w->last_turn_ms, memory_order_relaxed);
+}
+
+void worker_gauges(const struct worker *w, struct worker_gauges *out)
+{
+    out->sessions = atomic_load_explicit(&w->sessions, memory_order_relaxed);
+    out->upstreams = atomic_load_explicit(&w->upstreams, memory_order_relaxed);
+    out->held = atomic_load_explicit(&w->held, memory_order_relaxed);
+    out->held_bytes = atomic_load_explicit(&w->held_bytes, memory_order_relaxed);
 }
 
 void worker_drain(struct worker *w)

@@ -23,6 +23,16 @@ static int health(const struct proxy *p, const char *path, char *body, size_t si
     return http_get(p->host, PROXY_HTTP, path, body, size);
 }
 
+/* Whether /metrics shows this number of sessions, and of sessions that wait. */
+static bool shows(const struct proxy *p, int sessions, int held)
+{
+    char body[8192], one[60], other[60];
+    snprintf(one, sizeof(one), "\nredisproxy_sessions{worker=\"0\"} %d\n", sessions);
+    snprintf(other, sizeof(other), "\nredisproxy_held_sessions{worker=\"0\"} %d\n", held);
+    return health(p, "/metrics", body, sizeof(body)) == 200 && strstr(body, one) &&
+           strstr(body, other);
+}
+
 Test(startup, clients_wait_for_the_sentinels, .timeout = 60)
 {
     struct trio trio;
@@ -41,6 +51,7 @@ Test(startup, clients_wait_for_the_sentinels, .timeout = 60)
     say_now(reader);
     say_now(split);
     cr_assert(!heard(writer, 300) && !heard(reader, 0) && !heard(split, 0));
+    cr_expect(wait_until(2000, shows(&proxy, 3, 3)), "three sessions, three that wait");
     cr_expect_eq(health(&proxy, "/healthz", body, sizeof(body)), 200);
     cr_expect_eq(health(&proxy, "/readyz", body, sizeof(body)), 200, "it can hold: %s", body);
     cr_assert(trio_start_sentinels(&trio) == 0);
@@ -48,9 +59,11 @@ Test(startup, clients_wait_for_the_sentinels, .timeout = 60)
     HEAR(writer, ":2");
     HEAR(reader, ":0");
     HEAR(split, ":0");
+    cr_expect(wait_until(2000, shows(&proxy, 3, 0)), "three sessions, none waits");
     redisFree(writer);
     redisFree(reader);
     redisFree(split);
+    cr_expect(wait_until(2000, shows(&proxy, 0, 0)), "all sessions are gone");
     cr_expect(proxy_stop(&proxy) == 0);
     trio_stop(&trio);
 }

@@ -10,7 +10,7 @@
 static void gives(struct topology_group *groups, size_t count, const char *wanted)
 {
     struct topology topology = {.seq = 1, .group_count = count, .groups = groups};
-    char *text = metrics_text(&topology);
+    char *text = metrics_text(&topology, NULL, 0);
 
     cr_assert_str_eq(text, wanted);
     free(text);
@@ -19,7 +19,7 @@ static void gives(struct topology_group *groups, size_t count, const char *wante
 static void shows(struct topology_group *groups, size_t count, const char *wanted)
 {
     struct topology topology = {.seq = 1, .group_count = count, .groups = groups};
-    char *text = metrics_text(&topology);
+    char *text = metrics_text(&topology, NULL, 0);
 
     cr_assert_not_null(strstr(text, wanted), "wanted %s:\n%s", wanted, text);
     free(text);
@@ -106,4 +106,36 @@ Test(metrics, labels_are_escaped)
     struct topology_group group = {.name = "a\"b\\c\nd", .master = -1};
 
     shows(&group, 1, "redisproxy_group_writable{group=\"a\\\"b\\\\c\\nd\"} 0\n");
+}
+
+/* Each worker's number stands under its own label. */
+Test(metrics, what_the_workers_hold)
+{
+    static const struct worker_gauges workers[] = {
+        {.sessions = 3, .upstreams = 2, .held = 1, .held_bytes = 4000},
+        {.sessions = 50, .upstreams = 7}};
+    struct topology topology = {.seq = 1};
+    char *text = metrics_text(&topology, workers, 2);
+
+    cr_assert_not_null(
+        strstr(text, "# HELP redisproxy_sessions Client connections.\n"
+                     "# TYPE redisproxy_sessions gauge\n"
+                     "redisproxy_sessions{worker=\"0\"} 3\n"
+                     "redisproxy_sessions{worker=\"1\"} 50\n"
+                     "# HELP redisproxy_upstreams Connections to nodes that carry clients' "
+                     "commands.\n"
+                     "# TYPE redisproxy_upstreams gauge\n"
+                     "redisproxy_upstreams{worker=\"0\"} 2\n"
+                     "redisproxy_upstreams{worker=\"1\"} 7\n"
+                     "# HELP redisproxy_held_sessions Client connections whose requests wait for "
+                     "a node.\n"
+                     "# TYPE redisproxy_held_sessions gauge\n"
+                     "redisproxy_held_sessions{worker=\"0\"} 1\n"
+                     "redisproxy_held_sessions{worker=\"1\"} 0\n"
+                     "# HELP redisproxy_held_bytes Bytes of requests that wait for a node.\n"
+                     "# TYPE redisproxy_held_bytes gauge\n"
+                     "redisproxy_held_bytes{worker=\"0\"} 4000\n"
+                     "redisproxy_held_bytes{worker=\"1\"} 0\n"),
+        "%s", text);
+    free(text);
 }
