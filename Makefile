@@ -160,7 +160,7 @@ TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/ob
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs bench failover fuzz lint install clean help FORCE
+.PHONY: all deps run test unit system programs bench failover soak fuzz lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -250,8 +250,15 @@ failover:
 	    awk -f tests/failover/timeline.awk build/failover.tsv >build/failover.svg && \
 	    echo 'time lines: build/failover.svg' && exit $$status
 
-build/tests/failover/failover: $(FAILOVER_SOURCES:%.c=build/obj/%.o) \
-                               $(filter-out %/suite.o,$(HARNESS_OBJECTS))
+# Random events, for minutes: SEED=n EVENTS=200 FIRST=1, for a failure to be repeated.
+soak:
+	@tests/deps.sh
+	@$(MAKE) --silent --no-print-directory $(BINARY) build/tests/failover/soak
+	@SANITIZE=$(SANITIZE) REDISPROXY=$(CURDIR)/$(BINARY) tests/launch.sh build/tests/failover/soak \
+	    $(if $(SEED),-s $(SEED)) $(if $(EVENTS),-n $(EVENTS)) $(if $(FIRST),-f $(FIRST))
+
+$(FAILOVER_SOURCES:%.c=build/%): build/tests/failover/%: build/obj/tests/failover/%.o \
+                                 $(filter-out %/suite.o,$(HARNESS_OBJECTS))
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
@@ -300,6 +307,7 @@ help:
 	@echo 'make system          only the tests with real servers  (T=name)'
 	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 PEER=program:conf)'
 	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO=name PROXY=name)'
+	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
 	@echo 'make fuzz             cut RESP anywhere, at random      (FUZZ_SECONDS=60; needs clang)'
 	@echo 'make lint            format, static analysis, include rules'
 	@echo 'make format          apply .clang-format'
