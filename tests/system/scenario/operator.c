@@ -210,11 +210,19 @@ static bool is_replica_now(struct stage *s, int node)
     return yes;
 }
 
+/* A replica of a node that is no longer master is put right after this time only: not 180 s. */
+static void shorten_failover_timeout(struct stage *s)
+{
+    if (!s->fast)
+        trio_tell_sentinels(&s->trio, "SENTINEL SET " TRIO_GROUP " failover-timeout 20000");
+}
+
 /* The master pauses writes, hands over to a replica that has caught up, and answers READONLY. Sentinel
  * does not know: it sees its master down for saying that it is a replica, and votes for another. */
 static void run_failover_command(struct stage *s)
 {
     int master = stage_master(s), replica = a_replica(s);
+    shorten_failover_timeout(s);
     int64_t asked = now_us();
     redisContext *c = trio_node(&s->trio, master);
     const char *reply = ask(c, "FAILOVER TO %s %d", s->trio.host[replica], s->trio.port[replica]);
@@ -245,6 +253,7 @@ const struct scenario scenario_failover_command = {
 static void run_failover_race(struct stage *s)
 {
     static const int delays_ms[] = {0, 60, 120, 180, -1};
+    shorten_failover_timeout(s);
     for (const int *delay_ms = delays_ms; *delay_ms >= 0; delay_ms++) {
         int64_t asked = now_us();
         redisContext *c = trio_node(&s->trio, stage_master(s));
