@@ -167,7 +167,7 @@ static void on_own_auth(struct request *request, const char *data, size_t len, b
                         bool last)
 {
     struct upstream *up = request->owner_data;
-    char line[120], why[160];
+    char line[120] = "", why[160];
     (void)first;
     if (!whole(request, data, len, last))
         return;
