@@ -17,7 +17,7 @@
 
 enum {
     DOWN_MS = 10000,      /* the chart's */
-    FAILOVER_MS = 6000,   /* failover-timeout, where it matters */
+    FAILOVER_MS = 18000,  /* failover-timeout, where it matters: longer than becoming whole takes */
     GIVEN_MS = 2000,      /* a killed master costs at most */
     BUSY_GIVEN_MS = 3000, /* on a busy machine, in tests */
     LATE_MS = 3000,       /* an assistance that was put off comes within */
@@ -188,8 +188,8 @@ const struct scenario scenario_assist_too_soon = {
     .name = "assist-too-soon",
     .title = "failover_assist just after a switchover",
     .run = run_too_soon,
-    .trio = {.min_replicas = 1, .down_after_ms = 30000, .failover_timeout_ms = FAILOVER_MS},
-    .proxy = {.master_lines = ASSISTED},
+    .trio = {.min_replicas = 1, .down_after_ms = 60000, .failover_timeout_ms = FAILOVER_MS},
+    .proxy = {.master_lines = ASSISTED "hold_timeout = 60s\n"},
     .limits = {.unknown = 1},
     .ours = true,
 };
