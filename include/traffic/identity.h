@@ -1,6 +1,6 @@
 /*
  * identity: what connections must agree on to be shared (decision 1): user,
- * credential and database. "Not authenticated" is one of its own. Identities
+ * credential, database and version of the protocol. "Not authenticated" is one of its own. Identities
  * are interned: in one worker, equal means the same pointer.
  *
  * The credential lives in locked memory while a session or an upstream holds
@@ -26,6 +26,7 @@ struct identity {
     bool authenticated;
     bool own;      /* the proxy's own: carries the worker's questions, never a client's command */
     bool has_user; /* AUTH was given a user name */
+    bool resp3;
     int64_t db;
     char *user; /* NULL unless has_user */
     size_t user_len;
@@ -43,6 +44,9 @@ struct identity *identity_with_credential(struct identities *all, const struct i
                                           struct slice user, struct slice password);
 /* `base` with another database. */
 struct identity *identity_with_db(struct identities *all, const struct identity *base, int64_t db);
+/* `base` speaking RESP3, or RESP2. */
+struct identity *identity_with_protocol(struct identities *all, const struct identity *base,
+                                        bool resp3);
 
 void identity_retain(struct identity *identity);
 void identity_release(struct identity *identity);

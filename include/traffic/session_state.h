@@ -126,6 +126,8 @@ void session_enter_hold(struct session *s);
 void session_answer(struct session *s, struct request *r, const char *reply);
 void session_answerf(struct session *s, struct request *r, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* What EXEC and blocking commands answer when there is nothing, in the session's protocol. */
+const char *session_null_array(const struct session *s);
 /* Replaces a WAITING request's bytes. */
 void session_rewrite(struct session *s, struct request *r, const struct buf *bytes);
 

@@ -23,7 +23,8 @@ static bool same_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
 static bool same(const struct identity *a, const struct identity *b)
 {
     return a->authenticated == b->authenticated && a->own == b->own && a->db == b->db &&
-           a->has_user == b->has_user && same_bytes(a->user, a->user_len, b->user, b->user_len) &&
+           a->resp3 == b->resp3 && a->has_user == b->has_user &&
+           same_bytes(a->user, a->user_len, b->user, b->user_len) &&
            same_bytes(a->password, a->password_len, b->password, b->password_len);
 }
 
@@ -87,6 +88,14 @@ struct identity *identity_with_db(struct identities *all, const struct identity 
     return intern(all, &wanted);
 }
 
+struct identity *identity_with_protocol(struct identities *all, const struct identity *base,
+                                        bool resp3)
+{
+    struct identity wanted = *base;
+    wanted.resp3 = resp3;
+    return intern(all, &wanted);
+}
+
 void identity_retain(struct identity *identity)
 {
     identity->refs++;
@@ -116,6 +125,11 @@ int identity_append_setup(const struct identity *identity, struct buf *out)
     if (identity->authenticated) {
         append_auth(out, (struct slice){identity->user, identity->user_len},
                     (struct slice){identity->password, identity->password_len});
+        commands++;
+    }
+    if (identity->resp3) {
+        static const struct slice hello[2] = {{"HELLO", 5}, {"3", 1}};
+        resp_append_command(out, 2, hello);
         commands++;
     }
     if (identity->db != 0) {

@@ -142,6 +142,11 @@ static struct slice element(struct resp_args *message)
     return text;
 }
 
+static bool is_message(struct slice word)
+{
+    return slice_is(word, "message") || slice_is(word, "pmessage") || slice_is(word, "smessage");
+}
+
 static enum tap_verdict tap(void *data, struct request *head, const char *message, size_t len)
 {
     struct session *s = data;
@@ -150,7 +155,7 @@ static enum tap_verdict tap(void *data, struct request *head, const char *messag
     struct slice word, name;
     int kind;
 
-    if (message[0] != '*' && message[0] != '>') {
+    if (message[0] != (s->identity->resp3 ? '>' : '*')) {
         bool line = s->monitoring && message[0] == '+' && message[1] >= '0' && message[1] <= '9';
         if (head && !line)
             return TAP_ANSWER;
@@ -171,12 +176,10 @@ static enum tap_verdict tap(void *data, struct request *head, const char *messag
             pass_on(s, message, len);
         return verdict;
     }
-    if (word.data &&
-        (slice_is(word, "message") || slice_is(word, "pmessage") || slice_is(word, "smessage"))) {
-        pass_on(s, message, len);
-        return TAP_PUSH;
-    }
-    return TAP_ANSWER;
+    if (message[0] != '>' && !(word.data && is_message(word)))
+        return TAP_ANSWER;
+    pass_on(s, message, len);
+    return TAP_PUSH;
 }
 
 /* ---- requests ---- */

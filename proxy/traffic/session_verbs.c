@@ -36,6 +36,7 @@ static void set_adopt(struct request *r, struct identity *identity)
 
 /* What HELLO's arguments ask for. */
 struct hello {
+    int64_t version; /* 0: as it is */
     bool auth;
     struct slice user, password, name;
 };
@@ -45,13 +46,12 @@ static const char *parse_hello(const struct request *r, struct hello *hello, cha
                                size_t size)
 {
     struct slice version = session_arg(r, 1);
-    int64_t number;
     memset(hello, 0, sizeof(*hello));
     if (r->argc == 1)
         return NULL;
-    if (!resp_parse_integer(version, &number))
+    if (!resp_parse_integer(version, &hello->version))
         return "-ERR Protocol version is not an integer or out of range\r\n";
-    if (number != 2)
+    if (hello->version != 2 && hello->version != 3)
         return "-NOPROTO unsupported protocol version\r\n";
     for (int i = 2; i < r->argc; i++) {
         struct slice option = session_arg(r, i);
@@ -88,6 +88,17 @@ static void set_name(char **to, struct slice name)
 static const char bad_name[] =
     "-ERR Client names cannot contain spaces, newlines or special characters.\r\n";
 
+static struct identity *wanted_by_hello(struct session *s, const struct hello *hello)
+{
+    bool resp3 = hello->version ? hello->version == 3 : s->identity->resp3;
+    struct identity *speaks = identity_with_protocol(all(s), s->identity, resp3), *enters;
+    if (!hello->auth)
+        return speaks;
+    enters = identity_with_credential(all(s), speaks, hello->user, hello->password);
+    identity_release(speaks);
+    return enters;
+}
+
 /* The command's identity, NULL: none that could ever be (Redis will say so on the present one). */
 static struct identity *wanted(struct session *s, const struct request *r,
                                const struct hello *hello)
@@ -107,27 +118,53 @@ static struct identity *wanted(struct session *s, const struct request *r,
             return identity_with_db(all(s), s->identity, db);
         return NULL;
     default:
-        if (hello->auth)
-            return identity_with_credential(all(s), s->identity, hello->user, hello->password);
-        return NULL;
+        return wanted_by_hello(s, hello);
     }
+}
+
+/* HELLO travels without SETNAME: the name is the session's, not the upstream's. */
+static void rewrite_hello(struct session *s, struct request *r, const struct hello *hello)
+{
+    struct slice argv[5] = {{"HELLO", 5},
+                            {hello->version == 3 ? "3" : "2", 1},
+                            {"AUTH", 4},
+                            hello->user,
+                            hello->password};
+    struct buf bytes = {0};
+    int argc = hello->auth ? 5 : hello->version ? 2 : 1;
+    resp_append_command(&bytes, argc, argv);
+    session_rewrite(s, r, &bytes);
+    buf_wipe(&bytes);
+}
+
+/* Returns true when it was answered here: with an error. */
+static bool prepare_hello(struct session *s, struct request *r)
+{
+    struct hello hello;
+    char text[128];
+    const char *error = parse_hello(r, &hello, text, sizeof(text));
+    if (!error && !valid_name(hello.name))
+        error = bad_name;
+    if (error) {
+        session_answer(s, r, error);
+        return true;
+    }
+    r->capture = true;
+    if (hello.name.data)
+        set_name(&s->hello_name, hello.name);
+    set_adopt(r, wanted(s, r, &hello));
+    rewrite_hello(s, r, &hello);
+    return false;
 }
 
 bool session_prepare_adoption(struct session *s, struct request *r)
 {
-    struct hello hello = {0};
-    char text[128];
-    const char *error = NULL;
-    uint8_t verb = r->command->verb;
-    if (session_verb_is_local(verb))
+    if (session_verb_is_local(r->command->verb))
         return false;
-    if (verb == VERB_HELLO)
-        error = parse_hello(r, &hello, text, sizeof(text));
-    if (error)
-        session_answer(s, r, error);
-    else
-        set_adopt(r, wanted(s, r, &hello));
-    return error != NULL;
+    if (r->command->verb == VERB_HELLO)
+        return prepare_hello(s, r);
+    set_adopt(r, wanted(s, r, NULL));
+    return false;
 }
 
 void session_adopted(struct session *s, struct request *r)
@@ -139,39 +176,13 @@ void session_adopted(struct session *s, struct request *r)
     r->adopt = NULL;
 }
 
-/* HELLO travels without SETNAME: the name is the session's, not the upstream's. */
-static void rewrite_hello(struct session *s, struct request *r, const struct hello *hello)
-{
-    struct slice argv[5] = {{"HELLO", 5}, {"2", 1}, {"AUTH", 4}, hello->user, hello->password};
-    struct buf bytes = {0};
-    resp_append_command(&bytes, hello->auth ? 5 : 2, argv);
-    session_rewrite(s, r, &bytes);
-    buf_wipe(&bytes);
-}
-
 static enum step perform_identity(struct session *s, struct request *r)
 {
-    struct hello hello = {0};
-    char text[128];
     enum step step;
     if (s->inflight > 0)
         return STEP_WAIT;
-    if (r->command->verb == VERB_HELLO) {
-        const char *error = parse_hello(r, &hello, text, sizeof(text));
-        if (!error && !valid_name(hello.name))
-            error = bad_name;
-        if (error) {
-            session_answer(s, r, error);
-            return STEP_ON;
-        }
-        r->capture = true;
-        if (hello.name.data)
-            set_name(&s->hello_name, hello.name);
-        set_adopt(r, wanted(s, r, &hello));
-        rewrite_hello(s, r, &hello);
-    } else {
-        set_adopt(r, wanted(s, r, NULL));
-    }
+    if (session_prepare_adoption(s, r))
+        return STEP_ON;
     step = session_send_shared(s, r, r->adopt ? r->adopt : s->identity);
     if (step == STEP_ON)
         s->adopting = r;
@@ -230,7 +241,7 @@ static void client_getname(struct session *s, struct request *r)
     if (s->name && *s->name)
         session_answerf(s, r, "$%zu\r\n%s\r\n", strlen(s->name), s->name);
     else
-        session_answer(s, r, "$-1\r\n");
+        session_answer(s, r, s->identity->resp3 ? "_\r\n" : "$-1\r\n");
 }
 
 static void client_reply(struct session *s, struct request *r)

@@ -170,6 +170,11 @@ void session_answerf(struct session *s, struct request *r, const char *format, .
     free(text);
 }
 
+const char *session_null_array(const struct session *s)
+{
+    return s->identity->resp3 ? "_\r\n" : "*-1\r\n";
+}
+
 /* ---- the hold ---- */
 
 /* Nobody to send to: the session joins the hold, in bounds. */
@@ -208,7 +213,7 @@ static void expire(struct session *s, int64_t now_ms)
     struct request *r;
     while ((r = s->next) != NULL) {
         if (session_blocked_expired(r, now_ms))
-            session_answer(s, r, "*-1\r\n");
+            session_answer(s, r, session_null_array(s));
         else if (s->refused_multi || (r->held_since_ms && now_ms - r->held_since_ms >= timeout))
             refuse_to_hold(s, r);
         else

@@ -272,7 +272,7 @@ Test(stateful, hello, .timeout = 30)
     redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
     EXPECT_PREFIX(c, "[server, redis, version, ", "HELLO");
     EXPECT_PREFIX(c, "[server, redis, version, ", "HELLO 2");
-    EXPECT_PREFIX(c, "-NOPROTO", "HELLO 3");
+    EXPECT_PREFIX(c, "-NOPROTO", "HELLO 4");
     EXPECT_PREFIX(c, "[server, redis, version, ", "HELLO 2 SETNAME me");
     EXPECT(c, "me", "CLIENT GETNAME");
     redisFree(c);

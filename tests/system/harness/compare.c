@@ -23,6 +23,17 @@ void compare_clean(const struct shared *s)
     redisFree(c);
 }
 
+/* HELLO's answer tells an id, which is another one here. */
+static void mask_id(char *transcript)
+{
+    static const char key[] = "$2\r\nid\r\n:";
+    for (char *at = transcript; at && (at = strstr(at, key));) {
+        char *digits = at += sizeof(key) - 1;
+        size_t len = strspn(digits, "0123456789");
+        memmove(digits, digits + len, strlen(digits + len) + 1);
+    }
+}
+
 static void compare(const struct shared *s, int port, const char *bytes, size_t len, size_t step,
                     bool closes)
 {
@@ -32,6 +43,8 @@ static void compare(const struct shared *s, int port, const char *bytes, size_t 
     char *wanted = raw_transcript(trio.host[master], TRIO_PORT, bytes, len, step, closes);
     compare_clean(s);
     char *got = raw_transcript(s->proxy.host, port, bytes, len, step, closes);
+    mask_id(wanted);
+    mask_id(got);
     cr_assert(wanted, "Redis gives no end to %s", raw_show(bytes, len));
     cr_expect(got && strcmp(got, wanted) == 0, "to %s%s\n  proxy: %s\n  Redis: %s",
               raw_show(bytes, len), step ? " (in pieces)" : "",
