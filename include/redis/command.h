@@ -35,6 +35,9 @@ enum command_way {
     /* it may wait: on a leased upstream that goes back to the pool when it is answered. XREAD,
      * XREADGROUP wait only with BLOCK */
     WAY_BLOCK,
+    /* on a leased upstream that goes back to the pool when it is answered: a script may keep its
+     * connection for as long as it likes, and what ends it must not wait behind it */
+    WAY_ALONE,
     WAY_SESSION, /* the session performs it itself; see the verb */
     WAY_REFUSE,  /* never sent: SYNC, PSYNC, REPLCONF, POST, HOST: */
 };

@@ -5,7 +5,7 @@
  *     CONNECTING --> VERIFYING --> ENTERING --> READY       each of them --> CLOSED
  *                 open     the right node   the identity is let in
  *
- * VERIFYING runs as the proxy itself (AUTH, INFO replication, CLIENT ID) and
+ * VERIFYING runs as the proxy itself (AUTH, INFO replication, CLIENT ID; see handshake.c) and
  * ends with RESET, so that the proxy's own credential never carries a client's
  * command (decision 7), and no client's credential goes to a wrong node.
  *
@@ -43,6 +43,7 @@ struct target {
 /* What a verified node says of itself. */
 struct credentials_of_node {
     bool master, replica;
+    bool busy; /* with a script: it says nothing of its replication id */
     char replid[2][REPLID_SIZE];
 };
 
@@ -73,6 +74,7 @@ struct upstream {
     unsigned magic;
     uint8_t state;
     bool leased;
+    bool busy; /* while VERIFYING: the node runs a script, and is asked in another way */
     bool retired;
     bool paused; /* not read: whoever is answered does not drain */
     bool undone; /* it ended, and its node executed no write that it had not answered */

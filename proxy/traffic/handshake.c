@@ -4,6 +4,9 @@
  *     as the proxy:  AUTH, INFO replication, CLIENT ID, RESET    is this the right node?
  *     as the client: AUTH, SELECT                                only then its credential is shown
  *
+ * A node that is busy with a script answers neither INFO nor CLIENT ID, and those who come to end the
+ * script must get in: it is asked again with HELLO, which it does answer.
+ *
  * INFO replication says both the role and the replication ids in one answer
  * (ROLE and INFO could differ by a promotion between them). The second part is
  * left out for an identity that needs no setting up, and the proxy's own
@@ -17,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void verified(struct upstream *up);
+
 /* Collects a reply; true when it is whole. */
 static bool whole(struct request *request, const char *data, size_t len, bool last)
 {
@@ -27,6 +32,13 @@ static bool whole(struct request *request, const char *data, size_t len, bool la
 static bool is_error(const struct request *request)
 {
     return buf_len(&request->reply) == 0 || buf_head(&request->reply)[0] == '-';
+}
+
+static bool is_busy(const struct request *request)
+{
+    static const char busy[] = "-BUSY ";
+    return buf_len(&request->reply) >= sizeof(busy) - 1 &&
+           memcmp(buf_head(&request->reply), busy, sizeof(busy) - 1) == 0;
 }
 
 /* The reply's first line, without '-' and line end. */
@@ -193,7 +205,9 @@ static void on_info(struct request *request, const char *data, size_t len, bool 
     (void)first;
     if (!whole(request, data, len, last))
         return;
-    if (is_error(request)) {
+    if (is_busy(request)) {
+        up->busy = true;
+    } else if (is_error(request)) {
         snprintf(text, sizeof(text), "INFO replication was refused: %s",
                  error_line(request, line, sizeof(line)));
         why = text;
@@ -212,6 +226,34 @@ static void on_info(struct request *request, const char *data, size_t len, bool 
         upstream_cut(up, why);
 }
 
+static const char *find(const struct request *request, const char *text)
+{
+    return memmem(buf_head(&request->reply), buf_len(&request->reply), text, strlen(text));
+}
+
+/* The replication ids stay unknown: the topology's word, which is about this address, has to do. */
+static void on_hello(struct request *request, const char *data, size_t len, bool first, bool last)
+{
+    static const char id_key[] = "$2\r\nid\r\n:";
+    struct upstream *up = request->owner_data;
+    struct credentials_of_node node = {.busy = true};
+    (void)first;
+    if (!whole(request, data, len, last))
+        return;
+    const char *id = find(request, id_key);
+    if (id)
+        up->client_id = strtoull(id + sizeof(id_key) - 1, NULL, 10);
+    node.master = find(request, "$4\r\nrole\r\n$6\r\nmaster\r\n") != NULL;
+    node.replica = find(request, "$4\r\nrole\r\n$7\r\nreplica\r\n") != NULL;
+    const char *why = up->owner->verify(up, &node);
+    bool final = up->identity->own;
+    done(request);
+    if (why)
+        upstream_cut(up, why);
+    else if (final)
+        verified(up);
+}
+
 static void on_id(struct request *request, const char *data, size_t len, bool first, bool last)
 {
     struct upstream *up = request->owner_data;
@@ -222,10 +264,9 @@ static void on_id(struct request *request, const char *data, size_t len, bool fi
      */
     if (buf_head(&request->reply)[0] == ':')
         up->client_id = strtoull(buf_head(&request->reply) + 1, NULL, 10);
-    bool final = up->identity->own;
     done(request);
-    if (final && up->state == UPSTREAM_VERIFYING)
-        enter(up);
+    if (up->identity->own)
+        verified(up);
 }
 
 static void on_reset(struct request *request, const char *data, size_t len, bool first, bool last)
@@ -238,16 +279,17 @@ static void on_reset(struct request *request, const char *data, size_t len, bool
     done(request);
     if (refused)
         upstream_cut(up, "RESET was refused: redisproxy needs Redis 6.2 or newer");
-    else if (up->state == UPSTREAM_VERIFYING)
-        enter(up);
+    else
+        verified(up);
 }
 
 static const struct request_owner auth_step = {on_own_auth, on_failed};
 static const struct request_owner info_step = {on_info, on_failed};
 static const struct request_owner id_step = {on_id, on_failed};
 static const struct request_owner reset_step = {on_reset, on_failed};
+static const struct request_owner hello_step = {on_hello, on_failed};
 
-void upstream_handshake(struct upstream *up)
+static void send_auth(struct upstream *up)
 {
     const struct credential *own = up->own;
     if (own) {
@@ -258,6 +300,27 @@ void upstream_handshake(struct upstream *up)
         send_step(up, &auth_step, &command);
         buf_wipe(&command);
     }
+}
+
+/* The first exchange is over. */
+static void verified(struct upstream *up)
+{
+    if (up->state != UPSTREAM_VERIFYING)
+        return;
+    if (!up->busy) {
+        enter(up);
+        return;
+    }
+    up->busy = false;
+    send_auth(up);
+    send_words(up, &hello_step, "HELLO", "2");
+    if (!up->identity->own)
+        send_words(up, &reset_step, "RESET", NULL);
+}
+
+void upstream_handshake(struct upstream *up)
+{
+    send_auth(up);
     send_words(up, &info_step, "INFO", "replication");
     send_words(up, &id_step, "CLIENT", "ID");
     if (!up->identity->own)

@@ -230,7 +230,7 @@ static const char *on_verify(struct upstream *up, const struct credentials_of_no
         return "it is not a master";
     if (up->purpose == PURPOSE_REPLICA && !node->replica)
         return "it is not a replica";
-    if (group && !belongs(group, node))
+    if (group && !node->busy && !belongs(group, node))
         return "its replication id belongs to another group";
     return NULL;
 }

@@ -176,7 +176,7 @@ bool session_needs_lease(const struct session *s, const struct request *r)
         return true;
     if (r->command->way == WAY_BLOCK)
         return r->blocking || r->command->verb == VERB_WAIT;
-    return r->command->way == WAY_LEASE;
+    return r->command->way == WAY_LEASE || r->command->way == WAY_ALONE;
 }
 
 static void on_lost(void *data);
@@ -280,6 +280,8 @@ static void track(struct session *s, struct request *r)
         s->tx_refused = false;
     if ((r->command->way == WAY_LEASE && verb == VERB_NONE) || r->command->way == WAY_SESSION)
         s->sticky = true;
+    if (r->command->way == WAY_ALONE && !r->script && !(r->command->flags & COMMAND_READONLY))
+        s->lease_dirty = true; /* it may have ended the connection */
 }
 
 enum step session_send_on_lease(struct session *s, struct request *r)

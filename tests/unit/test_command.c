@@ -141,8 +141,9 @@ static void is_consistent(const struct command *row)
     bool state = row->verb >= VERB_MULTI && row->verb <= VERB_MONITOR;
     cr_assert(!state || row->way == WAY_LEASE, "%s", name);
     cr_assert(row->verb != VERB_WAIT || row->way == WAY_BLOCK, "%s", name);
-    cr_assert(row->verb < VERB_EVAL || row->verb > VERB_EVERYWHERE || row->way == WAY_SHARE, "%s",
-              name);
+    cr_assert(row->verb != VERB_EVERYWHERE || row->way == WAY_SHARE, "%s", name);
+    bool script = row->verb >= VERB_EVAL && row->verb <= VERB_FCALL;
+    cr_assert(!script || row->way == WAY_ALONE, "%s", name);
     /* an unknown subcommand is handled with care */
     if (row->subs && strcmp(name, "command") != 0)
         cr_assert(row->way == WAY_LEASE && !(flags & COMMAND_READ_PORT), "%s", name);
