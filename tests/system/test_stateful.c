@@ -266,6 +266,37 @@ Test(stateful, wait_after_an_own_write, .timeout = 30)
     redisFree(c);
 }
 
+/* Others hear BUSY, as from Redis itself, and can end the script: over connections that are made while
+ * it runs, too. */
+Test(stateful, a_script_that_does_not_end, .timeout = 60)
+{
+    struct shared s = shared();
+    redisContext *node = trio_node(&s.trio, trio_master(&s.trio));
+    redisContext *endless = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *early = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(node, "+OK", "CONFIG SET lua-time-limit 100");
+    EXPECT(early, "+OK", "SET busy no");
+    say(endless, "EVAL %s 0", "while true do end");
+    say_now(endless);
+    cr_assert(wait_until(5000, strncmp(ask(node, "PING"), "-BUSY", 5) == 0));
+    EXPECT_PREFIX(early, "-BUSY ", "GET busy");
+    for (int i = 0; i < 3; i++) {
+        redisContext *late = proxy_client(&s.proxy, PROXY_MASTER);
+        EXPECT(late, "+OK", "MULTI");
+        EXPECT_PREFIX(late, "-BUSY ", "SET busy yes");
+        redisFree(late);
+    }
+    redisContext *late = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(late, "+OK", "SCRIPT KILL");
+    cr_assert(strstr(hear(endless), "killed"));
+    EXPECT(late, "no", "GET busy");
+    EXPECT(node, "+OK", "CONFIG SET lua-time-limit 5000");
+    redisFree(late);
+    redisFree(early);
+    redisFree(endless);
+    redisFree(node);
+}
+
 Test(stateful, hello, .timeout = 30)
 {
     struct shared s = shared();
