@@ -35,8 +35,8 @@ enum command_way {
     /* it may wait: on a leased upstream that goes back to the pool when it is answered. XREAD,
      * XREADGROUP wait only with BLOCK */
     WAY_BLOCK,
-    /* on a leased upstream that goes back to the pool when it is answered: a script may keep its
-     * connection for as long as it likes, and what ends it must not wait behind it */
+    /* on a leased upstream that goes back to the pool when it is answered: a script, which may keep
+     * its connection for as long as it likes, and what must not wait behind others */
     WAY_ALONE,
     WAY_SESSION, /* the session performs it itself; see the verb */
     WAY_REFUSE,  /* never sent: SYNC, PSYNC, REPLCONF, POST, HOST: */
@@ -77,6 +77,8 @@ enum command_verb {
     VERB_FCALL,
     /* SCRIPT LOAD, SCRIPT FLUSH: to every node of the group (Redis replicates functions itself) */
     VERB_EVERYWHERE,
+    /* SCRIPT KILL and kin, which a busy node answers, though it lets nobody SELECT */
+    VERB_ANY_DB,
     /* WAIT, WAITAOF: on a lease, a PING before it */
     VERB_WAIT,
 };

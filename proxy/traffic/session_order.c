@@ -162,12 +162,21 @@ static void refuse(struct session *s, struct request *r)
                     r->command->name);
 }
 
+static enum step send_in_any_db(struct session *s, struct request *r)
+{
+    struct identity *identity =
+        identity_with_db(router_identities(s->host->router), s->identity, 0);
+    enum step step = session_send_shared(s, r, identity);
+    identity_release(identity);
+    return step;
+}
+
 /* Inside MULTI, and subscribed, Redis has to answer: QUEUED, or that it is not allowed there. */
 static bool performs_itself(const struct session *s, uint8_t verb)
 {
     if (verb == VERB_QUIT || verb == VERB_RESET)
         return true;
-    if (s->tx == TX_OPEN || session_subscribed(s))
+    if (s->tx == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
         return false;
     return !s->lease || session_verb_is_local(verb);
 }
@@ -204,6 +213,8 @@ static enum step dispatch_one(struct session *s, struct request *r)
         return session_send_on_lease(s, r);
     if (c->verb == VERB_EVERYWHERE)
         return session_send_everywhere(s, r);
+    if (c->verb == VERB_ANY_DB)
+        return send_in_any_db(s, r);
     return session_send_shared(s, r, s->identity);
 }
 
