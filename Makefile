@@ -134,7 +134,7 @@ UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
 UNIT_SESSION       := traffic/session traffic/session_tx traffic/session_lease traffic/session_order \
                       traffic/session_wait traffic/session_answers traffic/session_fan \
-                      traffic/session_pubsub traffic/session_verbs traffic/router traffic/hold \
+                      traffic/session_pubsub traffic/session_verbs traffic/session_replication traffic/router traffic/hold \
                       traffic/learn redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)

@@ -51,7 +51,7 @@ struct master_settings {
 
 struct listen_settings {
     char *master;
-    int64_t route;
+    int64_t route, multiplexing, allow_replication;
 };
 
 union settings {

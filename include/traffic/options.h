@@ -7,6 +7,7 @@
 
 #include "net/address.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,9 @@ enum route { ROUTE_MASTER, ROUTE_REPLICA, ROUTE_SPLIT };
 
 /* What a client gets for a write that was sent and not answered when its connection died. */
 enum inflight_writes { INFLIGHT_ERROR, INFLIGHT_CLOSE };
+
+/* Whether clients share connections to the nodes. */
+enum multiplexing { MULTIPLEXING_YES, MULTIPLEXING_NO };
 
 /* One group as the data path sees it; the same index as in the topology. */
 struct traffic_group_options {
@@ -29,6 +33,8 @@ struct traffic_listener_options {
     struct address address;
     size_t group; /* index */
     enum route route;
+    enum multiplexing multiplexing;
+    bool allow_replication;
 };
 
 struct traffic_options {

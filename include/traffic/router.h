@@ -83,6 +83,9 @@ uint64_t router_client_id(const struct upstream *lease);
 /* From now on every message on the lease goes through `tap`; nothing may be unanswered there. */
 void router_tap(struct upstream *lease, upstream_tap *tap);
 
+/* From now on the lease carries bytes: see upstream_set_tunnel(). */
+void router_tunnel(struct upstream *lease, upstream_bytes *bytes);
+
 /* Submits; the caller has asked for the upstream in this turn, or router_may_write(). */
 void router_send(struct upstream *upstream, struct request *request);
 

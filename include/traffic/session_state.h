@@ -11,6 +11,7 @@
  *     session_lease.c    transactions, blocking, whatever needs a connection of its own
  *     session_tx.c       a transaction that lost its connection
  *     session_pubsub.c   subscriptions
+ *     session_replication.c  SYNC and PSYNC, where they are allowed
  *
  * The requests stand in one list, in the order in which they came; their
  * states, not their places, say how far each is:
@@ -62,6 +63,7 @@ struct session {
     bool sticky;      /* the lease is kept until the session ends */
     bool lease_dirty; /* the lease must not go to another session */
     bool monitoring;
+    bool tunnel;      /* its lease carries replication: bytes, not requests */
     bool tx_lost;     /* the open transaction is to be sent again on the next lease */
     bool tx_rejected; /* a node rejected a part of it, for a reason that a switch will mend */
     bool tx_logged;   /* everything of it is in tx_log */
@@ -204,10 +206,20 @@ bool session_is_switch_error(const char *reply, size_t len);
 bool session_is_subscribe_verb(uint8_t verb);
 bool session_subscribed(const struct session *s);
 enum step session_send_subscribe(struct session *s, struct request *r);
+/* What nobody asked for goes to the client as it is. */
+void session_pass_on(struct session *s, const char *message, size_t len);
 /* A lease is gone: whether the session wants a new one at once. */
 bool session_wants_resubscribe(const struct session *s);
 /* Sends the session's subscriptions on a fresh lease. */
 void session_resubscribe(struct session *s);
 void session_forget_subscriptions(struct session *s);
+
+/* ---- session_replication.c ---- */
+/* Whether it is a command of replication, and they are allowed on this listener. */
+bool session_replicates(const struct session *s, const struct request *r);
+enum step session_replicate(struct session *s, struct request *r);
+/* What a replica says, once its session is a tunnel; and what it had said before. */
+void session_tunnel_feed(struct session *s, const char *data, size_t len);
+enum step session_tunnel_rest(struct session *s, struct request *r);
 
 #endif

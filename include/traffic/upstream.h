@@ -68,6 +68,9 @@ enum tap_verdict {
 typedef enum tap_verdict upstream_tap(void *lease_data, struct request *head, const char *message,
                                       size_t len);
 
+/* What the node sends, where nothing is a reply to a request. */
+typedef void upstream_bytes(void *lease_data, const char *data, size_t len);
+
 typedef void upstream_lost(void *lease_data);
 
 struct upstream {
@@ -92,6 +95,7 @@ struct upstream {
     struct resp_reply reply;
     struct buf stash; /* the piece of a reply that must be seen whole */
     upstream_tap *tap;
+    upstream_bytes *tunnel;
     upstream_lost *on_lost; /* tells a lease's holder that it was cut */
     void *lease_data;       /* the holder: for tap and on_lost */
     struct identity *identity;
@@ -143,6 +147,10 @@ void upstream_pause(struct upstream *upstream, bool paused);
 /* From now on every whole message goes through `tap` (NULL: no longer); no request may be
  * unanswered. */
 void upstream_set_tap(struct upstream *upstream, upstream_tap *tap);
+
+/* From now on the node's bytes go through `tunnel` as they come, and requests are bytes, too: nobody
+ * answers them. No request of its holder may be unanswered. */
+void upstream_set_tunnel(struct upstream *upstream, upstream_bytes *tunnel);
 
 bool upstream_idle(const struct upstream *upstream);
 

@@ -244,6 +244,8 @@ static void fill_rooms(struct config *config, const struct proxy_settings *proxy
                 .address = section->address,
                 .group = (size_t)find_group(sections, section->settings.listen.master),
                 .route = (enum route)section->settings.listen.route,
+                .multiplexing = (enum multiplexing)section->settings.listen.multiplexing,
+                .allow_replication = section->settings.listen.allow_replication,
             };
         }
     }

@@ -33,6 +33,8 @@ static const char *const promotions[] = {
 static const char *const lose_quorums[] = {
     [LOSE_QUORUM_SERVE] = "serve", [LOSE_QUORUM_HOLD] = "hold", NULL};
 static const char *const yes_no[] = {"no", "yes", NULL};
+static const char *const multiplexing_choices[] = {
+    [MULTIPLEXING_YES] = "yes", [MULTIPLEXING_NO] = "no", NULL};
 
 /* clang-format off */
 static const struct config_option table[] = {
@@ -117,6 +119,12 @@ static const struct config_option table[] = {
     {.name = "route", LISTEN(route), .type = OPTION_CHOICE, .standard = "master", .choices = routes,
      .help = "master: all to the master; replica: reads only; split: reads to replicas, the rest to "
              "the master"},
+    {.name = "multiplexing", LISTEN(multiplexing), .type = OPTION_CHOICE, .standard = "yes",
+     .choices = multiplexing_choices,
+     .help = "no: every client has a connection to its node of its own, as behind HAProxy"},
+    {.name = "allow_replication", LISTEN(allow_replication), .type = OPTION_CHOICE,
+     .standard = "no", .choices = yes_no,
+     .help = "yes: SYNC and PSYNC are passed on, for tools that read the replication stream"},
 };
 /* clang-format on */
 

@@ -270,6 +270,11 @@ void router_tap(struct upstream *lease, upstream_tap *tap)
     upstream_set_tap(lease, tap);
 }
 
+void router_tunnel(struct upstream *lease, upstream_bytes *bytes)
+{
+    upstream_set_tunnel(lease, bytes);
+}
+
 void router_send(struct upstream *up, struct request *request)
 {
     upstream_submit(up, request);

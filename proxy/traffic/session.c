@@ -235,6 +235,10 @@ static size_t feed_partial(struct session *s, const char *data, size_t len)
 static void feed(struct session *s, char *data, size_t len)
 {
     struct resp_request parse;
+    if (s->tunnel) {
+        session_tunnel_feed(s, data, len);
+        return;
+    }
     if (s->partial) {
         size_t used = feed_partial(s, data, len);
         data += used;
@@ -275,7 +279,8 @@ static void on_end(struct session *s, ssize_t status)
     /* A blocked command would pop an item for nobody; a held one would be done after its client
      * gave up and came back (decision 3). What is on its way is still answered: a client may have
      * closed only its sending side. */
-    if (finished(s) || s->blocked || hold_waits(&s->held) || session_subscribed(s) || s->monitoring)
+    if (finished(s) || s->blocked || hold_waits(&s->held) || session_subscribed(s) ||
+        s->monitoring || s->tunnel)
         session_close(s, "the client closed the connection");
     else
         session_update_interest(s);

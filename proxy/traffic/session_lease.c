@@ -172,7 +172,8 @@ void session_take_back_blocked(struct session_host *host, size_t group)
 
 bool session_needs_lease(const struct session *s, const struct request *r)
 {
-    if (s->lease || session_subscribed(s) || s->tx == TX_OPEN)
+    if (s->lease || session_subscribed(s) || s->tx == TX_OPEN ||
+        s->listener->multiplexing == MULTIPLEXING_NO)
         return true;
     if (r->command->way == WAY_BLOCK)
         return r->blocking || r->command->verb == VERB_WAIT;
@@ -207,7 +208,7 @@ void session_lease_settle(struct session *s)
 {
     struct upstream *lease = s->lease;
     if (!lease || s->tx == TX_OPEN || s->watching || s->sticky || s->monitoring ||
-        session_subscribed(s))
+        session_subscribed(s) || s->listener->multiplexing == MULTIPLEXING_NO)
         return;
     if (s->paused == lease) {
         router_resume(lease);
@@ -239,7 +240,10 @@ static void on_lost(void *data)
     if (!open && watching)
         s->watch_broken = true;
     s->sticky = false;
-    session_mark_woken(s);
+    if (s->tunnel)
+        session_close(s, "the connection that it replicates from was lost");
+    else
+        session_mark_woken(s);
 }
 
 /* ---- sending ---- */

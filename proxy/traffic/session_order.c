@@ -77,9 +77,9 @@ enum step session_send_shared(struct session *s, struct request *r, struct ident
 
 static bool allowed_on_read_port(const struct session *s, const struct request *r)
 {
-    (void)s;
-    return (r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT)) &&
-           !(r->command->flags & COMMAND_WRITE);
+    return ((r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT)) &&
+            !(r->command->flags & COMMAND_WRITE)) ||
+           session_replicates(s, r);
 }
 
 /* EVAL, EVALSHA, FCALL become EVAL_RO, ...: Redis itself refuses a write inside them. */
@@ -149,17 +149,18 @@ static void refuse_on_read_port(struct session *s, struct request *r)
     session_answer(s, r, "-READONLY You can't write against a read only replica.\r\n");
 }
 
-static void refuse(struct session *s, struct request *r)
+static enum step refuse(struct session *s, struct request *r)
 {
     if (slice_is(session_arg(r, 0), "post") || slice_is(session_arg(r, 0), "host:")) {
         /* Somebody made a browser talk to us (cross-protocol scripting): Redis hangs up, too. */
         log_event(LOG_WARN, "an HTTP request on a Redis port was cut off", "session=%" PRIu64,
                   s->id);
         session_close(s, "an HTTP request");
-        return;
+        return STEP_ON;
     }
     session_answerf(s, r, "-ERR redisproxy: '%s' is not available through the proxy\r\n",
                     r->command->name);
+    return STEP_ON;
 }
 
 static enum step send_in_any_db(struct session *s, struct request *r)
@@ -184,6 +185,8 @@ static bool performs_itself(const struct session *s, uint8_t verb)
 static enum step dispatch_one(struct session *s, struct request *r)
 {
     const struct command *c;
+    if (s->tunnel)
+        return session_tunnel_rest(s, r);
     if (s->adopting || s->blocked || s->fanning || s->question || s->knock || s->rejected)
         return STEP_WAIT;
     if (!r->command) {
@@ -198,10 +201,8 @@ static enum step dispatch_one(struct session *s, struct request *r)
         refuse_on_read_port(s, r);
         return STEP_ON;
     }
-    if (c->way == WAY_REFUSE) {
-        refuse(s, r);
-        return STEP_ON;
-    }
+    if (c->way == WAY_REFUSE)
+        return session_replicates(s, r) ? session_replicate(s, r) : refuse(s, r);
     if (s->tx == TX_ABORT || s->tx == TX_NIL || s->tx == TX_UNHELD ||
         (c->verb == VERB_MULTI && s->tx == TX_NONE && (s->watch_broken || r->doomed)))
         return session_tx_local(s, r);

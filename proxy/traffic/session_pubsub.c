@@ -114,7 +114,7 @@ static int find_word(struct slice word, const char *const *words)
     return -1;
 }
 
-static void pass_on(struct session *s, const char *message, size_t len)
+void session_pass_on(struct session *s, const char *message, size_t len)
 {
     buf_append(&s->out, message, len);
     session_mark_dirty(s);
@@ -159,7 +159,7 @@ static enum tap_verdict tap(void *data, struct request *head, const char *messag
         bool line = s->monitoring && message[0] == '+' && message[1] >= '0' && message[1] <= '9';
         if (head && !line)
             return TAP_ANSWER;
-        pass_on(s, message, len); /* MONITOR's: +<time> ... */
+        session_pass_on(s, message, len); /* MONITOR's: +<time> ... */
         return TAP_PUSH;
     }
     args = resp_args(message, len);
@@ -173,12 +173,12 @@ static enum tap_verdict tap(void *data, struct request *head, const char *messag
         verdict = confirmation(head, VERB_UNSUBSCRIBE, kind);
         forget(s, (enum kind)kind, name);
         if (verdict == TAP_PUSH)
-            pass_on(s, message, len);
+            session_pass_on(s, message, len);
         return verdict;
     }
     if (message[0] != '>' && !(word.data && is_message(word)))
         return TAP_ANSWER;
-    pass_on(s, message, len);
+    session_pass_on(s, message, len);
     return TAP_PUSH;
 }
 

@@ -117,6 +117,18 @@ static int gather(struct upstream *up, struct iovec *parts)
     return count;
 }
 
+/* Not before the handshake is over. */
+static bool is_tunnel(const struct upstream *up)
+{
+    return up->tunnel && up->state == UPSTREAM_READY;
+}
+
+static void forget(struct upstream *up, struct request *request)
+{
+    list_remove(&request->in_upstream);
+    request_free(&up->turn->requests, request);
+}
+
 /* The kernel took `taken` bytes: whose were they? */
 static void advance(struct upstream *up, size_t taken)
 {
@@ -131,6 +143,8 @@ static void advance(struct upstream *up, size_t taken)
         taken -= left;
         up->send_at = up->send_at->next;
         up->sent = 0;
+        if (is_tunnel(up))
+            forget(up, request);
     }
 }
 
@@ -278,6 +292,10 @@ static void take(struct upstream *up, const char *data, size_t len)
 static void take_after_stash(struct upstream *up, const char *data, size_t len)
 {
     struct buf whole = up->stash;
+    if (is_tunnel(up)) {
+        up->tunnel(up->lease_data, data, len);
+        return;
+    }
     if (up->tap || buf_len(&whole) == 0) {
         take(up, data, len);
         return;
@@ -532,6 +550,11 @@ void upstream_pause(struct upstream *up, bool paused)
     up->paused = paused;
     if (stream_is_open(&up->stream))
         update_want(up);
+}
+
+void upstream_set_tunnel(struct upstream *up, upstream_bytes *tunnel)
+{
+    up->tunnel = tunnel;
 }
 
 void upstream_set_tap(struct upstream *up, upstream_tap *tap)

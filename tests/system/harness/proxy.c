@@ -65,8 +65,8 @@ static int write_config(const struct proxy *p, const struct trio *t,
     int result = write_passwords(out, t, options);
     fputs(options->master_lines ? options->master_lines : "", out);
     for (int i = 0; i < 3; i++)
-        fprintf(out, "\n[listen %s:%d]\nmaster = %s\nroute = %s\n", p->host, PROXY_MASTER + i,
-                TRIO_GROUP, routes[i]);
+        fprintf(out, "\n[listen %s:%d]\nmaster = %s\nroute = %s\n%s", p->host, PROXY_MASTER + i,
+                TRIO_GROUP, routes[i], options->listen_lines ? options->listen_lines : "");
     fclose(out);
     if (file_write(p->config, text) < 0)
         result = -1;

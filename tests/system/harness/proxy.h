@@ -19,9 +19,10 @@ struct proxy {
     char config[96], log[96];
 };
 
-/* Further lines for the sections [proxy] and [master mymaster], each ended by a newline; or NULL. */
+/* Further lines for the sections [proxy], [master mymaster] and each [listen], each ended by a
+ * newline; or NULL. */
 struct proxy_options {
-    const char *proxy_lines, *master_lines;
+    const char *proxy_lines, *master_lines, *listen_lines;
     bool password_file;            /* the trio's password is in a file, not in the configuration */
     const char *sentinel_password; /* in a file as well; NULL: none */
 };
