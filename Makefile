@@ -39,7 +39,7 @@ endif
 
 # ---- flags ------------------------------------------------------------------------------------
 
-PACKAGES := libuv hiredis libmicrohttpd inih libcjson
+PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto
 # log_event() takes "" for "no pairs": not a mistake.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
             -Wno-format-zero-length
@@ -134,10 +134,12 @@ UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
 UNIT_SESSION       := traffic/session traffic/session_tx traffic/session_lease traffic/session_order \
                       traffic/session_wait traffic/session_answers traffic/session_fan \
-                      traffic/session_pubsub traffic/session_verbs traffic/session_replication traffic/router traffic/hold \
+                      traffic/session_pubsub traffic/session_verbs traffic/session_replication \
+                      traffic/session_kept traffic/session_scripts traffic/scripts traffic/router traffic/hold \
                       traffic/learn redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)
+UNIT_test_scripts  := traffic/scripts
 UNIT_test_session_tx = $(UNIT_SESSION)
 UNIT_test_session_leaving = $(UNIT_SESSION)
 UNIT_test_session_lease = $(UNIT_SESSION)

@@ -91,6 +91,7 @@ struct request {
     bool in_tx : 1;       /* sent between MULTI and EXEC: queued there, not executed */
     bool leased : 1;      /* sent on its session's lease */
     bool placed : 1;      /* classified: the flags above are set */
+    bool reload : 1;      /* EVALSHA: the node had lost the script; SCRIPT LOAD goes before it */
     bool retried : 1;     /* sent before, and taken back */
     char own_data[REQUEST_INLINE];
 };

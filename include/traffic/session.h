@@ -12,6 +12,7 @@
 #include "traffic/learn.h"
 #include "traffic/options.h"
 #include "traffic/router.h"
+#include "traffic/scripts.h"
 #include "traffic/turn.h"
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@ struct session_host {
     struct turn *turn;
     struct router *router;
     struct learn *learn;
+    struct scripts **scripts; /* one for each group */
     const struct traffic_options *options;
     struct list sessions;
     size_t count;

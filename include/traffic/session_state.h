@@ -11,6 +11,8 @@
  *     session_lease.c    transactions, blocking, whatever needs a connection of its own
  *     session_tx.c       a transaction that lost its connection
  *     session_pubsub.c   subscriptions
+ *     session_kept.c     what the node was told about the connection (CLIENT TRACKING)
+ *     session_scripts.c  scripts that a node has lost
  *     session_replication.c  SYNC and PSYNC, where they are allowed
  *
  * The requests stand in one list, in the order in which they came; their
@@ -45,6 +47,7 @@ enum tx {
 };
 
 struct subscriptions;
+struct kept;
 
 struct session {
     unsigned magic;
@@ -107,6 +110,8 @@ struct session {
     struct upstream *lease;
     struct upstream *paused; /* not read because this client does not read */
     struct subscriptions *subs;
+    struct kept *kept;
+    uint64_t redirecting; /* the session that a CLIENT TRACKING in flight names */
 };
 
 /* ---- session.c ---- */
@@ -165,6 +170,8 @@ enum step session_perform(struct session *s, struct request *r);
 /* AUTH, HELLO, SELECT on a lease that the session keeps. Returns true when it was answered here. */
 bool session_prepare_adoption(struct session *s, struct request *r);
 void session_adopted(struct session *s, struct request *r);
+/* The session of this worker with this id, or NULL. */
+struct session *session_find(struct session_host *host, uint64_t id);
 /* A captured reply is whole: HELLO's gets the session's own id. */
 void session_rewrite_reply(struct session *s, struct request *r);
 /* Whether the verb can be left to the session although it holds a lease. */
@@ -206,6 +213,10 @@ bool session_is_switch_error(const char *reply, size_t len);
 bool session_is_subscribe_verb(uint8_t verb);
 bool session_subscribed(const struct session *s);
 enum step session_send_subscribe(struct session *s, struct request *r);
+/* From now on the lease may bring what nobody asked for. False: not while something is in flight. */
+bool session_tap_lease(struct session *s);
+/* Whether it is subscribed to the channel of RESP2's invalidations. */
+bool session_hears_invalidations(const struct session *s);
 /* What nobody asked for goes to the client as it is. */
 void session_pass_on(struct session *s, const char *message, size_t len);
 /* A lease is gone: whether the session wants a new one at once. */
@@ -213,6 +224,29 @@ bool session_wants_resubscribe(const struct session *s);
 /* Sends the session's subscriptions on a fresh lease. */
 void session_resubscribe(struct session *s);
 void session_forget_subscriptions(struct session *s);
+
+/* ---- session_kept.c ---- */
+bool session_is_kept_verb(uint8_t verb);
+bool session_tracks(const struct session *s);
+/* One of those verbs is to be sent on the lease. STEP_ON: it may. */
+enum step session_prepare_kept(struct session *s, struct request *r);
+void session_kept_answered(struct session *s, struct request *r);
+/* Whether a lease could be told all that is kept (a session that is redirected to has its own). */
+bool session_kept_ready(struct session *s);
+/* Tells a fresh lease. */
+void session_restore_kept(struct session *s);
+/* The lease is gone, and what the client has cached is tracked no more. */
+void session_kept_lost(struct session *s);
+void session_forget_kept(struct session *s);
+void session_rewrite_redirect(struct session *s, struct request *r);
+
+/* ---- session_scripts.c ---- */
+/* EVAL or EVALSHA is about to be sent. */
+void session_script_goes(struct session *s, const struct request *r, struct upstream *to);
+/* The node says that it has no such script: whether there is more to be done than to pass that on. */
+bool session_can_reload(const struct session *s, const struct request *r);
+/* SCRIPT LOAD, SCRIPT FLUSH, sent. */
+void session_script_command(struct session *s, const struct request *r);
 
 /* ---- session_replication.c ---- */
 /* Whether it is a command of replication, and they are allowed on this listener. */

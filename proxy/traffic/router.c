@@ -260,6 +260,11 @@ bool router_is_settled(const struct router *router, size_t group)
     return view && view->writable && !view->settling;
 }
 
+uint64_t router_node(const struct upstream *up)
+{
+    return up->node;
+}
+
 uint64_t router_client_id(const struct upstream *lease)
 {
     return lease->client_id;

@@ -464,6 +464,7 @@ void session_close(struct session *s, const char *why)
     if (s->paused)
         router_resume(s->paused);
     session_lease_drop(s);
+    session_forget_kept(s);
     session_forget_subscriptions(s);
     session_tx_forget(s);
     if (s->question)

@@ -70,6 +70,8 @@ static bool is_rejection(const struct session *s, const struct request *r, const
                          size_t len)
 {
     const struct topology_group *view = router_view(s->host->router, s->place.group);
+    if (starts(data, len, "-NOSCRIPT ") && !r->in_tx)
+        return session_can_reload(s, r);
     if (r->script || r->adopt || r->in_tx)
         return false; /* part of a script may have been executed; a transaction has its own rule */
     if (r->ends_tx)
@@ -149,7 +151,8 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
         bool not_master = starts(buf_head(&r->reply), buf_len(&r->reply), "-READONLY ");
         r->state = REQUEST_REJECTED;
         s->rejected++;
-        if (!starts(buf_head(&r->reply), buf_len(&r->reply), "-UNBLOCKED "))
+        r->reload = starts(buf_head(&r->reply), buf_len(&r->reply), "-NOSCRIPT ");
+        if (!r->reload && !starts(buf_head(&r->reply), buf_len(&r->reply), "-UNBLOCKED "))
             router_rejected(s->host->router, s->place.group, up, not_master);
     } else {
         r->state = REQUEST_ANSWERED;

@@ -63,6 +63,7 @@ enum step session_send_everywhere(struct session *s, struct request *r)
     struct fan *fan;
     if (step != STEP_ON || (r->command->flags & COMMAND_WRITE))
         return step;
+    session_script_command(s, r);
     fan = calloc(1, sizeof(*fan));
     if (!fan)
         abort();

@@ -185,8 +185,12 @@ static void on_lost(void *data);
 bool session_take_lease(struct session *s)
 {
     enum wish wish = s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER;
+    if (!session_kept_ready(s))
+        return false;
     s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
     s->tx_confirmed = s->watch_confirmed = s->lease_dirty = false;
+    if (s->lease && s->kept)
+        session_restore_kept(s);
     if (s->lease && s->tx_lost)
         session_tx_replay(s);
     return s->lease != NULL;
@@ -207,7 +211,7 @@ void session_lease_drop(struct session *s)
 void session_lease_settle(struct session *s)
 {
     struct upstream *lease = s->lease;
-    if (!lease || s->tx == TX_OPEN || s->watching || s->sticky || s->monitoring ||
+    if (!lease || s->tx == TX_OPEN || s->watching || s->sticky || s->monitoring || s->kept ||
         session_subscribed(s) || s->listener->multiplexing == MULTIPLEXING_NO)
         return;
     if (s->paused == lease) {
@@ -240,6 +244,7 @@ static void on_lost(void *data)
     if (!open && watching)
         s->watch_broken = true;
     s->sticky = false;
+    session_kept_lost(s);
     if (s->tunnel)
         session_close(s, "the connection that it replicates from was lost");
     else
@@ -306,6 +311,8 @@ enum step session_send_on_lease(struct session *s, struct request *r)
             return STEP_WAIT;
         if (!session_take_lease(s))
             return STEP_HOLD;
+    } else if (!session_in_order(s, r, s->lease)) {
+        return STEP_WAIT; /* another session has made it take the lease: CLIENT TRACKING REDIRECT */
     } else if (!router_may_send(s->host->router, s->lease)) {
         return STEP_HOLD;
     } else if (s->tx_lost) {
@@ -317,11 +324,19 @@ enum step session_send_on_lease(struct session *s, struct request *r)
         return session_send_subscribe(s, r);
     if (r->command->way == WAY_SESSION && session_prepare_adoption(s, r))
         return STEP_ON;
+    if (session_is_kept_verb(verb)) {
+        enum step step = session_prepare_kept(s, r);
+        if (step != STEP_ON)
+            return step;
+    }
+    r->capture |= verb == VERB_CLIENT_REDIR;
     track(s, r);
     if (verb == VERB_WAIT && s->tx != TX_OPEN)
         send_ping_first(s);
     if (blocking && r->blocked_until_ms && (r->held_since_ms || r->retried))
         rewrite_timeout(s, r);
+    if (r->script)
+        session_script_goes(s, r, s->lease);
     session_send(s, r, s->lease);
     if (blocking)
         s->blocked = r;
@@ -342,6 +357,8 @@ void session_lease_answered(struct session *s, struct request *r)
     }
     if (r->reply_type == '-' && !r->in_tx)
         r->logged = false; /* a MULTI that was refused */
+    if (session_is_kept_verb(r->command->verb) && !r->in_tx)
+        session_kept_answered(s, r);
     if (r->reply_type != '-' || r->command->verb == VERB_EXEC) {
         apply(r, &s->tx_confirmed, &s->watch_confirmed);
     } else if (r->command->verb != VERB_NONE) {

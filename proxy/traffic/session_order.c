@@ -110,7 +110,7 @@ static void classify(struct session *s, struct request *r)
     const struct command *c = r->command;
     bool script = c->verb == VERB_EVAL || c->verb == VERB_EVALSHA || c->verb == VERB_FCALL;
     r->placed = true;
-    r->silent = s->reply_off || s->reply_skip;
+    r->silent = (s->reply_off || s->reply_skip) && !session_is_subscribe_verb(c->verb);
     s->reply_skip = false;
     r->script = script;
     /* What neither reads nor is harmless may change something: it is never sent twice. */

@@ -118,7 +118,7 @@ void session_pass_on(struct session *s, const char *message, size_t len)
 {
     buf_append(&s->out, message, len);
     session_mark_dirty(s);
-    if (buf_len(&s->out) > s->host->options->output_high && !s->paused) {
+    if (buf_len(&s->out) > s->host->options->output_high && !s->paused && s->lease) {
         s->paused = s->lease;
         router_pause(s->host->router, s->lease, s);
     }
@@ -182,6 +182,26 @@ static enum tap_verdict tap(void *data, struct request *head, const char *messag
     return TAP_PUSH;
 }
 
+bool session_tap_lease(struct session *s)
+{
+    if (session_subscribed(s) || s->monitoring || session_tracks(s))
+        return true;
+    if (s->inflight > 0)
+        return false; /* the tap sees whole messages only */
+    router_tap(s->lease, tap);
+    s->lease_dirty = true;
+    return true;
+}
+
+bool session_hears_invalidations(const struct session *s)
+{
+    static const char channel[] = "__redis__:invalidate";
+    struct subscription *sub = NULL;
+    if (s->subs)
+        HASH_FIND(hh, s->subs->of[CHANNELS], channel, sizeof(channel) - 1, sub);
+    return sub != NULL;
+}
+
 /* ---- requests ---- */
 
 /* How many confirmations an UNSUBSCRIBE without arguments brings. */
@@ -194,7 +214,7 @@ static int32_t count_all(const struct session *s, enum kind kind)
 enum step session_send_subscribe(struct session *s, struct request *r)
 {
     enum kind kind;
-    bool tapped = session_subscribed(s) || s->monitoring;
+    bool tapped = session_subscribed(s) || s->monitoring || session_tracks(s);
     if (s->tx == TX_OPEN && s->inflight > 0)
         return STEP_WAIT; /* until it is known that MULTI was accepted */
     if (s->tx == TX_OPEN) {
@@ -222,7 +242,7 @@ enum step session_send_subscribe(struct session *s, struct request *r)
 
 bool session_wants_resubscribe(const struct session *s)
 {
-    return !s->lease && (s->subs || s->monitoring);
+    return !s->lease && (s->subs || s->monitoring || s->kept);
 }
 
 /* ---- subscribing again ---- */

@@ -200,6 +200,10 @@ void session_rewrite_reply(struct session *s, struct request *r)
         kill_session(s, r);
         return;
     }
+    if (r->command->verb == VERB_CLIENT_REDIR) {
+        session_rewrite_redirect(s, r);
+        return;
+    }
     if (r->command->verb == VERB_EXEC) { /* DISCARD went instead */
         session_settle(s, r, "-EXECABORT Transaction discarded because of previous errors.\r\n");
         return;
@@ -262,7 +266,7 @@ static void client_reply(struct session *s, struct request *r)
     }
 }
 
-static struct session *find_session(struct session_host *host, uint64_t id)
+struct session *session_find(struct session_host *host, uint64_t id)
 {
     for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next) {
         struct session *s = container_of(it, struct session, in_host);
@@ -293,7 +297,7 @@ static enum step client_unblock(struct session *s, struct request *r)
 
     if (!session_id(session_arg(r, 2), &id) && !r->retried)
         return s->lease ? session_send_on_lease(s, r) : session_send_shared(s, r, s->identity);
-    other = find_session(s->host, id);
+    other = session_find(s->host, id);
     theirs = other && other->blocked && other->lease ? router_client_id(other->lease) : 0;
     if (!up)
         up = router_shared(s->host->router, &s->place, session_wish(s, r), s->identity);
@@ -323,7 +327,7 @@ static void kill_session(struct session *s, struct request *r)
     if (r->reply_type == '-')
         return;
     (void)session_id(session_arg(r, 3), &id);
-    other = find_session(s->host, id);
+    other = session_find(s->host, id);
     session_settle(s, r, other ? ":1\r\n" : ":0\r\n");
     if (other == s)
         r->close_after = s->quitting = true;
@@ -400,6 +404,7 @@ static enum step reset(struct session *s, struct request *r)
     if (s->inflight > 0)
         return STEP_WAIT;
     session_forget_subscriptions(s);
+    session_forget_kept(s);
     s->monitoring = s->sticky = s->watching = s->watch_broken = s->tx_refused = false;
     s->reply_off = s->reply_skip = s->let_in = false;
     s->tx = TX_NONE;

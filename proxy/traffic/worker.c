@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 #define TICK_MS 100
+/* Texts of scripts that are kept for each group. */
+#define SCRIPTS_MAX ((size_t)16 * 1024 * 1024)
 
 struct door {
     struct worker *worker;
@@ -229,6 +231,11 @@ static void init_host(struct worker *w)
     list_init(&w->host.sessions);
     w->host.last_id = SESSION_ID_BASE;
     w->host.learn = learn_new(&w->turn.requests);
+    w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
+    if (!w->host.scripts)
+        abort();
+    for (size_t i = 0; i < w->options->group_count; i++)
+        w->host.scripts[i] = scripts_new(SCRIPTS_MAX);
     w->host.router = router_new(&w->turn, w->options, &router_events, w);
 }
 
@@ -311,6 +318,9 @@ void worker_stop(struct worker *w)
     uv_async_send(&w->async);
     pthread_join(w->thread, NULL);
     learn_free(w->host.learn);
+    for (size_t i = 0; i < w->options->group_count; i++)
+        scripts_free(w->host.scripts[i]);
+    free(w->host.scripts);
     router_free(w->host.router);
     request_pool_free(&w->turn.requests);
     uv_loop_close(&w->loop);

@@ -266,6 +266,26 @@ Test(stateful, wait_after_an_own_write, .timeout = 30)
     redisFree(c);
 }
 
+/* The promoted node never saw what was EVALuated on the old master. */
+Test(stateful, scripts_outlive_their_node, .timeout = 100)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    int before = trio_master(&s.trio);
+    EXPECT(c, ":7", "EVAL return(7) 0");
+    cr_assert_eq(trio_failover(&s.trio), 0);
+    cr_assert_eq(trio_wait_whole(&s.trio), 0);
+    cr_assert_neq(trio_master(&s.trio), before);
+    EXPECT(c, ":7", "EVALSHA bc70ae583496ef68242126e5f723b4224435af02 0");
+    redisContext *node = trio_node(&s.trio, trio_master(&s.trio));
+    EXPECT(node, "+OK", "SCRIPT FLUSH"); /* as a restart does */
+    EXPECT(c, ":7", "EVALSHA bc70ae583496ef68242126e5f723b4224435af02 0");
+    EXPECT(c, "+OK", "SCRIPT FLUSH");
+    EXPECT_PREFIX(c, "-NOSCRIPT", "EVALSHA bc70ae583496ef68242126e5f723b4224435af02 0");
+    redisFree(node);
+    redisFree(c);
+}
+
 /* Others hear BUSY, as from Redis itself, and can end the script: over connections that are made while
  * it runs, too. */
 Test(stateful, a_script_that_does_not_end, .timeout = 60)

@@ -33,6 +33,7 @@ struct stage {
     struct traffic_listener_options listeners[3]; /* by route */
     struct traffic_options options;
     struct session_host host;
+    struct scripts *scripts;
     uv_prepare_t prepare;
     uv_timer_t tick;
     int door;
@@ -154,6 +155,8 @@ static inline void stage_begin(struct stage *s)
     s->host = (struct session_host){
         .turn = &s->w->turn, .options = &s->options, .last_id = SESSION_ID_BASE};
     list_init(&s->host.sessions);
+    s->scripts = scripts_new(64 * 1024);
+    s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->w->turn.requests);
     s->door = bound_socket(&s->door_at);
     int little = 4096;
@@ -178,6 +181,7 @@ static inline void stage_end(struct stage *s)
     cr_assert_eq(s->host.count, 0);
     cr_assert(router_empty(s->host.router));
     learn_free(s->host.learn);
+    scripts_free(s->scripts);
     router_free(s->host.router);
     world_end(s->w);
     for (int i = 0; i < STAGE_NODES; i++)

@@ -288,3 +288,70 @@ Test(session_lease, a_rejected_write_waits_longer_each_time)
     cr_assert_geq(clock_ms() - begun, 100, "eight tries within %d ms", (int)(clock_ms() - begun));
     stage_end(&s);
 }
+
+/* ---- scripts ---- */
+
+#define SHA_7 "bc70ae583496ef68242126e5f723b4224435af02" /* of return(7) */
+#define LOADED "$40\r\n" SHA_7 "\r\n"
+
+static int evaluated(struct stage *s, struct client c)
+{
+    client_asks(c, "EVAL return(7) 0");
+    int fd = admits(s, 0, "master");
+    node_gets(s, fd, "EVAL return(7) 0");
+    node_says(fd, ":7\r\n");
+    hears(s, c, ":7\r\n");
+    return fd;
+}
+
+Test(session_lease, a_new_master_is_told_the_script)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    c = client(&s);
+    (void)evaluated(&s, c);
+    show(&s, switched);
+    client_asks(c, "EVALSHA " SHA_7 " 0 | SET k v | EVALSHA " SHA_7 " 0");
+    int fd = admits(&s, 1, "master");
+    node_gets(&s, fd,
+              "SCRIPT LOAD return(7) | EVALSHA " SHA_7 " 0 | SET k v | EVALSHA " SHA_7 " 0");
+    node_says(fd, LOADED ":7\r\n+OK\r\n:7\r\n");
+    hears(&s, c, ":7\r\n+OK\r\n:7\r\n");
+    stage_end(&s);
+}
+
+Test(session_lease, a_restarted_master_is_told_the_script)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    c = client(&s);
+    int fd = evaluated(&s, c);
+    client_asks(c, "EVALSHA " SHA_7 " 0 | EVALSHA " SHA_7 " 0");
+    node_gets(&s, fd, "EVALSHA " SHA_7 " 0 | EVALSHA " SHA_7 " 0");
+    node_says(fd, "-NOSCRIPT No matching script.\r\n-NOSCRIPT No matching script.\r\n");
+    node_gets(&s, fd,
+              "SCRIPT LOAD return(7) | EVALSHA " SHA_7 " 0 | SCRIPT LOAD return(7) | EVALSHA " SHA_7
+              " 0");
+    node_says(fd, LOADED ":7\r\n" LOADED ":7\r\n");
+    hears(&s, c, ":7\r\n:7\r\n");
+    stage_end(&s);
+}
+
+Test(session_lease, a_script_that_was_never_seen_is_missing)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "EVALSHA " SHA_7 " 0");
+    int fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "EVALSHA " SHA_7 " 0");
+    node_says(fd, "-NOSCRIPT No matching script.\r\n");
+    hears(&s, c, "-NOSCRIPT No matching script.\r\n");
+    stage_end(&s);
+}

@@ -1,0 +1,53 @@
+/*
+ * session_scripts: an EVALSHA that meets a node without its script, because that one was promoted or
+ * restarted since, gets the script loaded again, if its text was seen: a client shall not see a
+ * NOSCRIPT that a failover caused.
+ *
+ * Before a node's first EVALSHA of a script, SCRIPT LOAD is sent in front of it: what follows in the
+ * client's pipeline is not overtaken so. The NOSCRIPT of a restarted node, which counts as having it,
+ * is a rejection (session_answers.c): SCRIPT LOAD and EVALSHA are sent again.
+ */
+#include "traffic/session_state.h"
+
+static struct scripts *scripts_of(const struct session *s)
+{
+    return s->host->scripts[s->place.group];
+}
+
+/* Nobody waits for its answer. */
+static void load(struct session *s, struct slice text, struct upstream *to)
+{
+    struct slice argv[3] = {{"SCRIPT", 6}, {"LOAD", 4}, text};
+    struct buf bytes = {0};
+    resp_append_command(&bytes, 3, argv);
+    struct request *r = request_new(&s->host->turn->requests, buf_len(&bytes));
+    request_set_bytes(r, buf_head(&bytes), buf_len(&bytes));
+    buf_free(&bytes);
+    router_send(to, r);
+}
+
+void session_script_goes(struct session *s, const struct request *r, struct upstream *to)
+{
+    uint64_t node = router_node(to);
+    if (r->command->verb == VERB_EVAL)
+        scripts_saw(scripts_of(s), session_arg(r, 1), s->tx == TX_OPEN ? 0 : node);
+    if (r->command->verb != VERB_EVALSHA || s->tx == TX_OPEN)
+        return;
+    if (!scripts_went_to(scripts_of(s), session_arg(r, 1), node) || r->reload)
+        load(s, scripts_text(scripts_of(s), session_arg(r, 1)), to);
+}
+
+bool session_can_reload(const struct session *s, const struct request *r)
+{
+    return r->command->verb == VERB_EVALSHA && !r->reload &&
+           scripts_text(scripts_of(s), session_arg(r, 1)).data;
+}
+
+void session_script_command(struct session *s, const struct request *r)
+{
+    struct slice what = session_arg(r, 1);
+    if (slice_is(what, "flush"))
+        scripts_clear(scripts_of(s));
+    else if (slice_is(what, "load"))
+        scripts_saw(scripts_of(s), session_arg(r, 2), router_node(r->upstream));
+}

@@ -1,0 +1,71 @@
+/* scripts: texts are found by their SHA1, the oldest go first, and it is known who had them. */
+#include "traffic/scripts.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SHA_7 "bc70ae583496ef68242126e5f723b4224435af02" /* of return(7) */
+#define SHA_1 "e0e1f9fabfc9d4800c877a703b823ac0578ff8db" /* of return 1 */
+
+static struct slice of(const char *text)
+{
+    return (struct slice){text, strlen(text)};
+}
+
+static bool is(struct slice got, const char *text)
+{
+    return got.len == strlen(text) && memcmp(got.data, text, got.len) == 0;
+}
+
+Test(scripts, found_by_sha1_in_any_case)
+{
+    struct scripts *s = scripts_new(1000);
+    cr_assert_null(scripts_text(s, of(SHA_7)).data);
+    scripts_saw(s, of("return(7)"), 1);
+    scripts_saw(s, of("return 1"), 1);
+    cr_assert(is(scripts_text(s, of(SHA_7)), "return(7)"));
+    cr_assert(is(scripts_text(s, of("BC70AE583496EF68242126E5F723B4224435AF02")), "return(7)"));
+    cr_assert(is(scripts_text(s, of(SHA_1)), "return 1"));
+    cr_assert_null(scripts_text(s, of("bc70")).data);
+    cr_assert_null(scripts_text(s, (struct slice){NULL, 0}).data);
+    scripts_clear(s);
+    cr_assert_null(scripts_text(s, of(SHA_7)).data);
+    scripts_free(s);
+}
+
+Test(scripts, the_oldest_go_first)
+{
+    struct scripts *s = scripts_new(16);
+    char text[32];
+    scripts_saw(s, of("return(7)"), 1);
+    cr_assert(scripts_text(s, of(SHA_7)).data);
+    scripts_saw(s, of("return 1"), 1); /* 17 bytes */
+    cr_assert_null(scripts_text(s, of(SHA_7)).data);
+    cr_assert(is(scripts_text(s, of(SHA_1)), "return 1"));
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof(text), "return %d", i % 10);
+        scripts_saw(s, of(text), 1);
+        if (i % 3 == 0)
+            cr_assert_null(scripts_text(s, of(SHA_7)).data);
+    }
+    scripts_saw(s, of("return 'longer than all that is kept'"), 1);
+    cr_assert_null(scripts_text(s, of(SHA_1)).data);
+    scripts_free(s);
+}
+
+Test(scripts, who_had_it)
+{
+    struct scripts *s = scripts_new(1000);
+    cr_assert(scripts_went_to(s, of(SHA_7), 1), "nothing can be done");
+    scripts_saw(s, of("return(7)"), 1);
+    cr_assert(scripts_went_to(s, of(SHA_7), 1));
+    cr_assert_not(scripts_went_to(s, of(SHA_7), 2));
+    cr_assert(scripts_went_to(s, of(SHA_7), 2));
+    scripts_saw(s, of("return(7)"), 3);
+    cr_assert(scripts_went_to(s, of(SHA_7), 3));
+    for (uint64_t node = 10; node < 30; node++)
+        cr_assert_not(scripts_went_to(s, of(SHA_7), node));
+    cr_assert_not(scripts_went_to(s, of(SHA_7), 1), "long ago");
+    scripts_free(s);
+}
