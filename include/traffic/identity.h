@@ -54,6 +54,10 @@ void identity_release(struct identity *identity);
 /* Appends the commands that turn a fresh connection into this identity; returns how many. */
 int identity_append_setup(const struct identity *identity, struct buf *out);
 
+/* Two of these by themselves: SELECT, and HELLO 3. */
+void identity_append_select(const struct identity *identity, struct buf *out);
+void identity_append_hello(struct buf *out);
+
 /* Appends AUTH for a credential; `user` NULL: without a user name. */
 void append_auth(struct buf *out, struct slice user, struct slice password);
 

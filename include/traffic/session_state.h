@@ -43,6 +43,7 @@ enum tx {
     TX_OPEN,   /* on the lease */
     TX_ABORT,  /* its connection is gone: the rest is answered here, EXEC with EXECABORT */
     TX_NIL,    /* the same with a WATCH before it: EXEC answers nil */
+    TX_BUSY,   /* the node was busy with a script: as Redis does, EXEC says EXECABORT */
     TX_UNHELD, /* a part of it could not be held: answered here, EXEC with EXECABORT */
 };
 

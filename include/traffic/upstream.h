@@ -77,7 +77,8 @@ struct upstream {
     unsigned magic;
     uint8_t state;
     bool leased;
-    bool busy; /* while VERIFYING: the node runs a script, and is asked in another way */
+    bool busy;         /* while VERIFYING: the node runs a script, and is asked in another way */
+    bool select_first; /* while ENTERING: the second way, for users who may not SELECT */
     bool retired;
     bool paused; /* not read: whoever is answered does not drain */
     bool undone; /* it ended, and its node executed no write that it had not answered */

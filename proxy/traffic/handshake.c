@@ -84,11 +84,49 @@ static void send_words(struct upstream *up, const struct request_owner *step, co
     buf_free(&command);
 }
 
+static struct slice own_user(const struct upstream *up)
+{
+    const char *name = up->own->username;
+    return (struct slice){name, name ? strlen(name) : 0};
+}
+
+static struct slice own_password(const struct upstream *up)
+{
+    return (struct slice){up->own->password, up->own->password_len};
+}
+
 /* ---- as the client ---- */
+
+static void send_setup(struct upstream *up, struct buf *commands, int count);
+
+/* The user may not SELECT, and is in this database all the same: it was chosen before the user was (AUTH
+ * keeps it). So it is done in that order here, too. */
+static void select_first(struct upstream *up)
+{
+    static const struct slice reset = {"RESET", 5};
+    struct identity *identity = up->identity;
+    struct buf commands = {0};
+    int count = 3;
+    up->select_first = true;
+    resp_append_command(&commands, 1, &reset);
+    if (up->own) {
+        append_auth(&commands, own_user(up), own_password(up));
+        count++;
+    }
+    identity_append_select(identity, &commands);
+    append_auth(&commands, (struct slice){identity->user, identity->user_len},
+                (struct slice){identity->password, identity->password_len});
+    if (identity->resp3) {
+        identity_append_hello(&commands);
+        count++;
+    }
+    send_setup(up, &commands, count);
+}
 
 static void on_setup(struct request *request, const char *data, size_t len, bool first, bool last)
 {
     struct upstream *up = request->owner_data;
+    const struct identity *identity = up->identity;
     char line[160];
     (void)first;
     if (!whole(request, data, len, last))
@@ -100,7 +138,10 @@ static void on_setup(struct request *request, const char *data, size_t len, bool
     done(request);
     if (up->state != UPSTREAM_ENTERING)
         return;
-    if (refused)
+    if (refused && final && identity->db && identity->authenticated && !up->select_first &&
+        strncmp(line, "NOPERM ", 7) == 0)
+        select_first(up);
+    else if (refused)
         upstream_refused(up, line);
     else if (final)
         upstream_entered(up);
@@ -108,21 +149,14 @@ static void on_setup(struct request *request, const char *data, size_t len, bool
 
 static const struct request_owner setup_step = {on_setup, on_failed};
 
-static void enter(struct upstream *up)
+/* One request a command: each is answered on its own, and argc marks the last. Wipes `commands`. */
+static void send_setup(struct upstream *up, struct buf *commands, int count)
 {
-    struct buf commands = {0};
     struct resp_request parse;
-    int count = identity_append_setup(up->identity, &commands);
-    up->state = UPSTREAM_ENTERING;
-    if (count == 0) {
-        upstream_entered(up);
-        return;
-    }
-    /* One request a command: each is answered on its own, and argc marks the last. */
     for (size_t at = 0; count > 0; count--) {
         struct request *request;
         memset(&parse, 0, sizeof(parse));
-        if (resp_request_parse(&parse, buf_head(&commands) + at, buf_len(&commands) - at) !=
+        if (resp_request_parse(&parse, buf_head(commands) + at, buf_len(commands) - at) !=
             RESP_DONE)
             abort(); /* we wrote it */
         request = request_new(&up->turn->requests, parse.pos);
@@ -130,11 +164,22 @@ static void enter(struct upstream *up)
         request->owner_data = up;
         request->secret = true;
         request->argc = count;
-        request_set_bytes(request, buf_head(&commands) + at, parse.pos);
+        request_set_bytes(request, buf_head(commands) + at, parse.pos);
         upstream_send_own(up, request);
         at += parse.pos;
     }
-    buf_wipe(&commands);
+    buf_wipe(commands);
+}
+
+static void enter(struct upstream *up)
+{
+    struct buf commands = {0};
+    int count = identity_append_setup(up->identity, &commands);
+    up->state = UPSTREAM_ENTERING;
+    if (count == 0)
+        upstream_entered(up);
+    else
+        send_setup(up, &commands, count);
 }
 
 /* ---- as the proxy ---- */
@@ -291,12 +336,9 @@ static const struct request_owner hello_step = {on_hello, on_failed};
 
 static void send_auth(struct upstream *up)
 {
-    const struct credential *own = up->own;
-    if (own) {
-        struct slice user = {own->username, own->username ? strlen(own->username) : 0};
-        struct slice password = {own->password, own->password_len};
+    if (up->own) {
         struct buf command = {0};
-        append_auth(&command, user, password);
+        append_auth(&command, own_user(up), own_password(up));
         send_step(up, &auth_step, &command);
         buf_wipe(&command);
     }

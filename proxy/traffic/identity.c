@@ -119,6 +119,20 @@ void append_auth(struct buf *out, struct slice user, struct slice password)
     resp_append_command(out, user.data ? 3 : 2, argv);
 }
 
+void identity_append_select(const struct identity *identity, struct buf *out)
+{
+    char number[24];
+    int len = snprintf(number, sizeof(number), "%lld", (long long)identity->db);
+    struct slice argv[2] = {{"SELECT", 6}, {number, (size_t)len}};
+    resp_append_command(out, 2, argv);
+}
+
+void identity_append_hello(struct buf *out)
+{
+    static const struct slice hello[2] = {{"HELLO", 5}, {"3", 1}};
+    resp_append_command(out, 2, hello);
+}
+
 int identity_append_setup(const struct identity *identity, struct buf *out)
 {
     int commands = 0;
@@ -128,15 +142,11 @@ int identity_append_setup(const struct identity *identity, struct buf *out)
         commands++;
     }
     if (identity->resp3) {
-        static const struct slice hello[2] = {{"HELLO", 5}, {"3", 1}};
-        resp_append_command(out, 2, hello);
+        identity_append_hello(out);
         commands++;
     }
     if (identity->db != 0) {
-        char number[24];
-        int len = snprintf(number, sizeof(number), "%lld", (long long)identity->db);
-        struct slice argv[2] = {{"SELECT", 6}, {number, (size_t)len}};
-        resp_append_command(out, 2, argv);
+        identity_append_select(identity, out);
         commands++;
     }
     return commands;

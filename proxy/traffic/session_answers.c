@@ -275,6 +275,11 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
     }
     if (r->leased && session_lease_failed(s, r, why)) {
         session_mark_woken(s);
+    } else if (why == REQUEST_REFUSED && r->command->verb == VERB_MULTI &&
+               starts(text, strlen(text), "BUSY ")) {
+        /* Redis takes a MULTI while it is busy, and nothing that follows: EXEC says so. */
+        session_settle(s, r, "+OK\r\n");
+        s->tx = TX_BUSY;
     } else if (why == REQUEST_REFUSED) {
         refused(s, r, text);
     } else if (why == REQUEST_UNSENT || !r->write) {

@@ -174,7 +174,8 @@ bool session_kept_ready(struct session *s)
     struct session *to = target(s);
     if (to && !(to->kept && to->kept->redirect))
         return redirected_to(s, to) != 0;
-    session_forget_kept(s); /* there is nobody to tell any more, or they would wait for each other */
+    session_forget_kept(
+        s); /* there is nobody to tell any more, or they would wait for each other */
     return true;
 }
 

@@ -203,7 +203,7 @@ static enum step dispatch_one(struct session *s, struct request *r)
     }
     if (c->way == WAY_REFUSE)
         return session_replicates(s, r) ? session_replicate(s, r) : refuse(s, r);
-    if (s->tx == TX_ABORT || s->tx == TX_NIL || s->tx == TX_UNHELD ||
+    if ((s->tx != TX_NONE && s->tx != TX_OPEN) ||
         (c->verb == VERB_MULTI && s->tx == TX_NONE && (s->watch_broken || r->doomed)))
         return session_tx_local(s, r);
     if (c->verb == VERB_UNWATCH)

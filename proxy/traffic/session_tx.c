@@ -135,6 +135,8 @@ static void answer_broken_exec(struct session *s, struct request *r)
     const struct topology_group *view = router_view(s->host->router, s->place.group);
     if (s->tx == TX_NIL)
         session_answer(s, r, session_null_array(s));
+    else if (s->tx == TX_BUSY)
+        session_answer(s, r, "-EXECABORT Transaction discarded because of previous errors.\r\n");
     else if (s->tx == TX_UNHELD)
         session_answer(
             s, r,
