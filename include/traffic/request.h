@@ -92,6 +92,8 @@ struct request {
     bool leased : 1;      /* sent on its session's lease */
     bool placed : 1;      /* classified: the flags above are set */
     bool reload : 1;      /* EVALSHA: the node had lost the script; SCRIPT LOAD goes before it */
+    bool sticks : 1;      /* for it the session keeps its lease */
+    bool unknown : 1;     /* the node does not know such a command */
     bool retried : 1;     /* sent before, and taken back */
     char own_data[REQUEST_INLINE];
 };

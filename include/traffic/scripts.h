@@ -31,6 +31,9 @@ struct slice scripts_text(struct scripts *scripts, struct slice sha);
  * text that is not known: there is nothing to be done about it. */
 bool scripts_went_to(struct scripts *scripts, struct slice sha, uint64_t node);
 
+/* Nodes may have been restarted: none counts as having a script any more. */
+void scripts_forget_nodes(struct scripts *scripts);
+
 /* SCRIPT FLUSH: they are meant to be gone. */
 void scripts_clear(struct scripts *scripts);
 

@@ -149,7 +149,7 @@ void session_settle(struct session *s, struct request *r, const char *reply);
 void session_outcome_unknown(struct session *s, struct request *r, const char *error);
 
 /* ---- session_fan.c ---- */
-enum step session_send_everywhere(struct session *s, struct request *r);
+void session_fan_out(struct session *s, struct request *r);
 /* The request's session is gone; its copies go on for themselves. */
 void session_forget_fan(struct request *r);
 /* The same, and nothing waits for them. */

@@ -74,6 +74,12 @@ static bool note_node(struct script *script, uint64_t node)
     return false;
 }
 
+void scripts_forget_nodes(struct scripts *scripts)
+{
+    for (struct script *script = scripts->by_text; script; script = script->hh.next)
+        script->node_count = 0;
+}
+
 static struct script *add(struct scripts *scripts, struct slice text)
 {
     struct script *script = calloc(1, sizeof(*script) + text.len);

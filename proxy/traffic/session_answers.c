@@ -88,6 +88,14 @@ static bool is_rejection(const struct session *s, const struct request *r, const
     return false;
 }
 
+/* The node has no such command: it did nothing. In Redis' words, from 6.2 on. */
+static bool is_unknown(const char *data, size_t len)
+{
+    return starts(data, len, "-ERR unknown command") ||
+           starts(data, len, "-ERR unknown subcommand") ||
+           starts(data, len, "-ERR Unknown subcommand");
+}
+
 /* All that was in flight is answered: what of the rejected ones? Overtaken they are by a write, and
  * by whatever changed the connection (SELECT, MULTI, ...). */
 static void decide_rejected(struct session *s)
@@ -199,6 +207,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
     if (first) {
         r->reply_type = data[0];
         r->rejecting = data[0] == '-' && is_rejection(s, r, data, len);
+        r->unknown = data[0] == '-' && is_unknown(data, len);
     }
     r->reply_len += len;
     if (!head || r->rejecting || r->capture || r->fan || r->in_tx) {
@@ -263,6 +272,8 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
 
     if (why == REQUEST_LOST && is_undone(r))
         why = REQUEST_UNSENT;
+    if (r->command->verb == VERB_EVALSHA)
+        r->reload = true; /* what was loaded for it may be lost, too */
     landed(s, r);
     r->state = REQUEST_ANSWERED; /* it is nowhere any more; what it becomes is decided below */
     if (s->paused == r->upstream && why == REQUEST_LOST)

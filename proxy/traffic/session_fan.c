@@ -1,7 +1,8 @@
 /*
  * session_fan: a request that goes to every node of the group (SCRIPT LOAD):
  * the one that its client asked for, and copies whose answers only count as
- * done. Nothing else of the session is sent before all of them are.
+ * done. Nothing else of the session is sent before all of them are. Inside
+ * MULTI it goes to the master alone, with the transaction.
  */
 #include "traffic/session_state.h"
 
@@ -57,13 +58,14 @@ void session_forget_fan(struct request *r)
 
 /* A script that is loaded on one node only would be missing after a switch, and on the replicas.
  * What is written (FUNCTION LOAD) Redis replicates itself. */
-enum step session_send_everywhere(struct session *s, struct request *r)
+void session_fan_out(struct session *s, struct request *r)
 {
-    enum step step = session_send_shared(s, r, s->identity);
     struct fan *fan;
-    if (step != STEP_ON || (r->command->flags & COMMAND_WRITE))
-        return step;
+    if (r->command->flags & COMMAND_WRITE)
+        return;
     session_script_command(s, r);
+    if (r->in_tx)
+        return;
     fan = calloc(1, sizeof(*fan));
     if (!fan)
         abort();
@@ -76,10 +78,9 @@ enum step session_send_everywhere(struct session *s, struct request *r)
     if (--fan->left == 0) {
         r->fan = NULL;
         free(fan);
-        return STEP_ON;
+        return;
     }
     s->fanning = r;
-    return STEP_ON;
 }
 
 void session_forget_copies(struct session *s, struct request *r)

@@ -274,6 +274,27 @@ static void discard_instead(struct session *s, struct request *r)
     r->capture = true;
 }
 
+/* It changes its connection, as far as one can tell. */
+static bool keeps_lease(const struct request *r)
+{
+    return (r->command->way == WAY_LEASE && r->command->verb == VERB_NONE) ||
+           r->command->way == WAY_SESSION;
+}
+
+/* Not so if the node did not even know it, as many do not know what libraries ask them for when they
+ * connect. Another one may be behind it. */
+static void unstick(struct session *s, struct request *unknown)
+{
+    unknown->sticks = false;
+    s->sticky = false;
+    for (struct list *it = unknown->in_session.next; it != &s->requests && !s->sticky;
+         it = it->next) {
+        struct request *r = in_list(it);
+        if (r->leased && (r->state == REQUEST_QUEUED || r->state == REQUEST_SENT) && keeps_lease(r))
+            s->sticky = r->sticks = true;
+    }
+}
+
 static void track(struct session *s, struct request *r)
 {
     bool open = s->tx == TX_OPEN;
@@ -287,8 +308,8 @@ static void track(struct session *s, struct request *r)
     s->tx = open ? TX_OPEN : TX_NONE;
     if (!open)
         s->tx_refused = false;
-    if ((r->command->way == WAY_LEASE && verb == VERB_NONE) || r->command->way == WAY_SESSION)
-        s->sticky = true;
+    if (keeps_lease(r) && !s->sticky)
+        s->sticky = r->sticks = true;
     if (r->command->way == WAY_ALONE && !r->script && !(r->command->flags & COMMAND_READONLY))
         s->lease_dirty = true; /* it may have ended the connection */
 }
@@ -338,6 +359,8 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     if (r->script)
         session_script_goes(s, r, s->lease);
     session_send(s, r, s->lease);
+    if (verb == VERB_EVERYWHERE)
+        session_fan_out(s, r);
     if (blocking)
         s->blocked = r;
     return STEP_ON;
@@ -359,6 +382,8 @@ void session_lease_answered(struct session *s, struct request *r)
         r->logged = false; /* a MULTI that was refused */
     if (session_is_kept_verb(r->command->verb) && !r->in_tx)
         session_kept_answered(s, r);
+    if (r->unknown && r->sticks)
+        unstick(s, r);
     if (r->reply_type != '-' || r->command->verb == VERB_EXEC) {
         apply(r, &s->tx_confirmed, &s->watch_confirmed);
     } else if (r->command->verb != VERB_NONE) {

@@ -70,6 +70,8 @@ enum step session_send_shared(struct session *s, struct request *r, struct ident
     if (!session_in_order(s, r, up))
         return STEP_WAIT;
     session_send(s, r, up);
+    if (r->command->verb == VERB_EVERYWHERE)
+        session_fan_out(s, r);
     return STEP_ON;
 }
 
@@ -212,8 +214,6 @@ static enum step dispatch_one(struct session *s, struct request *r)
         return session_perform(s, r);
     if (session_needs_lease(s, r) || r->len > SHARE_MAX)
         return session_send_on_lease(s, r);
-    if (c->verb == VERB_EVERYWHERE)
-        return session_send_everywhere(s, r);
     if (c->verb == VERB_ANY_DB)
         return send_in_any_db(s, r);
     return session_send_shared(s, r, s->identity);

@@ -3,9 +3,10 @@
  * restarted since, gets the script loaded again, if its text was seen: a client shall not see a
  * NOSCRIPT that a failover caused.
  *
- * Before a node's first EVALSHA of a script, SCRIPT LOAD is sent in front of it: what follows in the
- * client's pipeline is not overtaken so. The NOSCRIPT of a restarted node, which counts as having it,
- * is a rejection (session_answers.c): SCRIPT LOAD and EVALSHA are sent again.
+ * Before a node's first EVALSHA of a script, and the first after a hold, SCRIPT LOAD is sent in
+ * front of it: what follows in the client's pipeline does not overtake it so. The NOSCRIPT of a node
+ * that counts as having it, and was restarted without a hold, is a rejection (session_answers.c):
+ * SCRIPT LOAD and EVALSHA are sent again.
  */
 #include "traffic/session_state.h"
 

@@ -130,6 +130,8 @@ static void on_hold(void *data, size_t group)
 {
     struct worker *w = data;
     session_take_back_blocked(&w->host, group);
+    scripts_forget_nodes(
+        w->host.scripts[group]); /* the next master may be one that was restarted */
 }
 
 static const struct router_events router_events = {session_wake, on_hold};

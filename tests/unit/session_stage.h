@@ -81,6 +81,7 @@ static inline void stage_on_hold(void *data, size_t group)
 {
     struct stage *s = data;
     session_take_back_blocked(&s->host, group);
+    scripts_forget_nodes(s->host.scripts[group]);
 }
 
 static const struct router_events stage_events = {session_wake, stage_on_hold};

@@ -67,5 +67,9 @@ Test(scripts, who_had_it)
     for (uint64_t node = 10; node < 30; node++)
         cr_assert_not(scripts_went_to(s, of(SHA_7), node));
     cr_assert_not(scripts_went_to(s, of(SHA_7), 1), "long ago");
+    cr_assert(scripts_went_to(s, of(SHA_7), 1));
+    scripts_forget_nodes(s);
+    cr_assert_not(scripts_went_to(s, of(SHA_7), 1));
+    cr_assert_not(scripts_went_to(s, of(SHA_7), 29));
     scripts_free(s);
 }

@@ -289,6 +289,50 @@ Test(session_lease, a_rejected_write_waits_longer_each_time)
     stage_end(&s);
 }
 
+/* ---- commands that nobody knows ---- */
+
+/* What the node does not know has changed nothing: the lease goes back, and to the next client. */
+Test(session_lease, an_unknown_command_keeps_no_lease)
+{
+    struct stage s;
+    struct client c, other;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "CLIENT NOSUCH");
+    int fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "CLIENT NOSUCH");
+    node_says(fd, "-ERR unknown subcommand 'NOSUCH'. Try CLIENT HELP.\r\n");
+    hears(&s, c, "-ERR unknown subcommand 'NOSUCH'. Try CLIENT HELP.\r\n");
+    other = client(&s);
+    client_asks(other, "BLPOP l 0");
+    node_gets(&s, fd, "BLPOP l 0");
+    nobody_comes(&s, 0);
+    stage_end(&s);
+}
+
+/* What the node does know keeps the lease, whatever unknown went before it or comes behind. */
+Test(session_lease, a_state_beside_an_unknown_command_keeps_the_lease)
+{
+    struct stage s;
+    struct client c, other;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "CLIENT NOSUCH | CLIENT NO-EVICT on | CLIENT NOSUCH");
+    int fd = admits(&s, 0, "master"), second;
+    node_gets(&s, fd, "CLIENT NOSUCH | CLIENT NO-EVICT on | CLIENT NOSUCH");
+    node_says(fd,
+              "-ERR unknown subcommand 'NOSUCH'\r\n+OK\r\n-ERR unknown subcommand 'NOSUCH'\r\n");
+    hears(&s, c, "-ERR unknown subcommand 'NOSUCH'\r\n+OK\r\n-ERR unknown subcommand 'NOSUCH'\r\n");
+    other = client(&s);
+    client_asks(other, "BLPOP l 0");
+    second = admits(&s, 0, "master");
+    node_gets(&s, second, "BLPOP l 0");
+    node_gets_nothing(&s, fd);
+    stage_end(&s);
+}
+
 /* ---- scripts ---- */
 
 #define SHA_7 "bc70ae583496ef68242126e5f723b4224435af02" /* of return(7) */
@@ -338,6 +382,88 @@ Test(session_lease, a_restarted_master_is_told_the_script)
               " 0");
     node_says(fd, LOADED ":7\r\n" LOADED ":7\r\n");
     hears(&s, c, ":7\r\n:7\r\n");
+    stage_end(&s);
+}
+
+Test(session_lease, a_script_loaded_on_a_lease_is_told_to_every_node)
+{
+    struct stage s;
+    struct client c;
+    struct scene scene = {.master = 0, .writable = true, .readable = 2};
+
+    stage_begin(&s);
+    show(&s, scene);
+    c = client(&s);
+    client_asks(c, "WATCH k | SCRIPT LOAD return(7) | UNWATCH");
+    int master = admits(&s, 0, "master"), replica = admits(&s, 1, "slave");
+    node_gets(&s, master, "WATCH k | SCRIPT LOAD return(7)");
+    node_gets(&s, replica, "SCRIPT LOAD return(7)");
+    node_says(master, "+OK\r\n" LOADED);
+    hears(&s, c, "+OK\r\n");
+    hears_nothing(&s, c);
+    node_says(replica, LOADED);
+    hears(&s, c, LOADED);
+    node_gets(&s, master, "UNWATCH");
+    stage_end(&s);
+}
+
+Test(session_lease, a_script_loaded_on_a_lease_is_told_to_the_next_master)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "WATCH k | SCRIPT LOAD return(7) | UNWATCH");
+    int fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "WATCH k | SCRIPT LOAD return(7) | UNWATCH");
+    node_says(fd, "+OK\r\n" LOADED "+OK\r\n");
+    hears(&s, c, "+OK\r\n" LOADED "+OK\r\n");
+    show(&s, switched);
+    client_asks(c, "EVALSHA " SHA_7 " 0");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "SCRIPT LOAD return(7) | EVALSHA " SHA_7 " 0");
+    node_says(fd, LOADED ":7\r\n");
+    hears(&s, c, ":7\r\n");
+    stage_end(&s);
+}
+
+/* A former master that comes back to office may have been restarted in between. */
+Test(session_lease, a_master_of_old_is_told_the_script_again)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    c = client(&s);
+    (void)evaluated(&s, c);
+    show(&s, switched);
+    show(&s, switching);
+    show(&s, steady);
+    client_asks(c, "EVALSHA " SHA_7 " 0 | SET k v");
+    int fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "SCRIPT LOAD return(7) | EVALSHA " SHA_7 " 0 | SET k v");
+    node_says(fd, LOADED ":7\r\n+OK\r\n");
+    hears(&s, c, ":7\r\n+OK\r\n");
+    stage_end(&s);
+}
+
+/* The load was never written: it counts for nothing. */
+Test(session_lease, a_script_whose_load_was_lost_is_loaded_again)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    c = client(&s);
+    (void)evaluated(&s, c);
+    show(&s, switched);
+    client_asks(c, "EVALSHA " SHA_7 " 0 | SET k v");
+    close(node_accept(s.w, &s.nodes[1]));
+    int fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "SCRIPT LOAD return(7) | EVALSHA " SHA_7 " 0 | SET k v");
+    node_says(fd, LOADED ":7\r\n+OK\r\n");
+    hears(&s, c, ":7\r\n+OK\r\n");
     stage_end(&s);
 }
 
