@@ -75,6 +75,9 @@ SYSTEM_SOURCES := $(sort $(filter-out $(if $(FAILOVER),,tests/system/test_failov
 HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c tests/system/scenario/*.c))
 FAILOVER_SOURCES := $(sort $(wildcard tests/failover/*.c))
 BENCH_SOURCES  := $(sort $(wildcard tests/bench/*.c))
+# Programs that test_clients starts.
+CLIENT_SOURCES := $(sort $(wildcard tests/clients/*.c))
+CLIENT_PROGRAMS := $(CLIENT_SOURCES:%.c=build/%)
 
 # The modules that each unit test links: a test that needs half of the house tests no unit.
 UNIT_test_buf      := base/buf base/log base/clock
@@ -155,14 +158,17 @@ ifeq ($(SANITIZE),thread)
 UNIT_PROGRAMS :=
 endif
 
+# What test_clients needs besides, when it is among them.
+CLIENTS := $(if $(filter %/test_clients,$(SYSTEM_PROGRAMS)),$(CLIENT_PROGRAMS) node-libraries)
+
 HARNESS_OBJECTS := $(HARNESS_SOURCES:%.c=build/obj/%.o)
 TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/obj/%.o) \
-                $(FAILOVER_SOURCES:%.c=build/obj/%.o)
+                $(FAILOVER_SOURCES:%.c=build/obj/%.o) $(CLIENT_SOURCES:%.c=build/obj/%.o)
 
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs bench failover soak fuzz lint install clean help FORCE
+.PHONY: all deps run test unit system programs node-libraries bench failover soak fuzz lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -190,6 +196,11 @@ build/obj/tests/failover/%.o: tests/failover/%.c build/obj/flags
 	$(say) CC $<
 	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
 
+build/obj/tests/clients/%.o: tests/clients/%.c build/obj/flags
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PLAIN_FLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
+
 # Changed flags, or another compiler, build everything again.
 $(sort build/obj/flags $(OUT)/obj/flags): %/obj/flags: FORCE
 	@mkdir -p $(@D)
@@ -209,6 +220,12 @@ $(SYSTEM_SOURCES:%.c=build/%): build/tests/system/%: build/obj/tests/system/%.o 
 	$(say) LD $@
 	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
 
+$(CLIENT_PROGRAMS): build/tests/clients/%: build/obj/tests/clients/%.o \
+                    build/obj/tests/system/harness/client.o
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 -include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(HARNESS_OBJECTS:.o=.d)
 
 # ---- running ----------------------------------------------------------------------------------
@@ -218,9 +235,10 @@ RUN_UNIT = SANITIZE=$(SANITIZE) tests/programs.sh $(UNIT_PROGRAMS)
 RUN_SYSTEM = SANITIZE=$(SANITIZE) REDISPROXY=$(CURDIR)/$(BINARY) tests/programs.sh -j1 $(SYSTEM_PROGRAMS)
 
 deps:
-	@tests/deps.sh
+	@tests/deps.sh test
 
-run: deps
+run:
+	@tests/deps.sh
 	@$(MAKE) --no-print-directory all
 	@REDISPROXY=$(CURDIR)/$(BINARY) tests/local.sh
 
@@ -232,10 +250,13 @@ test: deps
 unit: $(UNIT_PROGRAMS)
 	@$(RUN_UNIT)
 
-system: $(BINARY) $(SYSTEM_PROGRAMS)
+system: $(BINARY) $(SYSTEM_PROGRAMS) $(CLIENTS)
 	@$(RUN_SYSTEM)
 
-programs: $(UNIT_PROGRAMS) $(SYSTEM_PROGRAMS) $(if $(SYSTEM_PROGRAMS),$(BINARY))
+programs: $(UNIT_PROGRAMS) $(SYSTEM_PROGRAMS) $(if $(SYSTEM_PROGRAMS),$(BINARY)) $(CLIENTS)
+
+node-libraries:
+	@tests/clients/install.sh
 
 # Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE and PEER: see tests/bench/bench.sh.
 bench:
@@ -286,12 +307,12 @@ build/fuzz/fuzz_resp: tests/fuzz/fuzz_resp.c $(UNIT_RESP:%=proxy/%.c) $(HEADERS)
 lint:
 	@tests/deps.sh lint
 	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system)' tests/lint/all.sh \
-	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES)' \
+	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES)' \
 	    '$(HEADERS)'
 
 format:
 	@clang-format -i $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) \
-	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(HEADERS)
+	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(HEADERS)
 
 install: $(BINARY)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/redisproxy

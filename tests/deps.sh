@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what is missing of the Debian packages that redisproxy is built, run and tested with:
-#     tests/deps.sh          to build, run and test
+#     tests/deps.sh          to build and run
+#     tests/deps.sh test     to test as well
 #     tests/deps.sh lint     to lint as well
 #     tests/deps.sh bench    for "make bench": what it compares with
 # Says nothing when nothing is missing.
@@ -13,7 +14,12 @@ packages=(
     # running it on a trio, and testing
     redis-server redis-sentinel redis-tools libcriterion-dev procps iproute2
 )
-if [[ ${1:-} == lint ]]; then
+if [[ ${1:-} == test ]]; then
+    # the client libraries of tests/clients
+    packages+=(python3-redis)
+    # Node.js with its own npm may be there from elsewhere: Debian's would be in its way.
+    { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
+elif [[ ${1:-} == lint ]]; then
     packages+=(clang clang-format clang-tidy cppcheck)
 elif [[ ${1:-} == bench ]]; then
     packages+=(haproxy nutcracker)

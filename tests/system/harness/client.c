@@ -86,10 +86,19 @@ redisContext *client_open_as(const char *host, int port, const char *user, const
     return c;
 }
 
-const char *hear(redisContext *c)
+const char *client_text(const redisReply *reply)
 {
     char *text = NULL;
     size_t len;
+    FILE *out = open_memstream(&text, &len);
+    render(out, reply);
+    fclose(out);
+    return keep(text);
+}
+
+const char *hear(redisContext *c)
+{
+    char *text = NULL;
     void *reply = NULL;
     if (c->err || redisGetReply(c, &reply) != REDIS_OK || !reply) {
         if (!c->err || c->err == REDIS_ERR_EOF)
@@ -98,11 +107,9 @@ const char *hear(redisContext *c)
             abort();
         return keep(text);
     }
-    FILE *out = open_memstream(&text, &len);
-    render(out, reply);
-    fclose(out);
+    const char *rendered = client_text(reply);
     freeReplyObject(reply);
-    return keep(text);
+    return rendered;
 }
 
 static void say_list(redisContext *c, const char *format, va_list args)

@@ -33,6 +33,9 @@ const char *hear(redisContext *c);
 /* Writes what say() queued, without waiting for an answer. */
 void say_now(redisContext *c);
 
+/* A reply as text, valid as ask()'s. */
+const char *client_text(const redisReply *reply);
+
 /* Whether an answer (or the connection's end) arrives within `ms`; it is left for hear(). */
 bool heard(redisContext *c, int ms);
 
