@@ -75,10 +75,11 @@ static void append_with_id(struct buf *out, const char *bytes, size_t len, int a
     struct resp_args args = resp_args(bytes, len);
     struct slice arg;
     char text[24];
+    size_t text_len = (size_t)snprintf(text, sizeof(text), "%" PRIu64, id);
     buf_printf(out, "*%d\r\n", args.left);
     for (int number = 0; resp_args_next(&args, &arg); number++) {
         if (number == at)
-            arg = (struct slice){text, (size_t)snprintf(text, sizeof(text), "%" PRIu64, id)};
+            arg = (struct slice){text, text_len};
         buf_printf(out, "$%zu\r\n", arg.len);
         buf_append(out, arg.data, arg.len);
         buf_append(out, "\r\n", 2);
