@@ -104,6 +104,8 @@ void election_start_with(struct election *e, struct election_node *master, int64
 void election_become_steady(struct election *e, struct election_node *master, int64_t now_ms);
 /* Every Sentinel that is present was asked at `since_ms` or later. */
 bool election_all_answered_since(const struct election *e, int64_t since_ms, int64_t now_ms);
+/* Finds the Sentinels that wait for a promotion in vain. */
+void election_note_undone(struct election *e, int64_t now_ms);
 void election_try_release(struct election *e, int64_t now_ms);
 void election_try_confirm(struct election *e, const struct address *named, int64_t now_ms);
 void election_try_successor(struct election *e, struct election_node *node, int64_t now_ms);

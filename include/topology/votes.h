@@ -49,6 +49,8 @@ struct voter {
     int64_t asked_ms;   /* when the question behind `answer` was asked */
     struct sentinel_answer answer;
     int64_t stepped_ms; /* when its failover last moved on */
+    int64_t
+        undone_ms; /* when others were found to have undone the promotion that it waits for; 0: none */
 };
 
 struct verdict {
@@ -73,7 +75,8 @@ bool voter_same(const struct voter *a, const struct voter *b);
 bool voter_present(const struct voter *voter, int64_t now_ms);
 
 /* Whether it leads a failover that has not moved for 3 s, though its steps before the promotion take
- * 0.1 s each: a Sentinel that slept is in TILT, for 30 s, and only then goes on. */
+ * 0.1 s each: a Sentinel that slept is in TILT, for 30 s, and only then goes on. Or one that waits in
+ * vain for a promotion that was undone, until failover-timeout. */
 bool voter_stalled(const struct voter *voter, int64_t now_ms);
 
 /* The present Sentinel whose failover away from this master is the furthest; NULL: nobody leads one.

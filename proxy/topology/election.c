@@ -247,8 +247,10 @@ void election_sentinel_answer(struct election *e, uint64_t key,
     struct voter *voter = find_voter(e, key);
     if (!voter)
         return;
-    if (answer->step != voter->answer.step)
+    if (answer->step != voter->answer.step) {
         voter->stepped_ms = asked_ms;
+        voter->undone_ms = 0;
+    }
     voter->answer = *answer;
     voter->reachable = true;
     voter->asked_ms = asked_ms;
@@ -324,8 +326,10 @@ static void failover_event(struct election *e, uint64_t key, enum election_event
                            const struct address *subject, int64_t now_ms)
 {
     struct voter *leader = find_voter(e, key);
-    if (leader)
+    if (leader) {
         leader->stepped_ms = now_ms;
+        leader->undone_ms = 0;
+    }
     if (e->view.state == GROUP_STEADY) {
         election_hold(e, "a failover has begun", key, now_ms);
     } else if (event == EVENT_ELECTED_LEADER || !e->leader) {

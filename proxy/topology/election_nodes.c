@@ -117,6 +117,9 @@ void node_take_answer(struct election_node *node, const struct node_answer *answ
     node->down = false;
     node->silent = false;
     node->refused_ms = -1;
+    if (node->was_master && answer->role == ROLE_REPLICA)
+        node->turned_ms = now_ms;
+    node->was_master = answer->role == ROLE_MASTER;
     node->link_lost = answer->role == ROLE_REPLICA && !answer->link_connected;
     if (answer->role == ROLE_REPLICA) {
         memcpy(node->replica_runid, node->says.runid, sizeof(node->replica_runid));

@@ -263,6 +263,7 @@ void election_decide(struct election *e, int64_t now_ms)
         e->contested_ms = -1;
     else if (e->contested_ms < 0)
         e->contested_ms = now_ms;
+    election_note_undone(e, now_ms);
     if (e->view.state == GROUP_STEADY)
         leave_steady(e, nodes_find(&e->nodes, &e->master), now_ms);
     if (e->view.state == GROUP_NONE)

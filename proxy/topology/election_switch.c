@@ -280,6 +280,43 @@ static bool nobody_leads(const struct election *e, int64_t now_ms)
     return true;
 }
 
+/* The others took the promoted node for a stray, and turned it back into a replica of `master` before the
+ * leader had seen it as a master. It was told only once: when every node but the master was asked
+ * after that was sent, and says that it is a replica, nobody will be one. */
+static bool was_undone(const struct election *e, const struct voter *leader,
+                       const struct address *master)
+{
+    bool turned = false;
+    for (size_t i = 0; i < e->nodes.count; i++) {
+        const struct election_node *node = e->nodes.at[i];
+        bool asked = node->asked_ms >= leader->stepped_ms + ELECTION_ARRIVED_MS;
+        if (address_equal(&node->shown.address, master) || node->refused_ms >= 0)
+            continue;
+        if (node->shown.suspect || node->says.role != ROLE_REPLICA || !asked)
+            return false;
+        turned =
+            turned || (node->turned_ms > leader->stepped_ms && node->turned_ms < leader->asked_ms &&
+                       address_equal(&node->says.master, master));
+    }
+    return turned;
+}
+
+void election_note_undone(struct election *e, int64_t now_ms)
+{
+    const struct address *master = e->view.state == GROUP_STEADY ? &e->master : &e->old;
+    for (size_t i = 0; i < e->voter_count; i++) {
+        struct voter *voter = &e->voters[i];
+        if (voter->undone_ms || !voter_present(voter, now_ms) ||
+            voter->answer.step != FAILOVER_WAIT_PROMOTION ||
+            !address_equal(&voter->answer.named, master) || !was_undone(e, voter, master))
+            continue;
+        voter->undone_ms = now_ms;
+        election_story(e, LOG_WARN,
+                       "the other Sentinels undid the promotion, its leader waits in vain",
+                       "leader=%s", voter->name);
+    }
+}
+
 /* The failover is known to be over before its time is up: its leader says so, or died in vain; or it
  * never was. */
 static void shorten_doubt(struct election *e, int64_t now_ms)
@@ -294,6 +331,8 @@ static void shorten_doubt(struct election *e, int64_t now_ms)
             leader->asked_ms > e->promoted_ms && leader->asked_ms > e->changed_ms &&
             address_equal(&leader->answer.named, &e->old))
             over_ms = leader->asked_ms;
+        if (election_leads(e, leader) && leader->undone_ms > e->changed_ms)
+            over_ms = leader->undone_ms;
     }
     if (died_in_vain(e, now_ms))
         over_ms = e->leader_refused_ms + ELECTION_ARRIVED_MS;

@@ -27,8 +27,10 @@ bool voter_present(const struct voter *voter, int64_t now_ms)
 
 bool voter_stalled(const struct voter *voter, int64_t now_ms)
 {
-    return voter->answer.step != FAILOVER_NONE && voter->answer.step < FAILOVER_WAIT_PROMOTION &&
-           now_ms - voter->stepped_ms > STALLED_MS;
+    bool stands = voter->answer.step != FAILOVER_NONE &&
+                  voter->answer.step < FAILOVER_WAIT_PROMOTION &&
+                  now_ms - voter->stepped_ms > STALLED_MS;
+    return stands || voter->undone_ms;
 }
 
 static bool in_electorate(const struct voter *voter, int64_t now_ms)

@@ -270,3 +270,106 @@ Test(election_leader, another_leader_when_the_first_is_given_up)
     is_master('A', "rA", "", 0);
     expect(GROUP_SWITCHING, "a"); /* two have led: 3 s */
 }
+
+/* ---- a promotion that the other Sentinels undo, while its leader waits for it ---- */
+
+/* Sentinel 3 had B down as a master for long, and turned it back at once. */
+static void promoted_and_turned_back(void)
+{
+    begin(false, -1);
+    steady_on_a();
+    promote_b();
+    says_step(1, 5, 'A', FAILOVER_WAIT_PROMOTION);
+    pass(400);
+    is_replica('B', 'A', "rA", false);
+}
+
+static void one_round(void)
+{
+    pass(100);
+    nodes_as_before();
+    says_step(1, 5, 'A', FAILOVER_WAIT_PROMOTION);
+    others_say(5, 'A');
+}
+
+Test(election_leader, waits_in_vain_for_a_promotion_that_was_undone)
+{
+    promoted_and_turned_back();
+    says_step(1, 5, 'A', FAILOVER_WAIT_PROMOTION); /* asked no later than B */
+    others_say(5, 'A');
+    expect(GROUP_SWITCHING, "-");
+    one_round();
+    one_round();
+    expect(GROUP_STEADY, "A"); /* not after failover-timeout, three minutes later */
+    for (int i = 0; i < 50; i++) {
+        one_round();
+        expect(GROUP_STEADY, "A");
+    }
+    says_step(1, 6, 'B',
+              FAILOVER_RECONFIGURE); /* B was made a master by hand, and it took that for its own */
+    others_say(6, 'B');
+    expect(GROUP_SWITCHING, "-");
+}
+
+Test(election_leader, a_promotion_is_not_undone_while_somebody_is_master)
+{
+    promoted_and_turned_back();
+    for (int i = 0; i < 50; i++) {
+        pass(100);
+        is_master('A', "rA", "", 0);
+        is_replica('B', 'A', "rA", true);
+        is_master('C', "rC", "rA", 0);
+        says_step(1, 5, 'A', FAILOVER_WAIT_PROMOTION);
+        others_say(5, 'A');
+        expect(GROUP_SWITCHING, "-");
+    }
+}
+
+Test(election_leader, a_promotion_is_not_undone_while_somebody_is_silent)
+{
+    struct address c = at('C');
+    promoted_and_turned_back();
+    election_node_silent(e, &c, true, now); /* SLAVEOF NO ONE may lie in its socket */
+    for (int i = 0; i < 50; i++) {
+        pass(100);
+        is_master('A', "rA", "", 0);
+        is_replica('B', 'A', "rA", true);
+        says_step(1, 5, 'A', FAILOVER_WAIT_PROMOTION);
+        others_say(5, 'A');
+        expect(GROUP_SWITCHING, "-");
+    }
+}
+
+Test(election_leader, a_promotion_that_has_not_happened_yet_was_not_undone)
+{
+    begin(false, -1);
+    steady_on_a();
+    event(1, EVENT_ELECTED_LEADER, 'A', 0);
+    event(1, EVENT_SELECTED_REPLICA, 'A', 'B');
+    event(1, EVENT_WAIT_PROMOTION, 'A', 0);
+    for (int i = 0; i < 50; i++) {
+        one_round();
+        expect(GROUP_SWITCHING, "-");
+    }
+}
+
+/* It slept through the 3 s of doubt, and is in TILT now. */
+Test(election_leader, wakes_up_behind_its_promotion)
+{
+    begin(false, -1);
+    steady_on_a();
+    promote_b();
+    election_sentinel_lost(e, 1, now);
+    pass(3100);
+    all_answer_after_the_promotion();
+    expect(GROUP_STEADY, "A");
+    pass(2000);
+    all_answer_after_the_promotion();
+    says_step(1, 5, 'A', FAILOVER_WAIT_PROMOTION);
+    expect(GROUP_SWITCHING, "-"); /* it may record it yet */
+    pass(3000);
+    is_replica('B', 'A', "rA", true);
+    one_round();
+    one_round();
+    expect(GROUP_STEADY, "A");
+}
