@@ -69,7 +69,7 @@ static uint64_t redirected_to(struct session *s, struct session *to)
     return router_client_id(to->lease);
 }
 
-/* Appends the command with the number of its argument `at` replaced. */
+/* Appends the command with its argument `at` (0: none) replaced by the id. */
 static void append_with_id(struct buf *out, const char *bytes, size_t len, int at, uint64_t id)
 {
     struct resp_args args = resp_args(bytes, len);
@@ -78,7 +78,7 @@ static void append_with_id(struct buf *out, const char *bytes, size_t len, int a
     size_t text_len = (size_t)snprintf(text, sizeof(text), "%" PRIu64, id);
     buf_printf(out, "*%d\r\n", args.left);
     for (int number = 0; resp_args_next(&args, &arg); number++) {
-        if (number == at)
+        if (at && number == at)
             arg = (struct slice){text, text_len};
         buf_printf(out, "$%zu\r\n", arg.len);
         buf_append(out, arg.data, arg.len);

@@ -8,6 +8,7 @@
 #include "harness/wait.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -110,4 +111,66 @@ Test(resp3, goes_on_after_a_switchover, .timeout = 100)
     hears(sub, ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\nx\r\n");
     close(sub);
     close(c);
+}
+
+/* ---- client-side caching ---- */
+
+#define INVALIDATE(key, len) ">2\r\n$10\r\ninvalidate\r\n*1\r\n$" len "\r\n" key "\r\n"
+
+Test(resp3, tracking_goes_on_after_a_switchover, .timeout = 100)
+{
+    struct shared s = shared();
+    redisContext *other = proxy_client(&s.proxy, PROXY_MASTER);
+    int c = resp3_client(&s, PROXY_MASTER), before = trio_master(&s.trio);
+    EXPECT(other, "+OK", "SET cached 1");
+    tells(c, "CLIENT TRACKING ON");
+    hears(c, "+OK\r\n");
+    tells(c, "GET cached");
+    hears(c, "$1\r\n1\r\n");
+    EXPECT(other, "+OK", "SET cached 2");
+    hears(c, INVALIDATE("cached", "6"));
+    cr_assert_eq(trio_failover(&s.trio), 0);
+    cr_assert_eq(trio_wait_whole(&s.trio), 0);
+    cr_assert_neq(trio_master(&s.trio), before);
+    hears(c, ">2\r\n$10\r\ninvalidate\r\n_\r\n"); /* all of it */
+    tells(c, "GET cached");
+    hears(c, "$1\r\n2\r\n");
+    EXPECT(other, "+OK", "SET cached 3");
+    hears(c, INVALIDATE("cached", "6"));
+    tells(c, "CLIENT TRACKING OFF");
+    hears(c, "+OK\r\n");
+    tells(c, "GET cached");
+    hears(c, "$1\r\n3\r\n");
+    EXPECT(other, "+OK", "SET cached 4");
+    tells(c, "PING");
+    hears(c, "+PONG\r\n");
+    redisFree(other);
+    close(c);
+}
+
+/* RESP2: the messages go to another client, which is named by the id that it has here. */
+Test(resp3, tracking_redirected_to_another_client, .timeout = 100)
+{
+    struct shared s = shared();
+    redisContext *other = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *listener = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    char id[32];
+    snprintf(id, sizeof(id), "%s", ask(listener, "CLIENT ID") + 1);
+    EXPECT(listener, "[subscribe, __redis__:invalidate, :1]", "SUBSCRIBE __redis__:invalidate");
+    EXPECT(c, "+OK", "CLIENT TRACKING ON REDIRECT %s", id);
+    cr_assert_str_eq(ask(c, "CLIENT GETREDIR") + 1, id);
+    EXPECT(c, "(nil)", "GET redirected");
+    EXPECT(other, "+OK", "SET redirected 1");
+    HEAR(listener, "[message, __redis__:invalidate, [redirected]]");
+    cr_assert_eq(trio_failover(&s.trio), 0);
+    cr_assert_eq(trio_wait_whole(&s.trio), 0);
+    HEAR(listener, "[message, __redis__:invalidate, (nil)]");
+    EXPECT(c, "1", "GET redirected");
+    EXPECT(other, "+OK", "SET redirected 2");
+    HEAR(listener, "[message, __redis__:invalidate, [redirected]]");
+    cr_assert_str_eq(ask(c, "CLIENT GETREDIR") + 1, id);
+    redisFree(c);
+    redisFree(listener);
+    redisFree(other);
 }
