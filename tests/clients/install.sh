@@ -7,7 +7,9 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 to=$here/../../build/clients
 
-if [[ -d $to/node_modules ]] && cmp -s "$here/package-lock.json" "$to/package-lock.json"; then
+# a log that is left behind is that of an installation that was interrupted
+if [[ -d $to/node_modules && ! -e $to/log ]] &&
+    cmp -s "$here/package-lock.json" "$to/package-lock.json"; then
     exit 0
 fi
 rm -rf "$to"

@@ -83,7 +83,7 @@ one() { printf '*2\r\n$4\r\nINCR\r\n$%d\r\n%s\r\n' "$((${#name} + 8))" "$name:co
 cli BLPOP "$name:go" 0 >"$dir/go" &
 cli -3 SUBSCRIBE "$name:news" >"$dir/news" &
 heard "$dir/news" 3
-# The tail follows the answers: redis-cli asks for the next line when it has printed the last.
+# redis-cli reads the next line when it has printed the last answer
 { until switched; do lines "INCR $name:typed" "EVALSHA $sha 1 $name:typed" \
     MULTI "INCR $name:typed" EXEC; sleep 0.02; done; } | cli -3 >"$dir/typed" 2>&1 &
 typed=$!
@@ -92,9 +92,8 @@ echo 'ready for switchover'
 { until switched; do one; sleep 0.01; done; one; } | tee "$dir/sent" | cli --pipe >"$dir/piped" 2>&1
 wait $typed
 is 'what blocked' "$(lines "$name:go" switched)" "$(<"$dir/go")"
-# every third number comes as EXEC's
-is 'the typed increments' "$(seq "$(cli GET "$name:typed")")" "$(tr -d '\r' <"$dir/typed" |
-    grep -vE '^(OK|QUEUED|)$')"
+is 'the typed increments' "$(seq "$(($(cli INCR "$name:typed") - 1))")" \
+    "$(grep -vE '^(OK|QUEUED|)$' "$dir/typed")"
 cli PUBLISH "$name:news" here >"$dir/published"
 heard "$dir/news" 6
 is 'the subscription' "$(lines message "$name:news" here)" "$(tail -3 "$dir/news")"
