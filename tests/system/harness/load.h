@@ -107,9 +107,9 @@ void load_troubles(struct load *load, int64_t from, int64_t to,
 /* How many writes were acknowledged between two moments. */
 long load_acknowledged(struct load *load, int64_t from, int64_t to);
 
-/* Of those acknowledged between two moments, how many are not on the final master; after
- * load_report(). */
-long load_lost(struct load *load, int64_t from, int64_t to);
+/* Of those acknowledged between two moments, how many are not on the final master, and when the last of
+ * them was acknowledged (unchanged: there is none); after load_report(). */
+long load_lost(struct load *load, int64_t from, int64_t to, int64_t *last);
 /* How many writers were disconnected for a write that was sent between two moments. */
 long load_cut(struct load *load, int64_t from, int64_t to);
 

@@ -232,13 +232,16 @@ long load_acknowledged(struct load *l, int64_t from, int64_t to)
     return n;
 }
 
-long load_lost(struct load *l, int64_t from, int64_t to)
+long load_lost(struct load *l, int64_t from, int64_t to, int64_t *last)
 {
     long n = 0;
     for (int i = 0; i < l->options.writers; i++)
         for (long k = 0; k < l->client[i].count; k++) {
             const struct write_record *w = &l->client[i].writes[k];
-            n += w->lost && w->answered >= from && w->answered <= to;
+            if (!w->lost || w->answered < from || w->answered > to)
+                continue;
+            *last = w->answered > *last ? w->answered : *last;
+            n++;
         }
     return n;
 }

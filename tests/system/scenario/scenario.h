@@ -127,9 +127,6 @@ void stage_moment(struct stage *stage, int64_t from, int64_t floor);
 void stage_whole(struct stage *stage);
 /* Waits until writes are acknowledged, and goes on for `ms` under load. */
 void stage_flow(struct stage *stage, int ms);
-/* Waits until no write has been acknowledged for `quiet_ms`. Returns when the last one was; if there
- * still are some after `ms`, that is wrong. */
-int64_t stage_held(struct stage *stage, int quiet_ms, int ms);
 /* Lets the load run for a while: the pace of what happens, not a wait for something. */
 void stage_go_on(const struct stage *stage, int ms);
 

@@ -92,13 +92,6 @@ void stage_flow(struct stage *s, int ms)
     stage_go_on(s, ms);
 }
 
-int64_t stage_held(struct stage *s, int quiet_ms, int ms)
-{
-    if (!wait_until(ms + quiet_ms, load_last_write(s->load) < now_us() - quiet_ms * 1000))
-        stage_wrong(s, "writes are acknowledged for more than %d ms still", ms);
-    return load_last_write(s->load);
-}
-
 int stage_log_lines(const struct stage *s, const char *text)
 {
     int count = 0;
