@@ -171,7 +171,8 @@ static void note_return(struct stage *s, int64_t asked, int64_t ended, int maste
 
 /* One failover whose leader gets `signal` so long after the promotion. Writes go to the old master
  * again after 3.5 s at most; what was acknowledged meanwhile is lost. Returns false when the leader
- * was faster, or when nothing was written. */
+ * was faster, when nothing was written, or when a Sentinel that had not asked the candidate since an
+ * earlier promotion demoted it at once. */
 static bool end_leader(struct stage *s, int after_ms, int signal)
 {
     int before = stage_master(s), released = stage_log_lines(s, RELEASED);
@@ -187,20 +188,23 @@ static bool end_leader(struct stage *s, int after_ms, int signal)
     stage_signal_sentinel(s, LEADER, signal);
     int64_t ended = now_us();
     bool told = has_told(s, asked);
+    int64_t demoted = observer_event(s->observer, "+convert-to-slave", promoted);
+    bool good = !told && (!demoted || demoted > ended);
     if (!told) {
         if (!wait_until(RELEASE_MS, stage_log_lines(s, RELEASED) > released))
             stage_wrong(s, "the old master is not written to again");
         load_excuse(s->load, &(struct load_excuse){.sent_by = now_us(),
                                                    .answered_by = INT64_MAX,
                                                    .answered_from = promoted - SEEN_US});
-        stage_span(s, promoted, ended, now_us());
+        if (good)
+            stage_span(s, promoted, ended, now_us());
         stage_flow(s, 300);
         note_return(s, asked, ended, before);
     }
     return_leader(s);
     if (!told && stage_master(s) != before)
         stage_wrong(s, "the master changed");
-    return !told && (stage_log_lines(s, PROVISIONAL) > provisional || after_ms == 0);
+    return good && (stage_log_lines(s, PROVISIONAL) > provisional || after_ms == 0);
 }
 
 /* The leader asks the candidate for INFO every second, and sometimes just then; a replica that needs a
