@@ -219,11 +219,23 @@ static void judge_log(struct soak *soak)
     free(text);
 }
 
+static void print_times(struct soak *soak)
+{
+    const struct soak_event *longest = NULL;
+    for (int i = 0; i < soak->count; i++)
+        if (!longest || soak->event[i].write_gap > longest->write_gap)
+            longest = &soak->event[i];
+    if (longest)
+        fprintf(soak->out, "the longest time without a write: %.0f ms, in event %d\n",
+                (double)longest->write_gap / 1000, longest->number);
+    fprintf(soak->out, "the latest first write after a promotion: %.0f ms after the floor\n",
+            soak->worst_over_floor);
+}
+
 void soak_judge(struct soak *soak)
 {
     for (int i = 0; i < soak->count; i++)
         judge_event(soak, i);
-    fprintf(soak->out, "the latest first write after a promotion: %.0f ms after the floor\n",
-            soak->worst_over_floor);
+    print_times(soak);
     judge_log(soak);
 }
