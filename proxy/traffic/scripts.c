@@ -91,7 +91,7 @@ static struct script *add(struct scripts *scripts, struct slice text)
     if (!scripts->unnamed)
         scripts->unnamed = script;
     scripts->bytes += text.len;
-    while (scripts->bytes > scripts->max)
+    while (scripts->by_text && scripts->bytes > scripts->max)
         drop(scripts, scripts->by_text);
     return script;
 }
