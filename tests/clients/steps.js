@@ -4,7 +4,6 @@
  * tests/system/test_clients.c.
  */
 const assert = require("node:assert/strict");
-const { once } = require("node:events");
 
 const [host, port, name] = process.argv.slice(2);
 
@@ -42,4 +41,4 @@ async function run(steps, switchover) {
     process.exit(0);
 }
 
-module.exports = { host, port: Number(port), key: (s) => `${name}:${s}`, Count, Heard, run, once };
+module.exports = { host, port: Number(port), key: (s) => `${name}:${s}`, Count, Heard, run };
