@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOW_DEADLINE_MS = 60000, KNOWN_DEADLINE_MS = 15000, MASTER_MS = 3000 };
+enum { FLOW_DEADLINE_MS = 60000, KNOWN_DEADLINE_MS = 15000, MASTER_MS = 10000 };
 
 void stage_wrong(struct stage *s, const char *format, ...)
 {
