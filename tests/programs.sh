@@ -14,8 +14,10 @@ fi
 failed=()
 for program in "$@"; do
     echo "== $program"
+    began=$SECONDS
     # The time limit is for a test that hangs; it is far above what any of them needs.
     "${launch[@]}" "$program" "${jobs[@]}" || failed+=("$program")
+    echo "   $((SECONDS - began)) s"
 done
 
 if ((${#failed[@]})); then

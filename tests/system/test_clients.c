@@ -134,7 +134,6 @@ static void run(const char *library, const char *const *command)
     struct program program[ROUTES];
     int failed = 0;
     bool all = true;
-    s.trio.options.fast = true;
     for (int i = 0; i < ROUTES; i++)
         program[i] = start(&s, library, command, i ? PROXY_SPLIT : PROXY_MASTER);
     for (int i = 0; i < ROUTES && all; i++)

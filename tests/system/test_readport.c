@@ -17,7 +17,7 @@
 
 #define REFUSED "-READONLY You can't write against a read only replica."
 
-const struct suite suite = {.trio = {.min_replicas = 1}};
+const struct suite suite = {.trio = {.min_replicas = 1, .fast = true}};
 
 static const char *const strays[] = {
     "SET stray 1",

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct suite suite = {.trio = {.min_replicas = 1}};
+const struct suite suite = {.trio = {.min_replicas = 1, .fast = true}};
 
 Test(resp3, answers_are_redis_own, .timeout = 200)
 {

@@ -110,6 +110,16 @@ bool raw_closed(int fd, int ms)
     return readable(fd, now_ms() + ms) && recv(fd, &byte, 1, 0) <= 0;
 }
 
+bool raw_ended(int fd, int ms)
+{
+    char forgotten[4096];
+    int64_t deadline = now_ms() + ms;
+    while (readable(fd, deadline))
+        if (recv(fd, forgotten, sizeof(forgotten), 0) <= 0)
+            return true;
+    return false;
+}
+
 bool raw_silent(int fd, int ms)
 {
     return !readable(fd, now_ms() + ms);

@@ -25,6 +25,9 @@ bool raw_expect(int fd, const char *text);
 /* Whether the peer closes within `ms`, sending nothing more. */
 bool raw_closed(int fd, int ms);
 
+/* Whether the peer closes within `ms`, whatever it sends until then. */
+bool raw_ended(int fd, int ms);
+
 /* Whether the peer sends nothing and stays, for `ms`. */
 bool raw_silent(int fd, int ms);
 

@@ -203,6 +203,7 @@ void trio_export(const struct trio *t)
     export_number("TRIO_NODES", t->options.nodes);
     export_number("TRIO_SENTINELS", t->options.sentinels);
     export_number("TRIO_MIN_REPLICAS", t->options.min_replicas);
+    export_number("TRIO_FAST", t->options.fast);
     if (t->options.password)
         setenv("TRIO_PASSWORD", t->options.password, 1);
 }
@@ -218,6 +219,7 @@ int trio_attach(struct trio *t)
     t->options.nodes = atoi(getenv("TRIO_NODES"));
     t->options.sentinels = atoi(getenv("TRIO_SENTINELS"));
     t->options.min_replicas = atoi(getenv("TRIO_MIN_REPLICAS"));
+    t->options.fast = atoi(getenv("TRIO_FAST"));
     t->options.password = getenv("TRIO_PASSWORD");
     trio_set_hosts(t);
     return 0;
