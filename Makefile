@@ -69,9 +69,11 @@ OBJECTS := $(SOURCES:%.c=$(OUT)/obj/%.o)
 BINARY  := $(OUT)/redisproxy
 
 UNIT_SOURCES   := $(sort $(wildcard tests/unit/test_*.c))
-# The failover scenarios (tests/system/test_failover_*.c) take minutes more: FAILOVER=1 adds them.
-SYSTEM_SOURCES := $(sort $(filter-out $(if $(FAILOVER),,tests/system/test_failover_%), \
-                    $(wildcard tests/system/test_*.c)))
+# The failover scenarios take minutes: with a sanitizer they are left out, the longest ones always. FAILOVER=1
+# has them all, and T= the one that it names.
+LONG_SYSTEM := $(if $(SANITIZE),failover_%,failover_rolling failover_choices failover_operator failover_soak)
+SYSTEM_ALL     := $(sort $(wildcard tests/system/test_*.c))
+SYSTEM_SOURCES := $(filter-out $(if $(FAILOVER)$(T),,$(LONG_SYSTEM:%=tests/system/test_%.c)),$(SYSTEM_ALL))
 HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c tests/system/scenario/*.c))
 FAILOVER_SOURCES := $(sort $(wildcard tests/failover/*.c))
 BENCH_SOURCES  := $(sort $(wildcard tests/bench/*.c))
@@ -307,11 +309,11 @@ build/fuzz/fuzz_resp: tests/fuzz/fuzz_resp.c $(UNIT_RESP:%=proxy/%.c) $(HEADERS)
 lint:
 	@tests/deps.sh lint
 	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system)' tests/lint/all.sh \
-	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES)' \
+	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES)' \
 	    '$(HEADERS)'
 
 format:
-	@clang-format -i $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_SOURCES) $(HARNESS_SOURCES) \
+	@clang-format -i $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) \
 	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(HEADERS)
 
 install: $(BINARY)
