@@ -170,7 +170,7 @@ TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/ob
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs node-libraries bench failover soak fuzz lint install clean help FORCE
+.PHONY: all deps run test unit system programs node-libraries bench profile failover soak fuzz lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -266,6 +266,12 @@ bench:
 	@$(MAKE) --silent --no-print-directory $(BINARY) $(BENCH_SOURCES:%.c=build/%)
 	@REDISPROXY=$(CURDIR)/$(BINARY) tests/bench/bench.sh $(CURDIR)/build
 
+# Where instructions (WITH=callgrind) or time (WITH=perf) go; CHECK and KEEP: see tests/bench/profile.sh.
+profile:
+	@tests/deps.sh profile
+	@$(MAKE) --silent --no-print-directory $(BINARY)
+	@REDISPROXY=$(CURDIR)/$(BINARY) tests/bench/profile.sh $(CURDIR)/build
+
 # Every way a master can go, beside the redis-ha chart's HAProxy: SCENARIO=name, PROXY=redisproxy.
 failover:
 	@tests/deps.sh
@@ -331,6 +337,7 @@ help:
 	@echo 'make unit            only the unit tests               (T=name)'
 	@echo 'make system          only the tests with real servers  (T=name)'
 	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 PEER=program:conf)'
+	@echo 'make profile         where the instructions of a request go  (WITH=perf CHECK=1 KEEP=1)'
 	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO=name PROXY=name)'
 	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
 	@echo 'make fuzz             cut RESP anywhere, at random      (FUZZ_SECONDS=60; needs clang)'

@@ -4,6 +4,7 @@
 #     tests/deps.sh test     to test as well
 #     tests/deps.sh lint     to lint as well
 #     tests/deps.sh bench    for "make bench": what it compares with
+#     tests/deps.sh profile  for "make profile"
 # Says nothing when nothing is missing.
 set -euo pipefail
 
@@ -23,6 +24,9 @@ elif [[ ${1:-} == lint ]]; then
     packages+=(clang clang-format clang-tidy cppcheck)
 elif [[ ${1:-} == bench ]]; then
     packages+=(haproxy nutcracker)
+elif [[ ${1:-} == profile ]]; then
+    packages+=(valgrind)
+    [[ ${WITH:-} != perf ]] || packages+=(linux-perf)
 fi
 
 if ! command -v dpkg-query >/dev/null; then
