@@ -272,12 +272,12 @@ profile:
 	@$(MAKE) --silent --no-print-directory $(BINARY)
 	@REDISPROXY=$(CURDIR)/$(BINARY) tests/bench/profile.sh $(CURDIR)/build
 
-# Every way a master can go, beside the redis-ha chart's HAProxy: SCENARIO=name, PROXY=redisproxy.
+# Every way a master can go, beside the redis-ha chart's HAProxy: SCENARIO="name ...", PROXY=redisproxy.
 failover:
 	@tests/deps.sh
 	@$(MAKE) --silent --no-print-directory $(BINARY) build/tests/failover/failover
 	@status=0; REDISPROXY=$(CURDIR)/$(BINARY) build/tests/failover/failover \
-	    $(if $(SCENARIO),-s $(SCENARIO)) $(if $(PROXY),-p $(PROXY)) build/failover.tsv || status=$$?; \
+	    $(SCENARIO:%=-s %) $(if $(PROXY),-p $(PROXY)) build/failover.tsv || status=$$?; \
 	    awk -f tests/failover/timeline.awk build/failover.tsv >build/failover.svg && \
 	    echo 'time lines: build/failover.svg' && exit $$status
 
@@ -338,7 +338,7 @@ help:
 	@echo 'make system          only the tests with real servers  (T=name)'
 	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 PEER=program:conf)'
 	@echo 'make profile         where the instructions of a request go  (WITH=perf CHECK=1 KEEP=1)'
-	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO=name PROXY=name)'
+	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO="name ..." PROXY=name)'
 	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
 	@echo 'make fuzz             cut RESP anywhere, at random      (FUZZ_SECONDS=60; needs clang)'
 	@echo 'make lint            format, static analysis, include rules'

@@ -2,7 +2,7 @@
  * failover: every way a master can go, played against redisproxy and, where it is installed, against
  * HAProxy with the redis-ha chart's configuration, with the chart's timings; one table at the end.
  *
- *   failover [-f] [-s SCENARIO] [-p redisproxy|haproxy] TIMELINE
+ *   failover [-f] [-s SCENARIO]... [-p redisproxy|haproxy] TIMELINE
  *
  * -f plays with the short timings of the system tests. Each play runs in a process of its own,
  * because some move into namespaces of their own. TIMELINE gets what timeline.awk draws.
@@ -29,12 +29,14 @@ struct row {
 
 struct options {
     bool fast;
-    const char *scenario, *proxy, *timeline;
+    const char *scenario[ROWS_MAX]; /* none: all */
+    int scenarios;
+    const char *proxy, *timeline;
 };
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: failover [-f] [-s SCENARIO] [-p redisproxy|haproxy] TIMELINE\n"
+    fprintf(stderr, "usage: failover [-f] [-s SCENARIO]... [-p redisproxy|haproxy] TIMELINE\n"
                     "scenarios:\n");
     for (int i = 0; scenarios[i]; i++)
         fprintf(stderr, "  %-18s %s\n", scenarios[i]->name, scenarios[i]->title);
@@ -48,8 +50,8 @@ static int read_options(int argc, char **argv, struct options *o)
     while ((option = getopt(argc, argv, "fs:p:")) != -1) {
         if (option == 'f')
             o->fast = true;
-        else if (option == 's')
-            o->scenario = optarg;
+        else if (option == 's' && o->scenarios < ROWS_MAX && scenario_find(optarg))
+            o->scenario[o->scenarios++] = optarg;
         else if (option == 'p')
             o->proxy = optarg;
         else
@@ -57,8 +59,7 @@ static int read_options(int argc, char **argv, struct options *o)
     }
     bool known = !o->proxy || !*o->proxy || strcmp(o->proxy, "redisproxy") == 0 ||
                  strcmp(o->proxy, "haproxy") == 0;
-    if (!known || optind + 1 != argc ||
-        (o->scenario && *o->scenario && !scenario_find(o->scenario)))
+    if (!known || optind + 1 != argc)
         return -1;
     o->timeline = argv[optind];
     return 0;
@@ -97,9 +98,17 @@ static void play_row(struct row *row, const struct options *o)
         row->outcome.skipped = row->outcome.wrong;
 }
 
+static bool named(const struct options *o, const char *scenario)
+{
+    for (int i = 0; i < o->scenarios; i++)
+        if (strcmp(o->scenario[i], scenario) == 0)
+            return true;
+    return o->scenarios == 0;
+}
+
 static bool chosen(const struct options *o, const struct scenario *scenario, enum target_kind kind)
 {
-    if (o->scenario && *o->scenario && strcmp(o->scenario, scenario->name) != 0)
+    if (!named(o, scenario->name))
         return false;
     if (kind != TARGET_REDISPROXY && scenario->ours)
         return false;

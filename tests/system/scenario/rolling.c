@@ -113,10 +113,11 @@ static void run_rolling_moving(struct stage *s)
 /* The leader gets SIGTERM this many ms after the request. */
 static void run_leader_dies(struct stage *s)
 {
-    static const int fast[] = {50, 400, -1};
+    static const int fast[] = {50, 400, -1}, haproxy[] = {50, 400, 1000, -1};
     static const int all[] = {0,   50,  100, 150, 200,  250,  300,  350,  400,  500,
                               600, 700, 800, 900, 1000, 1100, 1200, 1300, 1500, -1};
-    for (const int *lives = s->fast ? fast : all; *lives >= 0; lives++)
+    const int *chosen = s->fast ? fast : s->target.kind == TARGET_HAPROXY ? haproxy : all;
+    for (const int *lives = chosen; *lives >= 0; lives++)
         restart_pod(s, stage_master(s), *lives, false);
 }
 
