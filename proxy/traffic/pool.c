@@ -10,6 +10,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A slot is looked for with every request: uthash's own hash is for longer keys. */
+#define HASH_FUNCTION(key, len, hash) ((hash) = hash_of_key(key))
 #include <uthash.h>
 
 /* After the first failure a node is tried again at once, then after 10, 20, ... 100 ms: a switch is
@@ -29,6 +32,13 @@ struct slot_key {
     struct identity *identity;
     size_t purpose;
 };
+
+static inline unsigned hash_of_key(const struct slot_key *key)
+{
+    uint64_t mixed =
+        (uintptr_t)key->identity ^ key->node << 8 ^ (uint64_t)key->group << 4 ^ key->purpose;
+    return (unsigned)(mixed * 0x9E3779B97F4A7C15u >> 32); /* Fibonacci hashing */
+}
 
 struct slot {
     struct slot_key key;
