@@ -91,8 +91,10 @@ void stage_close(struct stage *s)
 
 static void measure(struct stage *s, struct outcome *out)
 {
-    int64_t end, over = now_us();
+    int64_t end, over = now_us(), last = load_last_write(s->load);
     out->gap = load_gap(s->load, s->began, over, &end);
+    if (last && over - last > out->gap)
+        out->gap = over - last; /* it did not come back */
     out->distance = INT64_MIN;
     for (int i = 0; i < s->moments && s->scenario->limits.over_floor_ms >= 0; i++) {
         const struct moment *m = &s->moment[i];
@@ -181,14 +183,18 @@ static void put_event(void *user, int64_t at, int sentinel, const char *event)
                     ms(at - l->began), sentinel + 1, (int)strcspn(event, " "), event);
 }
 
-static void put_timeline(struct stage *s, FILE *out)
+static void put_timeline(struct stage *s, FILE *out, const struct load_report *r)
 {
     struct line line = {out, s->scenario->name, target_name(s->target.kind), s->began};
-    int64_t over = now_us();
+    int64_t over = now_us(), last;
     for (int64_t at = s->began; at < over; at += SLOT_US)
-        fprintf(out, "writes\t%s\t%s\t%.1f\t%ld\n", line.scenario, line.target, ms(at - s->began),
-                load_acknowledged(s->load, at, at + SLOT_US));
+        fprintf(out, "writes\t%s\t%s\t%.1f\t%ld\t%ld\n", line.scenario, line.target,
+                ms(at - s->began), load_acknowledged(s->load, at, at + SLOT_US),
+                load_lost(s->load, at, at + SLOT_US, &last));
     observer_each(s->observer, s->began, put_event, &line);
+    fprintf(out, "result\t%s\t%s\t%ld\t%ld\t%ld\n", line.scenario, line.target,
+            r->errors + r->unknown + r->refused + r->disconnects, r->lost + r->lost_by_redis,
+            r->strays_accepted);
 }
 
 /* ---- */
@@ -200,14 +206,14 @@ static void run(struct stage *s, FILE *timeline, struct outcome *out)
         stage_whole(s);
     stage_flow(s, WARM_MS);
     load_finish(s->load);
-    if (timeline)
-        put_timeline(s, timeline);
     measure(s, out);
     stage_excuse(s);
     if (load_report(s->load, &s->trio, &out->report) < 0)
         stage_wrong(s, "the final master cannot be read");
     if (s->scenario->account)
         s->scenario->account(s, &out->report);
+    if (timeline)
+        put_timeline(s, timeline, &out->report);
     judge(s, out);
     if (s->wrong[0] && s->target.kind == TARGET_REDISPROXY) {
         fprintf(stderr, "what happened in %s: %s\n", s->scenario->name, s->wrong);
