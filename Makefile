@@ -149,6 +149,7 @@ UNIT_test_session_tx = $(UNIT_SESSION)
 UNIT_test_session_leaving = $(UNIT_SESSION)
 UNIT_test_session_lease = $(UNIT_SESSION)
 UNIT_test_session_pubsub = $(UNIT_SESSION)
+UNIT_test_session_kept = $(UNIT_SESSION)
 UNIT_test_session_verbs = $(UNIT_SESSION)
 
 wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))

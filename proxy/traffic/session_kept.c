@@ -150,6 +150,32 @@ void session_kept_answered(struct session *s, struct request *r)
 
 /* ---- another lease ---- */
 
+static void on_told(struct request *r, const char *data, size_t len, bool first, bool last)
+{
+    struct session *s = r->owner_data;
+    (void)data;
+    (void)len;
+    (void)first;
+    if (last)
+        request_free(&s->host->turn->requests, r);
+}
+
+static void on_untold(struct request *r, enum request_failure why, const char *text)
+{
+    struct session *s = r->owner_data;
+    (void)text;
+    request_free(&s->host->turn->requests, r);
+    if (s->closing)
+        return;
+    if (why == REQUEST_REFUSED)
+        session_close(s, "its user was refused after a switch"); /* so would the next lease be */
+    else if (why == REQUEST_UNSENT)
+        session_lease_drop(s); /* this one will never hear of it */
+    session_mark_woken(s);
+}
+
+static const struct request_owner told_owner = {on_told, on_untold};
+
 static void send_again(struct session *s, enum kind kind, uint64_t redirect)
 {
     const struct buf *kept = &s->kept->of[kind];
@@ -165,7 +191,9 @@ static void send_again(struct session *s, enum kind kind, uint64_t redirect)
     r = request_new(&s->host->turn->requests, buf_len(&bytes));
     request_set_bytes(r, buf_head(&bytes), buf_len(&bytes));
     buf_free(&bytes);
-    router_send(s->lease, r); /* nobody waits for the answer */
+    r->owner = &told_owner;
+    r->owner_data = s;
+    router_send(s->lease, r);
 }
 
 bool session_kept_ready(struct session *s)

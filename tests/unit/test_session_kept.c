@@ -1,0 +1,74 @@
+/*
+ * session, what is kept of CLIENT TRACKING and kin when the connection it was
+ * told to is lost. One test for each mistake that was once made here.
+ */
+#include "session_stage.h"
+
+#define INVALIDATE_ALL ">2\r\n$10\r\ninvalidate\r\n_\r\n"
+#define HELLO_ANSWER "%1\r\n$2\r\nid\r\n:7\r\n"
+
+/* Of user u, in RESP3. */
+static struct client tracks(struct stage *s)
+{
+    struct client c = client(s);
+    int fd;
+
+    client_asks(c, "HELLO 3 AUTH u p | CLIENT TRACKING ON");
+    fd = admits(s, 0, "master");
+    node_gets(s, fd, "AUTH u p | HELLO 3");
+    node_says(fd, "+OK\r\n" HELLO_ANSWER);
+    node_gets(s, fd, "HELLO 3 AUTH u p");
+    node_says(fd, HELLO_ANSWER);
+    hears(s, c, "%1\r\n$2\r\nid\r\n:1099511627777\r\n");
+    fd = admits(s, 0, "master");
+    node_gets(s, fd, "AUTH u p | HELLO 3");
+    node_says(fd, "+OK\r\n" HELLO_ANSWER);
+    node_gets(s, fd, "CLIENT TRACKING ON");
+    node_says(fd, "+OK\r\n");
+    hears(s, c, "+OK\r\n");
+    return c;
+}
+
+/* It used to ask for the next connection at once, for ever. */
+Test(session_kept, a_user_who_is_refused_after_a_switch_ends_the_session)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = tracks(&s);
+    show(&s, switched);
+    hears(&s, c, INVALIDATE_ALL);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "AUTH u p | HELLO 3");
+    node_says(fd, "-WRONGPASS invalid username-password pair\r\n-NOAUTH no\r\n");
+    node_hears_the_end(s.w, c.fd);
+    nobody_comes(&s, 1);
+    stage_end(&s);
+}
+
+/* It used to be lost: the lease stayed, and was never told. */
+Test(session_kept, what_a_hold_took_back_is_told_again)
+{
+    static const struct scene not_yet = {.master = 1};
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = tracks(&s);
+    show(&s, switched);
+    fd = node_accept(s.w, &s.nodes[1]);
+    node_hears(s.w, fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    show(&s, not_yet);
+    node_hears_the_end(s.w, fd);
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "AUTH u p | HELLO 3");
+    node_says(fd, "+OK\r\n" HELLO_ANSWER);
+    node_gets(&s, fd, "CLIENT TRACKING ON");
+    client_asks(c, "GET k");
+    node_gets(&s, fd, "GET k");
+    stage_end(&s);
+}
