@@ -382,6 +382,8 @@ void session_lease_answered(struct session *s, struct request *r)
         r->logged = false; /* a MULTI that was refused */
     if (session_is_kept_verb(r->command->verb) && !r->in_tx)
         session_kept_answered(s, r);
+    if (r->command->verb == VERB_MONITOR && r->reply_type == '+' && !r->in_tx)
+        s->monitoring = true;
     if (r->unknown && r->sticks)
         unstick(s, r);
     if (r->reply_type != '-' || r->command->verb == VERB_EXEC) {

@@ -225,7 +225,6 @@ enum step session_send_subscribe(struct session *s, struct request *r)
     if (r->command->verb == VERB_MONITOR) {
         if (!tapped && s->inflight > 0)
             return STEP_WAIT;
-        s->monitoring = true;
     } else {
         bool subscribes = kind_of_verb(r->command->verb, &kind);
         /* The tap sees whole messages only, and the count must be the one that Redis will see. */
@@ -313,12 +312,12 @@ void session_resubscribe(struct session *s)
         return;
     router_tap(s->lease, tap);
     s->lease_dirty = true;
-    for (int kind = 0; s->subs && kind < KINDS; kind++)
-        resubscribe_kind(s, (enum kind)kind);
-    if (s->monitoring) {
+    if (s->monitoring) { /* first: a subscriber may not, in RESP2 */
         struct buf bytes = {0};
         buf_printf(&bytes, "*1\r\n$7\r\nMONITOR\r\n");
         send_swallowed(s, &bytes, VERB_MONITOR, 1);
         buf_free(&bytes);
     }
+    for (int kind = 0; s->subs && kind < KINDS; kind++)
+        resubscribe_kind(s, (enum kind)kind);
 }

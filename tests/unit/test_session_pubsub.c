@@ -112,3 +112,44 @@ Test(session_pubsub, a_user_who_is_refused_after_a_switch_ends_the_session)
     nobody_comes(&s, 1);
     stage_end(&s);
 }
+
+/* In RESP2 Redis refuses MONITOR to a subscriber: it is not tried again after a switch, where its
+ * refusal would end the session. */
+Test(session_pubsub, a_refused_monitor_is_not_repeated)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    confirms(&s, c, fd);
+    client_asks(c, "MONITOR");
+    node_gets(&s, fd, "MONITOR");
+    node_says(fd, "-ERR Can't execute 'monitor'\r\n");
+    hears(&s, c, "-ERR Can't execute 'monitor'\r\n");
+    show(&s, switched);
+    is_subscribed_again(&s, c);
+    stage_end(&s);
+}
+
+Test(session_pubsub, monitor_is_repeated_before_subscriptions)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "MONITOR | SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MONITOR");
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    confirms(&s, c, fd);
+    show(&s, switched);
+    node_gets(&s, admits(&s, 1, "master"), "MONITOR | SUBSCRIBE ch");
+    stage_end(&s);
+}
