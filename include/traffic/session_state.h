@@ -213,6 +213,8 @@ bool session_is_switch_error(const char *reply, size_t len);
 /* ---- session_pubsub.c ---- */
 bool session_is_subscribe_verb(uint8_t verb);
 bool session_subscribed(const struct session *s);
+/* Whether a request in flight is about to change that. */
+bool session_subscribing(const struct session *s);
 enum step session_send_subscribe(struct session *s, struct request *r);
 /* From now on the lease may bring what nobody asked for. False: not while something is in flight. */
 bool session_tap_lease(struct session *s);

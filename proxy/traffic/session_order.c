@@ -210,6 +210,8 @@ static enum step dispatch_one(struct session *s, struct request *r)
         return session_tx_local(s, r);
     if (c->verb == VERB_UNWATCH)
         s->watch_broken = false;
+    if (c->way == WAY_SESSION && s->lease && session_subscribing(s))
+        return STEP_WAIT; /* a subscriber may not do the same as others */
     if (c->way == WAY_SESSION && performs_itself(s, c->verb))
         return session_perform(s, r);
     if (session_needs_lease(s, r) || r->len > SHARE_MAX)

@@ -50,6 +50,17 @@ bool session_subscribed(const struct session *s)
     return s->subs != NULL;
 }
 
+bool session_subscribing(const struct session *s)
+{
+    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        const struct request *r = container_of(it, struct request, in_session);
+        if ((r->state == REQUEST_QUEUED || r->state == REQUEST_SENT) &&
+            session_is_subscribe_verb(r->command->verb))
+            return true;
+    }
+    return false;
+}
+
 static void remember(struct session *s, enum kind kind, struct slice name)
 {
     struct subscription *sub;

@@ -153,3 +153,26 @@ Test(session_pubsub, monitor_is_repeated_before_subscriptions)
     node_gets(&s, admits(&s, 1, "master"), "MONITOR | SUBSCRIBE ch");
     stage_end(&s);
 }
+
+/* In RESP2 a subscriber may not set its name, and Redis would say so: whether it is one is not known
+ * before the UNSUBSCRIBE is answered. */
+Test(session_pubsub, what_the_session_does_itself_waits_for_the_confirmation)
+{
+    static const char unconfirmed[] = "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n";
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    confirms(&s, c, fd);
+    client_asks(c, "UNSUBSCRIBE ch | CLIENT SETNAME joe | CLIENT GETNAME");
+    node_gets(&s, fd, "UNSUBSCRIBE ch");
+    node_gets_nothing(&s, fd);
+    node_says(fd, unconfirmed);
+    hears(&s, c, unconfirmed);
+    node_gets(&s, admits(&s, 0, "master"), "CLIENT GETNAME"); /* does it need a password? */
+    stage_end(&s);
+}
