@@ -413,6 +413,8 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
                                 "was lost after EXEC was sent\r\n");
     else if (r->in_tx)
         session_settle(s, r, "+QUEUED\r\n");
+    else if (verb == VERB_MULTI && !r->logged)
+        session_settle(s, r, "-ERR MULTI calls can not be nested\r\n");
     else if (session_is_tx_verb(verb))
         session_settle(s, r, "+OK\r\n");
     else

@@ -191,3 +191,19 @@ Test(session_tx, a_discarded_one_is_forgotten)
     node_gets(&s, admits(&s, 1, "master"), "MULTI");
     stage_end(&s);
 }
+
+Test(session_tx, a_nested_multi_that_is_lost_is_refused)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "MULTI");
+    node_gets(&s, fd, "MULTI");
+    lose_master(&s, fd);
+    hears(&s, c, "-ERR MULTI calls can not be nested\r\n");
+    stage_end(&s);
+}
