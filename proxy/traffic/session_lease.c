@@ -61,14 +61,25 @@ bool session_is_tx_verb(uint8_t verb)
            verb == VERB_UNWATCH;
 }
 
-/* After requests were taken back from the lease: what is it that was really sent? */
+/* What it is to a transaction that is `open` when it comes to the node. */
+static void mark(struct request *r, bool open)
+{
+    uint8_t verb = r->command->verb;
+    r->in_tx = open && verb != VERB_EXEC && verb != VERB_DISCARD && verb != VERB_MULTI;
+    r->logged = r->in_tx || (verb == VERB_MULTI && !open && command_arity_ok(r->command, r->argc));
+}
+
+/* After requests were taken back from the lease, or a MULTI was refused: what is it that was really
+ * sent? */
 void session_recount(struct session *s)
 {
     bool open = s->tx_confirmed || s->tx_lost, watching = s->watch_confirmed;
     for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
-        const struct request *r = in_list(it);
-        if (r->leased && (r->state == REQUEST_QUEUED || r->state == REQUEST_SENT))
-            apply(r, &open, &watching);
+        struct request *r = in_list(it);
+        if (!r->leased || (r->state != REQUEST_QUEUED && r->state != REQUEST_SENT))
+            continue;
+        mark(r, open);
+        apply(r, &open, &watching);
     }
     if (s->tx == TX_OPEN || s->tx == TX_NONE)
         s->tx = open ? TX_OPEN : TX_NONE;
@@ -300,10 +311,9 @@ static void track(struct session *s, struct request *r)
     bool open = s->tx == TX_OPEN;
     uint8_t verb = r->command->verb;
     r->ends_tx = verb == VERB_EXEC || verb == VERB_DISCARD;
-    r->in_tx = open && verb != VERB_EXEC && verb != VERB_DISCARD && verb != VERB_MULTI;
+    mark(r, open);
     if (open && verb == VERB_EXEC && s->tx_refused)
         discard_instead(s, r);
-    r->logged = r->in_tx || (verb == VERB_MULTI && !open && command_arity_ok(r->command, r->argc));
     apply(r, &open, &s->watching);
     s->tx = open ? TX_OPEN : TX_NONE;
     if (!open)

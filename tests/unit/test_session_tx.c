@@ -207,3 +207,30 @@ Test(session_tx, a_nested_multi_that_is_lost_is_refused)
     hears(&s, c, "-ERR MULTI calls can not be nested\r\n");
     stage_end(&s);
 }
+
+/* What was pipelined behind a MULTI that the node refused is no part of a transaction: it was executed,
+ * and must not be kept to be sent again with the next one. */
+Test(session_tx, what_followed_a_refused_multi_is_not_kept)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    s.listeners[ROUTE_MASTER].multiplexing = MULTIPLEXING_NO;
+    c = client(&s);
+    client_asks(c, "MULTI | INCR n");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI | INCR n");
+    node_says(fd, "-NOPERM no\r\n:1\r\n");
+    hears(&s, c, "-NOPERM no\r\n:1\r\n");
+    client_asks(c, "MULTI | SET k v");
+    node_gets(&s, fd, "MULTI | SET k v");
+    node_says(fd, "+OK\r\n+QUEUED\r\n");
+    hears(&s, c, "+OK\r\n+QUEUED\r\n");
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "EXEC");
+    node_gets(&s, admits(&s, 1, "master"), "MULTI | SET k v | EXEC");
+    stage_end(&s);
+}
