@@ -90,6 +90,7 @@ struct request {
     bool doomed : 1;      /* a MULTI of which a part could not be held: EXEC will say so */
     bool in_tx : 1;       /* sent between MULTI and EXEC: queued there, not executed */
     bool leased : 1;      /* sent on its session's lease */
+    bool unbegun : 1;     /* part of a transaction that counts as unsent, though it was sent */
     bool placed : 1;      /* classified: the flags above are set */
     bool reload : 1;      /* EVALSHA: the node had lost the script; SCRIPT LOAD goes before it */
     bool sticks : 1;      /* for it the session keeps its lease */

@@ -270,8 +270,9 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
 {
     struct session *s = r->owner_data;
 
-    if (why == REQUEST_LOST && is_undone(r))
+    if (why == REQUEST_LOST && (r->unbegun || is_undone(r)))
         why = REQUEST_UNSENT;
+    r->unbegun = false;
     if (r->command->verb == VERB_EVALSHA)
         r->reload = true; /* what was loaded for it may be lost, too */
     landed(s, r);

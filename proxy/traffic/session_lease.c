@@ -233,6 +233,30 @@ void session_lease_settle(struct session *s)
     router_return(s->host->router, lease, !s->lease_dirty);
 }
 
+/* An open transaction that was begun behind a read that nobody answered: the read is sent again, so
+ * the transaction has to be, behind it, as if it had never been sent. Returns whether there is such. */
+static bool mark_unbegun(struct session *s)
+{
+    struct request *multi = NULL;
+    bool read_again = false;
+    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        struct request *r = in_list(it);
+        uint8_t verb = r->command ? r->command->verb : VERB_NONE;
+        if (!r->leased || r->state != REQUEST_SENT)
+            continue;
+        if (verb == VERB_MULTI && r->logged)
+            multi = read_again ? r : NULL;
+        else if (verb == VERB_EXEC || verb == VERB_DISCARD)
+            multi = NULL;
+        else if (!r->in_tx && !r->write && !session_is_tx_verb(verb))
+            read_again = true;
+    }
+    for (struct list *it = multi ? &multi->in_session : &s->requests; it != &s->requests;
+         it = it->next)
+        in_list(it)->unbegun = in_list(it)->leased && in_list(it)->state == REQUEST_SENT;
+    return multi != NULL;
+}
+
 /* The lease was cut; what was on it fails right after this. */
 static void on_lost(void *data)
 {
@@ -243,6 +267,8 @@ static void on_lost(void *data)
         if (r->leased && r->state == REQUEST_SENT && !s->lease->undone)
             apply(r, &open, &watching);
     }
+    if (mark_unbegun(s))
+        open = false;
     if (s->paused == s->lease)
         s->paused = NULL;
     s->lease = NULL;

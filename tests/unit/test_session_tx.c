@@ -234,3 +234,28 @@ Test(session_tx, what_followed_a_refused_multi_is_not_kept)
     node_gets(&s, admits(&s, 1, "master"), "MULTI | SET k v | EXEC");
     stage_end(&s);
 }
+
+/* Behind a read that is sent again: so has the whole transaction to be, or it would be executed
+ * without its MULTI. */
+Test(session_tx, one_behind_an_unanswered_read_is_sent_again_behind_it)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    s.listeners[ROUTE_MASTER].multiplexing = MULTIPLEXING_NO;
+    c = client(&s);
+    client_asks(c, "GET k | MULTI | SET k v");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "GET k | MULTI | SET k v");
+    lose_master(&s, fd);
+    client_asks(c, "EXEC");
+    hears_nothing(&s, c);
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "GET k | MULTI | SET k v | EXEC");
+    node_says(fd, "$1\r\nv\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    hears(&s, c, "$1\r\nv\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    stage_end(&s);
+}
