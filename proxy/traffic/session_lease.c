@@ -395,6 +395,8 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     if (r->script)
         session_script_goes(s, r, s->lease);
     session_send(s, r, s->lease);
+    if (r->adopt && !r->in_tx)
+        s->adopting = r;
     if (verb == VERB_EVERYWHERE)
         session_fan_out(s, r);
     if (blocking)
