@@ -160,6 +160,8 @@ static enum step refuse(struct session *s, struct request *r)
         session_close(s, "an HTTP request");
         return STEP_ON;
     }
+    if (s->tx == TX_OPEN)
+        s->tx_refused = true;
     session_answerf(s, r, "-ERR redisproxy: '%s' is not available through the proxy\r\n",
                     r->command->name);
     return STEP_ON;

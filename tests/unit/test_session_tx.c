@@ -259,3 +259,22 @@ Test(session_tx, one_behind_an_unanswered_read_is_sent_again_behind_it)
     hears(&s, c, "$1\r\nv\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
     stage_end(&s);
 }
+
+/* Redis refuses it inside MULTI, and then EXEC, too. */
+Test(session_tx, sync_inside_it_makes_exec_fail)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "SYNC | EXEC");
+    node_gets(&s, fd, "DISCARD");
+    node_says(fd, "+OK\r\n");
+    hears(&s, c,
+          "-ERR redisproxy: 'sync' is not available through the proxy\r\n"
+          "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    stage_end(&s);
+}
