@@ -80,6 +80,24 @@ static struct request *waiting_multi(struct session *s, const struct request *r)
     return multi;
 }
 
+/* Whether the transaction that is open ends before `r`, with something that waits. */
+static bool ends_before(struct session *s, const struct request *r)
+{
+    for (struct list *it = s->requests.next; it != &r->in_session; it = it->next) {
+        struct request *earlier = in_list(it);
+        if (earlier->state == REQUEST_WAITING && earlier->command &&
+            (earlier->command->verb == VERB_EXEC || earlier->command->verb == VERB_DISCARD))
+            return true;
+    }
+    return false;
+}
+
+/* The open transaction is lost already: the rest of it is answered here, and needs no hold. */
+static bool answers_here(const struct session *s)
+{
+    return s->tx != TX_NONE && s->tx != TX_OPEN;
+}
+
 /* A request is not held, or no longer. Half a transaction must not be executed for that: without
  * its MULTI the rest of what was pipelined is refused, too; without another part EXEC says
  * EXECABORT. */
@@ -96,10 +114,17 @@ static void refuse_to_hold(struct session *s, struct request *r)
         multi->doomed = true;
         if (ends)
             return; /* it is answered here, behind its MULTI: it needs no node */
-    } else if (s->tx == TX_OPEN) {
+    } else if (answers_here(s) && !ends_before(s, r)) {
+        session_mark_woken(s);
+        return;
+    } else if (s->tx == TX_OPEN && !ends_before(s, r)) {
         session_break_tx(s); /* a reply cut short by that ends the session */
         if (s->closing)
             return;
+        if (ends && s->next != r) {
+            session_mark_woken(s); /* what stands before it comes first; none needs a node now */
+            return;
+        }
         if (ends) {
             s->tx = TX_NONE;
             s->tx_refused = false;
@@ -211,7 +236,7 @@ static void expire(struct session *s, int64_t now_ms)
 {
     int64_t timeout = s->held.hold->timeout_ms;
     struct request *r;
-    while ((r = s->next) != NULL) {
+    while ((r = s->next) != NULL && !answers_here(s)) {
         if (session_blocked_expired(r, now_ms))
             session_answer(s, r, session_null_array(s));
         else if (s->refused_multi || (r->held_since_ms && now_ms - r->held_since_ms >= timeout))
@@ -224,6 +249,8 @@ static void expire(struct session *s, int64_t now_ms)
             s->next->command->way == WAY_SESSION)
             break; /* may need no node: it is dispatched before its own time is up */
     }
+    if (answers_here(s))
+        session_mark_woken(s);
     session_deliver(s);
 }
 

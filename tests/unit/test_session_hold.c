@@ -248,3 +248,59 @@ Test(session_hold, a_blocked_command_that_was_taken_back_waits_the_rest_of_its_t
     hears(&s, c, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
     stage_end(&s);
 }
+
+/* What waits before the EXEC that finds no room is still of the transaction: it used to be executed
+ * outside of it. */
+Test(session_hold, an_open_transaction_whose_exec_does_not_fit_ends_with_it)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 30, 60000);
+    c = client(&s);
+    client_asks(c, "MULTI");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI");
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    show(&s, switching);
+    client_asks(c, "SET q 1");
+    settles(&s);
+    client_asks(c, "EXEC");
+    hears(&s, c, "+QUEUED\r\n");
+    hears_that_begins(&s, c, "-EXECABORT ");
+    show(&s, steady);
+    nobody_comes(&s, 0);
+    is_out_of_the_transaction(&s, c);
+    stage_end(&s);
+}
+
+/* The transaction has failed already, and the client has to get out of it with its EXEC. */
+Test(session_hold, an_exec_behind_what_did_not_fit_needs_no_room)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 30, 60000);
+    c = client(&s);
+    client_asks(c, "MULTI");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI");
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    show(&s, switching);
+    client_asks(c, "SET q 1");
+    settles(&s);
+    client_asks(c, "SET r 1 | SET t 1 | EXEC");
+    hears(&s, c, "+QUEUED\r\n");
+    hears_that_begins(&s, c, masterdown);
+    hears(&s, c, "+QUEUED\r\n");
+    hears_that_begins(&s, c, "-EXECABORT ");
+    show(&s, steady);
+    is_out_of_the_transaction(&s, c);
+    stage_end(&s);
+}
