@@ -194,8 +194,8 @@ static void kill_session(struct session *s, struct request *r);
 void session_rewrite_reply(struct session *s, struct request *r)
 {
     struct buf whole = {0};
-    const char *reply = buf_head(&r->reply), *at;
-    size_t len = buf_len(&r->reply);
+    const char *reply, *at;
+    size_t len;
     if (r->command->verb == VERB_CLIENT_KILL) {
         kill_session(s, r);
         return;
@@ -214,6 +214,8 @@ void session_rewrite_reply(struct session *s, struct request *r)
         s->hello_name = NULL;
     }
     /* HELLO: "id" is the client's connection, and that is ours. */
+    reply = buf_head(&r->reply);
+    len = buf_len(&r->reply);
     at = memmem(reply, len, "$2\r\nid\r\n:", 9);
     if (!at)
         return;
