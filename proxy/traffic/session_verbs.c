@@ -409,9 +409,9 @@ static enum step reset(struct session *s, struct request *r)
     session_forget_kept(s);
     s->monitoring = s->sticky = s->watching = s->watch_broken = s->tx_refused = false;
     s->reply_off = s->reply_skip = s->let_in = false;
-    s->tx = TX_NONE;
+    session_tx_forget(s); /* before its repetition is given up with the lease */
     session_lease_drop(s);
-    session_tx_forget(s);
+    s->tx = TX_NONE;
     identity_release(s->identity);
     s->identity = identity_nobody(all(s));
     set_name(&s->name, (struct slice){NULL, 0});

@@ -278,3 +278,27 @@ Test(session_tx, sync_inside_it_makes_exec_fail)
           "-EXECABORT Transaction discarded because of previous errors.\r\n");
     stage_end(&s);
 }
+
+/* Given up while it was being sent again, it used to be open again after RESET. */
+Test(session_tx, one_that_is_reset_while_it_is_sent_again_is_over)
+{
+    struct stage s;
+    struct client c;
+    int fd, unused;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "HELLO 9 | RESET | CLIENT ID"); /* the first takes a lease, and is answered here */
+    hears(&s, c, "-NOPROTO unsupported protocol version\r\n+RESET\r\n");
+    unused = accept4(s.nodes[1].door, NULL, NULL, SOCK_CLOEXEC);
+    cr_assert_geq(unused, 0);
+    ends(&s, unused);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "CLIENT GETNAME"); /* does it need a password? */
+    node_says(fd, "$-1\r\n");
+    hears(&s, c, ":1099511627777\r\n");
+    stage_end(&s);
+}
