@@ -195,7 +195,7 @@ bool session_is_blocking(const struct request *r);
 bool session_blocked_expired(const struct request *r, int64_t now_ms);
 
 /* ---- session_tx.c ---- */
-/* A request of an open transaction was delivered: it is kept. */
+/* A request of an open transaction was delivered: it is kept, or freed. */
 void session_tx_keep(struct session *s, struct request *r);
 void session_tx_forget(struct session *s);
 /* The lease that the open transaction was on is gone. */

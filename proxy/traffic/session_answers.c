@@ -46,7 +46,7 @@ void session_deliver(struct session *s)
         list_remove(&r->in_session);
         s->count--;
         s->writes -= r->maybe_write;
-        if (r->logged && s->tx_logged) {
+        if (r->logged) {
             session_tx_keep(s, r);
         } else {
             if (r->ends_tx)

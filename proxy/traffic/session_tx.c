@@ -22,18 +22,29 @@ static struct request *in_log(struct list *node)
 
 /* ---- keeping ---- */
 
-void session_tx_forget(struct session *s)
+static void empty_log(struct session *s)
 {
     struct list *node;
     while ((node = list_take(&s->tx_log)))
         request_free(&s->host->turn->requests, in_log(node));
     s->tx_bytes = 0;
-    s->tx_lost = s->tx_rejected = false;
     s->tx_logged = true;
+}
+
+void session_tx_forget(struct session *s)
+{
+    empty_log(s);
+    s->tx_lost = s->tx_rejected = false;
 }
 
 void session_tx_keep(struct session *s, struct request *r)
 {
+    if (r->command->verb == VERB_MULTI)
+        empty_log(s); /* parts of one that was given up may have been answered after that */
+    if (!s->tx_logged) {
+        request_free(&s->host->turn->requests, r);
+        return;
+    }
     buf_free(&r->reply);
     s->tx_bytes += r->len;
     list_append(&s->tx_log, &r->in_session);

@@ -302,3 +302,33 @@ Test(session_tx, one_that_is_reset_while_it_is_sent_again_is_over)
     hears(&s, c, ":1099511627777\r\n");
     stage_end(&s);
 }
+
+/* Its last part was answered here after it was given up, and used to be sent again with the next one. */
+Test(session_tx, nothing_is_left_of_one_that_was_given_up)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "WATCH w | MULTI | SET k v");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "WATCH w | MULTI | SET k v");
+    node_says(fd, "+OK\r\n+OK\r\n");
+    hears(&s, c, "+OK\r\n+OK\r\n");
+    lose_master(&s, fd);
+    client_asks(c, "EXEC");
+    hears(&s, c, "+QUEUED\r\n*-1\r\n");
+    show(&s, switched);
+    client_asks(c, "MULTI | INCR n");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "MULTI | INCR n");
+    node_says(fd, "+OK\r\n+QUEUED\r\n");
+    hears(&s, c, "+OK\r\n+QUEUED\r\n");
+    lose_master(&s, fd);
+    show(&s, steady);
+    client_asks(c, "EXEC");
+    node_gets(&s, admits(&s, 0, "master"), "MULTI | INCR n | EXEC");
+    stage_end(&s);
+}
