@@ -64,31 +64,37 @@ void session_wait_again(struct session *s, struct request *r)
     session_mark_woken(s);
 }
 
-/* The MULTI that waits and whose transaction `r` belongs to. */
-static struct request *waiting_multi(struct session *s, const struct request *r)
+/* Whether `r` is part of a transaction, as far as can be told now; of one whose MULTI waits, too:
+ * `*multi`, otherwise NULL. */
+static bool is_in_tx(struct session *s, const struct request *r, struct request **multi)
 {
-    struct request *multi = NULL;
+    bool open = s->tx != TX_NONE;
+    *multi = NULL;
     for (struct list *it = s->requests.next; it != &r->in_session; it = it->next) {
         struct request *earlier = in_list(it);
-        if (earlier->state != REQUEST_WAITING || !earlier->command)
+        uint8_t verb = earlier->command ? earlier->command->verb : VERB_NONE;
+        if (earlier->state != REQUEST_WAITING)
             continue;
-        if (earlier->command->verb == VERB_MULTI)
-            multi = earlier;
-        else if (earlier->command->verb == VERB_EXEC || earlier->command->verb == VERB_DISCARD)
-            multi = NULL;
+        if (verb == VERB_MULTI && !open) {
+            open = true;
+            *multi = earlier;
+        } else if (verb == VERB_EXEC || verb == VERB_DISCARD) {
+            open = false;
+            *multi = NULL;
+        }
     }
-    return multi;
+    return open;
 }
 
-/* Whether the transaction that is open ends before `r`, with something that waits. */
-static bool ends_before(struct session *s, const struct request *r)
+/* Whether it is of a transaction whose MULTI was refused, and not delivered yet. */
+static bool follows_refused_multi(const struct session *s, const struct request *r)
 {
-    for (struct list *it = s->requests.next; it != &r->in_session; it = it->next) {
-        struct request *earlier = in_list(it);
-        if (earlier->state == REQUEST_WAITING && earlier->command &&
-            (earlier->command->verb == VERB_EXEC || earlier->command->verb == VERB_DISCARD))
+    if (!s->refused_multi)
+        return false;
+    for (const struct list *it = s->refused_multi->in_session.next; it != &s->requests;
+         it = it->next)
+        if (it == &r->in_session)
             return true;
-    }
     return false;
 }
 
@@ -103,24 +109,28 @@ static bool answers_here(const struct session *s)
  * EXECABORT. */
 static void refuse_to_hold(struct session *s, struct request *r)
 {
-    struct request *multi = waiting_multi(s, r);
+    struct request *multi;
+    bool in_tx = is_in_tx(s, r, &multi);
     uint8_t verb = r->command ? r->command->verb : VERB_NONE;
     char text[160];
     bool ends = verb == VERB_EXEC || verb == VERB_DISCARD;
-    if (s->refused_multi) {
+    if (follows_refused_multi(s, r)) {
         if (ends)
             s->refused_multi = NULL;
     } else if (multi) {
         multi->doomed = true;
         if (ends)
             return; /* it is answered here, behind its MULTI: it needs no node */
-    } else if (answers_here(s) && !ends_before(s, r)) {
+    } else if (in_tx && answers_here(s)) {
         session_mark_woken(s);
         return;
-    } else if (s->tx == TX_OPEN && !ends_before(s, r)) {
-        session_break_tx(s); /* a reply cut short by that ends the session */
-        if (s->closing)
-            return;
+    } else if (in_tx) {
+        if (ends && s->inflight > 0)
+            return; /* later: what is in flight may be of no transaction, and is answered first */
+        if (s->inflight > 0)
+            s->tx_refused = true; /* EXEC will say so */
+        else
+            session_break_tx(s);
         if (ends && s->next != r) {
             session_mark_woken(s); /* what stands before it comes first; none needs a node now */
             return;
@@ -225,10 +235,8 @@ void session_enter_hold(struct session *s)
         hold_grow(&s->held, r->len);
         if (r->held_since_ms == 0)
             r->held_since_ms = now;
-        if (!room || s->refused_multi)
+        if (!room || follows_refused_multi(s, r))
             refuse_to_hold(s, r);
-        if (s->closing)
-            return;
     }
 }
 
@@ -239,13 +247,14 @@ static void expire(struct session *s, int64_t now_ms)
     while ((r = s->next) != NULL && !answers_here(s)) {
         if (session_blocked_expired(r, now_ms))
             session_answer(s, r, session_null_array(s));
-        else if (s->refused_multi || (r->held_since_ms && now_ms - r->held_since_ms >= timeout))
+        else if (follows_refused_multi(s, r) ||
+                 (r->held_since_ms && now_ms - r->held_since_ms >= timeout))
             refuse_to_hold(s, r);
-        else
-            break;
         if (s->closing)
             return;
-        if (s->next && !s->refused_multi && s->next->command &&
+        if (s->next == r)
+            break;
+        if (s->next && !follows_refused_multi(s, s->next) && s->next->command &&
             s->next->command->way == WAY_SESSION)
             break; /* may need no node: it is dispatched before its own time is up */
     }
