@@ -224,7 +224,8 @@ bool session_hears_invalidations(const struct session *s);
 void session_pass_on(struct session *s, const char *message, size_t len);
 /* A lease is gone: whether the session wants a new one at once. */
 bool session_wants_resubscribe(const struct session *s);
-/* Sends the session's subscriptions on a fresh lease. */
+/* Sends the session's subscriptions on a fresh lease, before anything that queues them in a
+ * transaction. */
 void session_resubscribe(struct session *s);
 void session_forget_subscriptions(struct session *s);
 

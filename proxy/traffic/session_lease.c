@@ -200,11 +200,14 @@ bool session_take_lease(struct session *s)
         return false;
     s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
     s->tx_confirmed = s->watch_confirmed = s->lease_dirty = false;
-    if (s->lease && s->kept)
+    if (!s->lease)
+        return false;
+    session_resubscribe(s);
+    if (s->kept)
         session_restore_kept(s);
-    if (s->lease && s->tx_lost)
+    if (s->tx_lost)
         session_tx_replay(s);
-    return s->lease != NULL;
+    return true;
 }
 
 void session_lease_drop(struct session *s)

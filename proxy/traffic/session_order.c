@@ -229,11 +229,8 @@ void session_dispatch(struct session *s)
     enum step step = STEP_ON;
     list_remove(&s->in_woken);
     hold_leave(&s->held);
-    if (session_wants_resubscribe(s) && s->inflight == 0) {
-        session_resubscribe(s);
-        if (!s->lease)
-            step = STEP_HOLD;
-    }
+    if (session_wants_resubscribe(s) && s->inflight == 0 && !session_take_lease(s))
+        step = STEP_HOLD;
     while (step == STEP_ON && (r = s->next) != NULL && !s->closing && !s->quitting)
         step = dispatch_one(s, r);
     if (s->closing)

@@ -319,7 +319,7 @@ static void resubscribe_kind(struct session *s, enum kind kind)
 
 void session_resubscribe(struct session *s)
 {
-    if (!session_take_lease(s))
+    if (!s->subs && !s->monitoring)
         return;
     router_tap(s->lease, tap);
     s->lease_dirty = true;

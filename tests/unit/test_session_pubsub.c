@@ -176,3 +176,23 @@ Test(session_pubsub, what_the_session_does_itself_waits_for_the_confirmation)
     node_gets(&s, admits(&s, 0, "master"), "CLIENT GETNAME"); /* does it need a password? */
     stage_end(&s);
 }
+
+/* Inside MULTI they would be queued. */
+Test(session_pubsub, subscriptions_are_made_again_before_an_open_transaction)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "MONITOR | MULTI | SET k v");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MONITOR | MULTI | SET k v");
+    node_says(fd, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    hears(&s, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    show(&s, switched);
+    client_asks(c, "EXEC");
+    node_gets(&s, admits(&s, 1, "master"), "MONITOR | MULTI | SET k v | EXEC");
+    stage_end(&s);
+}
