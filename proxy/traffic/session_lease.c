@@ -409,6 +409,18 @@ enum step session_send_on_lease(struct session *s, struct request *r)
 
 /* ---- answers ---- */
 
+/* The client was told that a part of its transaction is wrong: EXEC will fail, also on another node,
+ * where that part might be right. */
+static void part_refused(struct session *s, struct request *r)
+{
+    for (struct list *it = r->in_session.next; it != &s->requests; it = it->next) {
+        const struct request *later = in_list(it);
+        if (later->leased && later->ends_tx && later->state != REQUEST_WAITING)
+            return; /* the node has been asked already */
+    }
+    s->tx_refused = s->tx == TX_OPEN;
+}
+
 void session_lease_answered(struct session *s, struct request *r)
 {
     if (r->in_tx && r->reply_type == '-' && !router_is_settled(s->host->router, s->place.group) &&
@@ -418,6 +430,8 @@ void session_lease_answered(struct session *s, struct request *r)
         buf_append(&r->reply, "+QUEUED\r\n", 9);
         r->reply_type = '+';
         s->tx_rejected = true;
+    } else if (r->in_tx && r->reply_type == '-' && !session_is_tx_verb(r->command->verb)) {
+        part_refused(s, r);
     }
     if (r->reply_type == '-' && !r->in_tx)
         r->logged = false; /* a MULTI that was refused */
