@@ -176,8 +176,8 @@ enum step session_tx_local(struct session *s, struct request *r)
     switch (verb) {
     case VERB_MULTI:
         if (s->tx == TX_NONE) { /* what it watched was lost, or a part of it could not be held */
-            if (r->doomed && s->inflight > 0)
-                return STEP_WAIT;
+            if (s->inflight > 0)
+                return STEP_WAIT; /* what is in flight may have to be sent again, outside of it */
             if (r->doomed)
                 session_break_tx(s);
             s->tx = r->doomed ? TX_UNHELD : TX_NIL;
