@@ -212,8 +212,6 @@ void session_restore_kept(struct session *s)
 {
     struct session *to = target(s);
     uint64_t id = to && to->lease ? router_client_id(to->lease) : 0;
-    if (session_tracks(s))
-        (void)session_tap_lease(s);
     s->lease_dirty = true;
     for (int kind = 0; kind < KINDS; kind++)
         send_again(s, (enum kind)kind, kind == TRACKING ? id : 0);

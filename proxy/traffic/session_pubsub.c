@@ -319,7 +319,7 @@ static void resubscribe_kind(struct session *s, enum kind kind)
 
 void session_resubscribe(struct session *s)
 {
-    if (!s->subs && !s->monitoring)
+    if (!s->subs && !s->monitoring && !session_tracks(s))
         return;
     router_tap(s->lease, tap);
     s->lease_dirty = true;

@@ -72,3 +72,28 @@ Test(session_kept, what_a_hold_took_back_is_told_again)
     node_gets(&s, fd, "GET k");
     stage_end(&s);
 }
+
+/* The tap was missing there: the first message ended the connection, and the next one, ... */
+Test(session_kept, messages_come_on_the_next_connection_too)
+{
+    static const char message[] = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = tracks(&s);
+    show(&s, switched);
+    hears(&s, c, INVALIDATE_ALL);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "AUTH u p | HELLO 3");
+    node_says(fd, "+OK\r\n" HELLO_ANSWER);
+    node_gets(&s, fd, "CLIENT TRACKING ON");
+    node_says(fd, "+OK\r\n");
+    settles(&s);
+    node_says(fd, message);
+    hears(&s, c, message);
+    client_asks(c, "GET k");
+    node_gets(&s, fd, "GET k");
+    stage_end(&s);
+}
