@@ -250,6 +250,14 @@ static void client_getname(struct session *s, struct request *r)
         session_answer(s, r, s->identity->resp3 ? "_\r\n" : "$-1\r\n");
 }
 
+/* What follows was refused by the hold: that was to be skipped, and nothing else. */
+static bool next_is_answered(const struct session *s, const struct request *r)
+{
+    const struct list *next = r->in_session.next;
+    return next != &s->requests &&
+           container_of(next, struct request, in_session)->state == REQUEST_ANSWERED;
+}
+
 static void client_reply(struct session *s, struct request *r)
 {
     struct slice mode = session_arg(r, 2);
@@ -260,7 +268,7 @@ static void client_reply(struct session *s, struct request *r)
         s->reply_off = r->silent = true;
         session_answer(s, r, "+OK\r\n");
     } else if (slice_is(mode, "skip")) {
-        s->reply_skip = !s->reply_off;
+        s->reply_skip = !s->reply_off && !next_is_answered(s, r);
         r->silent = true;
         session_answer(s, r, "+OK\r\n");
     } else {

@@ -181,11 +181,36 @@ void session_rewrite(struct session *s, struct request *r, const struct buf *byt
         hold_grow(&s->held, r->len);
 }
 
+/* Whether the client will want its answer, when what waits before it has been dispatched. */
+static bool will_be_silent(const struct session *s, const struct request *r)
+{
+    bool off = s->reply_off, skip = s->reply_skip;
+    if (r->command && (r->command->verb == VERB_RESET || (r->command->verb == VERB_CLIENT_REPLY &&
+                                                          slice_is(session_arg(r, 2), "on"))))
+        return false; /* these are answered whatever the mode */
+    for (struct list *it = s->requests.next; it != &r->in_session; it = it->next) {
+        const struct request *earlier = in_list(it);
+        uint8_t verb = earlier->state == REQUEST_WAITING && earlier->command
+                           ? earlier->command->verb
+                           : VERB_NONE;
+        struct slice mode = session_arg(earlier, 2);
+        if (verb == VERB_RESET || (verb == VERB_CLIENT_REPLY && slice_is(mode, "on")))
+            off = skip = false;
+        else if (verb == VERB_CLIENT_REPLY && slice_is(mode, "off"))
+            off = true;
+        else if (verb == VERB_CLIENT_REPLY && slice_is(mode, "skip"))
+            skip = true;
+        else if (!earlier->placed)
+            skip = false;
+    }
+    return off || skip;
+}
+
 void session_answer(struct session *s, struct request *r, const char *reply)
 {
-    session_leave_waiting(s, r);
     if (!r->placed)
-        r->silent = s->reply_off;
+        r->silent = will_be_silent(s, r);
+    session_leave_waiting(s, r);
     buf_free(&r->reply);
     buf_append(&r->reply, reply, strlen(reply));
     r->reply_type = reply[0];

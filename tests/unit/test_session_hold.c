@@ -347,7 +347,8 @@ Test(session_hold, a_refused_multi_takes_nothing_before_it_along)
     node_says(fd, "+OK\r\n");
     hears(&s, c, "+OK\r\n");
     show(&s, (struct scene){.master = -1});
-    client_asks(c, "SET q 1 | SET r 1 | DISCARD | MULTI | SET t 1 | EXEC"); /* 27, 27, 17, 15, ... */
+    client_asks(c,
+                "SET q 1 | SET r 1 | DISCARD | MULTI | SET t 1 | EXEC"); /* 27, 27, 17, 15, ... */
     settles(&s);
     show(&s, steady);
     fd = admits(&s, 0, "master");
@@ -357,5 +358,37 @@ Test(session_hold, a_refused_multi_takes_nothing_before_it_along)
     for (int i = 0; i < 3; i++)
         hears_that_begins(&s, c, masterdown);
     is_out_of_the_transaction(&s, c);
+    stage_end(&s);
+}
+
+/* What waits before it says whether its client wants to hear that it could not be held. */
+Test(session_hold, a_refusal_is_heard_behind_client_reply_on_and_not_behind_skip)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 150, 60000);
+    c = client(&s);
+    client_asks(c, "CLIENT REPLY OFF");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "CLIENT GETNAME"); /* does it need a password? */
+    node_says(fd, "$-1\r\n");
+    settles(&s);
+    show(&s, (struct scene){.master = -1});
+    client_asks(c, "SET a 1 | CLIENT REPLY ON | SET p " LONG_VALUE
+                   " | CLIENT REPLY SKIP | SET q " LONG_VALUE " | SET r " LONG_VALUE " | GET k");
+    settles(&s);
+    show(&s, steady);
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "SET a 1");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "GET k");
+    node_says(fd, "$-1\r\n");
+    hears(&s, c, "+OK\r\n");
+    for (int i = 0; i < 2; i++) /* p and r */
+        hears_that_begins(&s, c, masterdown);
+    hears(&s, c, "$-1\r\n");
     stage_end(&s);
 }

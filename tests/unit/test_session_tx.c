@@ -147,8 +147,9 @@ Test(session_tx, one_of_which_a_part_was_refused_is_not_repeated)
     lose_master(&s, fd);
     show(&s, switched);
     client_asks(c, "EXEC");
-    hears(&s, c, "-EXECABORT Transaction discarded because of: redisproxy: the master of mymaster "
-                 "changed, it is now node-2\r\n");
+    hears(&s, c,
+          "-EXECABORT Transaction discarded because of: redisproxy: the master of mymaster "
+          "changed, it is now node-2\r\n");
     nobody_comes(&s, 1);
     stage_end(&s);
 }
@@ -293,7 +294,8 @@ Test(session_tx, one_that_is_reset_while_it_is_sent_again_is_over)
     fd = open_transaction(&s, c);
     lose_master(&s, fd);
     show(&s, switched);
-    client_asks(c, "HELLO 9 | RESET | CLIENT ID"); /* the first takes a lease, and is answered here */
+    client_asks(c,
+                "HELLO 9 | RESET | CLIENT ID"); /* the first takes a lease, and is answered here */
     hears(&s, c, "-NOPROTO unsupported protocol version\r\n+RESET\r\n");
     unused = accept4(s.nodes[1].door, NULL, NULL, SOCK_CLOEXEC);
     cr_assert_geq(unused, 0);
