@@ -79,6 +79,8 @@ FAILOVER_SOURCES := $(sort $(wildcard tests/failover/*.c))
 BENCH_SOURCES  := $(sort $(wildcard tests/bench/*.c))
 # Programs that test_clients starts.
 CLIENT_SOURCES := $(sort $(wildcard tests/clients/*.c))
+FUZZERS := resp session
+FUZZ_SOURCES := $(wildcard tests/fuzz/*.c tests/fuzz/session/*.c)
 CLIENT_PROGRAMS := $(CLIENT_SOURCES:%.c=build/%)
 
 # The modules that each unit test links: a test that needs half of the house tests no unit.
@@ -171,7 +173,7 @@ TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/ob
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs node-libraries bench profile failover soak fuzz lint install clean help FORCE
+.PHONY: all deps run test unit system programs node-libraries bench profile failover soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -302,16 +304,30 @@ build/tests/bench/%: tests/bench/%.c build/obj/flags
 
 # ---- looking after the code -------------------------------------------------------------------
 
-# Needs clang. What it finds stays in build/fuzz/found; a crash is written beside it.
-fuzz: build/fuzz/fuzz_resp
-	@mkdir -p build/fuzz/found
-	cd build/fuzz && ./fuzz_resp -max_total_time=$(FUZZ_SECONDS) -max_len=2000 found ../../tests/fuzz/corpus/resp
+# Needs clang. What they find stays in build/fuzz/<name>; a crash is written there too.
+FUZZ_resp    := tests/fuzz/fuzz_resp $(UNIT_RESP:%=proxy/%)
+FUZZ_session := $(basename $(wildcard tests/fuzz/session/*.c)) \
+                $(filter-out proxy/net/stream,$(UNIT_SESSION:%=proxy/%))
+FUZZ_FLAGS = $(BASE_FLAGS) -O1 -g -fno-sanitize-recover=undefined
 
-build/fuzz/fuzz_resp: tests/fuzz/fuzz_resp.c $(UNIT_RESP:%=proxy/%.c) $(HEADERS)
+fuzz: $(FUZZERS:%=fuzz-%)
+
+$(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/fuzz_%
+	@mkdir -p build/fuzz/$*
+	cd build/fuzz/$* && ../fuzz_$* -max_total_time=$(FUZZ_SECONDS) -max_len=2000 \
+	    $(if $(FUZZ_SEED),-seed=$(FUZZ_SEED)) . ../../../tests/fuzz/corpus/$*
+
+build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(say) CC $@
-	$(Q)clang $(BASE_FLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined -o $@ $(filter %.c,$^)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+$(FUZZERS:%=build/fuzz/fuzz_%): build/fuzz/fuzz_%: \
+                $$(addprefix build/fuzz/obj/,$$(addsuffix .o,$$(FUZZ_$$*)))
+	$(say) LD $@
+	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(filter-out -luv,$(PKG_LIBS))
+
+-include $(foreach name,$(FUZZERS),$(FUZZ_$(name):%=build/fuzz/obj/%.d))
 
 lint:
 	@tests/deps.sh lint
@@ -320,7 +336,7 @@ lint:
 	    '$(HEADERS)'
 
 format:
-	@clang-format -i $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) \
+	@clang-format -i $(FUZZ_SOURCES) $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) \
 	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(HEADERS)
 
 install: $(BINARY)
@@ -341,7 +357,7 @@ help:
 	@echo 'make profile         where the instructions of a request go  (WITH=perf CHECK=1 KEEP=1)'
 	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO="name ..." PROXY=name)'
 	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
-	@echo 'make fuzz             cut RESP anywhere, at random      (FUZZ_SECONDS=60; needs clang)'
+	@echo 'make fuzz             RESP, and whole sessions, at random (FUZZ_SECONDS=60 FUZZ_SEED=n; needs clang)'
 	@echo 'make lint            format, static analysis, include rules'
 	@echo 'make format          apply .clang-format'
 	@echo 'make deps            install the Debian packages that are missing'
