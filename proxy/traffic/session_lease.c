@@ -237,11 +237,12 @@ void session_lease_settle(struct session *s)
 }
 
 /* An open transaction that was begun behind a read that nobody answered: the read is sent again, so
- * the transaction has to be, behind it, as if it had never been sent. Returns whether there is such. */
+ * the transaction has to be, behind it, as if it had never been sent. Neither is it known to be begun
+ * where Redis refuses MULTI: to a subscriber, in RESP2. Returns whether there is such. */
 static bool mark_unbegun(struct session *s)
 {
     struct request *multi = NULL;
-    bool read_again = false;
+    bool read_again = session_subscribed(s) && !s->identity->resp3;
     for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
         struct request *r = in_list(it);
         uint8_t verb = r->command ? r->command->verb : VERB_NONE;

@@ -196,3 +196,25 @@ Test(session_pubsub, subscriptions_are_made_again_before_an_open_transaction)
     node_gets(&s, admits(&s, 1, "master"), "MONITOR | MULTI | SET k v | EXEC");
     stage_end(&s);
 }
+
+/* In RESP2 Redis refuses it to a subscriber, so nobody else may say that it was begun. */
+Test(session_pubsub, a_subscriber_s_multi_is_asked_for_again)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    confirms(&s, c, fd);
+    client_asks(c, "MULTI | PING");
+    node_gets(&s, fd, "MULTI | PING");
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "SUBSCRIBE ch | MULTI | PING");
+    node_says(fd, CONFIRMED "-ERR Can't execute 'multi'\r\n");
+    hears(&s, c, "-ERR Can't execute 'multi'\r\n");
+    stage_end(&s);
+}
