@@ -118,8 +118,13 @@ static void send_copy(struct session *s, const struct request *kept)
 void session_tx_replay(struct session *s)
 {
     session_deliver(s); /* what is answered is part of it */
-    for (struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next)
+    for (struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next) {
+        const struct command *command = in_log(it)->command;
         send_copy(s, in_log(it));
+        /* AUTH and kin: with EXEC they change the connection, which is nobody else's then. */
+        s->sticky |= command->way == WAY_SESSION ||
+                     (command->way == WAY_LEASE && command->verb == VERB_NONE);
+    }
     s->tx_lost = false;
     s->tx_confirmed = true;
 }

@@ -367,3 +367,31 @@ Test(session_tx, one_that_is_answered_here_waits_for_what_is_in_flight)
     hears(&s, c, "$1\r\nv\r\n+OK\r\n+QUEUED\r\n*-1\r\n");
     stage_end(&s);
 }
+
+/* The connection belongs to another user afterwards: it used to go back, for others to be that user. */
+Test(session_tx, one_that_logs_in_keeps_its_next_connection)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "MULTI | AUTH u p");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI | AUTH u p");
+    node_says(fd, "+OK\r\n+QUEUED\r\n");
+    hears(&s, c, "+OK\r\n+QUEUED\r\n");
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "EXEC");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "MULTI | AUTH u p | EXEC");
+    node_says(fd, "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    hears(&s, c, "*1\r\n+OK\r\n");
+    client_asks(client(&s), "WATCH k");
+    node_gets(&s, admits(&s, 1, "master"), "WATCH k");
+    client_asks(c, "GET k");
+    node_gets(&s, fd, "GET k");
+    stage_end(&s);
+}
