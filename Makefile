@@ -304,7 +304,7 @@ build/tests/bench/%: tests/bench/%.c build/obj/flags
 
 # ---- looking after the code -------------------------------------------------------------------
 
-# Needs clang. What they find stays in build/fuzz/<name>; a crash is written there too.
+# Needs clang; FUZZ_SECONDS=0 plays only the corpus. What they find stays in build/fuzz/<name>; a crash is written there too.
 FUZZ_resp    := tests/fuzz/fuzz_resp $(UNIT_RESP:%=proxy/%)
 FUZZ_session := $(basename $(wildcard tests/fuzz/session/*.c)) \
                 $(filter-out proxy/net/stream,$(UNIT_SESSION:%=proxy/%))
@@ -314,7 +314,8 @@ fuzz: $(FUZZERS:%=fuzz-%)
 
 $(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/fuzz_%
 	@mkdir -p build/fuzz/$*
-	cd build/fuzz/$* && ../fuzz_$* -max_total_time=$(FUZZ_SECONDS) -max_len=2000 \
+	cd build/fuzz/$* && ../fuzz_$* -max_len=2000 \
+	    $(if $(filter 0,$(FUZZ_SECONDS)),-runs=0,-max_total_time=$(FUZZ_SECONDS)) \
 	    $(if $(FUZZ_SEED),-seed=$(FUZZ_SEED)) . ../../../tests/fuzz/corpus/$*
 
 build/fuzz/obj/%.o: %.c
