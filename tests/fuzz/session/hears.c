@@ -232,6 +232,7 @@ static void judge_exec(struct client *c, struct slice reply)
     if (equals(reply, "-ERR EXEC without MULTI\r\n")) {
         if (c->tx && !c->loose)
             WRONG(c, reply, "there was a MULTI");
+        return; /* and what it watches, it watches still */
     } else if (!c->tx && !c->loose) {
         WRONG(c, reply, "there was no MULTI");
     } else if (c->loose) {
@@ -390,7 +391,8 @@ static bool judge_plain(struct client *c, enum kind kind, struct slice reply)
         c->tx = true;
         return equals(reply, "+OK\r\n");
     case DISCARD:
-        end_tx(c);
+        if (reply.data[0] != '-')
+            end_tx(c);
         return equals(reply, "+OK\r\n") || equals(reply, "-ERR DISCARD without MULTI\r\n");
     case WATCH:
         c->watched = true;
