@@ -271,7 +271,7 @@ static void on_lost(void *data)
         if (r->leased && r->state == REQUEST_SENT && !s->lease->undone)
             apply(r, &open, &watching);
     }
-    if (mark_unbegun(s))
+    if (!s->lease->undone && mark_unbegun(s)) /* what is undone counts as unsent anyway */
         open = false;
     if (s->paused == s->lease)
         s->paused = NULL;
