@@ -46,6 +46,9 @@ int address_from_number(struct address *out, const char *host, uint16_t port)
 /* Writes "1.2.3.4:6379" or "[::1]:6379". Returns out. */
 const char *address_format(char *out, size_t size, const struct address *address);
 
+/* Of a connected socket: its peer's, or its own. Returns 0, or -1. */
+int address_of_socket(struct address *out, int fd, bool peer) __attribute__((warn_unused_result));
+
 bool address_equal(const struct address *a, const struct address *b);
 
 #endif

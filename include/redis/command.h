@@ -51,13 +51,15 @@ enum command_verb {
     VERB_SELECT,
     VERB_QUIT,
     VERB_RESET,
-    VERB_CLIENT_ID,
+    VERB_CLIENT_ID, /* these four ask the node first */
+    VERB_CLIENT_INFO,
+    VERB_CLIENT_LIST,
+    VERB_CLIENT_KILL,
     VERB_CLIENT_GETNAME,
     VERB_CLIENT_SETNAME,
     VERB_CLIENT_SETINFO,
     VERB_CLIENT_REPLY,
     VERB_CLIENT_UNBLOCK,
-    VERB_CLIENT_KILL,
     /* change what the session may share */
     VERB_MULTI,
     VERB_EXEC,

@@ -63,6 +63,10 @@ void pool_retry(struct pool *pool, int64_t now_ms);
 void pool_tick(struct pool *pool, int64_t now_ms,
                void (*on_stuck)(void *data, void *head_owner_data), void *data);
 
+/* Tells the ids that the upstreams to the same node have there. */
+void pool_each_client_id(const struct pool *pool, const struct upstream *beside,
+                         void (*each)(void *data, uint64_t id), void *data);
+
 /* Counters. */
 size_t pool_upstreams(const struct pool *pool);
 

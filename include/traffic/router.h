@@ -83,6 +83,10 @@ uint64_t router_node(const struct upstream *upstream);
 /* The lease's id at its node (CLIENT ID there), 0: unknown. */
 uint64_t router_client_id(const struct upstream *lease);
 
+/* Tells the ids that the worker's upstreams to the same node have there. */
+void router_each_client_id(const struct router *router, const struct upstream *beside,
+                           void (*each)(void *data, uint64_t id), void *data);
+
 /* From now on every message on the lease goes through `tap`; nothing may be unanswered there. */
 void router_tap(struct upstream *lease, upstream_tap *tap);
 

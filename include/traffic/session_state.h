@@ -8,6 +8,9 @@
  *     session_answers.c  what comes back, and which reply is next
  *     session_fan.c      requests that go to every node
  *     session_verbs.c    what the session performs itself
+ *     session_ask.c      what it asks its node before it answers itself
+ *     session_clients.c  CLIENT LIST, INFO, ID: clients, where the node knows connections
+ *     session_kill.c     CLIENT KILL; session_choice.c: whom it and LIST mean
  *     session_lease.c    transactions, blocking, whatever needs a connection of its own
  *     session_tx.c       a transaction that lost its connection
  *     session_pubsub.c   subscriptions
@@ -50,6 +53,10 @@ enum tx {
 struct subscriptions;
 struct kept;
 
+/* A question was answered (session_ask.c): `r`, which waited for it, is to be answered now. */
+typedef void session_told(struct session *s, struct request *r, const struct upstream *from,
+                          struct slice reply);
+
 struct session {
     unsigned magic;
     bool closing;    /* terminal */
@@ -83,6 +90,9 @@ struct session {
     struct list in_host, in_woken, in_dirty;
     struct held held;
     struct place place;
+    int64_t opened_ms,
+        read_ms; /* for CLIENT LIST: since when it is here, and last said something */
+    const struct command *last; /* its newest request's; its name may be NULL */
     struct identity *identity;
     char *name;       /* CLIENT SETNAME */
     char *hello_name; /* HELLO's SETNAME, until Redis has let it in */
@@ -104,7 +114,8 @@ struct session {
     struct request *fanning;         /* SCRIPT LOAD and kin */
     struct learn_question *question; /* what is the command of `learning`? */
     struct request *learning;
-    struct request *knock; /* may somebody who did not authenticate come in? */
+    struct request *asking; /* a question of the session's own; then told() answers `next` */
+    session_told *told;
 
     struct request *refused_multi; /* not delivered yet: what follows it is refused, up to EXEC */
 
@@ -132,6 +143,7 @@ void session_wait_again(struct session *s, struct request *r);
 void session_enter_hold(struct session *s);
 /* Answers a WAITING request here; `reply` is whole RESP. */
 void session_answer(struct session *s, struct request *r, const char *reply);
+void session_answer_bytes(struct session *s, struct request *r, const char *reply, size_t len);
 void session_answerf(struct session *s, struct request *r, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* What EXEC and blocking commands answer when there is nothing, in the session's protocol. */
@@ -177,6 +189,16 @@ struct session *session_find(struct session_host *host, uint64_t id);
 void session_rewrite_reply(struct session *s, struct request *r);
 /* Whether the verb can be left to the session although it holds a lease. */
 bool session_verb_is_local(uint8_t verb);
+
+/* ---- session_ask.c ---- */
+/* Asks the node something for `r`, the next to be dispatched; returns STEP_WAIT, or STEP_HOLD when
+ * there is nobody to ask. `alone`: on a lease that nobody gets afterwards. */
+enum step session_ask(struct session *s, struct request *r, bool alone, struct slice question,
+                      session_told *told);
+
+/* ---- session_clients.c, session_kill.c ---- */
+enum step session_perform_clients(struct session *s, struct request *r);
+enum step session_client_kill(struct session *s, struct request *r);
 
 /* ---- session_lease.c ---- */
 bool session_needs_lease(const struct session *s, const struct request *r);
@@ -242,6 +264,8 @@ void session_restore_kept(struct session *s);
 /* The lease is gone, and what the client has cached is tracked no more. */
 void session_kept_lost(struct session *s);
 void session_forget_kept(struct session *s);
+/* The session that gets its invalidations; 0: itself, or none. */
+uint64_t session_redirects_to(const struct session *s);
 void session_rewrite_redirect(struct session *s, struct request *r);
 
 /* ---- session_scripts.c ---- */

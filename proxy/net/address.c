@@ -113,6 +113,14 @@ const char *address_format(char *out, size_t size, const struct address *address
     return out;
 }
 
+int address_of_socket(struct address *out, int fd, bool peer)
+{
+    memset(out, 0, sizeof(*out));
+    out->len = sizeof(out->sa);
+    return peer ? getpeername(fd, &out->sa.any, &out->len)
+                : getsockname(fd, &out->sa.any, &out->len);
+}
+
 bool address_equal(const struct address *a, const struct address *b)
 {
     if (a->len != b->len || !a->len)

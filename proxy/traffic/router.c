@@ -270,6 +270,12 @@ uint64_t router_client_id(const struct upstream *lease)
     return lease->client_id;
 }
 
+void router_each_client_id(const struct router *router, const struct upstream *beside,
+                           void (*each)(void *data, uint64_t id), void *data)
+{
+    pool_each_client_id(router->pool, beside, each, data);
+}
+
 void router_tap(struct upstream *lease, upstream_tap *tap)
 {
     upstream_set_tap(lease, tap);

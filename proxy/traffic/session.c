@@ -312,6 +312,7 @@ static bool read_direct(struct session *s, ssize_t *n)
 static void read_requests(struct session *s)
 {
     struct turn *turn = s->host->turn;
+    s->read_ms = turn_now(turn);
     for (int i = 0; i < READS_PER_EVENT && !s->closing && wants_to_read(s); i++) {
         ssize_t n;
         bool direct = read_direct(s, &n);
@@ -414,6 +415,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->host = host;
     s->listener = listener;
     s->id = ++host->last_id;
+    s->opened_ms = s->read_ms = turn_now(host->turn);
     s->place = (struct place){.group = listener->group, .route = listener->route};
     s->identity = identity_nobody(router_identities(host->router));
     list_init(&s->requests);
@@ -469,8 +471,8 @@ void session_close(struct session *s, const char *why)
     session_tx_forget(s);
     if (s->question)
         learn_cancel(s->question);
-    if (s->knock)
-        s->knock->owner = NULL;
+    if (s->asking)
+        s->asking->owner = NULL;
     if (s->partial) {
         s->partial->request->secret = true;
         request_free(pool_of(s), s->partial->request);

@@ -112,6 +112,11 @@ static struct session *target(const struct session *s)
     return s->kept->redirect ? session_find(s->host, s->kept->redirect) : NULL;
 }
 
+uint64_t session_redirects_to(const struct session *s)
+{
+    return s->kept ? s->kept->redirect : 0;
+}
+
 /* ---- telling the node ---- */
 
 enum step session_prepare_kept(struct session *s, struct request *r)

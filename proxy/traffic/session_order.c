@@ -112,6 +112,7 @@ static void classify(struct session *s, struct request *r)
     const struct command *c = r->command;
     bool script = c->verb == VERB_EVAL || c->verb == VERB_EVALSHA || c->verb == VERB_FCALL;
     r->placed = true;
+    s->last = c;
     r->silent = (s->reply_off || s->reply_skip) && !session_is_subscribe_verb(c->verb);
     s->reply_skip = false;
     r->script = script;
@@ -191,7 +192,7 @@ static enum step dispatch_one(struct session *s, struct request *r)
     const struct command *c;
     if (s->tunnel)
         return session_tunnel_rest(s, r);
-    if (s->adopting || s->blocked || s->fanning || s->question || s->knock || s->rejected)
+    if (s->adopting || s->blocked || s->fanning || s->question || s->asking || s->rejected)
         return STEP_WAIT;
     if (!r->command) {
         enum step step = learn_command(s, r);

@@ -189,17 +189,11 @@ static enum step perform_identity(struct session *s, struct request *r)
     return step;
 }
 
-static void kill_session(struct session *s, struct request *r);
-
 void session_rewrite_reply(struct session *s, struct request *r)
 {
     struct buf whole = {0};
     const char *reply, *at;
     size_t len;
-    if (r->command->verb == VERB_CLIENT_KILL) {
-        kill_session(s, r);
-        return;
-    }
     if (r->command->verb == VERB_CLIENT_REDIR) {
         session_rewrite_redirect(s, r);
         return;
@@ -328,83 +322,22 @@ static enum step client_unblock(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-/* CLIENT KILL ID of a client of ours goes to the node first, where nobody has that id: the answer
- * is 0, or that this user may not do it. */
-static void kill_session(struct session *s, struct request *r)
-{
-    struct session *other;
-    uint64_t id = 0;
-    if (r->reply_type == '-')
-        return;
-    (void)session_id(session_arg(r, 3), &id);
-    other = session_find(s->host, id);
-    session_settle(s, r, other ? ":1\r\n" : ":0\r\n");
-    if (other == s)
-        r->close_after = s->quitting = true;
-    else if (other)
-        session_close(other, "CLIENT KILL");
-}
-
-static enum step client_kill(struct session *s, struct request *r)
-{
-    uint64_t id;
-    if (r->argc == 4 && slice_is(session_arg(r, 2), "id") && session_id(session_arg(r, 3), &id))
-        r->capture = true;
-    if (r->capture && !s->lease)
-        return session_send_shared(s, r, s->identity);
-    s->lease_dirty = true; /* it may end the connection it comes on */
-    return session_send_on_lease(s, r);
-}
-
 /* ---- NOAUTH ---- */
 
-static void on_knock_reply(struct request *knock, const char *data, size_t len, bool first,
-                           bool last)
+static void knock_told(struct session *s, struct request *r, const struct upstream *from,
+                       struct slice reply)
 {
-    struct session *s = knock->owner_data;
-    static const char noauth[] = "-NOAUTH ";
-    (void)first;
-    buf_append(&knock->reply, data, len);
-    if (!last)
-        return;
-    s->knock = NULL;
-    s->let_in = buf_len(&knock->reply) < sizeof(noauth) - 1 ||
-                memcmp(buf_head(&knock->reply), noauth, sizeof(noauth) - 1) != 0;
-    if (!s->let_in && s->next)
-        session_answerf(s, s->next, "%.*s", (int)buf_len(&knock->reply), buf_head(&knock->reply));
-    session_mark_woken(s);
-    request_free(&s->host->turn->requests, knock);
+    (void)from;
+    if (!s->let_in)
+        session_answer_bytes(s, r, reply.data, reply.len);
 }
-
-static void on_knock_failed(struct request *knock, enum request_failure why, const char *text)
-{
-    struct session *s = knock->owner_data;
-    (void)why;
-    (void)text;
-    s->knock = NULL;
-    session_mark_woken(s);
-    request_free(&s->host->turn->requests, knock);
-}
-
-static const struct request_owner knock_owner = {on_knock_reply, on_knock_failed};
 
 /* Redis answers NOAUTH to everything where a password is asked for, so the session may not answer
  * before it knows: it asks once. */
-static enum step knock(struct session *s)
+static enum step knock(struct session *s, struct request *r)
 {
     static const char question[] = "*2\r\n$6\r\nCLIENT\r\n$7\r\nGETNAME\r\n";
-    struct upstream *up;
-    if (s->inflight > 0)
-        return STEP_WAIT;
-    up = router_shared(s->host->router, &s->place, session_wish(s, s->next), s->identity);
-    if (!up)
-        return STEP_HOLD;
-    s->knock = request_new(&s->host->turn->requests, sizeof(question) - 1);
-    request_set_bytes(s->knock, question, sizeof(question) - 1);
-    s->knock->owner = &knock_owner;
-    s->knock->owner_data = s;
-    router_send(up, s->knock);
-    return STEP_WAIT;
+    return session_ask(s, r, false, (struct slice){question, sizeof(question) - 1}, knock_told);
 }
 
 /* ---- RESET, QUIT ---- */
@@ -439,12 +372,11 @@ static enum step quit(struct session *s, struct request *r)
 
 static enum step perform_client(struct session *s, struct request *r)
 {
+    if (r->command->verb >= VERB_CLIENT_ID && r->command->verb <= VERB_CLIENT_KILL)
+        return session_perform_clients(s, r); /* their own question says as much */
     if (!s->identity->authenticated && !s->let_in)
-        return knock(s);
+        return knock(s, r);
     switch (r->command->verb) {
-    case VERB_CLIENT_ID:
-        session_answerf(s, r, ":%" PRIu64 "\r\n", s->id);
-        return STEP_ON;
     case VERB_CLIENT_GETNAME:
         client_getname(s, r);
         return STEP_ON;
@@ -457,10 +389,8 @@ static enum step perform_client(struct session *s, struct request *r)
     case VERB_CLIENT_REPLY:
         client_reply(s, r);
         return STEP_ON;
-    case VERB_CLIENT_UNBLOCK:
-        return client_unblock(s, r);
     default:
-        return client_kill(s, r);
+        return client_unblock(s, r);
     }
 }
 

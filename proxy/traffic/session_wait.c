@@ -208,11 +208,16 @@ static bool will_be_silent(const struct session *s, const struct request *r)
 
 void session_answer(struct session *s, struct request *r, const char *reply)
 {
+    session_answer_bytes(s, r, reply, strlen(reply));
+}
+
+void session_answer_bytes(struct session *s, struct request *r, const char *reply, size_t len)
+{
     if (!r->placed)
         r->silent = will_be_silent(s, r);
     session_leave_waiting(s, r);
     buf_free(&r->reply);
-    buf_append(&r->reply, reply, strlen(reply));
+    buf_append(&r->reply, reply, len);
     r->reply_type = reply[0];
     r->state = REQUEST_ANSWERED;
     session_mark_woken(s);

@@ -144,46 +144,6 @@ Test(session_verbs, who_is_refused_at_first_may_try_again)
 
 /* ---- other clients ---- */
 
-Test(session_verbs, a_client_is_killed_only_by_those_who_may)
-{
-    struct stage s;
-    struct client victim, other;
-    int fd;
-
-    stage_begin(&s);
-    victim = client(&s);
-    other = client(&s);
-    client_asks(other, "CLIENT KILL ID " FIRST_ID);
-    fd = lets_in(&s);
-    node_gets(&s, fd, "CLIENT KILL ID " FIRST_ID);
-    node_says(fd, "-NOPERM no permission\r\n");
-    hears(&s, other, "-NOPERM no permission\r\n");
-    hears_nothing(&s, victim);
-    client_asks(other, "CLIENT KILL ID " FIRST_ID);
-    node_gets(&s, fd, "CLIENT KILL ID " FIRST_ID);
-    node_says(fd, ":0\r\n"); /* nobody there has that id */
-    hears(&s, other, ":1\r\n");
-    node_hears_the_end(s.w, victim.fd);
-    stage_end(&s);
-}
-
-Test(session_verbs, who_kills_itself_hears_it_and_is_gone)
-{
-    struct stage s;
-    struct client c;
-    int fd;
-
-    stage_begin(&s);
-    c = client(&s);
-    client_asks(c, "CLIENT KILL ID " FIRST_ID);
-    fd = lets_in(&s);
-    node_gets(&s, fd, "CLIENT KILL ID " FIRST_ID);
-    node_says(fd, ":0\r\n");
-    hears(&s, c, ":1\r\n");
-    node_hears_the_end(s.w, c.fd);
-    stage_end(&s);
-}
-
 /* A client that blocks, and another that asks to end that; the ends of the lease and of the shared
  * upstream. */
 static struct client unblocks(struct stage *s, struct client blocked, int *lease, int *shared)
@@ -244,7 +204,9 @@ Test(session_verbs, unblock_is_held_without_forgetting_whom)
     blocked = client(&s);
     other = client(&s);
     client_asks(other, "CLIENT ID");
-    shared = lets_in(&s);
+    shared = admits(&s, 0, "master");
+    node_gets(&s, shared, "CLIENT ID");
+    node_says(shared, ":77\r\n");
     hears(&s, other, ":" SECOND_ID "\r\n");
     client_asks(blocked, "BLPOP l 0");
     lease = admits(&s, 0, "master");
