@@ -158,6 +158,13 @@ static bool is_message(struct slice word)
     return slice_is(word, "message") || slice_is(word, "pmessage") || slice_is(word, "smessage");
 }
 
+/* RESP2 has no pushes: an array is a message only where there may be one. */
+static bool is_plain_reply(const struct session *s, const struct request *head)
+{
+    return head && !s->identity->resp3 && !session_subscribed(s) &&
+           !(head->command && session_is_subscribe_verb(head->command->verb));
+}
+
 static enum tap_verdict tap(void *data, struct request *head, const char *message, size_t len)
 {
     struct session *s = data;
@@ -173,6 +180,8 @@ static enum tap_verdict tap(void *data, struct request *head, const char *messag
         session_pass_on(s, message, len); /* MONITOR's: +<time> ... */
         return TAP_PUSH;
     }
+    if (is_plain_reply(s, head))
+        return TAP_ANSWER;
     args = resp_args(message, len);
     word = element(&args);
     name = element(&args);

@@ -113,6 +113,65 @@ Test(session_pubsub, a_user_who_is_refused_after_a_switch_ends_the_session)
     stage_end(&s);
 }
 
+/* ---- messages, and what only looks like one ---- */
+
+Test(session_pubsub, a_list_that_reads_like_a_message_is_an_answer)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    s.listeners[ROUTE_MASTER].multiplexing = MULTIPLEXING_NO;
+    c = client(&s);
+    client_asks(c, "SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    confirms(&s, c, fd);
+    client_asks(c, "UNSUBSCRIBE ch | LRANGE l 0 -1 | LRANGE l 0 -1 | PING");
+    node_gets(&s, fd, "UNSUBSCRIBE ch | LRANGE l 0 -1 | LRANGE l 0 -1 | PING");
+    node_says(fd, "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n" MESSAGE CONFIRMED "+PONG\r\n");
+    hears(&s, c, "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n" MESSAGE CONFIRMED "+PONG\r\n");
+    client_asks(
+        c, "GET k"); /* nothing is subscribed: the connection is lost, and nothing made again */
+    node_gets(&s, fd, "GET k");
+    node_says(fd, "$-1\r\n");
+    hears(&s, c, "$-1\r\n");
+    show(&s, switched);
+    client_asks(c, "GET k");
+    node_gets(&s, admits(&s, 1, "master"), "GET k");
+    stage_end(&s);
+}
+
+/* In RESP3 the other session need not be subscribed to anything. */
+Test(session_pubsub, invalidations_reach_the_session_that_they_are_redirected_to)
+{
+    struct stage s;
+    struct client hears_it, c;
+    int shared, lease, own;
+
+    stage_begin(&s);
+    hears_it = client(&s);
+    client_asks(hears_it, "HELLO 3");
+    shared = admits(&s, 0, "master");
+    for (int i = 0; i < 2; i++) { /* the upstream's and the client's */
+        node_gets(&s, shared, "HELLO 3");
+        node_says(shared, "%1\r\n$5\r\nproto\r\n:3\r\n");
+    }
+    hears(&s, hears_it, "%1\r\n$5\r\nproto\r\n:3\r\n");
+    c = client(&s);
+    client_asks(c, "CLIENT TRACKING on REDIRECT 1099511627777");
+    own = admits(&s, 0, "master");
+    lease = admits(&s, 0, "master");
+    node_gets(&s, lease, "HELLO 3");
+    node_gets(&s, own, "CLIENT TRACKING on REDIRECT 77");
+    node_says(lease, "%1\r\n$5\r\nproto\r\n:3\r\n");
+    node_says(own, "+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    node_says(lease, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
+    hears(&s, hears_it, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
+    stage_end(&s);
+}
+
 /* In RESP2 Redis refuses MONITOR to a subscriber: it is not tried again after a switch, where its
  * refusal would end the session. */
 Test(session_pubsub, a_refused_monitor_is_not_repeated)
