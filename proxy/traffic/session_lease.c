@@ -444,7 +444,8 @@ void session_lease_answered(struct session *s, struct request *r)
         unstick(s, r);
     if (r->reply_type != '-' || r->command->verb == VERB_EXEC) {
         apply(r, &s->tx_confirmed, &s->watch_confirmed);
-    } else if (r->command->verb != VERB_NONE) {
+    } else if (r->command->verb != VERB_NONE &&
+               (r->command->way == WAY_LEASE || r->command->way == WAY_SESSION)) {
         /* What was refused had no effect; for certainty the connection is not used again. */
         s->lease_dirty = true;
         session_recount(s);

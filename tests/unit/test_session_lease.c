@@ -335,6 +335,27 @@ Test(session_lease, a_state_beside_an_unknown_command_keeps_the_lease)
 
 /* ---- scripts ---- */
 
+Test(session_lease, a_script_that_fails_leaves_its_connection_to_others)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "EVAL return(nosuch()) 0");
+    int fd = admits(&s, 0, "master");
+    for (int i = 0; i < 3; i++) {
+        node_gets(&s, fd, "EVAL return(nosuch()) 0");
+        node_says(fd, "-ERR user_script:1: Script attempted to access\r\n");
+        hears(&s, c, "-ERR user_script:1: Script attempted to access\r\n");
+        settles(&s); /* it has gone back */
+        client_asks(c, "EVAL return(nosuch()) 0");
+    }
+    node_gets(&s, fd, "EVAL return(nosuch()) 0");
+    nobody_comes(&s, 0);
+    stage_end(&s);
+}
+
 #define SHA_7 "bc70ae583496ef68242126e5f723b4224435af02" /* of return(7) */
 #define LOADED "$40\r\n" SHA_7 "\r\n"
 
