@@ -104,6 +104,11 @@ struct command {
  * without a known subcommand yields the container itself). NULL: the table does not know it. */
 const struct command *command_find(struct slice name, struct slice sub);
 
+/* Whether it is spelled as the proxy spells what it sends for itself (Auth, Client, Command, Config,
+ * Hello, Info, Ping, Reset, Role, Select), and no client does. MONITOR shows commands as they were
+ * sent: so it can be told whose they were. */
+bool command_is_own(struct slice name);
+
 /* All commands, for the tests. */
 const struct command *command_table(size_t *count);
 

@@ -149,6 +149,16 @@ const struct command *command_find(struct slice name, struct slice sub)
     return found && strlen(end) == sub.len ? found : command;
 }
 
+bool command_is_own(struct slice name)
+{
+    static const char *const own[] = {"Auth", "Client", "Command", "Config", "Hello",
+                                      "Info", "Ping",   "Reset",   "Role",   "Select"};
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (name.len == strlen(own[i]) && memcmp(name.data, own[i], name.len) == 0)
+            return true;
+    return false;
+}
+
 const struct command *command_table(size_t *count)
 {
     *count = COMMAND_COUNT;

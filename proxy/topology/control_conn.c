@@ -141,8 +141,8 @@ static void greeted(struct control_conn *conn)
 static void authenticate(struct control_conn *conn)
 {
     const struct credential *credential = conn->options.credential;
-    const char *user[] = {"AUTH", credential->username, credential->password};
-    const char *plain[] = {"AUTH", credential->password};
+    const char *user[] = {"Auth", credential->username, credential->password};
+    const char *plain[] = {"Auth", credential->password};
     if (credential->username)
         queue(conn, TAG_AUTH, 3, user);
     else

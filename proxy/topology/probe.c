@@ -107,8 +107,8 @@ static void set_suspect(struct probe *p, bool suspect)
 
 static void ask(struct probe *p)
 {
-    static const char *const ping[] = {"PING"}, *const role[] = {"ROLE"};
-    static const char *const info[] = {"INFO", "replication"};
+    static const char *const ping[] = {"Ping"}, *const role[] = {"Role"};
+    static const char *const info[] = {"Info", "replication"};
     if (!control_conn_is_up(&p->conn))
         return;
     if (p->asking) {
@@ -128,7 +128,7 @@ static void ask(struct probe *p)
 
 static void beat(struct probe *p)
 {
-    static const char *const role[] = {"ROLE"}, *const server[] = {"INFO", "server"};
+    static const char *const role[] = {"Role"}, *const server[] = {"Info", "server"};
     p->beating = true;
     p->beat_ms = now_of(p);
     if (p->closely)
@@ -255,8 +255,8 @@ static void on_reply(struct control_conn *conn, int tag, const redisReply *reply
 
 static void on_up(struct control_conn *conn)
 {
-    static const char *const needed[] = {"CONFIG", "GET", "min-replicas-to-write"};
-    static const char *const server[] = {"INFO", "server"};
+    static const char *const needed[] = {"Config", "GET", "min-replicas-to-write"};
+    static const char *const server[] = {"Info", "server"};
     struct probe *p = container_of(conn, struct probe, conn);
     p->needed = -1;
     p->runid[0] = '\0';

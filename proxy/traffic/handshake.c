@@ -103,7 +103,7 @@ static void send_setup(struct upstream *up, struct buf *commands, int count);
  * keeps it). So it is done in that order here, too. */
 static void select_first(struct upstream *up)
 {
-    static const struct slice reset = {"RESET", 5};
+    static const struct slice reset = {"Reset", 5};
     struct identity *identity = up->identity;
     struct buf commands = {0};
     int count = 3;
@@ -355,16 +355,16 @@ static void verified(struct upstream *up)
     }
     up->busy = false;
     send_auth(up);
-    send_words(up, &hello_step, "HELLO", "2");
+    send_words(up, &hello_step, "Hello", "2");
     if (!up->identity->own)
-        send_words(up, &reset_step, "RESET", NULL);
+        send_words(up, &reset_step, "Reset", NULL);
 }
 
 void upstream_handshake(struct upstream *up)
 {
     send_auth(up);
-    send_words(up, &info_step, "INFO", "replication");
-    send_words(up, &id_step, "CLIENT", "ID");
+    send_words(up, &info_step, "Info", "replication");
+    send_words(up, &id_step, "Client", "ID");
     if (!up->identity->own)
-        send_words(up, &reset_step, "RESET", NULL);
+        send_words(up, &reset_step, "Reset", NULL);
 }

@@ -113,7 +113,7 @@ void identity_release(struct identity *identity)
 
 void append_auth(struct buf *out, struct slice user, struct slice password)
 {
-    struct slice argv[3] = {{"AUTH", 4}, user, password};
+    struct slice argv[3] = {{"Auth", 4}, user, password};
     if (!user.data)
         argv[1] = password;
     resp_append_command(out, user.data ? 3 : 2, argv);
@@ -123,13 +123,13 @@ void identity_append_select(const struct identity *identity, struct buf *out)
 {
     char number[24];
     int len = snprintf(number, sizeof(number), "%lld", (long long)identity->db);
-    struct slice argv[2] = {{"SELECT", 6}, {number, (size_t)len}};
+    struct slice argv[2] = {{"Select", 6}, {number, (size_t)len}};
     resp_append_command(out, 2, argv);
 }
 
 void identity_append_hello(struct buf *out)
 {
-    static const struct slice hello[2] = {{"HELLO", 5}, {"3", 1}};
+    static const struct slice hello[2] = {{"Hello", 5}, {"3", 1}};
     resp_append_command(out, 2, hello);
 }
 

@@ -158,7 +158,7 @@ struct learn_question *learn_ask(struct learn *learn, struct router *router, str
                                  enum wish wish, struct slice name, learn_done *done, void *data)
 {
     struct learn_question *question = calloc(1, sizeof(*question));
-    struct slice argv[3] = {{"COMMAND", 7}, {"INFO", 4}, name};
+    struct slice argv[3] = {{"Command", 7}, {"INFO", 4}, name};
     struct buf command = {0};
     bool asked;
     if (!question)

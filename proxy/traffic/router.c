@@ -350,7 +350,7 @@ void router_unblock(struct router *router, const struct upstream *lease)
     struct target target;
     struct upstream *up;
     char id[24];
-    struct slice argv[4] = {{"CLIENT", 6}, {"UNBLOCK", 7}, {id, 0}, {"ERROR", 5}};
+    struct slice argv[4] = {{"Client", 6}, {"UNBLOCK", 7}, {id, 0}, {"ERROR", 5}};
     struct buf command = {0};
 
     if (!node || !lease->client_id ||

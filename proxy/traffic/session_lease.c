@@ -298,7 +298,7 @@ static void on_lost(void *data)
  * nothing, the newest. */
 static void send_ping_first(struct session *s)
 {
-    static const char ping[] = "*1\r\n$4\r\nPING\r\n";
+    static const char ping[] = "*1\r\n$4\r\nPing\r\n";
     struct request *r = request_new(&s->host->turn->requests, sizeof(ping) - 1);
     request_set_bytes(r, ping, sizeof(ping) - 1);
     router_send(s->lease, r);

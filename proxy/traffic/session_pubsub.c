@@ -165,6 +165,17 @@ static bool is_plain_reply(const struct session *s, const struct request *head)
            !(head->command && session_is_subscribe_verb(head->command->verb));
 }
 
+/* MONITOR's "+1795391682.558940 [0 127.0.0.1:46918] \"Info\" ...": about the proxy, and not a client. */
+static bool is_of_the_proxy(const char *line, size_t len)
+{
+    const char *name = memmem(line, len, "] \"", 3), *end;
+    if (!name)
+        return false;
+    name += 3;
+    end = memchr(name, '"', len - (size_t)(name - line));
+    return end && command_is_own((struct slice){name, (size_t)(end - name)});
+}
+
 static enum tap_verdict tap(void *data, struct request *head, const char *message, size_t len)
 {
     struct session *s = data;
@@ -174,10 +185,12 @@ static enum tap_verdict tap(void *data, struct request *head, const char *messag
     int kind;
 
     if (message[0] != (s->identity->resp3 ? '>' : '*')) {
+        /* MONITOR's lines: +<time> ... */
         bool line = s->monitoring && message[0] == '+' && message[1] >= '0' && message[1] <= '9';
         if (head && !line)
             return TAP_ANSWER;
-        session_pass_on(s, message, len); /* MONITOR's: +<time> ... */
+        if (!line || !is_of_the_proxy(message, len))
+            session_pass_on(s, message, len);
         return TAP_PUSH;
     }
     if (is_plain_reply(s, head))

@@ -159,3 +159,35 @@ Test(client_list, kill, .timeout = 60)
     EXPECT(node, ":1", "ACL DELUSER guest");
     redisFree(node);
 }
+
+/* Until the marker: whether a line has that word. */
+static bool monitored(redisContext *c, const char *word, const char *marker)
+{
+    bool found = false;
+    for (;;) {
+        const char *line = hear(c);
+        cr_assert_eq(line[0], '+', "%s", line);
+        found |= strstr(line, word) != NULL;
+        if (strstr(line, marker))
+            return found;
+    }
+}
+
+/* The handshake of a new upstream is in the node's own MONITOR, and not in the client's. */
+Test(client_list, monitor_shows_clients, .timeout = 60)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *through = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *node = trio_node(&s.trio, trio_master(&s.trio));
+    EXPECT(through, "+OK", "MONITOR");
+    EXPECT(node, "+OK", "MONITOR");
+    EXPECT(c, "+OK", "SELECT 9");
+    EXPECT(c, "+OK", "SET marker 1");
+    cr_assert(monitored(node, "\"Select\" \"9\"", "\"SET\" \"marker\""));
+    EXPECT_TEXT(strstr(hear(through), "\"SELECT\""), "\"SELECT\" \"9\"");
+    EXPECT_TEXT(strstr(hear(through), "\"SET\""), "\"SET\" \"marker\" \"1\"");
+    redisFree(node);
+    redisFree(through);
+    redisFree(c);
+}

@@ -22,9 +22,9 @@
 #define REPLID_NONE "0000000000000000000000000000000000000000"
 
 /* What every upstream writes first. */
-#define HEARD_INFO "*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n"
-#define HEARD_ID "*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n"
-#define HEARD_RESET "*1\r\n$5\r\nRESET\r\n"
+#define HEARD_INFO "*2\r\n$4\r\nInfo\r\n$11\r\nreplication\r\n"
+#define HEARD_ID "*2\r\n$6\r\nClient\r\n$2\r\nID\r\n"
+#define HEARD_RESET "*1\r\n$5\r\nReset\r\n"
 
 struct world {
     uv_loop_t loop;

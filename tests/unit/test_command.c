@@ -120,6 +120,17 @@ Test(command, arity)
     cr_assert_not(command_arity_ok(set, 2));
 }
 
+Test(command, the_proxys_own_are_told_by_their_spelling)
+{
+    cr_assert(command_is_own(text("Info")));
+    cr_assert(command_is_own(text("Select")));
+    cr_assert_not(command_is_own(text("INFO")));
+    cr_assert_not(command_is_own(text("info")));
+    cr_assert_not(command_is_own(text("Info2")));
+    cr_assert_not(command_is_own(text("Get")));
+    cr_assert_not(command_is_own(text("")));
+}
+
 /* ---- our columns ---- */
 
 static void is_consistent(const struct command *row)

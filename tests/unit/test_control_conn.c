@@ -11,8 +11,8 @@
 #include <hiredis/hiredis.h>
 #include <string.h>
 
-#define AUTH_ONE "*2\r\n$4\r\nAUTH\r\n$3\r\none\r\n"
-#define AUTH_TWO "*3\r\n$4\r\nAUTH\r\n$5\r\nproxy\r\n$3\r\ntwo\r\n"
+#define AUTH_ONE "*2\r\n$4\r\nAuth\r\n$3\r\none\r\n"
+#define AUTH_TWO "*3\r\n$4\r\nAuth\r\n$5\r\nproxy\r\n$3\r\ntwo\r\n"
 #define PING "*1\r\n$4\r\nPING\r\n"
 #define WRONGPASS "-WRONGPASS invalid username-password pair\r\n"
 

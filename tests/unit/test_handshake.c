@@ -4,9 +4,9 @@
  */
 #include "fake_node.h"
 
-#define HEARD_OWN_AUTH "*3\r\n$4\r\nAUTH\r\n$5\r\nproxy\r\n$5\r\nownpw\r\n"
-#define HEARD_AUTH "*3\r\n$4\r\nAUTH\r\n$5\r\nalice\r\n$6\r\nwonder\r\n"
-#define HEARD_SELECT "*2\r\n$6\r\nSELECT\r\n$1\r\n5\r\n"
+#define HEARD_OWN_AUTH "*3\r\n$4\r\nAuth\r\n$5\r\nproxy\r\n$5\r\nownpw\r\n"
+#define HEARD_AUTH "*3\r\n$4\r\nAuth\r\n$5\r\nalice\r\n$6\r\nwonder\r\n"
+#define HEARD_SELECT "*2\r\n$6\r\nSelect\r\n$1\r\n5\r\n"
 
 static int woken;
 
@@ -118,7 +118,7 @@ Test(handshake, the_proxys_own_connection_stays_its_own)
     struct credential *plain = credential_new(&owner, NULL, "ownpw", 5);
     watched_open(&s, w, identity_own(&w->identities), plain);
     credential_release(plain);
-    node_hears(w, s.fd, "*2\r\n$4\r\nAUTH\r\n$5\r\nownpw\r\n" HEARD_INFO HEARD_ID);
+    node_hears(w, s.fd, "*2\r\n$4\r\nAuth\r\n$5\r\nownpw\r\n" HEARD_INFO HEARD_ID);
     says_read(&s, "+OK\r\n");
     says_credentials(&s, "master");
     cr_assert_eq(s.readied, 1);

@@ -126,15 +126,15 @@ Test(identity, says_how_a_connection_becomes_it)
     setup_is(identity, 0, "");
     identity_release(identity);
     identity = with(&all, NULL, "wonder", 0);
-    setup_is(identity, 1, "*2\r\n$4\r\nAUTH\r\n$6\r\nwonder\r\n");
+    setup_is(identity, 1, "*2\r\n$4\r\nAuth\r\n$6\r\nwonder\r\n");
     identity_release(identity);
     identity = with(&all, "alice", "wonder", 12);
     setup_is(identity, 2,
-             "*3\r\n$4\r\nAUTH\r\n$5\r\nalice\r\n$6\r\nwonder\r\n"
-             "*2\r\n$6\r\nSELECT\r\n$2\r\n12\r\n");
+             "*3\r\n$4\r\nAuth\r\n$5\r\nalice\r\n$6\r\nwonder\r\n"
+             "*2\r\n$6\r\nSelect\r\n$2\r\n12\r\n");
     identity_release(identity);
     identity = with(&all, "", "", 0);
-    setup_is(identity, 1, "*3\r\n$4\r\nAUTH\r\n$0\r\n\r\n$0\r\n\r\n");
+    setup_is(identity, 1, "*3\r\n$4\r\nAuth\r\n$0\r\n\r\n$0\r\n\r\n");
     identity_release(identity);
 }
 
@@ -142,7 +142,7 @@ Test(identity, says_how_a_connection_becomes_it)
  * what stands behind the copy must not be sent. */
 Test(identity, a_nul_in_a_credential_is_a_byte_like_any_other)
 {
-    static const char wanted[] = "*3\r\n$4\r\nAUTH\r\n$9\r\na\0bcdefgh\r\n$5\r\np\0qrs\r\n";
+    static const char wanted[] = "*3\r\n$4\r\nAuth\r\n$9\r\na\0bcdefgh\r\n$5\r\np\0qrs\r\n";
     struct identities all;
     struct identity *nobody, *one, *other;
     struct buf out = {0};

@@ -90,7 +90,7 @@ static const struct command *learnt(struct router *router, const char *name, con
 
 Test(learn, asks_for_the_name)
 {
-    static const char wanted[] = "*3\r\n$7\r\nCOMMAND\r\n$4\r\nINFO\r\n$8\r\nMod.Read\r\n";
+    static const char wanted[] = "*3\r\n$7\r\nCommand\r\n$4\r\nINFO\r\n$8\r\nMod.Read\r\n";
     struct router router;
 
     begin(&router);

@@ -53,7 +53,7 @@ Test(pool, connections_enter_with_the_newest_snapshots_credential)
     s.groups[0].own = one;
     ask(s.w, &asked, shared(&s, 0, PURPOSE_MASTER), "x");
     fd = node_accept(s.w, &s.nodes[0]);
-    node_hears(s.w, fd, "*2\r\n$4\r\nAUTH\r\n$3\r\none\r\n" HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(s.w, fd, "*2\r\n$4\r\nAuth\r\n$3\r\none\r\n" HEARD_INFO HEARD_ID HEARD_RESET);
     node_says(fd, "-WRONGPASS x\r\n");
     until(asked.completed, world_turn(s.w));
     has_failed(&asked, REQUEST_UNSENT);
@@ -64,7 +64,7 @@ Test(pool, connections_enter_with_the_newest_snapshots_credential)
     until(pool_usable(s.pool, 0, 1), world_turn(s.w));
     ask(s.w, &asked, shared(&s, 0, PURPOSE_MASTER), "x");
     fd = node_accept(s.w, &s.nodes[0]);
-    node_hears(s.w, fd, "*2\r\n$4\r\nAUTH\r\n$3\r\ntwo\r\n" HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(s.w, fd, "*2\r\n$4\r\nAuth\r\n$3\r\ntwo\r\n" HEARD_INFO HEARD_ID HEARD_RESET);
     end(&s);
     has_failed(&asked, REQUEST_UNSENT);
     close(fd);

@@ -359,7 +359,7 @@ static void ends(const char *asked, const char *node_hears_it, const char *answe
     client_asks(c[1], "AUTH u p");
     own = admits(&s, 0, "master");
     for (int i = 0; i < 2; i++) { /* the upstream's, and the client's */
-        node_gets(&s, own, "AUTH u p");
+        node_gets(&s, own, i == 0 ? "Auth u p" : "AUTH u p");
         node_says(own, "+OK\r\n");
     }
     hears(&s, c[1], "+OK\r\n");

@@ -239,7 +239,7 @@ Test(session_hold, a_blocked_command_that_was_taken_back_waits_the_rest_of_its_t
     begun = turn_now(&s.w->turn);
     show(&s, switching);
     own = node_admit(s.w, &s.nodes[0], "master", false);
-    node_gets(&s, own, "CLIENT UNBLOCK 77 ERROR");
+    node_gets(&s, own, "Client UNBLOCK 77 ERROR");
     node_says(lease, "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
     node_says(own, ":1\r\n");
     hears_nothing(&s, c);

@@ -96,17 +96,17 @@ Test(session_pubsub, a_user_who_is_refused_after_a_switch_ends_the_session)
     client_asks(c, "AUTH u p | SUBSCRIBE ch");
     fd = admits(&s, 0, "master");
     for (int i = 0; i < 2; i++) { /* the upstream's and the client's */
-        node_gets(&s, fd, "AUTH u p");
+        node_gets(&s, fd, i == 0 ? "Auth u p" : "AUTH u p");
         node_says(fd, "+OK\r\n");
     }
     hears(&s, c, "+OK\r\n");
     fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "AUTH u p");
+    node_gets(&s, fd, "Auth u p");
     node_says(fd, "+OK\r\n");
     confirms(&s, c, fd);
     show(&s, switched);
     fd = admits(&s, 1, "master");
-    node_gets(&s, fd, "AUTH u p");
+    node_gets(&s, fd, "Auth u p");
     node_says(fd, "-WRONGPASS invalid username-password pair\r\n");
     node_hears_the_end(s.w, c.fd);
     nobody_comes(&s, 1);
@@ -142,6 +142,30 @@ Test(session_pubsub, a_list_that_reads_like_a_message_is_an_answer)
     stage_end(&s);
 }
 
+/* What the proxy says for itself is nothing that a client did. */
+Test(session_pubsub, monitor_shows_what_clients_do)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "MONITOR");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MONITOR");
+    node_says(fd, "+OK\r\n"
+                  "+1795391682.558940 [0 127.0.0.1:46918] \"Info\" \"replication\"\r\n"
+                  "+1795391682.558941 [0 127.0.0.1:46918] \"Ping\"\r\n"
+                  "+1795391682.558942 [0 127.0.0.1:46918] \"INFO\" \"replication\"\r\n"
+                  "+1795391682.558943 [0 lua] \"get\" \"] \\\"Info\\\"\"\r\n");
+    hears(&s, c,
+          "+OK\r\n"
+          "+1795391682.558942 [0 127.0.0.1:46918] \"INFO\" \"replication\"\r\n"
+          "+1795391682.558943 [0 lua] \"get\" \"] \\\"Info\\\"\"\r\n");
+    stage_end(&s);
+}
+
 /* In RESP3 the other session need not be subscribed to anything. */
 Test(session_pubsub, invalidations_reach_the_session_that_they_are_redirected_to)
 {
@@ -154,7 +178,7 @@ Test(session_pubsub, invalidations_reach_the_session_that_they_are_redirected_to
     client_asks(hears_it, "HELLO 3");
     shared = admits(&s, 0, "master");
     for (int i = 0; i < 2; i++) { /* the upstream's and the client's */
-        node_gets(&s, shared, "HELLO 3");
+        node_gets(&s, shared, i == 0 ? "Hello 3" : "HELLO 3");
         node_says(shared, "%1\r\n$5\r\nproto\r\n:3\r\n");
     }
     hears(&s, hears_it, "%1\r\n$5\r\nproto\r\n:3\r\n");
@@ -162,7 +186,7 @@ Test(session_pubsub, invalidations_reach_the_session_that_they_are_redirected_to
     client_asks(c, "CLIENT TRACKING on REDIRECT 1099511627777");
     own = admits(&s, 0, "master");
     lease = admits(&s, 0, "master");
-    node_gets(&s, lease, "HELLO 3");
+    node_gets(&s, lease, "Hello 3");
     node_gets(&s, own, "CLIENT TRACKING on REDIRECT 77");
     node_says(lease, "%1\r\n$5\r\nproto\r\n:3\r\n");
     node_says(own, "+OK\r\n");

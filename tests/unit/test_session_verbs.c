@@ -23,6 +23,7 @@ static int lets_in(struct stage *s)
 Test(session_verbs, a_user_name_may_hold_any_byte)
 {
     static const char auth[] = "*3\r\n$4\r\nAUTH\r\n$5\r\na\0b\0c\r\n$1\r\np\r\n";
+    static const char own[] = "*3\r\n$4\r\nAuth\r\n$5\r\na\0b\0c\r\n$1\r\np\r\n";
     struct stage s;
     struct client c;
     int fd;
@@ -31,7 +32,7 @@ Test(session_verbs, a_user_name_may_hold_any_byte)
     c = client(&s);
     node_says_bytes(c.fd, auth, sizeof(auth) - 1);
     fd = admits(&s, 0, "master");
-    node_hears_bytes(s.w, fd, auth, sizeof(auth) - 1); /* the upstream's */
+    node_hears_bytes(s.w, fd, own, sizeof(own) - 1); /* the upstream's */
     node_says(fd, "+OK\r\n");
     node_hears_bytes(s.w, fd, auth, sizeof(auth) - 1); /* the client's */
     node_says(fd, "+OK\r\n");
@@ -100,7 +101,7 @@ Test(session_verbs, who_is_not_let_in_again_is_told_and_closed)
     c = client(&s);
     client_asks(c, "AUTH p");
     fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "AUTH p"); /* the upstream's */
+    node_gets(&s, fd, "Auth p"); /* the upstream's */
     node_says(fd, "+OK\r\n");
     node_gets(&s, fd, "AUTH p"); /* the client's */
     node_says(fd, "+OK\r\n");
@@ -109,7 +110,7 @@ Test(session_verbs, who_is_not_let_in_again_is_told_and_closed)
     settles(&s);
     client_asks(c, "SET k v | GET k");
     fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "AUTH p");
+    node_gets(&s, fd, "Auth p");
     node_says(fd, WRONGPASS);
     hears(&s, c, WRONGPASS WRONGPASS); /* both were on their way */
     node_hears_the_end(s.w, c.fd);
@@ -128,13 +129,13 @@ Test(session_verbs, who_is_refused_at_first_may_try_again)
     c = client(&s);
     client_asks(c, "AUTH q");
     fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "AUTH q");
+    node_gets(&s, fd, "Auth q");
     node_says(fd, WRONGPASS);
     hears(&s, c, WRONGPASS);
     close(fd);
     client_asks(c, "AUTH p");
     fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "AUTH p");
+    node_gets(&s, fd, "Auth p");
     node_says(fd, "+OK\r\n");
     node_gets(&s, fd, "AUTH p");
     node_says(fd, "+OK\r\n");
@@ -213,7 +214,7 @@ Test(session_verbs, unblock_is_held_without_forgetting_whom)
     node_gets(&s, lease, "BLPOP l 0");
     show(&s, switching);
     own = node_admit(s.w, &s.nodes[0], "master", false); /* takes it back, and gets no answer */
-    node_gets(&s, own, "CLIENT UNBLOCK 77 ERROR");
+    node_gets(&s, own, "Client UNBLOCK 77 ERROR");
     client_asks(other, "CLIENT UNBLOCK " FIRST_ID);
     hears_nothing(&s, other);
     show(&s, switched);
