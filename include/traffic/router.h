@@ -87,7 +87,8 @@ uint64_t router_client_id(const struct upstream *lease);
 void router_each_client_id(const struct router *router, const struct upstream *beside,
                            void (*each)(void *data, uint64_t id), void *data);
 
-/* From now on every message on the lease goes through `tap`; nothing may be unanswered there. */
+/* From now on every message on the lease goes through `tap`: not in the middle of one. */
+bool router_may_tap(const struct upstream *lease);
 void router_tap(struct upstream *lease, upstream_tap *tap);
 
 /* From now on the lease carries bytes: see upstream_set_tunnel(). */

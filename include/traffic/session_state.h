@@ -73,6 +73,7 @@ struct session {
     bool tx_refused;  /* the proxy refused a command of the open transaction */
     bool sticky;      /* the lease is kept until the session ends */
     bool lease_dirty; /* the lease must not go to another session */
+    bool lease_named; /* and bears this session's name */
     bool monitoring;
     bool tunnel;      /* its lease carries replication: bytes, not requests */
     bool tx_lost;     /* the open transaction is to be sent again on the next lease */
@@ -238,7 +239,7 @@ bool session_subscribed(const struct session *s);
 /* Whether a request in flight is about to change that. */
 bool session_subscribing(const struct session *s);
 enum step session_send_subscribe(struct session *s, struct request *r);
-/* From now on the lease may bring what nobody asked for. False: not while something is in flight. */
+/* From now on the lease may bring what nobody asked for. False: not in the middle of a reply. */
 bool session_tap_lease(struct session *s);
 /* Whether it is subscribed to the channel of RESP2's invalidations. */
 bool session_hears_invalidations(const struct session *s);

@@ -276,6 +276,11 @@ void router_each_client_id(const struct router *router, const struct upstream *b
     pool_each_client_id(router->pool, beside, each, data);
 }
 
+bool router_may_tap(const struct upstream *lease)
+{
+    return lease->reply.total == 0 && buf_len(&lease->stash) == 0;
+}
+
 void router_tap(struct upstream *lease, upstream_tap *tap)
 {
     upstream_set_tap(lease, tap);

@@ -65,8 +65,8 @@ static uint64_t redirected_to(struct session *s, struct session *to)
         if (!session_take_lease(to))
             return 0;
         to->sticky = true;
-        (void)session_tap_lease(to); /* what it gets it did not ask for */
     }
+    (void)session_tap_lease(to); /* what it gets it did not ask for */
     return router_client_id(to->lease);
 }
 

@@ -199,7 +199,7 @@ bool session_take_lease(struct session *s)
     if (!session_kept_ready(s))
         return false;
     s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
-    s->tx_confirmed = s->watch_confirmed = s->lease_dirty = false;
+    s->tx_confirmed = s->watch_confirmed = s->lease_dirty = s->lease_named = false;
     if (!s->lease)
         return false;
     session_resubscribe(s);
@@ -336,6 +336,33 @@ static void unstick(struct session *s, struct request *unknown)
     }
 }
 
+/* It may end its connection. */
+static bool may_end_lease(const struct request *r)
+{
+    return r->command->way == WAY_ALONE && !r->script && !(r->command->flags & COMMAND_READONLY);
+}
+
+/* A connection that no other session will have bears this one's name, for SLOWLOG, and for whoever asks
+ * the node itself. What the node may not know (and then keeps no lease) is no reason. */
+static void name_lease(struct session *s, const struct request *r)
+{
+    struct slice argv[3] = {{"Client", 6}, {"SETNAME", 7}, {s->name, strlen(s->name)}};
+    struct buf bytes = {0};
+    struct request *own;
+    bool known = r->command != learn_unknown() && !r->command->subs;
+    if (s->tx == TX_OPEN || session_subscribed(s) ||
+        !(s->sticky || s->kept || s->listener->multiplexing == MULTIPLEXING_NO ||
+          session_is_subscribe_verb(r->command->verb) || session_is_kept_verb(r->command->verb) ||
+          (known && (keeps_lease(r) || may_end_lease(r)))))
+        return;
+    resp_append_command(&bytes, 3, argv);
+    own = request_new(&s->host->turn->requests, buf_len(&bytes));
+    request_set_bytes(own, buf_head(&bytes), buf_len(&bytes));
+    buf_free(&bytes);
+    router_send(s->lease, own);
+    s->lease_named = s->lease_dirty = true;
+}
+
 static void track(struct session *s, struct request *r)
 {
     bool open = s->tx == TX_OPEN;
@@ -350,8 +377,8 @@ static void track(struct session *s, struct request *r)
         s->tx_refused = false;
     if (keeps_lease(r) && !s->sticky)
         s->sticky = r->sticks = true;
-    if (r->command->way == WAY_ALONE && !r->script && !(r->command->flags & COMMAND_READONLY))
-        s->lease_dirty = true; /* it may have ended the connection */
+    if (may_end_lease(r))
+        s->lease_dirty = true;
 }
 
 enum step session_send_on_lease(struct session *s, struct request *r)
@@ -381,6 +408,8 @@ enum step session_send_on_lease(struct session *s, struct request *r)
             return STEP_WAIT;
         session_tx_replay(s);
     }
+    if (s->name && !s->lease_named)
+        name_lease(s, r);
     if (session_is_subscribe_verb(verb) || verb == VERB_MONITOR)
         return session_send_subscribe(s, r);
     if (r->command->way == WAY_SESSION && session_prepare_adoption(s, r))

@@ -219,7 +219,7 @@ bool session_tap_lease(struct session *s)
 {
     if (session_subscribed(s) || s->monitoring || session_tracks(s))
         return true;
-    if (s->inflight > 0)
+    if (!router_may_tap(s->lease))
         return false; /* the tap sees whole messages only */
     router_tap(s->lease, tap);
     s->lease_dirty = true;

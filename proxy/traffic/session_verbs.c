@@ -205,6 +205,7 @@ void session_rewrite_reply(struct session *s, struct request *r)
     if (s->hello_name && r->reply_type != '-') {
         free(s->name);
         s->name = s->hello_name;
+        s->lease_named = false;
         s->hello_name = NULL;
     }
     /* HELLO: "id" is the client's connection, and that is ours. */
@@ -233,6 +234,7 @@ static void client_setname(struct session *s, struct request *r)
         return;
     }
     set_name(&s->name, name);
+    s->lease_named = false;
     session_answer(s, r, "+OK\r\n");
 }
 

@@ -297,6 +297,43 @@ Test(session_clients, a_lost_question_is_asked_again)
     stage_end(&s);
 }
 
+/* ---- names ---- */
+
+/* SLOWLOG, and whoever asks the node, know a client by its name where it has a connection for good. */
+Test(session_clients, a_connection_for_good_bears_its_clients_name)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "CLIENT ID | CLIENT SETNAME one | BLPOP l 1");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "CLIENT ID");
+    node_says(fd, ":77\r\n");
+    hears(&s, c, ":" FIRST_ID "\r\n+OK\r\n");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "BLPOP l 1"); /* it goes back, and shall bear no name */
+    node_says(fd, "*-1\r\n");
+    hears(&s, c, "*-1\r\n");
+    client_asks(c, "DEBUG SLEEP 0");
+    node_gets(&s, fd, "Client SETNAME one | DEBUG SLEEP 0");
+    node_says(fd, "+OK\r\n+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    node_hears_the_end(s.w, fd);
+    client_asks(c, "CLIENT NO-EVICT on");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "Client SETNAME one | CLIENT NO-EVICT on");
+    node_says(fd, "+OK\r\n+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    client_asks(c, "PING | CLIENT SETNAME two | PING | PING");
+    node_gets(&s, fd, "PING | Client SETNAME two | PING | PING");
+    node_says(fd, "+PONG\r\n-NOPERM no permission\r\n+PONG\r\n+PONG\r\n");
+    hears(&s, c, "+PONG\r\n+OK\r\n+PONG\r\n+PONG\r\n");
+    stage_end(&s);
+}
+
 /* ---- KILL ---- */
 
 Test(session_clients, a_client_is_killed_only_by_those_who_may)

@@ -167,13 +167,14 @@ Test(session_pubsub, monitor_shows_what_clients_do)
 }
 
 /* In RESP3 the other session need not be subscribed to anything. */
-Test(session_pubsub, invalidations_reach_the_session_that_they_are_redirected_to)
+static void redirected(enum multiplexing multiplexing)
 {
     struct stage s;
     struct client hears_it, c;
-    int shared, lease, own;
+    int shared, lease = -1, own;
 
     stage_begin(&s);
+    s.listeners[ROUTE_MASTER].multiplexing = multiplexing;
     hears_it = client(&s);
     client_asks(hears_it, "HELLO 3");
     shared = admits(&s, 0, "master");
@@ -182,18 +183,42 @@ Test(session_pubsub, invalidations_reach_the_session_that_they_are_redirected_to
         node_says(shared, "%1\r\n$5\r\nproto\r\n:3\r\n");
     }
     hears(&s, hears_it, "%1\r\n$5\r\nproto\r\n:3\r\n");
+    if (multiplexing ==
+        MULTIPLEXING_NO) { /* it has its connection, and something on its way there */
+        client_asks(hears_it, "GET k");
+        lease = admits(&s, 0, "master");
+        node_gets(&s, lease, "Hello 3");
+        node_says(lease, "%1\r\n$5\r\nproto\r\n:3\r\n");
+        node_gets(&s, lease, "GET k");
+    }
     c = client(&s);
     client_asks(c, "CLIENT TRACKING on REDIRECT 1099511627777");
     own = admits(&s, 0, "master");
-    lease = admits(&s, 0, "master");
-    node_gets(&s, lease, "Hello 3");
+    if (multiplexing == MULTIPLEXING_YES) {
+        lease = admits(&s, 0, "master");
+        node_gets(&s, lease, "Hello 3");
+        node_says(lease, "%1\r\n$5\r\nproto\r\n:3\r\n");
+    }
     node_gets(&s, own, "CLIENT TRACKING on REDIRECT 77");
-    node_says(lease, "%1\r\n$5\r\nproto\r\n:3\r\n");
     node_says(own, "+OK\r\n");
     hears(&s, c, "+OK\r\n");
+    if (multiplexing == MULTIPLEXING_NO) {
+        node_says(lease, "$1\r\nv\r\n");
+        hears(&s, hears_it, "$1\r\nv\r\n");
+    }
     node_says(lease, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
     hears(&s, hears_it, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
     stage_end(&s);
+}
+
+Test(session_pubsub, invalidations_reach_the_session_that_they_are_redirected_to)
+{
+    redirected(MULTIPLEXING_YES);
+}
+
+Test(session_pubsub, and_so_they_do_on_a_connection_that_it_had)
+{
+    redirected(MULTIPLEXING_NO);
 }
 
 /* In RESP2 Redis refuses MONITOR to a subscriber: it is not tried again after a switch, where its
