@@ -143,7 +143,7 @@ UNIT_SESSION       := traffic/session traffic/session_tx traffic/session_lease t
                       traffic/session_wait traffic/session_answers traffic/session_fan \
                       traffic/session_pubsub traffic/session_verbs traffic/session_replication \
                       traffic/session_ask traffic/session_clients traffic/session_kill \
-                      traffic/session_choice traffic/roll \
+                      traffic/session_choice traffic/session_pause traffic/roll \
                       traffic/session_kept traffic/session_scripts traffic/scripts traffic/router traffic/hold \
                       traffic/learn redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
@@ -156,6 +156,7 @@ UNIT_test_session_pubsub = $(UNIT_SESSION)
 UNIT_test_session_kept = $(UNIT_SESSION)
 UNIT_test_session_verbs = $(UNIT_SESSION)
 UNIT_test_session_clients = $(UNIT_SESSION)
+UNIT_test_session_pause = $(UNIT_SESSION)
 UNIT_test_roll     := traffic/roll redis/resp_text base/buf base/log base/clock
 
 wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))

@@ -85,6 +85,8 @@ enum command_verb {
     VERB_EVERYWHERE,
     /* SCRIPT KILL and kin, which a busy node answers, though it lets nobody SELECT */
     VERB_ANY_DB,
+    VERB_CLIENT_PAUSE,
+    VERB_CLIENT_UNPAUSE,
     /* WAIT, WAITAOF: on a lease, a PING before it */
     VERB_WAIT,
 };

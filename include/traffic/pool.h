@@ -63,9 +63,9 @@ void pool_retry(struct pool *pool, int64_t now_ms);
 void pool_tick(struct pool *pool, int64_t now_ms,
                void (*on_stuck)(void *data, void *head_owner_data), void *data);
 
-/* Tells the ids that the upstreams to the same node have there. */
-void pool_each_client_id(const struct pool *pool, const struct upstream *beside,
-                         void (*each)(void *data, uint64_t id), void *data);
+/* Goes through the upstreams to a node; `each` may end the one it is called with. */
+void pool_each(const struct pool *pool, size_t group, uint64_t node,
+               void (*each)(void *data, struct upstream *upstream), void *data);
 
 /* Counters. */
 size_t pool_upstreams(const struct pool *pool);

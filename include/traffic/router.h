@@ -87,6 +87,13 @@ uint64_t router_client_id(const struct upstream *lease);
 void router_each_client_id(const struct router *router, const struct upstream *beside,
                            void (*each)(void *data, uint64_t id), void *data);
 
+/* CLIENT PAUSE: the lease's node keeps writes waiting until then (0: no longer). */
+void router_writes_wait(struct router *router, const struct upstream *at, int64_t until_ms);
+bool router_do_writes_wait(const struct router *router, size_t group);
+/* What is unanswered on shared upstreams to that node may wait for long: nobody shares them any more,
+ * and the reads that stand behind go elsewhere. */
+void router_part(struct router *router, const struct upstream *at);
+
 /* From now on every message on the lease goes through `tap`: not in the middle of one. */
 bool router_may_tap(const struct upstream *lease);
 void router_tap(struct upstream *lease, upstream_tap *tap);

@@ -34,6 +34,7 @@ struct session_host {
     struct list sessions;
     size_t count;
     uint64_t last_id;
+    int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 
 /* Takes over an accepted socket. Returns 0, or a negative libuv code (the socket is closed). */

@@ -16,6 +16,7 @@
  *     session_pubsub.c   subscriptions
  *     session_kept.c     what the node was told about the connection (CLIENT TRACKING)
  *     session_scripts.c  scripts that a node has lost
+ *     session_pause.c    what CLIENT PAUSE keeps waiting
  *     session_replication.c  SYNC and PSYNC, where they are allowed
  *
  * The requests stand in one list, in the order in which they came; their
@@ -74,6 +75,7 @@ struct session {
     bool sticky;      /* the lease is kept until the session ends */
     bool lease_dirty; /* the lease must not go to another session */
     bool lease_named; /* and bears this session's name */
+    bool pauses;      /* a CLIENT PAUSE of its own is on its way */
     bool monitoring;
     bool tunnel;      /* its lease carries replication: bytes, not requests */
     bool tx_lost;     /* the open transaction is to be sent again on the next lease */
@@ -276,6 +278,14 @@ void session_script_goes(struct session *s, const struct request *r, struct upst
 bool session_can_reload(const struct session *s, const struct request *r);
 /* SCRIPT LOAD, SCRIPT FLUSH, sent. */
 void session_script_command(struct session *s, const struct request *r);
+
+/* ---- session_pause.c ---- */
+/* While a node is paused: whether the request shall not stand before others'. */
+bool session_waits_apart(const struct session *s, const struct request *r);
+/* CLIENT PAUSE is about to be sent on the lease: what comes behind it shall not be caught. */
+void session_pause_goes(struct session *s, const struct request *r);
+/* It, CLIENT UNPAUSE, or the EXEC behind it was answered there. */
+void session_pause_answered(struct session *s, const struct request *r);
 
 /* ---- session_replication.c ---- */
 /* Whether it is a command of replication, and they are allowed on this listener. */

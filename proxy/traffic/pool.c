@@ -470,13 +470,13 @@ void pool_tick(struct pool *pool, int64_t now_ms,
     }
 }
 
-void pool_each_client_id(const struct pool *pool, const struct upstream *beside,
-                         void (*each)(void *data, uint64_t id), void *data)
+void pool_each(const struct pool *pool, size_t group, uint64_t node,
+               void (*each)(void *data, struct upstream *upstream), void *data)
 {
-    for (struct list *it = pool->upstreams.next; it != &pool->upstreams; it = it->next) {
-        const struct upstream *up = container_of(it, struct upstream, in_pool);
-        if (up->group == beside->group && up->node == beside->node)
-            each(data, up->client_id);
+    list_each (it, &pool->upstreams) {
+        struct upstream *up = container_of(it, struct upstream, in_pool);
+        if (up->group == group && up->node == node)
+            each(data, up);
     }
 }
 

@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A node that keeps writes waiting, as far as is known. */
+struct wait {
+    uint64_t node;
+    int64_t until_ms;
+};
+
 struct router {
     struct turn *turn;
     const struct traffic_options *options;
@@ -17,6 +23,7 @@ struct router {
     struct identities identities;
     struct identity *own; /* the proxy's own: for its questions */
     struct hold *holds;   /* one for each group */
+    struct wait *waits;   /* the same */
     size_t turns;         /* of choosing a replica */
     uv_timer_t retry;
     const struct router_events *events;
@@ -68,7 +75,8 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
     router->events = events;
     router->data = data;
     router->holds = calloc(options->group_count, sizeof(*router->holds));
-    if (!router->holds)
+    router->waits = calloc(options->group_count, sizeof(*router->waits));
+    if (!router->holds || !router->waits)
         abort();
     for (size_t i = 0; i < options->group_count; i++)
         hold_init(&router->holds[i], options->groups[i].hold_memory,
@@ -94,6 +102,7 @@ void router_free(struct router *router)
     if (router->topology)
         topology_release(router->topology);
     free(router->holds);
+    free(router->waits);
     free(router);
 }
 
@@ -270,10 +279,51 @@ uint64_t router_client_id(const struct upstream *lease)
     return lease->client_id;
 }
 
+struct ids {
+    void (*each)(void *data, uint64_t id);
+    void *data;
+};
+
+static void tell_id(void *data, struct upstream *up)
+{
+    const struct ids *ids = data;
+    ids->each(ids->data, up->client_id);
+}
+
 void router_each_client_id(const struct router *router, const struct upstream *beside,
                            void (*each)(void *data, uint64_t id), void *data)
 {
-    pool_each_client_id(router->pool, beside, each, data);
+    struct ids ids = {each, data};
+    pool_each(router->pool, beside->group, beside->node, tell_id, &ids);
+}
+
+/* ---- CLIENT PAUSE ---- */
+
+void router_writes_wait(struct router *router, const struct upstream *at, int64_t until_ms)
+{
+    router->waits[at->group] = (struct wait){at->node, until_ms};
+}
+
+bool router_do_writes_wait(const struct router *router, size_t group)
+{
+    const struct topology_group *view = router_view(router, group);
+    const struct wait *wait = &router->waits[group];
+    return wait->until_ms > turn_now(router->turn) && view && view->master >= 0 &&
+           view->nodes[view->master].id == wait->node;
+}
+
+static void part(void *data, struct upstream *up)
+{
+    (void)data;
+    if (up->leased || up->retired || upstream_idle(up))
+        return;
+    upstream_retire(up, "its node keeps writes waiting (CLIENT PAUSE)");
+    upstream_evict_reads(up, NULL);
+}
+
+void router_part(struct router *router, const struct upstream *at)
+{
+    pool_each(router->pool, at->group, at->node, part, NULL);
 }
 
 bool router_may_tap(const struct upstream *lease)

@@ -184,7 +184,8 @@ void session_take_back_blocked(struct session_host *host, size_t group)
 bool session_needs_lease(const struct session *s, const struct request *r)
 {
     if (s->lease || session_subscribed(s) || s->tx == TX_OPEN ||
-        s->listener->multiplexing == MULTIPLEXING_NO)
+        s->listener->multiplexing == MULTIPLEXING_NO ||
+        (s->host->paused_until_ms && session_waits_apart(s, r)))
         return true;
     if (r->command->way == WAY_BLOCK)
         return r->blocking || r->command->verb == VERB_WAIT;
@@ -427,6 +428,8 @@ enum step session_send_on_lease(struct session *s, struct request *r)
         rewrite_timeout(s, r);
     if (r->script)
         session_script_goes(s, r, s->lease);
+    if (verb == VERB_CLIENT_PAUSE)
+        session_pause_goes(s, r);
     session_send(s, r, s->lease);
     if (r->adopt && !r->in_tx)
         s->adopting = r;
@@ -469,6 +472,9 @@ void session_lease_answered(struct session *s, struct request *r)
         session_kept_answered(s, r);
     if (r->command->verb == VERB_MONITOR && r->reply_type == '+' && !r->in_tx)
         s->monitoring = true;
+    if (r->command->verb == VERB_CLIENT_PAUSE || r->command->verb == VERB_CLIENT_UNPAUSE ||
+        (r->command->verb == VERB_EXEC && s->pauses))
+        session_pause_answered(s, r);
     if (r->unknown && r->sticks)
         unstick(s, r);
     if (r->reply_type != '-' || r->command->verb == VERB_EXEC) {
