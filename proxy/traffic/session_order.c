@@ -184,7 +184,8 @@ static bool performs_itself(const struct session *s, uint8_t verb)
         return true;
     if (s->tx == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
         return false;
-    return !s->lease || session_verb_is_local(verb);
+    return session_verb_is_local(verb) ||
+           (!s->lease && s->listener->multiplexing == MULTIPLEXING_YES);
 }
 
 static enum step dispatch_one(struct session *s, struct request *r)
