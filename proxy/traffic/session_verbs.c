@@ -167,10 +167,16 @@ bool session_prepare_adoption(struct session *s, struct request *r)
     return false;
 }
 
+/* On a lease several may be on their way: what one changes is what the one before left. */
 void session_adopted(struct session *s, struct request *r)
 {
+    struct hello hello = {0};
+    char text[128];
     if (r->reply_type == '-' || r->in_tx) /* in a transaction: see the README's limits */
         return;
+    if (r->leased &&
+        (r->command->verb != VERB_HELLO || !parse_hello(r, &hello, text, sizeof(text))))
+        set_adopt(r, wanted(s, r, &hello));
     identity_release(s->identity);
     s->identity = r->adopt;
     r->adopt = NULL;

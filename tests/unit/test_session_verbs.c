@@ -143,6 +143,32 @@ Test(session_verbs, who_is_refused_at_first_may_try_again)
     stage_end(&s);
 }
 
+/* multiplexing = no: its own connection is there from the first command on, whichever that is. So two
+ * clients that are connected are heard in the order in which they speak. */
+Test(session_verbs, one_that_shares_nothing_selects_on_its_own_connection)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    s.listeners[ROUTE_MASTER].multiplexing = MULTIPLEXING_NO;
+    c = client(&s);
+    client_asks(c, "AUTH q | AUTH p | SELECT 9 | GET k");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "AUTH q | AUTH p | SELECT 9 | GET k");
+    node_says(fd, WRONGPASS "+OK\r\n+OK\r\n$-1\r\n");
+    hears(&s, c, WRONGPASS "+OK\r\n+OK\r\n$-1\r\n");
+    nobody_comes(&s, 0);
+    show(&s, switched); /* the next one becomes what this one was */
+    client_asks(c, "GET k");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "Auth p | Select 9");
+    node_says(fd, "+OK\r\n+OK\r\n");
+    node_gets(&s, fd, "GET k");
+    stage_end(&s);
+}
+
 /* ---- other clients ---- */
 
 /* A client that blocks, and another that asks to end that; the ends of the lease and of the shared
