@@ -18,6 +18,11 @@ DESTDIR ?=
 SANITIZE ?=
 T       ?=
 V       ?=
+# A folder with the redis-server, redis-sentinel and redis-cli to test with, instead of the system's.
+SERVERS ?=
+ifneq ($(SERVERS),)
+export PATH := $(abspath $(SERVERS)):$(PATH)
+endif
 FUZZ_SECONDS ?= 60
 
 Q   := $(if $(V),,@)
@@ -371,4 +376,5 @@ help:
 	@echo 'make clean           remove build/'
 	@echo
 	@echo 'CC=gcc|clang         the compiler;  V=1 shows its command lines'
+	@echo 'SERVERS=folder       its redis-server, redis-sentinel and redis-cli are tested with'
 	@echo 'SANITIZE=address,undefined | thread      a build in a folder of its own, for all of the above'

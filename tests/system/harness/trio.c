@@ -10,6 +10,7 @@
 
 #include "harness/client.h"
 #include "harness/names.h"
+#include "harness/servers.h"
 #include "harness/trio_files.h"
 #include "harness/wait.h"
 
@@ -19,10 +20,12 @@
 
 enum { WHOLE_DEADLINE_MS = 60000, FAST_DEADLINE_MS = 30000 };
 
-/* Sentinels that publish often find each other at once. */
+/* Sentinels that publish often find each other at once. Those of 6.2 cannot be told. */
 static bool sentinels_told(struct trio *t)
 {
     bool all = true;
+    if (!servers_have(7, 0))
+        return true;
     for (int i = 0; i < t->options.sentinels; i++) {
         redisContext *c = trio_sentinel(t, i);
         all =

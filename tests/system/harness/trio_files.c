@@ -5,6 +5,7 @@
 #include "harness/trio_files.h"
 
 #include "harness/names.h"
+#include "harness/servers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,7 @@ static void bind_line(const struct trio *t, int i, char *out, size_t size)
 int trio_write_node(const struct trio *t, int i, int follow)
 {
     const struct trio_options *o = &t->options;
+    bool newer = servers_have(7, 0);
     char path[128], text[4096], pass[512] = "", user[160] = "", from[64] = "", bind[80];
     path_of(t, path, sizeof(path), "redis", i, "conf");
     bind_line(t, i, bind, sizeof(bind));
@@ -83,13 +85,14 @@ int trio_write_node(const struct trio *t, int i, int follow)
         snprintf(from, sizeof(from), "replicaof %s %d\n", t->name[follow], t->port[follow]);
     snprintf(text, sizeof(text),
              "%sport %d\ndir %s\ndbfilename redis-%d.rdb\nsave %s\n"
-             "appendonly %s\nappenddirname redis-%d.aof\nappendfsync no\n"
-             "protected-mode no\nenable-debug-command yes\nreplica-announce-ip %s\n"
+             "appendonly %s\n%s redis-%d.aof\nappendfsync no\n"
+             "protected-mode no\n%sreplica-announce-ip %s\n"
              "min-replicas-to-write %d\nmin-replicas-max-lag 5\n"
              "repl-diskless-sync yes\nrepl-diskless-sync-delay %d\n%s%s%s%s\n",
              bind, t->port[i], t->scratch.dir, i + 1, o->persistent ? "900 1" : "\"\"",
-             o->journal ? "yes" : "no", i + 1, t->name[i], o->min_replicas, o->fast ? 0 : 5, pass,
-             user, from, o->node_lines ? o->node_lines : "");
+             o->journal ? "yes" : "no", newer ? "appenddirname" : "appendfilename", i + 1,
+             newer ? "enable-debug-command yes\n" : "", t->name[i], o->min_replicas,
+             o->fast ? 0 : 5, pass, user, from, o->node_lines ? o->node_lines : "");
     return file_write(path, text);
 }
 
