@@ -87,6 +87,9 @@ CLIENT_SOURCES := $(sort $(wildcard tests/clients/*.c))
 FUZZERS := resp session
 FUZZ_SOURCES := $(wildcard tests/fuzz/*.c tests/fuzz/session/*.c)
 CLIENT_PROGRAMS := $(CLIENT_SOURCES:%.c=build/%)
+# A module for redis-server: test_versions loads it.
+MODULE_SOURCES := tests/module/tiny.c
+MODULE := $(MODULE_SOURCES:%.c=build/%.so)
 
 # The modules that each unit test links: a test that needs half of the house tests no unit.
 UNIT_test_buf      := base/buf base/log base/clock
@@ -133,7 +136,7 @@ UNIT_REQUEST       := traffic/request traffic/identity redis/resp_request redis/
                       base/secret base/buf base/log base/clock
 UNIT_test_request   = $(UNIT_REQUEST)
 UNIT_test_identity  = $(UNIT_REQUEST)
-UNIT_test_learn     = traffic/learn $(UNIT_REQUEST)
+UNIT_test_learn     = traffic/learn redis/command $(UNIT_REQUEST)
 UNIT_test_hold     := traffic/hold
 UNIT_UPSTREAM      := traffic/upstream traffic/handshake topology/topology topology/credential \
                       redis/resp_reply net/stream net/address $(UNIT_REQUEST)
@@ -241,6 +244,14 @@ $(CLIENT_PROGRAMS): build/tests/clients/%: build/obj/tests/clients/%.o \
 	$(say) LD $@
 	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+build/tests/module/%.so: tests/module/%.c build/obj/flags
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 -g -fPIC -shared $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+build/tests/system/test_versions: | $(MODULE)
+build/obj/tests/system/test_versions.o: private PLAIN_FLAGS += -DTINY_MODULE='"$(CURDIR)/$(MODULE)"'
+
 -include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(HARNESS_OBJECTS:.o=.d)
 
 # ---- running ----------------------------------------------------------------------------------
@@ -343,12 +354,12 @@ $(FUZZERS:%=build/fuzz/fuzz_%): build/fuzz/fuzz_%: \
 lint:
 	@tests/deps.sh lint
 	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system)' tests/lint/all.sh \
-	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES)' \
+	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES)' \
 	    '$(HEADERS)'
 
 format:
 	@clang-format -i $(FUZZ_SOURCES) $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) \
-	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(HEADERS)
+	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(HEADERS)
 
 install: $(BINARY)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/redisproxy

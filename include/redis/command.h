@@ -87,6 +87,8 @@ enum command_verb {
     VERB_ANY_DB,
     VERB_CLIENT_PAUSE,
     VERB_CLIENT_UNPAUSE,
+    /* CLIENT CAPA: sent without what the client can do */
+    VERB_CLIENT_CAPA,
     /* WAIT, WAITAOF: on a lease, a PING before it */
     VERB_WAIT,
 };
@@ -113,6 +115,9 @@ bool command_is_own(struct slice name);
 
 /* All commands, for the tests. */
 const struct command *command_table(size_t *count);
+
+/* Whether it names keys: what does is about data, not about its connection. */
+bool command_has_keys(const struct command *command);
 
 /* Whether a request with `argc` arguments has the right number of them. */
 bool command_arity_ok(const struct command *command, int argc);

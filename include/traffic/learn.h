@@ -1,8 +1,12 @@
 /*
  * learn: commands that the table does not know (modules', newer servers').
  * The server is asked once (COMMAND INFO, as the proxy), the answer is
- * remembered; such a command always travels on a lease. What the server does
- * not know either is not remembered: a module may be loaded any time.
+ * remembered. What the server does not know either is not remembered: a module
+ * may be loaded any time.
+ *
+ *     it reads or writes keys              shared, as the table's own are
+ *     the same, of a module, or blocking   on a lease, which then goes back to the pool
+ *     anything else                        on a lease that its session keeps
  *
  * One worker's thread only.
  */

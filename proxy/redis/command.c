@@ -165,6 +165,11 @@ const struct command *command_table(size_t *count)
     return commands;
 }
 
+bool command_has_keys(const struct command *command)
+{
+    return command->first_key > 0 || (command->flags & COMMAND_MOVABLE_KEYS);
+}
+
 bool command_arity_ok(const struct command *command, int argc)
 {
     return command->arity < 0 ? argc >= -command->arity : argc == command->arity;

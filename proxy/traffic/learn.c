@@ -1,5 +1,5 @@
-/* learn: see the header. The answer is an array of one array: name, arity, flags, first, last,
- * step. */
+/* learn: see the header. The answer is an array of one array: name, arity, flags, first key, last key,
+ * step, and more: ten of them since 7.0. */
 #include "traffic/learn.h"
 
 #include <stdlib.h>
@@ -76,25 +76,81 @@ const struct command *learn_find(const struct learn *learn, struct slice name)
     return found ? &found->command : NULL;
 }
 
-/* The line that follows the one at `at`; NULL behind the last. */
-static const char *next_line(const char *at, const char *end)
+/* ---- the answer ---- */
+
+/* Takes the next line, without its end. */
+static struct slice take_line(struct slice *rest)
 {
-    const char *eol = at ? memchr(at, '\n', (size_t)(end - at)) : NULL;
-    return eol && eol + 1 < end ? eol + 1 : NULL;
+    const char *eol = memmem(rest->data, rest->len, "\r\n", 2);
+    struct slice line = {rest->data, eol ? (size_t)(eol - rest->data) : rest->len};
+    size_t taken = line.len + (eol ? 2 : 0);
+    *rest = (struct slice){rest->data + taken, rest->len - taken};
+    return line;
 }
 
-/* Whether the command's own flags (its subcommands follow with theirs) hold "+flag\r\n". */
-static bool has_flag(const struct buf *answer, const char *flag)
+/* The number behind the line's first byte, which says what it is; 0: it is something else. */
+static int take_number(struct slice *rest, char type)
 {
-    const char *at = buf_head(answer), *end = at + buf_len(answer);
-    for (int line = 0; line < 5; line++) /* *1, *10, $length, name, :arity */
-        at = next_line(at, end);
-    if (!at || *at != '*')
-        return false;
-    for (at = next_line(at, end); at && *at == '+'; at = next_line(at, end))
-        if ((size_t)(end - at) >= strlen(flag) && memcmp(at, flag, strlen(flag)) == 0)
-            return true;
-    return false;
+    struct slice line = take_line(rest);
+    return line.len > 1 && line.data[0] == type ? atoi(line.data + 1) : 0;
+}
+
+/* Flags of a command that may do something to its connection, and of one that may keep it waiting: a
+ * module's can, whatever it says of itself. */
+enum trait { MAY_CHANGE = 1, MAY_WAIT = 2 };
+
+static unsigned take_flag(struct command *command, struct slice name)
+{
+    static const struct {
+        const char *name;
+        uint16_t flag;
+        unsigned trait;
+    } known[] = {
+        {"+readonly", COMMAND_READONLY, 0},
+        {"+write", COMMAND_WRITE, 0},
+        {"+movablekeys", COMMAND_MOVABLE_KEYS, 0},
+        {"+blocking", COMMAND_BLOCKING, MAY_WAIT},
+        {"+module", 0, MAY_WAIT},
+        {"+noscript", COMMAND_NOSCRIPT, MAY_WAIT},
+        {"+admin", 0, MAY_WAIT},
+        {"+pubsub", 0, MAY_CHANGE},
+        {"+no_auth", 0, MAY_CHANGE},
+        {"+no_multi", 0, MAY_CHANGE},
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (name.len != strlen(known[i].name) || memcmp(name.data, known[i].name, name.len) != 0)
+            continue;
+        command->flags |= known[i].flag;
+        return known[i].trait;
+    }
+    return 0;
+}
+
+/* What reads or writes keys leaves its connection alone. A container (no such flags of its own), and
+ * what has no keys, may be anything. */
+static enum command_way way_of(const struct command *command, unsigned traits)
+{
+    bool data = command->flags & (COMMAND_READONLY | COMMAND_WRITE);
+    if (!data || !command_has_keys(command) || (traits & MAY_CHANGE))
+        return WAY_LEASE;
+    return traits & MAY_WAIT ? WAY_ALONE : WAY_SHARE;
+}
+
+static void read_answer(struct command *command, struct slice rest)
+{
+    unsigned traits = 0;
+    take_line(&rest); /* *1 */
+    if (take_number(&rest, '*') < 10)
+        traits = MAY_WAIT; /* before 7.0 nothing was said of that */
+    take_line(&rest);      /* $length */
+    take_line(&rest);
+    command->arity = (int16_t)take_number(&rest, ':');
+    for (int left = take_number(&rest, '*'); left > 0; left--)
+        traits |= take_flag(command, take_line(&rest));
+    command->first_key = (int16_t)take_number(&rest, ':');
+    command->last_key = (int16_t)take_number(&rest, ':');
+    command->key_step = (int16_t)take_number(&rest, ':');
+    command->way = (uint8_t)way_of(command, traits);
 }
 
 static const struct command *remember(struct learn *learn, const char *name,
@@ -111,12 +167,7 @@ static const struct command *remember(struct learn *learn, const char *name,
     learnt->command = unknown;
     learnt->command.name = learnt->name;
     learnt->command.flags = 0;
-    if (has_flag(answer, "+readonly\r\n"))
-        learnt->command.flags |= COMMAND_READONLY;
-    if (has_flag(answer, "+write\r\n"))
-        learnt->command.flags |= COMMAND_WRITE;
-    if (has_flag(answer, "+blocking\r\n"))
-        learnt->command.flags |= COMMAND_BLOCKING;
+    read_answer(&learnt->command, (struct slice){buf_head(answer), buf_len(answer)});
     HASH_ADD_KEYPTR(hh, learn->known, learnt->name, (unsigned)strlen(learnt->name), learnt);
     return &learnt->command;
 }

@@ -340,7 +340,8 @@ static void unstick(struct session *s, struct request *unknown)
 /* It may end its connection. */
 static bool may_end_lease(const struct request *r)
 {
-    return r->command->way == WAY_ALONE && !r->script && !(r->command->flags & COMMAND_READONLY);
+    return r->command->way == WAY_ALONE && !r->script && !(r->command->flags & COMMAND_READONLY) &&
+           !command_has_keys(r->command);
 }
 
 /* A connection that no other session will have bears this one's name, for SLOWLOG, and for whoever asks

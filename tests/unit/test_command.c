@@ -251,7 +251,24 @@ static void count_row(const struct command *row)
     rows_of_7_0 += !(row->flags & COMMAND_NEWER);
 }
 
-/* A newer server has more commands, and flags of its own: then there is nothing to hold. */
+/* Another server has other commands, and some of its flags: but what reads reads, and what may wait is
+ * never shared, or one table could not do for all. Before 7.0 COMMAND has no subcommands. */
+static void no_contradiction(const redisReply *entry)
+{
+    const char *full = entry->element[0]->str, *bar = strchr(full, '|');
+    struct slice name = {full, bar ? (size_t)(bar - full) : strlen(full)};
+    const struct command *row = command_find(name, text(bar ? bar + 1 : ""));
+    const redisReply *flags = entry->element[2];
+    if (entry->elements < 10 || !row || strcmp(row->name, full) != 0)
+        return;
+    cr_expect_eq(has_flag(flags, "readonly"), (row->flags & COMMAND_READONLY) != 0, "%s", full);
+    cr_expect_eq(has_flag(flags, "write"), (row->flags & COMMAND_WRITE) != 0, "%s", full);
+    cr_expect(!has_flag(flags, "blocking") || row->way == WAY_BLOCK, "%s", full);
+    cr_expect_eq(row->first_key, entry->element[3]->integer, "%s: first key", full);
+    for (size_t i = 0; i < entry->element[9]->elements; i++)
+        no_contradiction(entry->element[9]->element[i]);
+}
+
 static bool is_7_0(redisContext *context)
 {
     redisReply *info = redisCommand(context, "INFO server");
@@ -264,13 +281,16 @@ Test(command, the_table_says_what_the_server_says, .timeout = 60)
 {
     struct live_redis live;
     live_start(&live);
-    if (!is_7_0(live.context)) {
-        live_stop(&live);
-        cr_skip("the server here is not Redis 7.0");
-    }
     redisReply *reply = redisCommand(live.context, "COMMAND");
     cr_assert_eq(reply->type, REDIS_REPLY_ARRAY);
     size_t rows = 0;
+    if (!is_7_0(live.context)) {
+        for (size_t i = 0; i < reply->elements; i++)
+            no_contradiction(reply->element[i]);
+        freeReplyObject(reply);
+        live_stop(&live);
+        return;
+    }
     for (size_t i = 0; i < reply->elements; i++)
         rows += same_as_server(reply->element[i]);
     /* every row of the server was found, each another: equal numbers mean that ours has no more */
@@ -321,8 +341,8 @@ static void send_shortest(const struct command *row)
 /* Left out: what would write files, and COMMAND DOCS, which is nested too deeply for hiredis. */
 static bool can_be_tried(const struct command *row)
 {
-    return row->way == WAY_SHARE && !(row->flags & COMMAND_NEWER) &&
-           strncmp(row->name, "bg", 2) != 0 && strcmp(row->name, "command|docs") != 0;
+    return row->way == WAY_SHARE && strncmp(row->name, "bg", 2) != 0 &&
+           strcmp(row->name, "command|docs") != 0;
 }
 
 static void answers_once(const struct command *row)

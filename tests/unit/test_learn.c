@@ -88,6 +88,10 @@ static const struct command *learnt(struct router *router, const char *name, con
     "*1\r\n*10\r\n$8\r\nmod.read\r\n:-2\r\n" flags ":1\r\n:1\r\n:1\r\n"                            \
     "*2\r\n+@read\r\n+@write\r\n*0\r\n*0\r\n" subcommands
 
+#define WITHOUT_KEYS(flags)                                                                        \
+    "*1\r\n*10\r\n$8\r\nmod.read\r\n:-2\r\n" flags ":0\r\n:0\r\n:0\r\n"                            \
+    "*2\r\n+@read\r\n+@write\r\n*0\r\n*0\r\n*0\r\n"
+
 Test(learn, asks_for_the_name)
 {
     static const char wanted[] = "*3\r\n$7\r\nCommand\r\n$4\r\nINFO\r\n$8\r\nMod.Read\r\n";
@@ -111,7 +115,8 @@ Test(learn, remembers_a_known_command_under_any_case)
     command = learnt(&router, "Mod.Read", INFO("*2\r\n+readonly\r\n+fast\r\n", "*0\r\n"));
     cr_assert_str_eq(command->name, "mod.read");
     cr_assert_eq(command->flags, COMMAND_READONLY);
-    cr_assert_eq(command->way, WAY_LEASE, "whatever it is, it travels alone");
+    cr_assert_eq(command->arity, -2);
+    cr_assert_eq(command->first_key, 1);
     cr_assert_eq(learn_find(router.learn, word("MOD.READ")), command);
     cr_assert_null(learn_find(router.learn, word("mod.rea")));
     end(&router);
@@ -131,6 +136,44 @@ Test(learn, knows_a_write_and_a_blocking_command)
     cr_assert_eq(learnt(&router, "mod.odd", INFO("*0\r\n", "*0\r\n"))->flags, 0,
                  "no flag is guessed, its ACL categories are none");
     end(&router);
+}
+
+static enum command_way way(const char *reply)
+{
+    struct router router;
+    enum command_way way;
+
+    begin(&router);
+    way = (enum command_way)learnt(&router, "mod.read", reply)->way;
+    end(&router);
+    return way;
+}
+
+Test(learn, what_reads_or_writes_keys_is_shared)
+{
+    cr_assert_eq(way(INFO("*2\r\n+readonly\r\n+fast\r\n", "*0\r\n")), WAY_SHARE);
+    cr_assert_eq(way(INFO("*2\r\n+write\r\n+denyoom\r\n", "*0\r\n")), WAY_SHARE);
+    cr_assert_eq(way(WITHOUT_KEYS("*2\r\n+write\r\n+movablekeys\r\n")), WAY_SHARE);
+}
+
+Test(learn, what_may_wait_goes_alone)
+{
+    cr_assert_eq(way(INFO("*2\r\n+readonly\r\n+module\r\n", "*0\r\n")), WAY_ALONE);
+    cr_assert_eq(way(INFO("*2\r\n+write\r\n+blocking\r\n", "*0\r\n")), WAY_ALONE);
+    cr_assert_eq(way(INFO("*2\r\n+write\r\n+noscript\r\n", "*0\r\n")), WAY_ALONE);
+    cr_assert_eq(way("*1\r\n*7\r\n$8\r\nmod.read\r\n:-2\r\n*1\r\n+readonly\r\n:1\r\n:1\r\n"
+                     ":1\r\n*1\r\n+@read\r\n"),
+                 WAY_ALONE, "6.2 does not say who may wait");
+}
+
+Test(learn, what_may_be_anything_keeps_its_connection)
+{
+    cr_assert_eq(way(INFO("*1\r\n+fast\r\n", "*0\r\n")), WAY_LEASE, "no data");
+    cr_assert_eq(way(WITHOUT_KEYS("*1\r\n+readonly\r\n")), WAY_LEASE);
+    cr_assert_eq(way(INFO("*2\r\n+readonly\r\n+pubsub\r\n", "*0\r\n")), WAY_LEASE);
+    cr_assert_eq(way(INFO("*2\r\n+write\r\n+no_auth\r\n", "*0\r\n")), WAY_LEASE);
+    cr_assert_eq(way(INFO("*2\r\n+write\r\n+no_multi\r\n", "*0\r\n")), WAY_LEASE);
+    cr_assert_eq(way("*1\r\n*10\r\n"), WAY_LEASE, "an answer that is none");
 }
 
 /* A container answers for its subcommands too: what one of them may do says nothing of another. */
