@@ -208,6 +208,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         r->reply_type = data[0];
         r->rejecting = data[0] == '-' && is_rejection(s, r, data, len);
         r->unknown = data[0] == '-' && is_unknown(data, len);
+        r->capture |= r->unknown && r->read_form;
     }
     r->reply_len += len;
     if (!head || r->rejecting || r->capture || r->fan || r->in_tx) {

@@ -106,6 +106,17 @@ static void make_read_only_form(struct session *s, struct request *r)
     r->write = false;
 }
 
+/* A node would send a client that can be REDIRECTed to the master: here nobody has to go anywhere. It
+ * says OK to what it has never heard of, if it knows the command. */
+static void say_nothing_of_redirect(struct session *s, struct request *r)
+{
+    static const struct slice argv[3] = {{"CLIENT", 6}, {"CAPA", 4}, {"none", 4}};
+    struct buf whole = {0};
+    resp_append_command(&whole, 3, argv);
+    session_rewrite(s, r, &whole);
+    buf_free(&whole);
+}
+
 /* Once per request, when its command is known. */
 static void classify(struct session *s, struct request *r)
 {
@@ -121,6 +132,8 @@ static void classify(struct session *s, struct request *r)
     r->blocking = c->way == WAY_BLOCK && session_is_blocking(r);
     if (script && s->place.route == ROUTE_REPLICA && !(c->flags & COMMAND_READONLY))
         make_read_only_form(s, r);
+    if (c->verb == VERB_CLIENT_CAPA && command_arity_ok(c, r->argc))
+        say_nothing_of_redirect(s, r);
 }
 
 static void on_learnt(void *data, const struct command *command)

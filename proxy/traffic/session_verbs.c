@@ -200,6 +200,10 @@ void session_rewrite_reply(struct session *s, struct request *r)
     struct buf whole = {0};
     const char *reply, *at;
     size_t len;
+    if (r->read_form) { /* a node without EVAL_RO (6.2): who knows what EVAL would write */
+        session_settle(s, r, "-READONLY You can't write against a read only replica.\r\n");
+        return;
+    }
     if (r->command->verb == VERB_CLIENT_REDIR) {
         session_rewrite_redirect(s, r);
         return;
