@@ -89,7 +89,7 @@ enum command_verb {
     VERB_CLIENT_UNPAUSE,
     /* CLIENT CAPA: sent without what the client can do */
     VERB_CLIENT_CAPA,
-    /* WAIT, WAITAOF: on a lease, a PING before it */
+    /* WAIT, WAITAOF: on a lease that is made to count what the session wrote elsewhere */
     VERB_WAIT,
 };
 

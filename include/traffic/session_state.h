@@ -17,6 +17,7 @@
  *     session_kept.c     what the node was told about the connection (CLIENT TRACKING)
  *     session_scripts.c  scripts that a node has lost
  *     session_pause.c    what CLIENT PAUSE keeps waiting
+ *     session_counted.c  WAIT and WAITAOF
  *     session_replication.c  SYNC and PSYNC, where they are allowed
  *
  * The requests stand in one list, in the order in which they came; their
@@ -77,6 +78,7 @@ struct session {
     bool lease_named; /* and bears this session's name */
     bool pauses;      /* a CLIENT PAUSE of its own is on its way */
     bool monitoring;
+    bool uncounted;   /* the last WAIT's lease could not be told of the session's writes */
     bool tunnel;      /* its lease carries replication: bytes, not requests */
     bool tx_lost;     /* the open transaction is to be sent again on the next lease */
     bool tx_rejected; /* a node rejected a part of it, for a reason that a switch will mend */
@@ -286,6 +288,12 @@ bool session_waits_apart(const struct session *s, const struct request *r);
 void session_pause_goes(struct session *s, const struct request *r);
 /* It, CLIENT UNPAUSE, or the EXEC behind it was answered there. */
 void session_pause_answered(struct session *s, const struct request *r);
+
+/* ---- session_counted.c ---- */
+/* WAIT or WAITAOF is about to be sent on the lease. */
+void session_count_all(struct session *s, struct request *r);
+/* Its answer is whole. */
+void session_counted(struct session *s, struct request *r);
 
 /* ---- session_replication.c ---- */
 /* Whether it is a command of replication, and they are allowed on this listener. */

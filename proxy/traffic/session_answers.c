@@ -253,7 +253,8 @@ static bool is_undone(const struct request *r)
 {
     uint16_t paused = COMMAND_WRITE | COMMAND_MAY_REPLICATE;
     return r->upstream->undone &&
-           ((r->command->flags & paused) || r->in_tx || session_is_tx_verb(r->command->verb));
+           ((r->command->flags & paused) || r->in_tx || session_is_tx_verb(r->command->verb) ||
+            r->command->verb == VERB_WAIT);
 }
 
 /* The node does not let the session's identity in. If it did before, its password was changed, or

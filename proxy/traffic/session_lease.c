@@ -295,16 +295,6 @@ static void on_lost(void *data)
 
 /* ---- sending ---- */
 
-/* WAIT counts the offset of its connection's own last write: a PING gives this one, which wrote
- * nothing, the newest. */
-static void send_ping_first(struct session *s)
-{
-    static const char ping[] = "*1\r\n$4\r\nPing\r\n";
-    struct request *r = request_new(&s->host->turn->requests, sizeof(ping) - 1);
-    request_set_bytes(r, ping, sizeof(ping) - 1);
-    router_send(s->lease, r);
-}
-
 /* EXEC of a transaction in which the proxy refused a command. */
 static void discard_instead(struct session *s, struct request *r)
 {
@@ -424,7 +414,7 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     r->capture |= verb == VERB_CLIENT_REDIR;
     track(s, r);
     if (verb == VERB_WAIT && s->tx != TX_OPEN)
-        send_ping_first(s);
+        session_count_all(s, r);
     if (blocking && r->blocked_until_ms && (r->held_since_ms || r->retried))
         rewrite_timeout(s, r);
     if (r->script)

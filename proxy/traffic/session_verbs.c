@@ -208,6 +208,10 @@ void session_rewrite_reply(struct session *s, struct request *r)
         session_rewrite_redirect(s, r);
         return;
     }
+    if (r->command->verb == VERB_WAIT) {
+        session_counted(s, r);
+        return;
+    }
     if (r->command->verb == VERB_EXEC) { /* DISCARD went instead */
         session_settle(s, r, "-EXECABORT Transaction discarded because of previous errors.\r\n");
         return;

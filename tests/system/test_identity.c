@@ -8,6 +8,7 @@
 #include "harness/client.h"
 #include "harness/compare.h"
 #include "harness/raw.h"
+#include "harness/servers.h"
 #include "harness/wait.h"
 
 #include <criterion/criterion.h>
@@ -214,4 +215,18 @@ Test(identity, secrets_are_not_logged, .timeout = 30)
     cr_expect(!strstr(log, "a-very-visible-secret") && !strstr(log, "alice-secret") &&
               !strstr(log, PASSWORD));
     free(log);
+}
+
+/* Since 7.2 only who may SPUBLISH can be counted for (session_counted.c): others are told so. */
+Test(identity, who_cannot_be_counted_for_is_told_so, .timeout = 30)
+{
+    struct shared s = shared();
+    redisContext *c = log_in(&s, PROXY_MASTER, &alice);
+    EXPECT(c, "+OK", "SET alice:k 1");
+    EXPECT_PREFIX(c, servers_have(7, 2) ? "-NOPERM redisproxy: " : ":", "WAIT 1 1000");
+    EXPECT_PREFIX(c, "-ERR value is not an integer", "WAIT x 1000");
+    redisFree(c);
+    c = log_in(&s, PROXY_MASTER, &standard);
+    EXPECT_PREFIX(c, ":", "WAIT 1 1000");
+    redisFree(c);
 }

@@ -266,6 +266,30 @@ Test(stateful, wait_after_an_own_write, .timeout = 30)
     redisFree(c);
 }
 
+/* Both replicas sleep: nobody can have it yet, whichever connection it was written on. */
+Test(stateful, wait_counts_nobody_too_early, .timeout = 60)
+{
+    struct shared s = shared();
+    int master = trio_master(&s.trio);
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER), *asleep[3] = {NULL};
+    EXPECT(c, "+OK", "SET waited first");
+    cr_assert_eq(atoi(ask(c, "WAIT 2 5000") + 1), 2);
+    for (int i = 0; i < 3; i++) {
+        if (i == master)
+            continue;
+        asleep[i] = trio_node(&s.trio, i);
+        say(asleep[i], "DEBUG SLEEP 1");
+        say_now(asleep[i]);
+    }
+    cr_assert_not(heard(asleep[master ? 0 : 1], 100));
+    EXPECT(c, "+OK", "SET waited asleep");
+    EXPECT(c, ":0", "WAIT 1 100");
+    cr_assert_eq(atoi(ask(c, "WAIT 2 10000") + 1), 2);
+    for (int i = 0; i < 3; i++)
+        redisFree(asleep[i]);
+    redisFree(c);
+}
+
 /* The promoted node never saw what was EVALuated on the old master. */
 Test(stateful, scripts_outlive_their_node, .timeout = 100)
 {
