@@ -34,6 +34,12 @@ void pool_adopt(struct pool *pool, const struct topology *topology);
 struct upstream *pool_shared(struct pool *pool, const struct target *target,
                              struct identity *identity);
 
+/* The same for AUTH, which must not stand behind anything that is unanswered: the shared one while it
+ * is idle, otherwise one that is asked one thing at a time. From Redis 7.2 on, WRONGPASS is not said to
+ * whom other replies are due, and every later reply would go to the wrong client. */
+struct upstream *pool_door(struct pool *pool, const struct target *target,
+                           struct identity *identity);
+
 /* An upstream for one holder alone: an idle one, or a new one. NULL as above. When it is cut,
  * on_lost(lease_data) is called before the requests on it fail. */
 struct upstream *pool_lease(struct pool *pool, const struct target *target,

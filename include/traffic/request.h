@@ -83,6 +83,7 @@ struct request {
     bool taken_back : 1;  /* CLIENT UNBLOCK is on its way for it */
     bool silent : 1;      /* CLIENT REPLY OFF or SKIP: the client wants no answer */
     bool close_after : 1; /* QUIT: the session ends once this is delivered */
+    bool knocks : 1;      /* AUTH: goes through a door (pool.h) */
     bool read_form : 1;   /* EVAL and kin: was rewritten to its read-only form */
     bool streaming : 1;   /* part of the reply has gone to the client's buffer */
     bool ends_tx : 1;     /* EXEC, DISCARD: what was kept of the transaction goes with it */

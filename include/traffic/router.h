@@ -59,6 +59,9 @@ enum wish { WISH_MASTER, WISH_REPLICA };
 /* The shared upstream for the wish, NULL when there is nobody to send to: hold it. */
 struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
                                struct identity *identity);
+/* The same, for AUTH; see pool_door(). */
+struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
+                             struct identity *identity);
 /* A lease, as above; see pool_lease(). */
 struct upstream *router_lease(struct router *router, struct place *place, enum wish wish,
                               struct identity *identity, upstream_lost *on_lost, void *lease_data);

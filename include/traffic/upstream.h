@@ -77,6 +77,7 @@ struct upstream {
     unsigned magic;
     uint8_t state;
     bool leased;
+    bool singly;       /* what it is asked is sent when all before it is answered */
     bool busy;         /* while VERIFYING: the node runs a script, and is asked in another way */
     bool select_first; /* while ENTERING: the second way, for users who may not SELECT */
     bool retired;

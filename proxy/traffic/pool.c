@@ -25,6 +25,8 @@
 #define IDLE_LEASE_MS 30000
 /* Writes queued behind a reply that its session does not read wait this long (decision 8). */
 #define STUCK_MS 1000
+/* Upstreams that are asked one thing at a time (pool_door), of one slot. */
+#define DOORS 4
 
 struct slot_key {
     uint64_t node;
@@ -44,6 +46,8 @@ struct slot {
     struct slot_key key;
     struct pool *pool;
     struct upstream *shared;
+    struct upstream *doors[DOORS];
+    unsigned door_turns;
     struct list idle; /* leases, the most recently used last */
     size_t idle_count;
     size_t upstreams; /* all that belong here */
@@ -279,6 +283,9 @@ static void on_cut(struct upstream *up, const char *why, bool error)
 
     if (slot->shared == up)
         slot->shared = NULL;
+    for (int i = 0; i < DOORS; i++)
+        if (slot->doors[i] == up)
+            slot->doors[i] = NULL;
     if (list_linked(&up->in_idle))
         take_idle(slot, up);
     if (error && !pool->closing) {
@@ -341,6 +348,29 @@ struct upstream *pool_shared(struct pool *pool, const struct target *target,
     up = open_upstream(slot, target);
     if (up)
         slot->shared = up;
+    return up;
+}
+
+struct upstream *pool_door(struct pool *pool, const struct target *target,
+                           struct identity *identity)
+{
+    struct upstream *up = pool_shared(pool, target, identity);
+    struct slot *slot;
+    if (!up || upstream_idle(up))
+        return up;
+    slot = find_slot(pool, target, identity);
+    unsigned at = slot->door_turns++ % DOORS;
+    for (unsigned i = 0; i < DOORS; i++)
+        if (slot->doors[i] && !slot->doors[i]->retired && upstream_idle(slot->doors[i]))
+            at = i;
+    up = slot->doors[at];
+    if (up && !up->retired)
+        return up;
+    up = open_upstream(slot, target);
+    if (up) {
+        up->singly = true;
+        slot->doors[at] = up;
+    }
     return up;
 }
 
@@ -462,6 +492,8 @@ void pool_tick(struct pool *pool, int64_t now_ms,
                 upstream_close(up, "idle for long");
             else
                 upstream_cut(up, "connecting took too long");
+        } else if (up->singly && up->state == UPSTREAM_READY && upstream_idle(up)) {
+            upstream_close(up, "nobody comes in");
         } else if (up->retired && up->paused && now_ms - up->retired_ms >= STUCK_MS &&
                    !list_empty(&up->queue) && writes_wait_behind(up)) {
             on_stuck(data, container_of(up->queue.next, struct request, in_upstream)->owner_data);

@@ -221,6 +221,19 @@ struct upstream *router_shared(struct router *router, struct place *place, enum 
     return up;
 }
 
+struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
+                             struct identity *identity)
+{
+    struct target target;
+    struct upstream *up;
+    if (!choose(router, place, wish, &target))
+        return NULL;
+    up = pool_door(router->pool, &target, identity);
+    if (!up)
+        arm_retry(router);
+    return up;
+}
+
 struct upstream *router_lease(struct router *router, struct place *place, enum wish wish,
                               struct identity *identity, upstream_lost *on_lost, void *lease_data)
 {

@@ -64,7 +64,9 @@ bool session_in_order(const struct session *s, const struct request *r, const st
 
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity)
 {
-    struct upstream *up = router_shared(s->host->router, &s->place, session_wish(s, r), identity);
+    enum wish wish = session_wish(s, r);
+    struct upstream *up = r->knocks ? router_door(s->host->router, &s->place, wish, identity)
+                                    : router_shared(s->host->router, &s->place, wish, identity);
     if (!up)
         return STEP_HOLD;
     if (!session_in_order(s, r, up))

@@ -189,6 +189,7 @@ static enum step perform_identity(struct session *s, struct request *r)
         return STEP_WAIT;
     if (session_prepare_adoption(s, r))
         return STEP_ON;
+    r->knocks = r->adopt && r->adopt->authenticated && r->command->verb != VERB_SELECT;
     step = session_send_shared(s, r, r->adopt ? r->adopt : s->identity);
     if (step == STEP_ON)
         s->adopting = r;

@@ -45,10 +45,15 @@ static void mark_dirty(struct upstream *up)
         list_append(&up->turn->dirty_upstreams, &up->in_turn);
 }
 
+static bool is_held_back(const struct upstream *up)
+{
+    return up->singly && up->state == UPSTREAM_READY && up->send_at != up->queue.next;
+}
+
 static void update_want(struct upstream *up)
 {
     unsigned want = up->paused ? 0 : STREAM_READABLE;
-    if (up->send_at != &up->queue && !list_linked(&up->in_turn))
+    if (up->send_at != &up->queue && !list_linked(&up->in_turn) && !is_held_back(up))
         want |= STREAM_WRITABLE;
     stream_want(&up->stream, want);
 }
@@ -96,6 +101,8 @@ static int gather(struct upstream *up, struct iovec *parts)
         char *data = request->data + skip;
         size_t len = request->len - skip;
         skip = 0;
+        if (count > 0 && up->singly && up->state == UPSTREAM_READY)
+            break;
         if (len <= GATHER_MAX) {
             if (len > room || (!open && count == PARTS_MAX))
                 break;
@@ -162,7 +169,7 @@ void upstream_flush(struct upstream *up)
     list_remove(&up->in_turn);
     if (!stream_is_open(&up->stream))
         return;
-    while (up->send_at != &up->queue) {
+    while (up->send_at != &up->queue && !is_held_back(up)) {
         int count = gather(up, parts);
         ssize_t taken = stream_write(&up->stream, parts, count);
         if (taken < 0) {
@@ -182,6 +189,8 @@ static void head_answered(struct upstream *up, struct request *head)
 {
     list_remove(&head->in_upstream);
     memset(&up->reply, 0, sizeof(up->reply));
+    if (up->singly && up->send_at != &up->queue)
+        mark_dirty(up);
 }
 
 static void close_if_done(struct upstream *up)

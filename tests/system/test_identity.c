@@ -25,12 +25,14 @@ const struct suite suite = {
              .node_lines =
                  "user alice on >alice-secret ~alice:* ~shared &alice* +@all -@dangerous\n"
                  "user bob on >bob-secret ~bob:* ~shared &bob* +@all -@dangerous -set\n"
+                 "user carol on >carol-secret ~carol:* &carol* +@all -@dangerous\n"
                  "user reader on >reader-secret %R~* &* -@all +@read +@connection\n"},
 };
 
 static const struct login {
     const char *user, *password;
-} alice = {"alice", "alice-secret"}, bob = {"bob", "bob-secret"}, standard = {"default", PASSWORD};
+} alice = {"alice", "alice-secret"}, bob = {"bob", "bob-secret"}, carol = {"carol", "carol-secret"},
+  standard = {"default", PASSWORD};
 
 static redisContext *log_in(struct shared *s, int port, const struct login *who)
 {
@@ -215,6 +217,42 @@ Test(identity, secrets_are_not_logged, .timeout = 30)
     cr_expect(!strstr(log, "a-very-visible-secret") && !strstr(log, "alice-secret") &&
               !strstr(log, PASSWORD));
     free(log);
+}
+
+/* A password that is no longer good, amid the traffic of those whom it let in. From 7.2 on Redis says
+ * nothing to that when other replies are due: everybody behind it would get another's. */
+Test(identity, an_old_password_mixes_nobody, .timeout = 60)
+{
+    struct shared s = shared();
+    enum { GETS = 50, DOORS = 6, ROUNDS = 30 };
+    redisContext *master = trio_node(&s.trio, trio_master(&s.trio));
+    redisContext *busy = log_in(&s, PROXY_MASTER, &carol), *late[DOORS];
+    char wanted[16];
+    for (int i = 0; i < GETS; i++)
+        EXPECT(busy, "+OK", "MSET carol:%d %d", i, i);
+    EXPECT(master, "+OK", "ACL SETUSER carol <carol-secret >carol-new");
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < DOORS; i++)
+            late[i] = proxy_client(&s.proxy, PROXY_MASTER);
+        for (int i = 0; i < GETS; i++)
+            say(busy, "GET carol:%d", i);
+        for (int i = 0; i < DOORS; i++)
+            say(late[i], "AUTH carol carol-secret");
+        say_now(busy);
+        for (int i = 0; i < DOORS; i++)
+            say_now(late[i]);
+        for (int i = 0; i < GETS; i++) {
+            snprintf(wanted, sizeof(wanted), "%d", i);
+            HEAR(busy, wanted);
+        }
+        for (int i = 0; i < DOORS; i++) {
+            HEAR(late[i], "-WRONGPASS invalid username-password pair or user is disabled.");
+            redisFree(late[i]);
+        }
+    }
+    EXPECT(master, "+OK", "ACL SETUSER carol >carol-secret <carol-new");
+    redisFree(master);
+    redisFree(busy);
 }
 
 /* Since 7.2 only who may SPUBLISH can be counted for (session_counted.c): others are told so. */
