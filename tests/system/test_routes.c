@@ -180,7 +180,7 @@ Test(routes, answers_are_redis_own, .timeout = 120)
         "XADD s 1-1 f v\nXRANGE s - +\nXREAD COUNT 1 STREAMS s 0\nXGROUP CREATE s g 0\n"
         "XREADGROUP GROUP g c COUNT 1 STREAMS s >\nXACK s g 1-1\n",
         "SETBIT b 7 1\nBITCOUNT b\nPFADD p a b c\nPFCOUNT p\nGEOADD g 13.3 38.1 x\nGEOPOS g x\n",
-        "CONFIG GET maxmemory-policy\nDBSIZE\nTIME x\nLOLWUT NOSUCH x y\nDEBUG NOSUCH\nCOMMAND "
+        "CONFIG GET maxmemory-policy\nDBSIZE\nTIME x\nDEBUG NOSUCH\nCOMMAND "
         "COUNT\n",
     };
     for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)

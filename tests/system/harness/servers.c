@@ -13,23 +13,35 @@ static int number(int major, int minor)
     return major * 100 + minor;
 }
 
-static int ask_version(void)
+static struct {
+    bool known, valkey;
+    int major, minor; /* its own */
+} server;
+
+static void ask_version(void)
 {
     char name[32] = "";
-    int major = 0, minor = 0;
     FILE *pipe = popen("redis-server --version", "r");
-    if (!pipe || fscanf(pipe, "%31s server v=%d.%d", name, &major, &minor) != 3) {
+    if (!pipe || fscanf(pipe, "%31s server v=%d.%d", name, &server.major, &server.minor) != 3) {
         fprintf(stderr, "redis-server --version says nothing that is known\n");
         abort();
     }
     pclose(pipe);
-    return strcmp(name, "Valkey") == 0 ? number(7, 2) : number(major, minor);
+    server.valkey = strcmp(name, "Valkey") == 0;
+    server.known = true;
 }
 
 bool servers_have(int major, int minor)
 {
-    static int version;
-    if (!version)
-        version = ask_version();
-    return version >= number(major, minor);
+    if (!server.known)
+        ask_version();
+    return (server.valkey ? number(7, 2) : number(server.major, server.minor)) >=
+           number(major, minor);
+}
+
+bool servers_are_valkey(int major)
+{
+    if (!server.known)
+        ask_version();
+    return server.valkey && server.major >= major;
 }

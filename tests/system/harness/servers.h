@@ -11,6 +11,9 @@
  * had. */
 bool servers_have(int major, int minor);
 
+/* Whether it is Valkey, of this version or newer. */
+bool servers_are_valkey(int major);
+
 /* Skips the test, with a clear line, when it has not. `what` is what the test needs. */
 #define NEEDS_REDIS(major, minor, what)                                                            \
     do {                                                                                           \

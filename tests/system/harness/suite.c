@@ -4,6 +4,8 @@
  */
 #include "harness/suite.h"
 
+#include "harness/servers.h"
+
 #include <criterion/criterion.h>
 #include <criterion/options.h>
 #include <signal.h>
@@ -55,6 +57,11 @@ int main(int argc, char **argv)
     struct criterion_test_set *tests = criterion_initialize();
     int failed = 0;
     signal(SIGPIPE, SIG_IGN);
+    if (!servers_have(suite.since, 0)) {
+        fprintf(stderr, "skipped: its configuration needs Redis %d\n", suite.since);
+        criterion_finalize(tests);
+        return 0;
+    }
     if (criterion_handle_args(argc, argv, true)) {
         criterion_options.jobs = 1;
         failed = suite.alone ? !criterion_run_all_tests(tests) : run_shared(tests);

@@ -13,6 +13,7 @@
 struct suite {
     bool alone; /* the tests share nothing: no trio, no proxy */
     bool without_proxy;
+    int since; /* the Redis 7, ... that its configuration needs: an older one is not tried */
     struct trio_options trio;
     struct proxy_options proxy;
 };
