@@ -35,3 +35,8 @@ Test(failover_planned, the_master_pauses_writes, .timeout = 200)
 {
     check_scenario(&scenario_coordinated);
 }
+
+Test(failover_planned, the_master_hands_over, .timeout = 200)
+{
+    check_scenario(&scenario_hand_over);
+}

@@ -38,6 +38,7 @@ const struct scenario *const scenarios[] = {
     &scenario_minority_serve,
     &scenario_minority_hold,
     &scenario_coordinated,
+    &scenario_hand_over,
     &scenario_eager,
     &scenario_eager_leader_dies,
     &scenario_eager_leader_hangs,

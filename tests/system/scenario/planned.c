@@ -4,6 +4,7 @@
 #include "scenario/all.h"
 
 #include "harness/client.h"
+#include "harness/servers.h"
 #include "harness/wait.h"
 
 #include <signal.h>
@@ -125,6 +126,37 @@ const struct scenario scenario_leader_silent = {
 };
 
 /* ---- a master that hands over by itself ---- */
+
+/* Valkey's own: the leading Sentinel has the master do it, with FAILOVER. */
+static void run_hand_over(struct stage *s)
+{
+    for (int i = 0; i < 3; i++) {
+        int before = stage_master(s);
+        int64_t asked = now_us();
+        redisContext *c = trio_sentinel(&s->trio, i);
+        const char *reply = ask(c, "SENTINEL FAILOVER " TRIO_GROUP " COORDINATED");
+        if (strcmp(reply, "+OK") != 0)
+            stage_wrong(s, "SENTINEL FAILOVER COORDINATED: %s", reply);
+        redisFree(c);
+        stage_switch(s, asked);
+        stage_whole(s);
+        if (stage_master(s) == before)
+            stage_wrong(s, "the old master is the new one");
+    }
+}
+
+static const char *no_hand_over(void)
+{
+    return servers_are_valkey(9) ? NULL : "SENTINEL FAILOVER ... COORDINATED needs Valkey 9";
+}
+
+const struct scenario scenario_hand_over = {
+    .name = "hand-over",
+    .title = "SENTINEL FAILOVER ... COORDINATED",
+    .run = run_hand_over,
+    .refused = no_hand_over,
+    .trio = {.min_replicas = 1},
+};
 
 /* Redis' FAILOVER: the master pauses writes, hands over, and answers READONLY. Sentinel learns it
  * from the roles, as from Valkey's SENTINEL FAILOVER ... COORDINATED. */
