@@ -52,6 +52,51 @@ Test(pool, a_retired_one_is_shared_no_more)
     close(new_fd);
 }
 
+static void on_stuck(void *data, void *head_owner_data)
+{
+    (void)data;
+    (void)head_owner_data;
+}
+
+/* Nothing else is due to whom is asked there: Redis would not tell them that a password is wrong. */
+Test(pool, a_door_is_asked_one_thing_at_a_time)
+{
+    struct stage s;
+    struct upstream *door;
+    struct asked busy, one, two;
+    int shared_fd, fd;
+
+    begin(&s);
+    struct target target = target_of(&s, 0, PURPOSE_MASTER);
+    door = pool_door(s.pool, &target, s.nobody);
+    cr_assert_eq(door, shared(&s, 0, PURPOSE_MASTER), "the shared one is good, while it is idle");
+    shared_fd = admit(&s, 0, door, true);
+    ask(s.w, &busy, door, "x");
+    node_hears(s.w, shared_fd, "x");
+    door = pool_door(s.pool, &target, s.nobody);
+    cr_assert_neq(door, shared(&s, 0, PURPOSE_MASTER));
+    fd = admit(&s, 0, door, true);
+    ask(s.w, &one, door, "1");
+    ask(s.w, &two, door, "2");
+    node_hears(s.w, fd, "1");
+    node_hears_nothing(s.w, fd);
+    node_says(fd, "+OK\r\n");
+    node_hears(s.w, fd, "2");
+    was_answered(&one, "+OK\r\n");
+    pool_tick(s.pool, now(&s), on_stuck, NULL);
+    node_says(fd, "-ERR\r\n");
+    until(two.completed, world_turn(s.w));
+    was_answered(&two, "-ERR\r\n");
+    pool_tick(s.pool, now(&s), on_stuck, NULL);
+    node_hears_the_end(s.w, fd);
+    node_says(shared_fd, "+OK\r\n");
+    until(busy.completed, world_turn(s.w));
+    cr_assert_eq(pool_upstreams(s.pool), 1);
+    end(&s);
+    close(fd);
+    close(shared_fd);
+}
+
 Test(pool, a_clean_lease_goes_to_the_next)
 {
     struct stage s;
