@@ -78,6 +78,7 @@ struct session {
     bool lease_named; /* and bears this session's name */
     bool pauses;      /* a CLIENT PAUSE of its own is on its way */
     bool monitoring;
+    bool wrote;
     bool uncounted;   /* the last WAIT's lease could not be told of the session's writes */
     bool tunnel;      /* its lease carries replication: bytes, not requests */
     bool tx_lost;     /* the open transaction is to be sent again on the next lease */

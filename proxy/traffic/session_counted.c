@@ -43,8 +43,8 @@ void session_count_all(struct session *s, struct request *r)
     static const struct slice ping[] = {{"PING", 4}};
     static const struct slice publish[] = {{"SPUBLISH", 8}, {"redisproxy:wait", 15}, {"", 0}};
     struct buf bytes = {0};
-    if (s->listener->multiplexing == MULTIPLEXING_NO)
-        return; /* its writes went the same way */
+    if (!s->wrote || s->listener->multiplexing == MULTIPLEXING_NO)
+        return; /* nothing to count, or all of it went the same way */
     resp_append_command(&bytes, 1, ping);
     struct request *mark = request_new(&s->host->turn->requests, buf_len(&bytes));
     request_set_bytes(mark, buf_head(&bytes), buf_len(&bytes));

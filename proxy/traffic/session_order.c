@@ -34,8 +34,10 @@ void session_send(struct session *s, struct request *r, struct upstream *to)
         s->mixed = true;
     }
     s->inflight++;
-    if (r->write)
+    if (r->write) {
         s->inflight_writes++;
+        s->wrote |= r->command->verb != VERB_WAIT;
+    }
     router_send(to, r);
 }
 

@@ -136,7 +136,7 @@ Test(versions, what_a_server_lacks_it_says_itself, .timeout = 100)
         "TRACKINGINFO\n",
         "SCRIPT SHOW 1234567890123456789012345678901234567890\nCOMMANDLOG LEN slow\nCOMMANDLOG x\n",
         "SSUBSCRIBE a\nSUNSUBSCRIBE a\nSPUBLISH a x\nPUBSUB SHARDCHANNELS\nGET a\n",
-        "FCALL f 0\nFCALL_RO f 0\nEVAL_RO return(1) 0\nFUNCTION LIST\nWAITAOF 0 0 0\nGET a\n",
+        "FCALL f 0\nFCALL_RO f 0\nEVAL_RO return(1) 0\nFUNCTION LIST\nGET a\n",
         "DELIFEQ a b\nSET a 1\nDELIFEQ a 1\nGET a\nLCS a a\nSTRALGO LCS KEYS a a\nGET a\n",
         "OBJECT FREQ a\nEXPIRE a 10 NX\nXAUTOCLAIM a b c 0 0\nBLMPOP 0.01 1 l LEFT\nVCARD v\n",
         "MULTI\nHGETEX h FIELDS 1 f\nFCALL f 0\nEXEC\nGET a\n",

@@ -73,12 +73,12 @@ static void put_multibulk(FILE *out, const char *line, size_t len)
 /* Redis 7.2 and newer do not answer an AUTH that fails when other replies are due; the proxy does. */
 static bool is_left_out(const struct shared *s, const char *script)
 {
-    static const char late[] = "PING\r\nAUTH nobody x\r\n";
+    static const char late[] = "PING\r\nAUTH nobody x\r\nQUIT\r\n";
     struct trio trio = s->trio;
     if (!strstr(script, "AUTH ") || !(strstr(script, " wrong") || strstr(script, " nobody ")))
         return false;
     char *answer =
-        raw_transcript(trio.host[trio_master(&trio)], TRIO_PORT, late, sizeof(late) - 1, 0, false);
+        raw_transcript(trio.host[trio_master(&trio)], TRIO_PORT, late, sizeof(late) - 1, 0, true);
     bool answered = answer && strstr(answer, "-WRONGPASS");
     free(answer);
     return !answered;
