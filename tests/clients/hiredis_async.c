@@ -29,6 +29,14 @@ static uv_loop_t *loop;
         }                                                                                          \
     } while (0)
 
+/* Up to the first full stop: the first sentence. */
+static const char *until_stop(const char *text)
+{
+    static char sentence[128];
+    snprintf(sentence, sizeof(sentence), "%.*s", (int)strcspn(text, ".") + 1, text);
+    return sentence;
+}
+
 static void on_connect(const redisAsyncContext *c, int status)
 {
     if (status != REDIS_OK) {
@@ -176,7 +184,8 @@ static void test_script(redisAsyncContext *c)
     snprintf(sha, sizeof(sha), "%s", answer_to(c, "SCRIPT LOAD %s", "return 2 * ARGV[1]"));
     IS(":42", answer_to(c, "EVALSHA %s 0 21", sha));
     IS("[k, a]", answer_to(c, "EVAL %s 1 k a", "return {KEYS[1], ARGV[1]}"));
-    IS("-NOSCRIPT No matching script. Please use EVAL.", answer_to(c, "EVALSHA %040d 0", 0));
+    /* Valkey leaves the advice out. */
+    IS("-NOSCRIPT No matching script.", until_stop(answer_to(c, "EVALSHA %040d 0", 0)));
 }
 
 static void test_resp2(redisAsyncContext *c)

@@ -21,6 +21,14 @@ static int port;
         }                                                                                          \
     } while (0)
 
+/* Up to the first full stop: the first sentence. */
+static const char *until_stop(const char *text)
+{
+    static char sentence[128];
+    snprintf(sentence, sizeof(sentence), "%.*s", (int)strcspn(text, ".") + 1, text);
+    return sentence;
+}
+
 static redisContext *connect_here(void)
 {
     return client_open(host, port);
@@ -116,7 +124,8 @@ static void test_script(redisContext *c)
     snprintf(sha, sizeof(sha), "%s", ask(c, "SCRIPT LOAD %s", "return 2 * ARGV[1]"));
     IS(":42", ask(c, "EVALSHA %s 0 21", sha));
     IS("[k, a]", ask(c, "EVAL %s 1 k a", "return {KEYS[1], ARGV[1]}"));
-    IS("-NOSCRIPT No matching script. Please use EVAL.", ask(c, "EVALSHA %040d 0", 0));
+    /* Valkey leaves the advice out. */
+    IS("-NOSCRIPT No matching script.", until_stop(ask(c, "EVALSHA %040d 0", 0)));
 }
 
 static void test_resp2(redisContext *c)
