@@ -40,8 +40,8 @@ static const struct request_owner mark_owner = {on_mark_reply, on_mark_failed};
 
 void session_count_all(struct session *s, struct request *r)
 {
-    static const struct slice ping[] = {{"PING", 4}};
-    static const struct slice publish[] = {{"SPUBLISH", 8}, {"redisproxy:wait", 15}, {"", 0}};
+    static const struct slice ping[] = {{"Ping", 4}};
+    static const struct slice publish[] = {{"Spublish", 8}, {"redisproxy:wait", 15}, {"", 0}};
     struct buf bytes = {0};
     if (!s->wrote || s->listener->multiplexing == MULTIPLEXING_NO)
         return; /* nothing to count, or all of it went the same way */

@@ -15,13 +15,13 @@ static struct client tracks(struct stage *s)
 
     client_asks(c, "HELLO 3 AUTH u p | CLIENT TRACKING ON");
     fd = admits(s, 0, "master");
-    node_gets(s, fd, "AUTH u p | HELLO 3");
+    node_gets(s, fd, "Auth u p | Hello 3");
     node_says(fd, "+OK\r\n" HELLO_ANSWER);
     node_gets(s, fd, "HELLO 3 AUTH u p");
     node_says(fd, HELLO_ANSWER);
     hears(s, c, "%1\r\n$2\r\nid\r\n:1099511627777\r\n");
     fd = admits(s, 0, "master");
-    node_gets(s, fd, "AUTH u p | HELLO 3");
+    node_gets(s, fd, "Auth u p | Hello 3");
     node_says(fd, "+OK\r\n" HELLO_ANSWER);
     node_gets(s, fd, "CLIENT TRACKING ON");
     node_says(fd, "+OK\r\n");
@@ -41,7 +41,7 @@ Test(session_kept, a_user_who_is_refused_after_a_switch_ends_the_session)
     show(&s, switched);
     hears(&s, c, INVALIDATE_ALL);
     fd = admits(&s, 1, "master");
-    node_gets(&s, fd, "AUTH u p | HELLO 3");
+    node_gets(&s, fd, "Auth u p | Hello 3");
     node_says(fd, "-WRONGPASS invalid username-password pair\r\n-NOAUTH no\r\n");
     node_hears_the_end(s.w, c.fd);
     nobody_comes(&s, 1);
@@ -65,7 +65,7 @@ Test(session_kept, what_a_hold_took_back_is_told_again)
     node_hears_the_end(s.w, fd);
     show(&s, switched);
     fd = admits(&s, 1, "master");
-    node_gets(&s, fd, "AUTH u p | HELLO 3");
+    node_gets(&s, fd, "Auth u p | Hello 3");
     node_says(fd, "+OK\r\n" HELLO_ANSWER);
     node_gets(&s, fd, "CLIENT TRACKING ON");
     client_asks(c, "GET k");
@@ -86,7 +86,7 @@ Test(session_kept, messages_come_on_the_next_connection_too)
     show(&s, switched);
     hears(&s, c, INVALIDATE_ALL);
     fd = admits(&s, 1, "master");
-    node_gets(&s, fd, "AUTH u p | HELLO 3");
+    node_gets(&s, fd, "Auth u p | Hello 3");
     node_says(fd, "+OK\r\n" HELLO_ANSWER);
     node_gets(&s, fd, "CLIENT TRACKING ON");
     node_says(fd, "+OK\r\n");

@@ -301,8 +301,8 @@ Test(session_tx, one_that_is_reset_while_it_is_sent_again_is_over)
     cr_assert_geq(unused, 0);
     ends(&s, unused);
     fd = admits(&s, 1, "master");
-    node_gets(&s, fd, "CLIENT GETNAME"); /* does it need a password? */
-    node_says(fd, "$-1\r\n");
+    node_gets(&s, fd, "CLIENT ID"); /* does it need a password? */
+    node_says(fd, ":7\r\n");
     hears(&s, c, ":1099511627777\r\n");
     stage_end(&s);
 }

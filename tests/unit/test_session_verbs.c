@@ -156,8 +156,14 @@ Test(session_verbs, one_that_shares_nothing_selects_on_its_own_connection)
     c = client(&s);
     client_asks(c, "AUTH q | AUTH p | SELECT 9 | GET k");
     fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "AUTH q | AUTH p | SELECT 9 | GET k");
-    node_says(fd, WRONGPASS "+OK\r\n+OK\r\n$-1\r\n");
+    node_gets(&s, fd, "AUTH q");
+    node_says(fd, WRONGPASS);
+    node_gets(&s, fd, "AUTH p");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "SELECT 9");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "GET k");
+    node_says(fd, "$-1\r\n");
     hears(&s, c, WRONGPASS "+OK\r\n+OK\r\n$-1\r\n");
     nobody_comes(&s, 0);
     show(&s, switched); /* the next one becomes what this one was */
