@@ -226,6 +226,8 @@ bool session_blocked_expired(const struct request *r, int64_t now_ms);
 /* A request of an open transaction was delivered: it is kept, or freed. */
 void session_tx_keep(struct session *s, struct request *r);
 void session_tx_forget(struct session *s);
+/* Its EXEC or DISCARD was delivered. */
+void session_tx_over(struct session *s);
 /* The lease that the open transaction was on is gone. */
 void session_tx_lease_lost(struct session *s, bool watching);
 /* Sends what was kept on a fresh lease, before anything else goes there. */

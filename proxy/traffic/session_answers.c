@@ -50,7 +50,7 @@ void session_deliver(struct session *s)
             session_tx_keep(s, r);
         } else {
             if (r->ends_tx)
-                session_tx_forget(s);
+                session_tx_over(s);
             request_free(pool_of(s), r);
         }
         delivered = true;

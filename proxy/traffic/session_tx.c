@@ -37,6 +37,14 @@ void session_tx_forget(struct session *s)
     s->tx_lost = s->tx_rejected = false;
 }
 
+void session_tx_over(struct session *s)
+{
+    if (s->tx == TX_OPEN) /* the next one: whether it is lost is another matter */
+        empty_log(s);
+    else
+        session_tx_forget(s);
+}
+
 void session_tx_keep(struct session *s, struct request *r)
 {
     if (r->command->verb == VERB_MULTI)

@@ -307,6 +307,27 @@ Test(session_tx, one_that_is_reset_while_it_is_sent_again_is_over)
     stage_end(&s);
 }
 
+/* The answer to its DISCARD used to take the next one along, which was then not sent again: what came behind
+ * was executed outside of it. */
+Test(session_tx, the_next_one_outlives_the_end_of_one)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "DISCARD | MULTI | INCR n");
+    node_gets(&s, fd, "DISCARD | MULTI | INCR n");
+    lose_master(&s, fd);
+    hears(&s, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    show(&s, switched);
+    client_asks(c, "EXEC");
+    node_gets(&s, admits(&s, 1, "master"), "MULTI | INCR n | EXEC");
+    stage_end(&s);
+}
+
 /* Its last part was answered here after it was given up, and used to be sent again with the next one. */
 Test(session_tx, nothing_is_left_of_one_that_was_given_up)
 {
