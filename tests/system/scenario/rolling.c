@@ -114,8 +114,9 @@ static void run_rolling_moving(struct stage *s)
 static void run_leader_dies(struct stage *s)
 {
     static const int fast[] = {50, 400, -1}, haproxy[] = {50, 400, 1000, -1};
-    static const int all[] = {0,   50,  100, 150, 200,  250,  300,  350,  400,  500,
-                              600, 700, 800, 900, 1000, 1100, 1200, 1300, 1500, -1};
+    static const int all[] = {0,    50,   100,  150,  200,  250,  300,  350,  400,  450,  500,
+                              550,  600,  650,  700,  750,  800,  850,  900,  950,  1000, 1050,
+                              1100, 1150, 1200, 1250, 1300, 1350, 1400, 1450, 1500, -1};
     const int *chosen = s->fast ? fast : s->target.kind == TARGET_HAPROXY ? haproxy : all;
     for (const int *lives = chosen; *lives >= 0; lives++)
         restart_pod(s, stage_master(s), *lives, false);
