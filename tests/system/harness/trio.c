@@ -50,6 +50,17 @@ int trio_start_sentinels(struct trio *t)
     return result;
 }
 
+/* After a diskless resync the master streams to a replica only from its first acknowledgement on that
+ * comes when the transfer's process has ended: up to 1 s later. Until then the replica is online, may
+ * be promoted, and gets nothing. */
+static bool streams(redisContext *master, int replicas)
+{
+    int count = -1;
+    ask(master, "PUBLISH trio starting");
+    sscanf(ask(master, "WAIT %d 100", replicas), ":%d", &count);
+    return count == replicas;
+}
+
 /* Why the nodes are not one master and its replicas; NULL when they are. */
 static const char *nodes_not_whole(struct trio *t, int *master)
 {
@@ -64,12 +75,8 @@ static const char *nodes_not_whole(struct trio *t, int *master)
         char count[40];
         snprintf(count, sizeof(count), "connected_slaves:%d\r", t->options.nodes - 1);
         if (i == *master) {
-            /* after a diskless resync the master streams to a replica only from its first
-             * acknowledgement on, up to 1 s later; until then its offset is 0 */
             good = strstr(info, count) && !strstr(info, "state=wait_bgsave") &&
-                   !strstr(info, "state=send_bulk") && !strstr(info, ",offset=0,");
-            if (!good) /* nothing to acknowledge, until the first PING after 10 s */
-                ask(c, "PUBLISH trio starting");
+                   !strstr(info, "state=send_bulk") && streams(c, t->options.nodes - 1);
         } else {
             char follow[80];
             snprintf(follow, sizeof(follow), "master_host:%s\r\nmaster_port:%d\r", t->name[*master],
