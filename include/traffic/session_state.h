@@ -12,6 +12,7 @@
  *     session_clients.c  CLIENT LIST, INFO, ID: clients, where the node knows connections
  *     session_kill.c     CLIENT KILL; session_choice.c: whom it and LIST mean
  *     session_lease.c    transactions, blocking, whatever needs a connection of its own
+ *     session_adopt.c    AUTH, HELLO, SELECT
  *     session_tx.c       a transaction that lost its connection
  *     session_pubsub.c   subscriptions
  *     session_kept.c     what the node was told about the connection (CLIENT TRACKING)
@@ -186,15 +187,26 @@ struct slice session_arg(const struct request *r, int number);
 
 /* ---- session_verbs.c ---- */
 enum step session_perform(struct session *s, struct request *r);
-/* AUTH, HELLO, SELECT on a lease that the session keeps. Returns true when it was answered here. */
-bool session_prepare_adoption(struct session *s, struct request *r);
-void session_adopted(struct session *s, struct request *r);
 /* The session of this worker with this id, or NULL. */
 struct session *session_find(struct session_host *host, uint64_t id);
-/* A captured reply is whole: HELLO's gets the session's own id. */
+/* A captured reply is whole. */
 void session_rewrite_reply(struct session *s, struct request *r);
+/* Redis' error for a client's name that it does not take, or NULL. */
+const char *session_bad_name(struct slice name);
+
+/* ---- session_adopt.c ---- */
 /* Whether the verb can be left to the session although it holds a lease. */
 bool session_verb_is_local(uint8_t verb);
+/* AUTH, HELLO, SELECT. */
+enum step session_perform_adoption(struct session *s, struct request *r);
+/* The same on a lease that the session keeps. Returns true when it was answered here. */
+bool session_prepare_adoption(struct session *s, struct request *r);
+void session_adopted(struct session *s, struct request *r);
+void session_hello_answered(struct session *s, struct request *r);
+/* Whether one of them is queued in the open transaction; and EXEC's answer, which is whole then. */
+bool session_tx_adopts(const struct session *s);
+void session_exec_answered(struct session *s, struct request *exec);
+
 
 /* ---- session_ask.c ---- */
 /* Asks the node something for `r`, the next to be dispatched; returns STEP_WAIT, or STEP_HOLD when

@@ -303,7 +303,7 @@ static void discard_instead(struct session *s, struct request *r)
     buf_append(&bytes, discard, sizeof(discard) - 1);
     session_rewrite(s, r, &bytes);
     buf_free(&bytes);
-    r->capture = true;
+    r->capture = r->discards = true;
 }
 
 /* It changes its connection, as far as one can tell. */
@@ -363,6 +363,8 @@ static void track(struct session *s, struct request *r)
     mark(r, open);
     if (open && verb == VERB_EXEC && s->tx_refused)
         discard_instead(s, r);
+    else if (open && verb == VERB_EXEC && s->sticky)
+        r->capture = session_tx_adopts(s);
     apply(r, &open, &s->watching);
     s->tx = open ? TX_OPEN : TX_NONE;
     if (!open)
@@ -490,7 +492,7 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
         r->in_tx = false;
         return false;
     }
-    if (verb == VERB_EXEC && r->capture)
+    if (verb == VERB_EXEC && r->discards)
         session_rewrite_reply(s, r);
     else if (verb == VERB_EXEC)
         session_outcome_unknown(s, r,

@@ -416,3 +416,54 @@ Test(session_tx, one_that_logs_in_keeps_its_next_connection)
     node_gets(&s, fd, "GET k");
     stage_end(&s);
 }
+
+/* It used to be forgotten with the connection: after a switch the session was in its old database. */
+Test(session_tx, what_exec_selected_is_remembered)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "MULTI | GET | SELECT 3 | SET k v | SELECT 99");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI | GET | SELECT 3 | SET k v | SELECT 99");
+    node_says(fd, "+OK\r\n-ERR wrong number\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
+    hears(&s, c, "+OK\r\n-ERR wrong number\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
+    client_asks(c, "DISCARD | MULTI | SELECT 3 | MGET k l | SELECT 99 | EXEC | PING");
+    node_gets(&s, fd, "DISCARD | MULTI | SELECT 3 | MGET k l | SELECT 99 | EXEC | PING");
+    node_says(fd, "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
+    hears(&s, c, "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
+    node_says(fd,
+              "*3\r\n+OK\r\n*2\r\n$-1\r\n$1\r\nv\r\n-ERR DB index is out of range\r\n+PONG\r\n");
+    hears(&s, c, "*3\r\n+OK\r\n*2\r\n$-1\r\n$1\r\nv\r\n-ERR DB index is out of range\r\n+PONG\r\n");
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "GET k");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "GET k");
+    stage_end(&s);
+}
+
+Test(session_tx, what_was_selected_and_not_executed_is_not)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "WATCH w | MULTI | SELECT 3 | EXEC");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "WATCH w | MULTI | SELECT 3 | EXEC");
+    node_says(fd, "+OK\r\n+OK\r\n+QUEUED\r\n*-1\r\n");
+    hears(&s, c, "+OK\r\n+OK\r\n+QUEUED\r\n*-1\r\n");
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "GET k");
+    node_gets(&s, admits(&s, 1, "master"), "GET k");
+    stage_end(&s);
+}

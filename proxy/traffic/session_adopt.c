@@ -1,0 +1,291 @@
+/*
+ * session_adopt: AUTH, HELLO and SELECT change the session's identity, and Redis decides: the command
+ * is sent on an upstream of the identity that it asks for. If that one cannot be had, Redis' own error
+ * (WRONGPASS, DB index out of range) came back from its handshake and is the answer; if it can, the
+ * command changes nothing there, and its answer is Redis' own too.
+ *
+ * On a lease that the session keeps they are sent as they are. Inside MULTI they are queued, and change
+ * what they change when EXEC says so.
+ */
+#include "traffic/session_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct identities *all(struct session *s)
+{
+    return router_identities(s->host->router);
+}
+
+static void set_adopt(struct request *r, struct identity *identity)
+{
+    if (r->adopt)
+        identity_release(r->adopt);
+    r->adopt = identity;
+}
+
+/* What HELLO's arguments ask for. */
+struct hello {
+    int64_t version; /* 0: as it is */
+    bool auth;
+    struct slice user, password, name;
+};
+
+/* Returns NULL, or the error as Redis' helloCommand words it. */
+static const char *parse_hello(const struct request *r, struct hello *hello, char *text,
+                               size_t size)
+{
+    struct slice version = session_arg(r, 1);
+    memset(hello, 0, sizeof(*hello));
+    if (r->argc == 1)
+        return NULL;
+    if (!resp_parse_integer(version, &hello->version))
+        return "-ERR Protocol version is not an integer or out of range\r\n";
+    if (hello->version != 2 && hello->version != 3)
+        return "-NOPROTO unsupported protocol version\r\n";
+    for (int i = 2; i < r->argc; i++) {
+        struct slice option = session_arg(r, i);
+        int left = r->argc - i - 1;
+        if (slice_is(option, "auth") && left >= 2) {
+            hello->auth = true;
+            hello->user = session_arg(r, ++i);
+            hello->password = session_arg(r, ++i);
+        } else if (slice_is(option, "setname") && left >= 1) {
+            hello->name = session_arg(r, ++i);
+        } else {
+            snprintf(text, size, "-ERR Syntax error in HELLO option '%.*s'\r\n",
+                     option.len > 64 ? 64 : (int)option.len, option.data);
+            return text;
+        }
+    }
+    return NULL;
+}
+
+static struct identity *wanted_by_hello(struct session *s, const struct hello *hello)
+{
+    bool resp3 = hello->version ? hello->version == 3 : s->identity->resp3;
+    struct identity *speaks = identity_with_protocol(all(s), s->identity, resp3), *enters;
+    if (!hello->auth)
+        return speaks;
+    enters = identity_with_credential(all(s), speaks, hello->user, hello->password);
+    identity_release(speaks);
+    return enters;
+}
+
+/* The command's identity, NULL: none that could ever be (Redis will say so on the present one). */
+static struct identity *wanted(struct session *s, const struct request *r,
+                               const struct hello *hello)
+{
+    int64_t db;
+    switch (r->command->verb) {
+    case VERB_AUTH:
+        if (r->argc == 3)
+            return identity_with_credential(all(s), s->identity, session_arg(r, 1),
+                                            session_arg(r, 2));
+        if (r->argc == 2)
+            return identity_with_credential(all(s), s->identity, (struct slice){NULL, 0},
+                                            session_arg(r, 1));
+        return NULL;
+    case VERB_SELECT:
+        if (r->argc == 2 && resp_parse_integer(session_arg(r, 1), &db) && db >= 0)
+            return identity_with_db(all(s), s->identity, db);
+        return NULL;
+    default:
+        return wanted_by_hello(s, hello);
+    }
+}
+
+/* HELLO travels without SETNAME: the name is the session's, not the upstream's. */
+static void rewrite_hello(struct session *s, struct request *r, const struct hello *hello)
+{
+    struct slice argv[5] = {{"HELLO", 5},
+                            {hello->version == 3 ? "3" : "2", 1},
+                            {"AUTH", 4},
+                            hello->user,
+                            hello->password};
+    struct buf bytes = {0};
+    int argc = hello->auth ? 5 : hello->version ? 2 : 1;
+    resp_append_command(&bytes, argc, argv);
+    session_rewrite(s, r, &bytes);
+    buf_wipe(&bytes);
+}
+
+/* Returns true when it was answered here: with an error. */
+static bool prepare_hello(struct session *s, struct request *r)
+{
+    struct hello hello;
+    char text[128];
+    const char *error = parse_hello(r, &hello, text, sizeof(text));
+    if (!error)
+        error = session_bad_name(hello.name);
+    if (error) {
+        session_answer(s, r, error);
+        return true;
+    }
+    r->capture = true;
+    if (hello.name.data) {
+        free(s->hello_name);
+        s->hello_name = strndup(hello.name.data, hello.name.len);
+    }
+    set_adopt(r, wanted(s, r, &hello));
+    rewrite_hello(s, r, &hello);
+    return false;
+}
+
+bool session_prepare_adoption(struct session *s, struct request *r)
+{
+    if (session_verb_is_local(r->command->verb))
+        return false;
+    if (r->command->verb == VERB_HELLO)
+        return prepare_hello(s, r);
+    set_adopt(r, wanted(s, r, NULL));
+    return false;
+}
+
+/* The session is what the command asked for, from now on. */
+static void adopt(struct session *s, struct request *r)
+{
+    identity_release(s->identity);
+    s->identity = r->adopt;
+    r->adopt = NULL;
+}
+
+/* On a lease several may be on their way: what one changes is what the one before left. */
+static void adopt_in_turn(struct session *s, struct request *r)
+{
+    struct hello hello = {0};
+    char text[128];
+    if (r->command->verb != VERB_HELLO || !parse_hello(r, &hello, text, sizeof(text)))
+        set_adopt(r, wanted(s, r, &hello));
+    if (r->adopt)
+        adopt(s, r);
+}
+
+void session_adopted(struct session *s, struct request *r)
+{
+    if (r->reply_type == '-' || r->in_tx) /* queued only: EXEC will tell */
+        return;
+    if (r->leased)
+        adopt_in_turn(s, r);
+    else
+        adopt(s, r);
+}
+
+enum step session_perform_adoption(struct session *s, struct request *r)
+{
+    enum step step;
+    if (s->inflight > 0)
+        return STEP_WAIT;
+    if (session_prepare_adoption(s, r))
+        return STEP_ON;
+    r->knocks = r->adopt && r->adopt->authenticated && r->command->verb != VERB_SELECT;
+    step = session_send_shared(s, r, r->adopt ? r->adopt : s->identity);
+    if (step == STEP_ON)
+        s->adopting = r;
+    return step;
+}
+
+/* ---- HELLO's answer ---- */
+
+static void take_hello_name(struct session *s)
+{
+    if (!s->hello_name)
+        return;
+    free(s->name);
+    s->name = s->hello_name;
+    s->lease_named = false;
+    s->hello_name = NULL;
+}
+
+void session_hello_answered(struct session *s, struct request *r)
+{
+    struct buf whole = {0};
+    const char *reply = buf_head(&r->reply), *at;
+    size_t len = buf_len(&r->reply);
+    if (r->in_tx || r->reply_type == '-')
+        return;
+    take_hello_name(s);
+    /* "id" is the client's connection, and that is ours. */
+    at = memmem(reply, len, "$2\r\nid\r\n:", 9);
+    if (!at)
+        return;
+    at += 9;
+    buf_append(&whole, reply, (size_t)(at - reply));
+    buf_printf(&whole, "%" PRIu64, s->id);
+    while (at < reply + len && *at != '\r')
+        at++;
+    buf_append(&whole, at, (size_t)(reply + len - at));
+    buf_free(&r->reply);
+    r->reply = whole;
+}
+
+/* ---- inside MULTI ---- */
+
+bool session_tx_adopts(const struct session *s)
+{
+    for (const struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next)
+        if (container_of(it, const struct request, in_session)->adopt)
+            return true;
+    for (const struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        const struct request *r = container_of(it, const struct request, in_session);
+        if (r->in_tx && r->adopt)
+            return true;
+    }
+    return false;
+}
+
+/* What EXEC answered, element by element, in the order of what was queued. */
+struct executed {
+    const char *at, *end;
+};
+
+/* What was queued and not refused has the next element; false: there is none. */
+static bool next_went_well(struct executed *answers, bool *well)
+{
+    struct resp_reply element;
+    size_t used;
+    memset(&element, 0, sizeof(element));
+    if (answers->at >= answers->end ||
+        resp_reply_parse(&element, answers->at, (size_t)(answers->end - answers->at), &used) !=
+            RESP_DONE)
+        return false;
+    *well = element.type != '-' && element.type != '!';
+    answers->at += used;
+    return true;
+}
+
+/* Returns false when there are no more elements. */
+static bool adopt_queued(struct session *s, struct request *queued, struct executed *answers)
+{
+    bool well;
+    if (queued->command->verb == VERB_MULTI || queued->reply_type == '-')
+        return true;
+    if (!next_went_well(answers, &well))
+        return false;
+    if (!queued->adopt || !well)
+        return true;
+    adopt_in_turn(s, queued);
+    if (queued->command->verb == VERB_HELLO)
+        take_hello_name(s);
+    return true;
+}
+
+void session_exec_answered(struct session *s, struct request *exec)
+{
+    const char *reply = buf_head(&exec->reply);
+    size_t len = buf_len(&exec->reply);
+    const char *line_end = memchr(reply, '\n', len);
+    struct executed answers = {line_end ? line_end + 1 : reply + len, reply + len};
+    if (exec->reply_type != '*')
+        return;
+    list_each (it, &s->tx_log)
+        if (!adopt_queued(s, container_of(it, struct request, in_session), &answers))
+            return;
+    list_each (it, &s->requests) {
+        struct request *r = container_of(it, struct request, in_session);
+        if (r == exec || (r->in_tx && !adopt_queued(s, r, &answers)))
+            return;
+    }
+}
