@@ -152,7 +152,7 @@ UNIT_SESSION       := traffic/session traffic/session_tx traffic/session_lease t
                       traffic/session_pubsub traffic/session_verbs traffic/session_replication \
                       traffic/session_ask traffic/session_clients traffic/session_kill \
                       traffic/session_choice traffic/session_pause traffic/session_adopt \
-                      traffic/roll \
+                      traffic/session_info traffic/roll \
                       traffic/session_kept traffic/session_scripts traffic/session_counted traffic/scripts traffic/router traffic/hold \
                       traffic/learn redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)

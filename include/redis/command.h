@@ -91,6 +91,8 @@ enum command_verb {
     VERB_CLIENT_CAPA,
     /* WAIT, WAITAOF: on a lease that is made to count what the session wrote elsewhere */
     VERB_WAIT,
+    /* its answer gets a section of the proxy's */
+    VERB_INFO,
 };
 
 struct command {

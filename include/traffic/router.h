@@ -80,8 +80,9 @@ bool router_same_node(const struct upstream *a, const struct upstream *b);
 /* Whether the group is well and has been for a while: what its master says then is the answer. */
 bool router_is_settled(const struct router *router, size_t group);
 
-/* The id of the upstream's node. */
+/* The id of the upstream's node, and its name. */
 uint64_t router_node(const struct upstream *upstream);
+const char *router_node_name(const struct upstream *upstream);
 
 /* The lease's id at its node (CLIENT ID there), 0: unknown. */
 uint64_t router_client_id(const struct upstream *lease);

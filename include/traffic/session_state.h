@@ -13,6 +13,7 @@
  *     session_kill.c     CLIENT KILL; session_choice.c: whom it and LIST mean
  *     session_lease.c    transactions, blocking, whatever needs a connection of its own
  *     session_adopt.c    AUTH, HELLO, SELECT
+ *     session_info.c     INFO's own section
  *     session_tx.c       a transaction that lost its connection
  *     session_pubsub.c   subscriptions
  *     session_kept.c     what the node was told about the connection (CLIENT TRACKING)
@@ -190,7 +191,7 @@ enum step session_perform(struct session *s, struct request *r);
 /* The session of this worker with this id, or NULL. */
 struct session *session_find(struct session_host *host, uint64_t id);
 /* A captured reply is whole. */
-void session_rewrite_reply(struct session *s, struct request *r);
+void session_rewrite_reply(struct session *s, struct request *r, const struct upstream *from);
 /* Redis' error for a client's name that it does not take, or NULL. */
 const char *session_bad_name(struct slice name);
 
@@ -207,6 +208,10 @@ void session_hello_answered(struct session *s, struct request *r);
 bool session_tx_adopts(const struct session *s);
 void session_exec_answered(struct session *s, struct request *exec);
 
+/* ---- session_info.c ---- */
+/* INFO is about to be sent: does it ask for the proxy's section? */
+void session_info_goes(const struct session *s, struct request *r);
+void session_info_answered(const struct session *s, struct request *r, const struct upstream *from);
 
 /* ---- session_ask.c ---- */
 /* Asks the node something for `r`, the next to be dispatched; returns STEP_WAIT, or STEP_HOLD when
@@ -217,6 +222,10 @@ enum step session_ask(struct session *s, struct request *r, bool alone, struct s
 /* ---- session_clients.c, session_kill.c ---- */
 enum step session_perform_clients(struct session *s, struct request *r);
 enum step session_client_kill(struct session *s, struct request *r);
+/* The text of a bulk or verbatim string; {NULL, 0}: it is none, but an error. And the way back, in the
+ * form (`type`) in which the node gave its own. */
+struct slice session_text_of(struct slice reply);
+void session_put_text(struct buf *out, char type, const struct buf *text);
 
 /* ---- session_lease.c ---- */
 bool session_needs_lease(const struct session *s, const struct request *r);

@@ -287,6 +287,11 @@ uint64_t router_node(const struct upstream *up)
     return up->node;
 }
 
+const char *router_node_name(const struct upstream *up)
+{
+    return up->name;
+}
+
 uint64_t router_client_id(const struct upstream *lease)
 {
     return lease->client_id;

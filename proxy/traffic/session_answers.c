@@ -168,7 +168,7 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
         if (r->adopt)
             session_adopted(s, r);
         if (r->capture)
-            session_rewrite_reply(s, r);
+            session_rewrite_reply(s, r, up);
         if (up == s->lease)
             session_lease_answered(s, r);
     }

@@ -104,8 +104,7 @@ static void add_line(struct buf *out, const struct session *s, struct slice own,
 
 /* ---- LIST and INFO ---- */
 
-/* The text of a bulk or verbatim string; {NULL, 0}: it is none, but an error. */
-static struct slice text_of(struct slice reply)
+struct slice session_text_of(struct slice reply)
 {
     const char *end = reply.data + reply.len, *at = memchr(reply.data, '\n', reply.len);
     size_t skip = 1 + (reply.data[0] == '=' ? 4 : 0); /* "txt:" */
@@ -114,16 +113,20 @@ static struct slice text_of(struct slice reply)
     return (struct slice){at + skip, (size_t)(end - at) - skip - 2};
 }
 
-/* Answers with text in the form in which the node gave its own. */
+void session_put_text(struct buf *out, char type, const struct buf *text)
+{
+    bool verbatim = type == '=';
+    buf_printf(out, "%c%zu\r\n%s", type, buf_len(text) + (verbatim ? 4 : 0),
+               verbatim ? "txt:" : "");
+    if (buf_len(text) > 0)
+        buf_append(out, buf_head(text), buf_len(text));
+    buf_append(out, "\r\n", 2);
+}
+
 static void answer_text(struct session *s, struct request *r, char type, const struct buf *text)
 {
     struct buf whole = {0};
-    bool verbatim = type == '=';
-    buf_printf(&whole, "%c%zu\r\n%s", type, buf_len(text) + (verbatim ? 4 : 0),
-               verbatim ? "txt:" : "");
-    if (buf_len(text) > 0)
-        buf_append(&whole, buf_head(text), buf_len(text));
-    buf_append(&whole, "\r\n", 2);
+    session_put_text(&whole, type, text);
     session_answer_bytes(s, r, buf_head(&whole), buf_len(&whole));
     buf_free(&whole);
 }
@@ -179,7 +182,7 @@ static void add_sessions(struct buf *out, const struct session *me, const struct
 static void list_told(struct session *s, struct request *r, const struct upstream *from,
                       struct slice reply)
 {
-    struct slice text = text_of(reply);
+    struct slice text = session_text_of(reply);
     struct client_choice choice;
     struct roll roll;
     struct buf out = {0};
@@ -211,7 +214,7 @@ static enum step client_list(struct session *s, struct request *r)
 static void info_told(struct session *s, struct request *r, const struct upstream *from,
                       struct slice reply)
 {
-    struct slice text = text_of(reply);
+    struct slice text = session_text_of(reply);
     struct buf out = {0};
     (void)from;
     if (!text.data || text.len == 0) {

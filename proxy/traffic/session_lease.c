@@ -493,7 +493,7 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
         return false;
     }
     if (verb == VERB_EXEC && r->discards)
-        session_rewrite_reply(s, r);
+        session_rewrite_reply(s, r, NULL);
     else if (verb == VERB_EXEC)
         session_outcome_unknown(s, r,
                                 "-ERR redisproxy: outcome unknown, the connection to the master "

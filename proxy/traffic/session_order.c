@@ -136,6 +136,8 @@ static void classify(struct session *s, struct request *r)
     r->blocking = c->way == WAY_BLOCK && session_is_blocking(r);
     if (script && s->place.route == ROUTE_REPLICA && !(c->flags & COMMAND_READONLY))
         make_read_only_form(s, r);
+    if (c->verb == VERB_INFO)
+        session_info_goes(s, r);
     if (c->verb == VERB_CLIENT_CAPA && command_arity_ok(c, r->argc))
         say_nothing_of_redirect(s, r);
 }

@@ -14,7 +14,7 @@ bool session_verb_is_local(uint8_t verb)
     return verb != VERB_AUTH && verb != VERB_HELLO && verb != VERB_SELECT;
 }
 
-void session_rewrite_reply(struct session *s, struct request *r)
+void session_rewrite_reply(struct session *s, struct request *r, const struct upstream *from)
 {
     if (r->read_form) { /* a node without EVAL_RO (6.2): who knows what EVAL would write */
         session_settle(s, r, "-READONLY You can't write against a read only replica.\r\n");
@@ -23,6 +23,9 @@ void session_rewrite_reply(struct session *s, struct request *r)
     switch (r->command->verb) {
     case VERB_HELLO:
         session_hello_answered(s, r);
+        break;
+    case VERB_INFO:
+        session_info_answered(s, r, from);
         break;
     case VERB_CLIENT_REDIR:
         session_rewrite_redirect(s, r);

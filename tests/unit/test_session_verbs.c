@@ -257,3 +257,63 @@ Test(session_verbs, unblock_is_held_without_forgetting_whom)
     node_hears_the_end(s.w, shared);
     stage_end(&s);
 }
+
+/* ---- INFO ---- */
+
+Test(session_verbs, info_has_a_section_of_ours)
+{
+    static const char own[] =
+        "# Redisproxy\r\nredisproxy_version:" REDISPROXY_VERSION "\r\nredisproxy_route:master\r\n";
+    struct stage s;
+    struct client c;
+    char line[200], text[2000] = "";
+    size_t len = 0, claimed = 0;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "INFO");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "INFO");
+    node_says(fd, "$21\r\n# Server\r\nport:6379\r\n");
+    node_gets_nothing(&s, fd);
+    node_says(fd, "\r\n");
+    hears_line(&s, c.fd, line, sizeof(line));
+    cr_assert_eq(sscanf(line, "$%zu", &claimed), 1);
+    while (len < claimed) {
+        hears_line(&s, c.fd, line, sizeof(line));
+        len += (size_t)sprintf(text + len, "%s\r\n", line);
+    }
+    cr_assert_eq(len, claimed);
+    cr_assert(strncmp(text, "# Server\r\nport:6379\r\n", 21) == 0, "%s", text);
+    cr_assert_not_null(strstr(text, own), "%s", text);
+    cr_assert_not_null(strstr(text, "\r\nredisproxy_group_state:steady\r\n"), "%s", text);
+    cr_assert_not_null(strstr(text, "\r\nredisproxy_sessions:1\r\n"), "%s", text);
+    hears(&s, c, "\r\n");
+    stage_end(&s);
+}
+
+Test(session_verbs, info_of_another_section_is_the_nodes)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "INFO server clients");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "INFO server clients");
+    node_says(fd, "$10\r\n# Server\r\n\r\n");
+    hears(&s, c, "$10\r\n# Server\r\n\r\n");
+    client_asks(c, "INFO all");
+    node_gets(&s, fd, "INFO all");
+    node_says(fd, "-NOPERM no\r\n");
+    hears(&s, c, "-NOPERM no\r\n");
+    client_asks(c, "MULTI | INFO | EXEC");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI | INFO | EXEC");
+    node_says(fd, "+OK\r\n+QUEUED\r\n*1\r\n$2\r\nab\r\n");
+    hears(&s, c, "+OK\r\n+QUEUED\r\n*1\r\n$2\r\nab\r\n");
+    stage_end(&s);
+}

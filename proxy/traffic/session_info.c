@@ -1,0 +1,81 @@
+/*
+ * session_info: INFO's answer is the node's own text, with a section of the proxy's behind it where
+ * whoever asks wants all sections, or this one. The fields bear a prefix: client libraries put all
+ * sections' fields into one dictionary.
+ */
+#include "traffic/session_state.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static bool is_wanted(const struct request *r)
+{
+    struct resp_args args = resp_args(r->data, r->len);
+    struct slice section;
+    (void)resp_args_next(&args, &section); /* INFO */
+    if (r->argc == 1)
+        return true;
+    while (resp_args_next(&args, &section))
+        if (slice_is(section, "default") || slice_is(section, "all") ||
+            slice_is(section, "everything") || slice_is(section, "redisproxy"))
+            return true;
+    return false;
+}
+
+void session_info_goes(const struct session *s, struct request *r)
+{
+    r->capture = s->tx != TX_OPEN && is_wanted(r);
+}
+
+static void add_group(struct buf *text, const struct topology_group *view)
+{
+    const char *master = view->master >= 0 ? view->nodes[view->master].name : "";
+    buf_printf(text,
+               "redisproxy_group:%s\r\n"
+               "redisproxy_group_state:%s\r\n"
+               "redisproxy_group_writable:%d\r\n"
+               "redisproxy_group_quorum:%d\r\n"
+               "redisproxy_group_epoch:%" PRIu64 "\r\n"
+               "redisproxy_master:%s\r\n",
+               view->name, group_state_name(view->state), view->writable, view->quorum, view->epoch,
+               master);
+}
+
+static void add_section(const struct session *s, struct buf *text, const char *node)
+{
+    static const char *const routes[] = {
+        [ROUTE_MASTER] = "master", [ROUTE_REPLICA] = "replica", [ROUTE_SPLIT] = "split"};
+    const struct topology_group *view = router_view(s->host->router, s->place.group);
+    const struct hold *hold = router_hold(s->host->router, s->place.group);
+    if (buf_len(text) > 0)
+        buf_append(text, "\r\n", 2);
+    buf_printf(text,
+               "# Redisproxy\r\n"
+               "redisproxy_version:%s\r\n"
+               "redisproxy_route:%s\r\n"
+               "redisproxy_node:%s\r\n",
+               REDISPROXY_VERSION, routes[s->place.route], node);
+    if (view)
+        add_group(text, view);
+    buf_printf(text,
+               "redisproxy_sessions:%zu\r\n"
+               "redisproxy_upstreams:%zu\r\n"
+               "redisproxy_held_sessions:%zu\r\n"
+               "redisproxy_held_bytes:%zu\r\n",
+               s->host->count, router_upstreams(s->host->router), hold->count, hold->bytes);
+}
+
+void session_info_answered(const struct session *s, struct request *r, const struct upstream *from)
+{
+    struct slice reply = {buf_head(&r->reply), buf_len(&r->reply)}, own = session_text_of(reply);
+    struct buf text = {0}, whole = {0};
+    if (!own.data)
+        return; /* an error */
+    if (own.len > 0)
+        buf_append(&text, own.data, own.len);
+    add_section(s, &text, router_node_name(from));
+    session_put_text(&whole, reply.data[0], &text);
+    buf_free(&text);
+    buf_free(&r->reply);
+    r->reply = whole;
+}
