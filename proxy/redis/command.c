@@ -6,13 +6,16 @@
  * name; all subcommands in another, where those of one container stand side by
  * side. Enumerators count the rows, so that the place where a letter, or a
  * container's subcommands, begins is a constant. A lookup is a binary search
- * among the names that share a first letter (some 40 at most).
+ * among the names that share a first letter (some 40 at most), and compares
+ * their first eight bytes as one number.
  *
  * That the rows are sorted is held by tests/unit/test_command.c.
  */
 #include "redis/command.h"
 
+#include <endian.h>
 #include <string.h>
+#include <strings.h>
 
 /* Longer than any name of the table, its end included. */
 enum { NAME_SIZE = 48 };
@@ -99,6 +102,25 @@ static const struct command commands[] = {
     {ROW(__VA_ARGS__), .subs = subcommands + SUBS_OF_##id, .nsubs = END_OF_##id - SUBS_OF_##id},
 #define SUBCOMMAND(...)
 #include "commands.def"
+#undef COMMAND
+#undef CONTAINER
+};
+
+/* Of each command: its first KEY_BYTES bytes as a number that sorts as they do, and its length. */
+enum { KEY_BYTES = 8 };
+
+#define BYTE(text, i) ((uint64_t)((i) < sizeof(text) ? (text)[(i) < sizeof(text) ? (i) : 0] : 0))
+#define KEY(text)                                                                                  \
+    (BYTE(text, 0) << 56 | BYTE(text, 1) << 48 | BYTE(text, 2) << 40 | BYTE(text, 3) << 32 |       \
+     BYTE(text, 4) << 24 | BYTE(text, 5) << 16 | BYTE(text, 6) << 8 | BYTE(text, 7))
+
+static const struct key {
+    uint64_t begin;
+    size_t len;
+} keys[] = {
+#define COMMAND(text, ...) {KEY(text), sizeof(text) - 1},
+#define CONTAINER(id, text, ...) {KEY(text), sizeof(text) - 1},
+#include "commands.def"
 };
 
 /* ---- finding them ---- */
@@ -130,23 +152,91 @@ static char *write_lower(char *out, struct slice text)
     return out;
 }
 
-const struct command *command_find(struct slice name, struct slice sub)
+static inline uint64_t byte_at(struct slice text, size_t i)
 {
-    char text[NAME_SIZE];
-    if (name.len == 0 || name.len >= sizeof(text))
+    return (uint64_t)(unsigned char)text.data[i] << (56 - 8 * i);
+}
+
+/* The first bytes as KEY() has them, whatever their case. Overlapping loads put every byte in its place
+ * at least once. */
+static inline uint64_t load(struct slice name)
+{
+    uint64_t all;
+    uint32_t head, tail;
+    if (name.len >= KEY_BYTES) {
+        memcpy(&all, name.data, sizeof(all));
+        return be64toh(all);
+    }
+    if (name.len >= 4) {
+        memcpy(&head, name.data, sizeof(head));
+        memcpy(&tail, name.data + name.len - 4, sizeof(tail));
+        return (uint64_t)be32toh(head) << 32 | (uint64_t)be32toh(tail) << 8 * (8 - name.len);
+    }
+    if (name.len == 0)
+        return 0;
+    return byte_at(name, 0) | byte_at(name, name.len / 2) | byte_at(name, name.len - 1);
+}
+
+/* The high bit of each byte that is a capital letter, moved to where it makes a small one. */
+static inline uint64_t small_letters(uint64_t bytes)
+{
+    const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+    uint64_t low = bytes & ~high;
+    uint64_t from_a = low + ones * (128 - 'A'), beyond_z = low + ones * (128 - 'Z' - 1);
+    return bytes | (from_a & ~beyond_z & ~bytes & high) >> 2;
+}
+
+/* The first row from `at` on, of `count`, that does not sort before. */
+static size_t first_not_before(size_t at, size_t count, uint64_t begin)
+{
+    while (count > 0) {
+        size_t half = count / 2;
+        if (keys[at + half].begin < begin) {
+            at += half + 1;
+            count -= half + 1;
+        } else {
+            count = half;
+        }
+    }
+    return at;
+}
+
+static const struct command *find_command(struct slice name)
+{
+    uint64_t begin = small_letters(load(name));
+    size_t letter = (size_t)(begin >> 56) - 'a';
+    if (letter >= 26)
         return NULL;
-    char *end = write_lower(text, name);
-    unsigned letter = (unsigned)text[0] - 'a';
-    if (letter >= 26 || strlen(text) != name.len)
-        return NULL;
-    const struct command *command =
-        search(commands + letter_at[letter], letter_at[letter + 1] - letter_at[letter], text);
-    if (!command || !command->subs || sub.len >= sizeof(text) - name.len - 1)
+    for (size_t at =
+             first_not_before(letter_at[letter], letter_at[letter + 1] - letter_at[letter], begin);
+         at < COMMAND_COUNT && keys[at].begin == begin; at++)
+        if (keys[at].len == name.len &&
+            (name.len <= KEY_BYTES ||
+             strncasecmp(name.data + KEY_BYTES, commands[at].name + KEY_BYTES,
+                         name.len - KEY_BYTES) == 0))
+            return &commands[at];
+    return NULL;
+}
+
+/* Not inlined: it needs memory that most lookups do not. */
+static __attribute__((noinline)) const struct command *
+find_subcommand(const struct command *command, struct slice name, struct slice sub)
+{
+    char text[NAME_SIZE], *end;
+    const struct command *found;
+    if (sub.len >= sizeof(text) - name.len - 1)
         return command;
+    end = write_lower(text, name);
     *end++ = '|';
     write_lower(end, sub);
-    const struct command *found = search(command->subs, command->nsubs, text);
+    found = search(command->subs, command->nsubs, text);
     return found && strlen(end) == sub.len ? found : command;
+}
+
+const struct command *command_find(struct slice name, struct slice sub)
+{
+    const struct command *command = find_command(name);
+    return command && command->subs ? find_subcommand(command, name, sub) : command;
 }
 
 bool command_is_own(struct slice name)
