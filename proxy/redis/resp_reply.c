@@ -176,16 +176,12 @@ static inline const char *step(struct resp_reply *reply, const char *at, const c
     }
 }
 
-enum resp_result resp_reply_parse(struct resp_reply *reply, const char *data, size_t len,
-                                  size_t *used)
+static enum resp_result parse_closely(struct resp_reply *reply, const char *data, size_t len,
+                                      size_t *used)
 {
     struct resp_reply local = *reply; /* a copy that lives in registers */
     const char *at = data, *end = data + len;
     enum resp_result result = RESP_MORE;
-    if (local.state == AT_START && len > 0) {
-        local.state = AT_TYPE;
-        local.values = 1;
-    }
     while (at < end && result == RESP_MORE) {
         const char *next = step(&local, at, end);
         if (!next) {
@@ -200,4 +196,53 @@ enum resp_result resp_reply_parse(struct resp_reply *reply, const char *data, si
     local.total += *used;
     *reply = local;
     return result;
+}
+
+/* The length of "$<digits>\r\n...\r\n", if it is wholly there and has few digits; otherwise 0. */
+static inline size_t quick_bulk(const char *data, size_t len)
+{
+    size_t at = 2, number = len > 1 ? (size_t)((unsigned)data[1] - '0') : 10;
+    if (len >= 5 && memcmp(data, "$-1\r\n", 5) == 0)
+        return 5;
+    if (number > 9 || (number == 0 && len > 2 && data[2] != '\r'))
+        return 0;
+    for (; at < len && at < 10 && (unsigned)data[at] - '0' <= 9; at++)
+        number = number * 10 + ((unsigned)data[at] - '0');
+    if (len - at < 2 || data[at] != '\r' || data[at + 1] != '\n' || len - at - 2 < number + 2)
+        return 0;
+    return at + 2 + number + 2;
+}
+
+/* The usual replies, wholly there, in one look. Returns the length, or 0 for "look closer". */
+static inline size_t quick_reply(const char *data, size_t len)
+{
+    const char *end;
+    switch (data[0]) {
+    case '$':
+        return quick_bulk(data, len);
+    case '+':
+    case '-':
+    case ':':
+    case '_':
+        end = memchr(data, '\r', len - 1);
+        return end && end[1] == '\n' ? (size_t)(end - data) + 2 : 0;
+    default:
+        return 0;
+    }
+}
+
+enum resp_result resp_reply_parse(struct resp_reply *reply, const char *data, size_t len,
+                                  size_t *used)
+{
+    if (reply->state == AT_START && len > 0) {
+        *used = quick_reply(data, len);
+        if (*used) {
+            reply->type = data[0];
+            reply->total = *used;
+            return RESP_DONE;
+        }
+        reply->state = AT_TYPE;
+        reply->values = 1;
+    }
+    return parse_closely(reply, data, len, used);
 }

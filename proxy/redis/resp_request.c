@@ -72,6 +72,10 @@ static inline size_t quick_line(const char *line, size_t len, char mark, int64_t
     if (len < 4 || line[0] != mark)
         return 0;
     unsigned value = (unsigned)line[1] - '0';
+    if (value <= 9 && line[2] == '\r') {
+        *number = value;
+        return 4;
+    }
     if (value - 1 > 8) /* a leading zero stands alone: find_line() sees to it */
         return 0;
     size_t stop = len - 1 < 10 ? len - 1 : 10;
@@ -152,22 +156,39 @@ static inline void remember(struct resp_request *request, size_t pos, int64_t le
     }
 }
 
+/* Steps over the arguments that are wholly there and have a plain length. */
+static void pass_arguments(struct resp_request *request, const char *data, size_t len)
+{
+    size_t pos = request->pos;
+    int32_t left = request->args_left;
+    for (; left > 0; left--) {
+        int64_t length;
+        size_t head = quick_line(data + pos, len - pos, '$', &length);
+        if (!head || length > RESP_BULK_MAX || len - pos - head < (size_t)length + 2)
+            break;
+        if (left >= request->argc - 1) {
+            request->args_left = left;
+            remember(request, pos + head, length);
+        }
+        pos += head + (size_t)length + 2;
+    }
+    request->pos = request->line_at = pos;
+    request->args_left = left;
+}
+
 static enum resp_result parse_arguments(struct resp_request *request, const char *data, size_t len)
 {
     while (request->args_left > 0) {
         if (request->bulk_len == 0) {
-            size_t pos = request->pos;
             int64_t length = -1;
-            size_t quick = 0;
-            if (pos == request->line_at)
-                quick = quick_line(data + pos, len - pos, '$', &length);
-            if (quick && length <= RESP_BULK_MAX) {
-                request->pos = request->line_at = pos + quick;
-            } else {
-                enum resp_result result = parse_length(request, data, len, &length);
-                if (result != RESP_DONE)
-                    return result;
-            }
+            enum resp_result result;
+            if (request->pos == request->line_at)
+                pass_arguments(request, data, len);
+            if (request->args_left == 0)
+                break;
+            result = parse_length(request, data, len, &length);
+            if (result != RESP_DONE)
+                return result;
             remember(request, request->pos, length);
             request->bulk_len = length + 2;
         }
