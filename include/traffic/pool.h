@@ -49,6 +49,10 @@ struct upstream *pool_lease(struct pool *pool, const struct target *target,
  * another holder may have it. Otherwise it is closed, and requests on it fail. */
 void pool_return(struct pool *pool, struct upstream *upstream, bool clean);
 
+/* Grows whenever another upstream may be handed out for the same wish, and before one that was handed
+ * out is gone. */
+uint64_t pool_epoch(const struct pool *pool);
+
 /* Whether the node may be tried now. */
 bool pool_usable(const struct pool *pool, size_t group, uint64_t node);
 

@@ -21,11 +21,17 @@
 
 struct router;
 
+/* Which node a request goes to. */
+enum wish { WISH_MASTER, WISH_REPLICA };
+
 /* Where one session stands. */
 struct place {
     size_t group;
     enum route route;
     uint64_t replica; /* the node it reads from; 0: none chosen yet */
+    /* What router_shared() gave it last for each wish: good while the pool's epoch is this one. */
+    struct upstream *last[2];
+    uint64_t epoch[2];
 };
 
 /* What the router tells the worker. */
@@ -52,9 +58,6 @@ void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data);
 
 /* ---- for sessions ---- */
-
-/* Which node a request with this wish goes to now. */
-enum wish { WISH_MASTER, WISH_REPLICA };
 
 /* The shared upstream for the wish, NULL when there is nobody to send to: hold it. */
 struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,

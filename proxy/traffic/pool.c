@@ -74,6 +74,7 @@ struct pool {
     struct list upstreams;
     struct list nodes;
     size_t count;
+    uint64_t epoch;
     bool closing;
 };
 
@@ -87,9 +88,15 @@ struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
     pool->options = options;
     pool->on_change = on_change;
     pool->data = data;
+    pool->epoch = 1;
     list_init(&pool->upstreams);
     list_init(&pool->nodes);
     return pool;
+}
+
+uint64_t pool_epoch(const struct pool *pool)
+{
+    return pool->epoch;
 }
 
 /* ---- nodes ---- */
@@ -131,6 +138,7 @@ void pool_penalize(struct pool *pool, size_t group, uint64_t id)
     if (now - node->failed_ms > FORGIVE_MS)
         node->failures = 0;
     delay = (int64_t)RETRY_FIRST_MS * node->failures;
+    pool->epoch++;
     node->retry_at_ms = now + (delay > RETRY_MAX_MS ? RETRY_MAX_MS : delay);
     node->failed_ms = now;
     node->failures++;
@@ -163,6 +171,7 @@ void pool_retry(struct pool *pool, int64_t now_ms)
     list_each (it, &pool->nodes) {
         struct pool_node *node = container_of(it, struct pool_node, in_pool);
         if (node->retry_at_ms && node->retry_at_ms <= now_ms) {
+            pool->epoch++;
             node->retry_at_ms = 0;
             pool->on_change(pool->data, node->group);
         }
@@ -258,6 +267,7 @@ static void on_ready(struct upstream *up)
                   slot->pool->options->groups[up->group].name, up->name);
     node->failures = 0;
     node->retry_at_ms = 0;
+    slot->pool->epoch++;
     slot->pool->on_change(slot->pool->data, up->group);
 }
 
@@ -299,6 +309,7 @@ static void on_cut(struct upstream *up, const char *why, bool error)
                   up->purpose == PURPOSE_MASTER ? "master" : "replica", up->leased,
                   log_quote(quoted, sizeof(quoted), why));
     }
+    pool->epoch++;
     pool->count--;
     slot->upstreams--;
     up->owner_data = NULL;
@@ -450,6 +461,7 @@ void pool_adopt(struct pool *pool, const struct topology *topology)
 {
     struct list *it = pool->upstreams.next;
     pool->topology = topology;
+    pool->epoch++;
     while (it != &pool->upstreams) {
         /* Cutting one never ends another: the sessions it wakes only queue. */
         struct upstream *up = container_of(it, struct upstream, in_pool);

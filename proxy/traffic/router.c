@@ -177,6 +177,7 @@ void router_leave_replica(struct router *router, struct place *place)
     if (place->replica)
         pool_add_user(router->pool, place->group, place->replica, -1);
     place->replica = 0;
+    place->epoch[WISH_REPLICA] = 0;
 }
 
 static bool choose_replica(struct router *router, struct place *place, struct target *target)
@@ -208,17 +209,34 @@ static bool choose(struct router *router, struct place *place, enum wish wish,
     return found;
 }
 
-struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
-                               struct identity *identity)
+static struct upstream *find_shared(struct router *router, struct place *place, enum wish wish,
+                                    struct identity *identity)
 {
     struct target target;
     struct upstream *up;
     if (!choose(router, place, wish, &target))
         return NULL;
     up = pool_shared(router->pool, &target, identity);
-    if (!up)
+    if (!up) {
         arm_retry(router);
+        return NULL;
+    }
+    /* The master in a replica's place is asked for anew each time: a replica comes back by the clock. */
+    place->last[wish] = up;
+    place->epoch[wish] =
+        wish == WISH_MASTER || target.purpose == PURPOSE_REPLICA ? pool_epoch(router->pool) : 0;
     return up;
+}
+
+struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
+                               struct identity *identity)
+{
+    if (place->epoch[wish] == pool_epoch(router->pool)) {
+        struct upstream *up = place->last[wish]; /* the epoch says that it is there */
+        if (up->identity == identity && !up->retired)
+            return up;
+    }
+    return find_shared(router, place, wish, identity);
 }
 
 struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
