@@ -157,6 +157,7 @@ UNIT_SESSION       := traffic/session traffic/session_tx traffic/session_lease t
                       traffic/learn redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)
+UNIT_test_steady    = $(UNIT_SESSION)
 UNIT_test_scripts  := traffic/scripts
 UNIT_test_session_tx = $(UNIT_SESSION)
 UNIT_test_session_leaving = $(UNIT_SESSION)

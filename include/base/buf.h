@@ -39,6 +39,21 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
 /* Drops the first `len` bytes (at most buf_len()); frees the memory when none are left. */
 void buf_consume(struct buf *b, size_t len);
 
+/* Memory of bufs that come and go, for the next ones: all zero at first. */
+struct buf_stock {
+    struct {
+        char *data;
+        size_t cap;
+    } pieces[256];
+    size_t count, bytes;
+};
+
+/* Gives an empty buf without memory some, if there is. */
+void buf_take(struct buf *b, struct buf_stock *stock);
+/* Drops all bytes; the memory goes to the stock, unless that has enough or the piece is large. */
+void buf_put(struct buf *b, struct buf_stock *stock);
+void buf_stock_free(struct buf_stock *stock);
+
 /* Drops all bytes and the memory. */
 void buf_free(struct buf *b);
 

@@ -103,8 +103,9 @@ struct request {
 
 /* A worker's recycled requests: no allocation for each request in steady state. */
 struct request_pool {
-    struct list free;
-    size_t kept;
+    struct list free;  /* with nothing but themselves */
+    struct list roomy; /* with memory for longer requests */
+    size_t kept, kept_bytes;
     size_t live; /* handed out */
 };
 

@@ -141,6 +141,8 @@ void session_mark_woken(struct session *s);
 /* Writes now what can be written. */
 void session_flush(struct session *s);
 void session_update_interest(struct session *s);
+/* Appends to what the client is to get. */
+void session_put(struct session *s, const char *bytes, size_t len);
 
 /* ---- session_wait.c ---- */
 void session_add(struct session *s, struct request *r);

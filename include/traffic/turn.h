@@ -24,6 +24,7 @@ struct turn {
     uv_loop_t *loop;
     struct board *board; /* where the newest snapshot is */
     struct request_pool requests;
+    struct buf_stock stock;      /* for sessions' output */
     struct list woken;           /* sessions to be dispatched */
     struct list dirty_upstreams; /* have requests to write */
     struct list dirty_sessions;  /* have replies to write */

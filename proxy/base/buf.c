@@ -19,6 +19,9 @@
 #include <string.h>
 
 #define BUF_FIRST 256
+/* Larger pieces are not kept in a stock, nor more than these bytes. */
+#define STOCK_PIECE_MAX ((size_t)32 * 1024)
+#define STOCK_MAX ((size_t)1024 * 1024)
 
 __attribute__((noreturn)) static void out_of_memory(size_t size)
 {
@@ -92,6 +95,38 @@ void buf_consume(struct buf *b, size_t len)
     b->len -= len;
     if (!b->len)
         buf_free(b);
+}
+
+void buf_take(struct buf *b, struct buf_stock *stock)
+{
+    assert(!b->data);
+    if (stock->count == 0)
+        return;
+    stock->count--;
+    *b = (struct buf){.data = stock->pieces[stock->count].data,
+                      .cap = stock->pieces[stock->count].cap};
+    stock->bytes -= b->cap;
+}
+
+void buf_put(struct buf *b, struct buf_stock *stock)
+{
+    if (!b->data || b->cap > STOCK_PIECE_MAX || stock->bytes + b->cap > STOCK_MAX ||
+        stock->count == sizeof(stock->pieces) / sizeof(stock->pieces[0])) {
+        buf_free(b);
+        return;
+    }
+    stock->pieces[stock->count].data = b->data;
+    stock->pieces[stock->count].cap = b->cap;
+    stock->count++;
+    stock->bytes += b->cap;
+    *b = (struct buf){0};
+}
+
+void buf_stock_free(struct buf_stock *stock)
+{
+    while (stock->count > 0)
+        free(stock->pieces[--stock->count].data);
+    stock->bytes = 0;
 }
 
 void buf_free(struct buf *b)

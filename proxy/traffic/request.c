@@ -1,7 +1,7 @@
 /*
  * request: allocation and completion. A worker keeps a bounded number of
  * finished requests for the next ones; payloads over REQUEST_INLINE bytes live
- * on the heap and go with their request.
+ * on the heap, and stay with their request while they are small and few.
  */
 #include "traffic/request.h"
 
@@ -13,11 +13,15 @@
 
 /* More than this many idle requests are given back to the heap. */
 #define KEEP_MAX 4096
+/* A request keeps so much memory, all of them together so much. */
+#define KEEP_BYTES_EACH ((size_t)32 * 1024)
+#define KEEP_BYTES_MAX ((size_t)2 * 1024 * 1024)
 
 void request_pool_init(struct request_pool *pool)
 {
     list_init(&pool->free);
-    pool->kept = pool->live = 0;
+    list_init(&pool->roomy);
+    pool->kept = pool->kept_bytes = pool->live = 0;
 }
 
 void request_pool_free(struct request_pool *pool)
@@ -25,26 +29,55 @@ void request_pool_free(struct request_pool *pool)
     struct list *node;
     while ((node = list_take(&pool->free)))
         free(container_of(node, struct request, in_session));
-    pool->kept = 0;
+    while ((node = list_take(&pool->roomy))) {
+        struct request *request = container_of(node, struct request, in_session);
+        free(request->data);
+        free(request);
+    }
+    pool->kept = pool->kept_bytes = 0;
+}
+
+static bool has_heap(const struct request *request)
+{
+    return request->data != request->own_data;
+}
+
+/* One that was kept, or NULL. */
+static struct request *take_kept(struct request_pool *pool, size_t len)
+{
+    struct list *node = NULL;
+    struct request *request;
+    if (len > REQUEST_INLINE)
+        node = list_take(&pool->roomy);
+    if (!node)
+        node = list_take(&pool->free);
+    if (!node)
+        return NULL;
+    request = container_of(node, struct request, in_session);
+    pool->kept--;
+    if (has_heap(request))
+        pool->kept_bytes -= request->cap;
+    return request;
 }
 
 struct request *request_new(struct request_pool *pool, size_t len)
 {
-    struct list *node = list_take(&pool->free);
-    struct request *request;
-    if (node) {
-        request = container_of(node, struct request, in_session);
-        pool->kept--;
-    } else {
+    struct request *request = take_kept(pool, len);
+    char *data = NULL;
+    size_t cap = 0;
+    if (!request) {
         request = malloc(sizeof(*request));
         if (!request)
             abort();
+    } else if (has_heap(request)) {
+        data = request->data;
+        cap = request->cap;
     }
     memset(request, 0, offsetof(struct request, own_data));
     list_init(&request->in_session);
     list_init(&request->in_upstream);
-    request->data = request->own_data;
-    request->cap = sizeof(request->own_data);
+    request->data = data ? data : request->own_data;
+    request->cap = data ? cap : sizeof(request->own_data);
     pool->live++;
     request_reserve(request, len);
     return request;
@@ -54,8 +87,9 @@ static void free_bytes(struct request *request)
 {
     if (request->secret)
         explicit_bzero(request->data, request->cap);
-    if (request->data != request->own_data)
+    if (has_heap(request))
         free(request->data);
+    request->data = request->own_data;
 }
 
 void request_reserve(struct request *request, size_t len)
@@ -63,7 +97,7 @@ void request_reserve(struct request *request, size_t len)
     char *data;
     if (len <= request->cap)
         return;
-    if (request->data != request->own_data && !request->secret) {
+    if (has_heap(request) && !request->secret) {
         data = realloc(request->data, len);
         if (!data)
             abort();
@@ -85,21 +119,34 @@ void request_set_bytes(struct request *request, const void *bytes, size_t len)
     request->len = len;
 }
 
+/* Its memory stays with it, if there is not too much of that, and nothing secret in it. */
+static bool stays_roomy(const struct request_pool *pool, const struct request *request)
+{
+    return has_heap(request) && !request->secret && request->cap <= KEEP_BYTES_EACH &&
+           pool->kept_bytes + request->cap <= KEEP_BYTES_MAX;
+}
+
 void request_free(struct request_pool *pool, struct request *request)
 {
     assert(!list_linked(&request->in_session) && !list_linked(&request->in_upstream));
     assert(!request->fan);
-    free_bytes(request);
     buf_free(&request->reply);
     if (request->adopt)
         identity_release(request->adopt);
     pool->live--;
     if (pool->kept >= KEEP_MAX) {
+        free_bytes(request);
         free(request);
         return;
     }
     pool->kept++;
-    list_prepend(&pool->free, &request->in_session);
+    if (stays_roomy(pool, request)) {
+        pool->kept_bytes += request->cap;
+        list_prepend(&pool->roomy, &request->in_session);
+    } else {
+        free_bytes(request);
+        list_prepend(&pool->free, &request->in_session);
+    }
 }
 
 void request_deliver(struct request_pool *pool, struct request *request, const char *data,

@@ -340,6 +340,23 @@ static void read_requests(struct session *s)
 
 /* ---- writing ---- */
 
+void session_put(struct session *s, const char *bytes, size_t len)
+{
+    if (!s->out.data)
+        buf_take(&s->out, &s->host->turn->stock);
+    buf_append(&s->out, bytes, len);
+    session_mark_dirty(s);
+}
+
+/* The client took that much. */
+static void took(struct session *s, size_t len)
+{
+    if (len == buf_len(&s->out))
+        buf_put(&s->out, &s->host->turn->stock);
+    else
+        buf_consume(&s->out, len);
+}
+
 void session_flush(struct session *s)
 {
     list_remove(&s->in_dirty);
@@ -352,7 +369,7 @@ void session_flush(struct session *s)
             session_close(s, uv_strerror((int)n));
             return;
         }
-        buf_consume(&s->out, (size_t)n);
+        took(s, (size_t)n);
     }
     if (s->paused && buf_len(&s->out) < s->host->options->output_high / 2) {
         router_resume(s->paused);

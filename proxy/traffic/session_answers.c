@@ -13,6 +13,8 @@
 
 /* A reply this long, to a client that does not read, costs its upstream the sharing. */
 #define LARGE_REPLY ((size_t)1024 * 1024)
+/* Pieces of a reply from this size on are not copied if they need not be. */
+#define DIRECT_MIN ((size_t)16 * 1024)
 /* So do this many times output_high of small ones. */
 #define OUTPUT_FACTOR 32
 
@@ -38,7 +40,7 @@ void session_deliver(struct session *s)
         if (r->state != REQUEST_ANSWERED || r->fan)
             break;
         if (!r->silent && buf_len(&r->reply) > 0)
-            buf_append(&s->out, buf_head(&r->reply), buf_len(&r->reply));
+            session_put(s, buf_head(&r->reply), buf_len(&r->reply));
         if (r->close_after)
             s->last_words = s->said_all = true;
         if (s->refused_multi == r)
@@ -198,6 +200,20 @@ static void throttle(struct session *s, struct upstream *up, size_t so_far)
     }
 }
 
+/* A large piece that nothing waits before goes to the client from where it is, as far as it is taken.
+ * What is wrong with the connection, the flush will find. */
+static void stream_on(struct session *s, const char *data, size_t len)
+{
+    struct iovec part = {(char *)data, len};
+    ssize_t n = 0;
+    if (len >= DIRECT_MIN && buf_len(&s->out) == 0)
+        n = stream_write(&s->stream, &part, 1);
+    if (n < 0)
+        n = 0;
+    if ((size_t)n < len)
+        session_put(s, data + n, len - (size_t)n);
+}
+
 static void on_reply(struct request *r, const char *data, size_t len, bool first, bool last)
 {
     struct session *s = r->owner_data;
@@ -215,12 +231,11 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         buf_append(&r->reply, data, len);
     } else if (!r->silent) {
         if (buf_len(&r->reply) > 0) {
-            buf_append(&s->out, buf_head(&r->reply), buf_len(&r->reply));
+            session_put(s, buf_head(&r->reply), buf_len(&r->reply));
             buf_free(&r->reply);
         }
-        buf_append(&s->out, data, len);
+        stream_on(s, data, len);
         r->streaming = true;
-        session_mark_dirty(s);
     }
     if (last)
         answered(s, r, up);

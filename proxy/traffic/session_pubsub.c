@@ -127,8 +127,7 @@ static int find_word(struct slice word, const char *const *words)
 
 void session_pass_on(struct session *s, const char *message, size_t len)
 {
-    buf_append(&s->out, message, len);
-    session_mark_dirty(s);
+    session_put(s, message, len);
     if (buf_len(&s->out) > s->host->options->output_high && !s->paused && s->lease) {
         s->paused = s->lease;
         router_pause(s->host->router, s->lease, s);

@@ -325,6 +325,7 @@ void worker_stop(struct worker *w)
     free(w->host.scripts);
     router_free(w->host.router);
     request_pool_free(&w->turn.requests);
+    buf_stock_free(&w->turn.stock);
     uv_loop_close(&w->loop);
     free(w->doors);
     free(w);

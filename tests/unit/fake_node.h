@@ -68,6 +68,7 @@ static inline void world_end(struct world *w)
     cr_assert_eq(w->turn.requests.live, 0, "a request was forgotten");
     cr_assert(list_empty(&w->identities.all), "an identity is still held");
     request_pool_free(&w->turn.requests);
+    buf_stock_free(&w->turn.stock);
     board_free(w->turn.board);
     free(w);
 }

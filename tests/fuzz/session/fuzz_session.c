@@ -209,6 +209,7 @@ static void end(struct stage *s)
     router_free(s->host.router);
     CHECK(s->turn.requests.live == 0, "a request was forgotten");
     request_pool_free(&s->turn.requests);
+    buf_stock_free(&s->turn.stock);
     board_free(s->turn.board);
     nodes_end();
     wires_end();
