@@ -172,7 +172,8 @@ ssize_t stream_write(struct stream *s, const struct iovec *parts, int count)
     ssize_t n;
     assert(s->state == STATE_OPEN);
     do
-        n = sendmsg(s->fd, &message, MSG_NOSIGNAL);
+        n = count == 1 ? send(s->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                       : sendmsg(s->fd, &message, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n >= 0)
         return n;
