@@ -153,3 +153,42 @@ Test(carried, a_blocked_commands_time_goes_on, .timeout = 90)
     EXPECT(c, "+OK", "SET patient 1");
     redisFree(c);
 }
+
+/* Somebody sets a key until all of them have heard of it: after a switch one may not be subscribed yet. */
+static void all_hear_of_keys(struct shared *s, redisContext **subs, int count, const char *key)
+{
+    redisContext *c = proxy_client(&s->proxy, PROXY_MASTER);
+    char start[80];
+    snprintf(start, sizeof(start), "[pmessage, __key*__:*, __keyspace@0__:%s-", key);
+    for (int i = 0, set = 0; i < count; i++) {
+        while (!heard(subs[i], 300)) {
+            cr_assert_lt(set, 30, "subscriber %d hears nothing", i);
+            EXPECT(c, "+OK", "SET %s-%d 1", key, set++);
+        }
+        const char *message = hear(subs[i]);
+        cr_expect(strncmp(message, start, strlen(start)) == 0, "%d: %s", i, message);
+        while (heard(subs[i], 100))
+            hear(subs[i]);
+    }
+    redisFree(c);
+}
+
+/* Each node tells of its own keys, if it is configured so: a subscriber hears it on any route. */
+Test(carried, keyspace_notifications, .timeout = 90)
+{
+    static const int port[] = {PROXY_MASTER, PROXY_REPLICA, PROXY_SPLIT};
+    struct shared s = shared();
+    redisContext *subs[3];
+    cr_assert(trio_wait_whole(&s.trio) == 0);
+    cr_assert(trio_tell_all(&s.trio, "CONFIG SET notify-keyspace-events K$"));
+    for (int i = 0; i < 3; i++) {
+        subs[i] = proxy_client(&s.proxy, port[i]);
+        EXPECT(subs[i], "[psubscribe, __key*__:*, :1]", "PSUBSCRIBE __key*__:*");
+    }
+    all_hear_of_keys(&s, subs, 3, "before");
+    switch_over(&s);
+    cr_assert(trio_wait_whole(&s.trio) == 0);
+    all_hear_of_keys(&s, subs, 3, "after");
+    for (int i = 0; i < 3; i++)
+        redisFree(subs[i]);
+}
