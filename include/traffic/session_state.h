@@ -11,7 +11,8 @@
  *     session_ask.c      what it asks its node before it answers itself
  *     session_clients.c  CLIENT LIST, INFO, ID: clients, where the node knows connections
  *     session_kill.c     CLIENT KILL; session_choice.c: whom it and LIST mean
- *     session_lease.c    transactions, blocking, whatever needs a connection of its own
+ *     session_lease.c    transactions, whatever needs a connection of its own
+ *     session_blocking.c what waits for other clients' writes
  *     session_adopt.c    AUTH, HELLO, SELECT
  *     session_info.c     INFO's own section
  *     session_tx.c       a transaction that lost its connection
@@ -241,8 +242,14 @@ void session_lease_settle(struct session *s);
 void session_lease_drop(struct session *s);
 void session_recount(struct session *s);
 bool session_is_tx_verb(uint8_t verb);
+
+/* ---- session_blocking.c ---- */
 bool session_is_blocking(const struct request *r);
-/* A blocking command's timeout, as its client gave it, has passed. */
+/* A held blocking command waits its own time and no longer. */
+void session_start_timeout(struct session *s, struct request *r);
+/* What is left of its timeout, after it was held. */
+void session_rewrite_timeout(struct session *s, struct request *r);
+/* Its timeout, as its client gave it, has passed. */
 bool session_blocked_expired(const struct request *r, int64_t now_ms);
 
 /* ---- session_tx.c ---- */

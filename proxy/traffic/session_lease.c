@@ -1,6 +1,6 @@
 /*
  * session_lease: what needs a connection of its own: transactions, blocking
- * commands, subscriptions, and every command that is not known to leave its
+ * commands (session_blocking.c), subscriptions, and every command that is not known to leave its
  * connection as it was.
  *
  * A session that holds a lease sends everything on it (so order is free), and
@@ -17,9 +17,6 @@
  */
 #include "traffic/session_state.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct request *in_list(struct list *node)
@@ -84,99 +81,6 @@ void session_recount(struct session *s)
     if (s->tx == TX_OPEN || s->tx == TX_NONE)
         s->tx = open ? TX_OPEN : TX_NONE;
     s->watching = watching;
-}
-
-/* ---- blocking ---- */
-
-/* Where the timeout stands among the arguments; 0: it does not block. */
-static int timeout_argument(const struct request *r, bool *milliseconds)
-{
-    const char *name = r->command->name;
-    *milliseconds = false;
-    if (name[0] == 'x') {
-        for (int i = 1; i + 1 < r->argc; i++) {
-            struct slice arg = session_arg(r, i);
-            if (slice_is(arg, "streams"))
-                return 0;
-            if (slice_is(arg, "block")) {
-                *milliseconds = true;
-                return i + 1;
-            }
-        }
-        return 0;
-    }
-    if (strcmp(name, "blmpop") == 0 || strcmp(name, "bzmpop") == 0)
-        return 1;
-    return r->argc - 1;
-}
-
-bool session_is_blocking(const struct request *r)
-{
-    bool milliseconds;
-    return r->command->verb != VERB_WAIT && timeout_argument(r, &milliseconds) > 0;
-}
-
-/* A held blocking command waits its own time and no longer. */
-static void start_timeout(struct session *s, struct request *r)
-{
-    bool milliseconds;
-    struct slice arg = session_arg(r, timeout_argument(r, &milliseconds));
-    char number[40], *end;
-    double value;
-    if (r->blocked_until_ms || arg.len == 0 || arg.len >= sizeof(number))
-        return;
-    memcpy(number, arg.data, arg.len);
-    number[arg.len] = '\0';
-    value = strtod(number, &end);
-    if (*end || !(value > 0) || value > 1e12)
-        return; /* for ever, or an error that the node will report */
-    r->blocked_until_ms = turn_now(s->host->turn) + (int64_t)(milliseconds ? value : value * 1000);
-}
-
-bool session_blocked_expired(const struct request *r, int64_t now_ms)
-{
-    return r->blocking && r->blocked_until_ms && r->blocked_until_ms <= now_ms;
-}
-
-/* What is left of its timeout, after it was held. */
-static void rewrite_timeout(struct session *s, struct request *r)
-{
-    bool milliseconds;
-    int number = 0, at = timeout_argument(r, &milliseconds);
-    int64_t left = r->blocked_until_ms - turn_now(s->host->turn);
-    struct resp_args args = resp_args(r->data, r->len);
-    struct slice arg;
-    struct buf whole = {0};
-    char text[32];
-    if (left < 1)
-        left = 1; /* 0 would mean for ever */
-    if (milliseconds)
-        snprintf(text, sizeof(text), "%" PRId64, left);
-    else
-        snprintf(text, sizeof(text), "%.3f", (double)left / 1000);
-    buf_printf(&whole, "*%d\r\n", r->argc);
-    for (; resp_args_next(&args, &arg); number++) {
-        if (number == at)
-            arg = (struct slice){text, strlen(text)};
-        buf_printf(&whole, "$%zu\r\n", arg.len);
-        buf_append(&whole, arg.data, arg.len);
-        buf_append(&whole, "\r\n", 2);
-    }
-    session_rewrite(s, r, &whole);
-    buf_free(&whole);
-}
-
-void session_take_back_blocked(struct session_host *host, size_t group)
-{
-    list_each (it, &host->sessions) {
-        struct session *s = container_of(it, struct session, in_host);
-        struct request *r = s->blocked;
-        if (s->place.group != group || !r || !r->blocking || r->state != REQUEST_SENT ||
-            r->taken_back || !s->lease || router_may_write(host->router, s->lease))
-            continue;
-        r->taken_back = true;
-        router_unblock(host->router, s->lease);
-    }
 }
 
 /* ---- the lease ---- */
@@ -387,7 +291,7 @@ enum step session_send_on_lease(struct session *s, struct request *r)
         return STEP_WAIT;
     }
     if (blocking && !r->blocked_until_ms)
-        start_timeout(s, r);
+        session_start_timeout(s, r);
     if (!s->lease) {
         if (s->inflight > 0)
             return STEP_WAIT;
@@ -420,7 +324,7 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     if (verb == VERB_WAIT && s->tx != TX_OPEN)
         session_count_all(s, r);
     if (blocking && r->blocked_until_ms && (r->held_since_ms || r->retried))
-        rewrite_timeout(s, r);
+        session_rewrite_timeout(s, r);
     if (r->script)
         session_script_goes(s, r, s->lease);
     if (verb == VERB_CLIENT_PAUSE)
