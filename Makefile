@@ -148,8 +148,8 @@ UNIT_test_pool      = $(UNIT_POOL)
 UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
 UNIT_SESSION       := traffic/session traffic/session_tx traffic/session_lease traffic/session_order \
-                      traffic/session_blocking traffic/session_wait traffic/session_answers traffic/session_fan \
-                      traffic/session_pubsub traffic/session_verbs traffic/session_replication \
+                      traffic/session_blocking traffic/session_wait traffic/session_answers \
+                      traffic/session_fan traffic/session_pubsub traffic/session_verbs traffic/session_replication \
                       traffic/session_ask traffic/session_clients traffic/session_kill \
                       traffic/session_choice traffic/session_pause traffic/session_adopt \
                       traffic/session_info traffic/roll \
@@ -162,6 +162,7 @@ UNIT_test_scripts  := traffic/scripts
 UNIT_test_session_tx = $(UNIT_SESSION)
 UNIT_test_session_leaving = $(UNIT_SESSION)
 UNIT_test_session_lease = $(UNIT_SESSION)
+UNIT_test_session_blocking = $(UNIT_SESSION)
 UNIT_test_session_pubsub = $(UNIT_SESSION)
 UNIT_test_session_kept = $(UNIT_SESSION)
 UNIT_test_session_verbs = $(UNIT_SESSION)

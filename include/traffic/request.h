@@ -81,7 +81,8 @@ struct request {
     bool discards : 1;    /* EXEC, sent as DISCARD: a part of the transaction was refused */
     bool rejecting : 1;   /* the reply at hand is a rejection */
     bool blocking : 1;    /* may wait for other clients' writes */
-    bool taken_back : 1;  /* CLIENT UNBLOCK is on its way for it */
+    bool taken_back : 1;  /* the proxy's own CLIENT UNBLOCK is on its way for it */
+    bool called_back : 1; /* a client's CLIENT UNBLOCK ERROR is */
     bool silent : 1;      /* CLIENT REPLY OFF or SKIP: the client wants no answer */
     bool close_after : 1; /* QUIT: the session ends once this is delivered */
     bool knocks : 1;      /* AUTH: goes through a door (pool.h) */

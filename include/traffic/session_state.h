@@ -129,6 +129,7 @@ struct session {
     struct request *refused_multi; /* not delivered yet: what follows it is refused, up to EXEC */
 
     struct upstream *lease;
+    unsigned unblocks; /* the proxy's own that were sent for the lease, and have ended nothing */
     struct upstream *paused; /* not read because this client does not read */
     struct subscriptions *subs;
     struct kept *kept;
@@ -251,6 +252,8 @@ void session_start_timeout(struct session *s, struct request *r);
 void session_rewrite_timeout(struct session *s, struct request *r);
 /* Its timeout, as its client gave it, has passed. */
 bool session_blocked_expired(const struct request *r, int64_t now_ms);
+/* It is answered -UNBLOCKED: was it the proxy that wanted this? */
+bool session_is_taken_back(const struct session *s, const struct request *r);
 
 /* ---- session_tx.c ---- */
 /* A request of an open transaction was delivered: it is kept, or freed. */

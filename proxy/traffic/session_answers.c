@@ -17,6 +17,8 @@
 #define DIRECT_MIN ((size_t)16 * 1024)
 /* So do this many times output_high of small ones. */
 #define OUTPUT_FACTOR 32
+/* Redis' words for who was ended by CLIENT UNBLOCK ERROR: others follow the first one, too. */
+#define UNBLOCKED "-UNBLOCKED client unblocked "
 
 static struct request *in_list(struct list *node)
 {
@@ -85,9 +87,9 @@ static bool is_rejection(const struct session *s, const struct request *r, const
         return true;
     if (starts(data, len, "-NOREPLICAS "))
         return view && (view->settling || !view->writable);
-    if (starts(data, len, "-UNBLOCKED "))
-        return r->blocking && (r->taken_back || starts(data, len, "-UNBLOCKED force unblock"));
-    return false;
+    if (starts(data, len, "-UNBLOCKED force unblock"))
+        return r->blocking;
+    return starts(data, len, UNBLOCKED) && session_is_taken_back(s, r);
 }
 
 /* The node has no such command: it did nothing. In Redis' words, from 6.2 on. */
@@ -158,12 +160,14 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
     landed(s, r);
     r->upstream = NULL;
     if (r->rejecting) {
-        bool not_master = starts(buf_head(&r->reply), buf_len(&r->reply), "-READONLY ");
+        const char *reply = buf_head(&r->reply);
+        size_t len = buf_len(&r->reply);
         r->state = REQUEST_REJECTED;
         s->rejected++;
-        r->reload = starts(buf_head(&r->reply), buf_len(&r->reply), "-NOSCRIPT ");
-        if (!r->reload && !starts(buf_head(&r->reply), buf_len(&r->reply), "-UNBLOCKED "))
-            router_rejected(s->host->router, s->place.group, up, not_master);
+        r->reload = starts(reply, len, "-NOSCRIPT ");
+        s->unblocks -= starts(reply, len, UNBLOCKED);
+        if (!r->reload && !starts(reply, len, "-UNBLOCKED "))
+            router_rejected(s->host->router, s->place.group, up, starts(reply, len, "-READONLY "));
     } else {
         r->state = REQUEST_ANSWERED;
         r->executed = true;

@@ -3,7 +3,10 @@
  * goes on while it is held.
  *
  * When a hold begins they are taken back: the proxy asks their node to end them (CLIENT UNBLOCK id ERROR).
- * An -UNBLOCKED proves that nothing was popped; what was answered otherwise was executed.
+ * An -UNBLOCKED proves that nothing was popped; what was answered otherwise was executed. Then the
+ * proxy's UNBLOCK comes too late, and ends whatever blocks next on that connection: so the session counts
+ * those that may still come. A command that one of them ends is sent again, and no other session gets the
+ * connection.
  */
 #include "traffic/session_state.h"
 
@@ -97,6 +100,12 @@ void session_take_back_blocked(struct session_host *host, size_t group)
             r->taken_back || !s->lease || router_may_write(host->router, s->lease))
             continue;
         r->taken_back = true;
+        s->unblocks++;
         router_unblock(host->router, s->lease);
     }
+}
+
+bool session_is_taken_back(const struct session *s, const struct request *r)
+{
+    return r->leased && r->command->way == WAY_BLOCK && s->unblocks > 0 && !r->called_back;
 }

@@ -105,6 +105,7 @@ bool session_take_lease(struct session *s)
         return false;
     s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
     s->tx_confirmed = s->watch_confirmed = s->lease_dirty = s->lease_named = false;
+    s->unblocks = 0;
     if (!s->lease)
         return false;
     session_resubscribe(s);
@@ -138,7 +139,7 @@ void session_lease_settle(struct session *s)
         s->paused = NULL;
     }
     s->lease = NULL;
-    router_return(s->host->router, lease, !s->lease_dirty);
+    router_return(s->host->router, lease, !s->lease_dirty && s->unblocks == 0);
 }
 
 /* An open transaction that was begun behind a read that nobody answered: the read is sent again, so

@@ -156,6 +156,8 @@ static enum step client_unblock(struct session *s, struct request *r)
     resp_append_command(&bytes, r->argc, argv);
     session_rewrite(s, r, &bytes);
     buf_free(&bytes);
+    other->blocked->called_back |= slice_is(session_arg(r, 3), "error");
+    other->lease_dirty = true; /* if it comes late, it must not end what a third one waits for */
     session_send(s, r, up);
     return STEP_ON;
 }

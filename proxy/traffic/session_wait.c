@@ -55,7 +55,7 @@ void session_wait_again(struct session *s, struct request *r)
     r->reply_type = 0;
     r->reply_len = 0;
     r->rejecting = false;
-    r->taken_back = false;
+    r->taken_back = r->called_back = false;
     buf_free(&r->reply);
     s->waiting_bytes += r->len;
     if (hold_waits(&s->held))

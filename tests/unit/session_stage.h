@@ -25,6 +25,7 @@
 
 #define STAGE_NODES 2
 #define TICK_MS 20
+#define FIRST_ID "1099511627777" /* the first client's: SESSION_ID_BASE + 1 */
 
 struct stage {
     struct world *w;

@@ -3,7 +3,6 @@
  */
 #include "session_stage.h"
 
-#define FIRST_ID "1099511627777" /* SESSION_ID_BASE + 1 */
 #define SECOND_ID "1099511627778"
 #define NOBODY "1099511627776"
 

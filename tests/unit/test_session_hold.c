@@ -1,7 +1,6 @@
 /*
  * session in the hold: nothing spins, nothing is done for a client that left,
- * half a transaction is never executed, and what blocks waits its own time.
- * One test for each mistake that was once made here.
+ * and half a transaction is never executed. One test for each mistake that was once made here.
  */
 #include "session_stage.h"
 
@@ -217,42 +216,6 @@ Test(session_hold, an_exec_behind_a_half_read_reply_waits_for_it)
     hears_that_begins(&s, c, masterdown);
     show(&s, steady);
     is_out_of_the_transaction(&s, c);
-    stage_end(&s);
-}
-
-/* ---- what blocks ---- */
-
-Test(session_hold, a_blocked_command_that_was_taken_back_waits_the_rest_of_its_time)
-{
-    struct stage s;
-    struct client c;
-    char line[2][40];
-    int lease, own;
-    int64_t begun;
-    double left;
-
-    stage_begin(&s);
-    c = client(&s);
-    client_asks(c, "BLPOP l 5");
-    lease = admits(&s, 0, "master");
-    node_gets(&s, lease, "BLPOP l 5");
-    begun = turn_now(&s.w->turn);
-    show(&s, switching);
-    own = node_admit(s.w, &s.nodes[0], "master", false);
-    node_gets(&s, own, "Client UNBLOCK 77 ERROR");
-    node_says(lease, "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
-    node_says(own, ":1\r\n");
-    hears_nothing(&s, c);
-    until(turn_now(&s.w->turn) > begun, world_turn(s.w));
-    show(&s, switched);
-    lease = admits(&s, 1, "master");
-    node_hears(s.w, lease, "*3\r\n$5\r\nBLPOP\r\n$1\r\nl\r\n");
-    hears_line(&s, lease, line[0], sizeof(line[0]));
-    hears_line(&s, lease, line[1], sizeof(line[1]));
-    left = atof(line[1]);
-    cr_assert(left > 0 && left < 5, "%s seconds are left of 5", line[1]);
-    node_says(lease, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
-    hears(&s, c, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
     stage_end(&s);
 }
 

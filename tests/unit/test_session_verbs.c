@@ -5,7 +5,6 @@
  */
 #include "session_stage.h"
 
-#define FIRST_ID "1099511627777" /* SESSION_ID_BASE + 1 */
 #define SECOND_ID "1099511627778"
 
 /* Somebody who did not authenticate asks for a verb of the session's: may he come in? */
