@@ -403,6 +403,8 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
         session_outcome_unknown(s, r,
                                 "-ERR redisproxy: outcome unknown, the connection to the master "
                                 "was lost after EXEC was sent\r\n");
+    else if (r->in_tx && verb == VERB_WATCH)
+        session_settle(s, r, "-ERR WATCH inside MULTI is not allowed\r\n");
     else if (r->in_tx)
         session_settle(s, r, "+QUEUED\r\n");
     else if (verb == VERB_MULTI && !r->logged)

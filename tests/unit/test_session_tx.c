@@ -211,6 +211,23 @@ Test(session_tx, a_nested_multi_that_is_lost_is_refused)
     stage_end(&s);
 }
 
+/* It is the one that Redis does not queue: EXEC has no result for it. */
+Test(session_tx, a_watch_inside_it_that_is_lost_is_refused)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "WATCH k");
+    node_gets(&s, fd, "WATCH k");
+    lose_master(&s, fd);
+    hears(&s, c, "-ERR WATCH inside MULTI is not allowed\r\n");
+    stage_end(&s);
+}
+
 /* What was pipelined behind a MULTI that the node refused is no part of a transaction: it was executed,
  * and must not be kept to be sent again with the next one. */
 Test(session_tx, what_followed_a_refused_multi_is_not_kept)
