@@ -139,7 +139,7 @@ static void begin(struct stage *s, uint8_t how)
     s->group = (struct traffic_group_options){.name = "mymaster",
                                               .hold_timeout_ms = HOLD_TIMEOUT_MS,
                                               .hold_memory = how & 1 ? 400 : 1 << 20,
-                                              .connect_timeout_ms = 1000};
+                                              .connect_timeout_ms = CONNECT_TIMEOUT_MS};
     for (int i = 0; i < 3; i++)
         s->listeners[i] = (struct traffic_listener_options){
             .route = (enum route)i, .multiplexing = how & 2 ? MULTIPLEXING_NO : MULTIPLEXING_YES};

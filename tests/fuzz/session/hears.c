@@ -451,7 +451,7 @@ static void judge_reply(struct client *c, struct slice reply)
     if (judge_failure(c, record, reply)) {
         if (kind == EXEC && !starts(reply, "-ERR redisproxy: outcome unknown"))
             none_executed(c, reply);
-        if (kind == EXEC || kind == DISCARD)
+        if ((kind == EXEC || kind == DISCARD) && !starts(reply, "-ERR Can't execute"))
             end_tx(c);
         else if (c->tx)
             c->doomed = true;
@@ -482,8 +482,10 @@ static void skip_unheard(struct client *c)
 {
     while (c->next <= c->issued) {
         enum kind kind = c->records[c->next].kind;
-        /* Confirmations are heard all the same, but not that they could not be held. */
+        /* Confirmations are heard all the same, but not that they could not be held; nor that
+         * about what says how the next one is heard. */
         c->blind |= (c->off || c->skip) && is_subscription(kind) && books.unserved;
+        c->blind |= c->skip && (kind == REPLY_OFF || kind == REPLY_SKIP) && books.unserved;
         if (kind == REPLY_ON || kind == RESET || kind == GARBAGE || is_subscription(kind))
             return;
         if (kind == REPLY_OFF)

@@ -81,6 +81,8 @@ static void ended(void *peer)
     struct conn *conn = peer;
     if (conn->delivered.total > 0)
         books.cut_short = true;
+    if (!conn->served && wire_now - conn->since >= CONNECT_TIMEOUT_MS)
+        books.unserved = true; /* connecting took too long */
     conn->wire = NULL;
     buf_free(&conn->blocked);
 }
@@ -100,6 +102,7 @@ int node_connected(const struct address *to, struct wire *wire)
     conn->wire = wire;
     conn->node = node;
     conn->id = ++last_id;
+    conn->since = wire_now;
     conn->user = 'd';
     list_append(&node->conns, &conn->in_node);
     wire->peer = &node_peer;

@@ -19,11 +19,13 @@ struct conn {
     struct wire *wire; /* NULL: nobody hears it any more */
     struct fake_node *node;
     uint64_t id;
+    uint64_t since; /* it is there */
     struct buf inbox, outbox;
     size_t looked_at;            /* of the inbox, when it came */
     bool began_right, to_master; /* of the command that is not whole: might it be sent there? */
     struct resp_reply delivered; /* where in a reply the proxy is */
     bool clients;                /* RESET was seen: it carries clients' commands */
+    bool served;                 /* one of them was executed */
     bool resp3, tx, dirty, monitor, tracking, executing;
     char user;
     int db;

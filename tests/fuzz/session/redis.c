@@ -471,6 +471,7 @@ bool execute_one(struct conn *conn)
           (int)line.arg[0].len, line.arg[0].data, line.count > 1 ? (int)line.arg[1].len : 0,
           line.arg[line.count > 1].data);
     act(conn, &line);
+    conn->served |= !is_setup(&line);
     buf_consume(&conn->inbox, len);
     conn->looked_at -= len;
     return true;

@@ -23,6 +23,7 @@
 #define CLIENTS 8
 #define COMMANDS 120 /* of one client */
 #define CHANNELS 4
+#define CONNECT_TIMEOUT_MS 1000
 
 #define CHECK(condition, ...)                                                                      \
     do {                                                                                           \
