@@ -1,7 +1,7 @@
 /*
  * world: what surrounds the sessions in the fuzzer: streams without sockets
  * (wire.c), nodes (node.c), clients that know what they have to hear
- * (client.c, hears.c), and the books that both sides keep, since a node's deeds are
+ * (client.c, hears*.c), and the books that both sides keep, since a node's deeds are
  * judged by what its client was told.
  *
  *     client --wire--> session, router, pool, upstream (the real ones) --wire--> node
