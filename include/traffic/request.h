@@ -90,7 +90,7 @@ struct request {
     bool streaming : 1;   /* part of the reply has gone to the client's buffer */
     bool ends_tx : 1;     /* EXEC, DISCARD: what was kept of the transaction goes with it */
     bool logged : 1;      /* part of an open transaction: kept until EXEC, to be sent again */
-    bool doomed : 1;      /* a MULTI of which a part could not be held: EXEC will say so */
+    bool doomed : 1;      /* a MULTI of which a part was refused, or not held: EXEC will say so */
     bool in_tx : 1;       /* sent between MULTI and EXEC: queued there, not executed */
     bool leased : 1;      /* sent on its session's lease */
     bool unbegun : 1;     /* part of a transaction that counts as unsent, though it was sent */

@@ -80,6 +80,7 @@ void session_recount(struct session *s)
     }
     if (s->tx == TX_OPEN || s->tx == TX_NONE)
         s->tx = open ? TX_OPEN : TX_NONE;
+    s->tx_refused &= open;
     s->watching = watching;
 }
 
@@ -342,16 +343,23 @@ enum step session_send_on_lease(struct session *s, struct request *r)
 
 /* ---- answers ---- */
 
+/* Whether EXEC or DISCARD was sent behind a part of a transaction. */
+static bool is_ended(const struct session *s, const struct request *r)
+{
+    for (const struct list *it = r->in_session.next; it != &s->requests; it = it->next) {
+        const struct request *later = container_of(it, struct request, in_session);
+        if (later->leased && later->ends_tx && later->state != REQUEST_WAITING)
+            return true;
+    }
+    return false;
+}
+
 /* The client was told that a part of its transaction is wrong: EXEC will fail, also on another node,
  * where that part might be right. */
 static void part_refused(struct session *s, struct request *r)
 {
-    for (struct list *it = r->in_session.next; it != &s->requests; it = it->next) {
-        const struct request *later = in_list(it);
-        if (later->leased && later->ends_tx && later->state != REQUEST_WAITING)
-            return; /* the node has been asked already */
-    }
-    s->tx_refused = s->tx == TX_OPEN;
+    if (!is_ended(s, r))
+        s->tx_refused = s->tx == TX_OPEN;
 }
 
 void session_lease_answered(struct session *s, struct request *r)
@@ -393,6 +401,8 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
     if (why == REQUEST_REFUSED)
         return false;
     if (why == REQUEST_UNSENT) {
+        if (verb == VERB_MULTI && r->logged && s->tx_refused && !is_ended(s, r))
+            r->doomed = true; /* it goes without the part that was refused */
         session_recount(s);
         r->in_tx = false;
         return false;

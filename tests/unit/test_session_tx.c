@@ -299,6 +299,34 @@ Test(session_tx, sync_inside_it_makes_exec_fail)
     stage_end(&s);
 }
 
+/* It was refused here, so it is not sent again with the rest. */
+Test(session_tx, one_that_is_taken_back_remembers_what_was_refused)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    s.listeners[ROUTE_MASTER].multiplexing = MULTIPLEXING_NO;
+    c = client(&s);
+    client_asks(c, "GET k | MULTI | SET k v | SYNC");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "GET k | MULTI | SET k v");
+    lose_master(&s, fd);
+    client_asks(c, "EXEC");
+    hears_nothing(&s, c);
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "GET k");
+    node_says(fd, "$1\r\nv\r\n");
+    hears(&s, c,
+          "$1\r\nv\r\n+OK\r\n+QUEUED\r\n"
+          "-ERR redisproxy: 'sync' is not available through the proxy\r\n"
+          "-EXECABORT Transaction discarded because of: redisproxy: a part of it could not be "
+          "held\r\n");
+    stage_end(&s);
+}
+
 /* Given up while it was being sent again, it used to be open again after RESET. */
 Test(session_tx, one_that_is_reset_while_it_is_sent_again_is_over)
 {
