@@ -408,7 +408,7 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
         return false;
     }
     if (verb == VERB_EXEC && r->discards)
-        session_rewrite_reply(s, r, NULL);
+        session_settle(s, r, "-EXECABORT Transaction discarded because of previous errors.\r\n");
     else if (verb == VERB_EXEC)
         session_outcome_unknown(s, r,
                                 "-ERR redisproxy: outcome unknown, the connection to the master "

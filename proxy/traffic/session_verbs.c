@@ -14,6 +14,28 @@ bool session_verb_is_local(uint8_t verb)
     return verb != VERB_AUTH && verb != VERB_HELLO && verb != VERB_SELECT;
 }
 
+/* DISCARD went instead of EXEC. It may fail as EXEC would have: the node took no MULTI. */
+static void rewrite_discarded(struct session *s, struct request *r)
+{
+    const char *reply = buf_head(&r->reply), *name;
+    size_t len = buf_len(&r->reply);
+    struct buf whole = {0};
+    if (r->reply_type != '-') {
+        session_settle(s, r, "-EXECABORT Transaction discarded because of previous errors.\r\n");
+        return;
+    }
+    name = memmem(reply, len, "DISCARD", 7);
+    if (!name)
+        name = memmem(reply, len, "discard", 7);
+    if (!name)
+        return;
+    buf_append(&whole, reply, (size_t)(name - reply));
+    buf_append(&whole, *name == 'D' ? "EXEC" : "exec", 4);
+    buf_append(&whole, name + 7, (size_t)(reply + len - name) - 7);
+    buf_free(&r->reply);
+    r->reply = whole;
+}
+
 void session_rewrite_reply(struct session *s, struct request *r, const struct upstream *from)
 {
     if (r->read_form) { /* a node without EVAL_RO (6.2): who knows what EVAL would write */
@@ -35,8 +57,7 @@ void session_rewrite_reply(struct session *s, struct request *r, const struct up
         break;
     case VERB_EXEC:
         if (r->discards)
-            session_settle(s, r,
-                           "-EXECABORT Transaction discarded because of previous errors.\r\n");
+            rewrite_discarded(s, r);
         else
             session_exec_answered(s, r);
         break;

@@ -327,6 +327,25 @@ Test(session_tx, one_that_is_taken_back_remembers_what_was_refused)
     stage_end(&s);
 }
 
+/* Then there is nothing to abort. */
+Test(session_tx, one_without_its_multi_fails_as_redis_fails_it)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "MULTI | SYNC | EXEC");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI | DISCARD");
+    node_says(fd, "-NOPERM no\r\n-ERR DISCARD without MULTI\r\n");
+    hears(&s, c,
+          "-NOPERM no\r\n-ERR redisproxy: 'sync' is not available through the proxy\r\n"
+          "-ERR EXEC without MULTI\r\n");
+    stage_end(&s);
+}
+
 /* Given up while it was being sent again, it used to be open again after RESET. */
 Test(session_tx, one_that_is_reset_while_it_is_sent_again_is_over)
 {
