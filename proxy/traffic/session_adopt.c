@@ -165,12 +165,17 @@ static void adopt_in_turn(struct session *s, struct request *r)
 
 void session_adopted(struct session *s, struct request *r)
 {
+    bool spoke_resp3 = s->identity->resp3;
     if (r->reply_type == '-' || r->in_tx) /* queued only: EXEC will tell */
         return;
-    if (r->leased)
-        adopt_in_turn(s, r);
-    else
+    if (!r->leased) {
         adopt(s, r);
+        return;
+    }
+    adopt_in_turn(s, r);
+    /* No node takes CLIENT TRACKING in RESP2: one that is new since then was told in vain. */
+    if (session_tracks(s) && s->identity->resp3 && !spoke_resp3)
+        session_restore_kept(s);
 }
 
 enum step session_perform_adoption(struct session *s, struct request *r)

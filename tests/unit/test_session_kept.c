@@ -8,7 +8,7 @@
 #define HELLO_ANSWER "%1\r\n$2\r\nid\r\n:7\r\n"
 
 /* Of user u, in RESP3. */
-static struct client tracks(struct stage *s)
+static struct client tracks_on(struct stage *s, int *lease)
 {
     struct client c = client(s);
     int fd;
@@ -26,7 +26,14 @@ static struct client tracks(struct stage *s)
     node_gets(s, fd, "CLIENT TRACKING ON");
     node_says(fd, "+OK\r\n");
     hears(s, c, "+OK\r\n");
+    *lease = fd;
     return c;
+}
+
+static struct client tracks(struct stage *s)
+{
+    int lease;
+    return tracks_on(s, &lease);
 }
 
 /* It used to ask for the next connection at once, for ever. */
@@ -95,5 +102,32 @@ Test(session_kept, messages_come_on_the_next_connection_too)
     hears(&s, c, message);
     client_asks(c, "GET k");
     node_gets(&s, fd, "GET k");
+    stage_end(&s);
+}
+
+/* Back in RESP2 for a while, and on another node: tracking used to stay off. */
+Test(session_kept, what_no_node_takes_in_resp2_is_told_in_resp3)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = tracks_on(&s, &fd);
+    client_asks(c, "HELLO 2");
+    node_gets(&s, fd, "HELLO 2");
+    node_says(fd, "*2\r\n$5\r\nproto\r\n:2\r\n");
+    hears(&s, c, "*2\r\n$5\r\nproto\r\n:2\r\n");
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "Auth u p");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "CLIENT TRACKING ON");
+    node_says(fd, "-ERR Client tracking can be enabled only in RESP3 mode\r\n");
+    client_asks(c, "HELLO 3");
+    node_gets(&s, fd, "HELLO 3");
+    node_says(fd, HELLO_ANSWER);
+    hears(&s, c, "%1\r\n$2\r\nid\r\n:" FIRST_ID "\r\n");
+    node_gets(&s, fd, "CLIENT TRACKING ON");
     stage_end(&s);
 }

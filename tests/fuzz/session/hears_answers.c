@@ -24,8 +24,9 @@ void judge_own(struct client *c, unsigned number, struct slice text, bool in_tx)
         WRONG(c, whole, "the reply is this command's");
     if (record->executed == 0)
         WRONG(c, whole, "it was executed");
-    if (!c->loose &&
-        (user != c->user || db != c->db || proto != (c->tracking ? 10 : 0) + (c->resp3 ? 3 : 2)))
+    /* In RESP2 tracking does nothing, and is not told to another node. */
+    if (!c->loose && (user != c->user || db != c->db ||
+                      (c->resp3 ? proto != (c->tracking ? 13 : 3) : proto % 10 != 2)))
         WRONG(c, whole, "on a connection of its identity");
     if (!record->write && !in_tx && record->executed == 1 && last > number)
         WRONG(c, whole, "a read comes before later writes");
