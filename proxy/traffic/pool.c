@@ -60,6 +60,7 @@ struct pool_node {
     uint64_t id;
     unsigned failures;
     unsigned users;
+    bool rejects;        /* the last failure was no connection's: one that stands proves nothing */
     int64_t retry_at_ms; /* 0: usable */
     int64_t failed_ms;   /* the last failure */
 };
@@ -131,9 +132,8 @@ bool pool_usable(const struct pool *pool, size_t group, uint64_t id)
     return !node || node->retry_at_ms <= turn_now(pool->turn);
 }
 
-void pool_penalize(struct pool *pool, size_t group, uint64_t id)
+static void note_failure(struct pool *pool, struct pool_node *node, bool rejects)
 {
-    struct pool_node *node = get_node(pool, group, id);
     int64_t now = turn_now(pool->turn), delay;
     if (now - node->failed_ms > FORGIVE_MS)
         node->failures = 0;
@@ -142,6 +142,12 @@ void pool_penalize(struct pool *pool, size_t group, uint64_t id)
     node->retry_at_ms = now + (delay > RETRY_MAX_MS ? RETRY_MAX_MS : delay);
     node->failed_ms = now;
     node->failures++;
+    node->rejects = rejects;
+}
+
+void pool_penalize(struct pool *pool, size_t group, uint64_t id)
+{
+    note_failure(pool, get_node(pool, group, id), true);
 }
 
 unsigned pool_users(const struct pool *pool, size_t group, uint64_t id)
@@ -262,11 +268,13 @@ static void on_ready(struct upstream *up)
 {
     struct slot *slot = up->owner_data;
     struct pool_node *node = get_node(slot->pool, up->group, up->node);
-    if (node->failures > 1)
+    if (node->failures > 1 && !node->rejects)
         log_event(LOG_INFO, "a node can be used again", "group=%s node=%s",
                   slot->pool->options->groups[up->group].name, up->name);
-    node->failures = 0;
-    node->retry_at_ms = 0;
+    if (!node->rejects) {
+        node->failures = 0;
+        node->retry_at_ms = 0;
+    }
     slot->pool->epoch++;
     slot->pool->on_change(slot->pool->data, up->group);
 }
@@ -302,7 +310,7 @@ static void on_cut(struct upstream *up, const char *why, bool error)
         struct pool_node *node = get_node(pool, up->group, up->node);
         bool news = stood ? !up->leased : node->failures == 1;
         if (!stood || node->failures == 0)
-            pool_penalize(pool, up->group, up->node);
+            note_failure(pool, node, false);
         log_event(news ? LOG_WARN : LOG_DEBUG, "an upstream ended",
                   "group=%s node=%s purpose=%s leased=%d reason=%s",
                   pool->options->groups[up->group].name, up->name,
@@ -332,7 +340,7 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
                            pool->topology->groups[target->group].own, group->connect_timeout_ms,
                            &owner, slot, &error);
         if (!up) {
-            pool_penalize(pool, target->group, target->node);
+            note_failure(pool, get_node(pool, target->group, target->node), false);
             log_event(get_node(pool, target->group, target->node)->failures == 2 ? LOG_WARN
                                                                                  : LOG_DEBUG,
                       "a node cannot be connected to", "group=%s node=%s reason=\"%s\"",

@@ -289,6 +289,35 @@ Test(session_lease, a_rejected_write_waits_longer_each_time)
     stage_end(&s);
 }
 
+/* Each time on another connection: that one stands used to be proof that the node is well. */
+Test(session_lease, a_command_rejected_on_leases_waits_longer_each_time)
+{
+    static const char loading[] = "-LOADING Redis is loading the dataset in memory\r\n";
+    struct stage s;
+    struct client c;
+    int64_t begun;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "CLIENT SETNAME joe");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "CLIENT GETNAME");
+    node_says(fd, "$-1\r\n");
+    hears(&s, c, "+OK\r\n");
+    begun = clock_ms();
+    client_asks(c, "WAIT 0 0 | UNSUBSCRIBE ch"); /* which gives the lease its name */
+    for (int i = 0; i < 8; i++) {
+        fd = admits(&s, 0, "master");
+        node_gets(&s, fd, "WAIT 0 0 | Client SETNAME joe");
+        node_says(fd, loading);
+        node_says(fd, "+OK\r\n");
+        node_hears_the_end(s.w, fd);
+    }
+    cr_assert_geq(clock_ms() - begun, 100, "eight tries within %d ms", (int)(clock_ms() - begun));
+    stage_end(&s);
+}
+
 /* ---- commands that nobody knows ---- */
 
 /* What the node does not know has changed nothing: the lease goes back, and to the next client. */
