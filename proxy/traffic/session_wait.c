@@ -78,7 +78,7 @@ static bool is_in_tx(struct session *s, const struct request *r, struct request 
         if (verb == VERB_MULTI && !open) {
             open = true;
             *multi = earlier;
-        } else if (verb == VERB_EXEC || verb == VERB_DISCARD) {
+        } else if (verb == VERB_EXEC || verb == VERB_DISCARD || verb == VERB_RESET) {
             open = false;
             *multi = NULL;
         }

@@ -122,6 +122,31 @@ Test(session_hold, a_transaction_of_which_a_part_does_not_fit_is_aborted)
     stage_end(&s);
 }
 
+/* The first one was doomed for it, and the second was executed. */
+Test(session_hold, a_transaction_behind_one_that_is_reset_is_aborted)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 150, 60000);
+    show(&s, switching);
+    c = client(&s);
+    client_asks(c, "MULTI | RESET | MULTI | SET p " LONG_VALUE " | SET q 1 | EXEC");
+    settles(&s);
+    show(&s, steady);
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI");
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "+OK\r\n+RESET\r\n+OK\r\n");
+    hears_that_begins(&s, c, masterdown);
+    hears(&s, c, "+QUEUED\r\n");
+    hears_that_begins(&s, c, "-EXECABORT ");
+    nobody_comes(&s, 0);
+    stage_end(&s);
+}
+
 Test(session_hold, a_transaction_whose_multi_does_not_fit_is_refused_as_a_whole)
 {
     struct stage s;
