@@ -248,6 +248,7 @@ void session_dispatch(struct session *s)
 {
     struct request *r;
     enum step step = STEP_ON;
+    bool refused = false;
     list_remove(&s->in_woken);
     hold_leave(&s->held);
     if (session_wants_resubscribe(s) && s->inflight == 0 && !session_take_lease(s))
@@ -256,11 +257,16 @@ void session_dispatch(struct session *s)
         step = dispatch_one(s, r);
     if (s->closing)
         return;
-    if (step == STEP_HOLD)
+    if (step == STEP_HOLD) {
+        r = s->next;
         session_enter_hold(s);
+        refused = s->next != r;
+    }
     if (!s->closing)
         session_deliver(s);
     list_remove(&s->in_woken);
+    if (refused)
+        session_mark_woken(s); /* what is next now may need no node */
 }
 
 void session_wake(struct held *held)

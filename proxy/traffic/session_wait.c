@@ -114,6 +114,11 @@ static void refuse_to_hold(struct session *s, struct request *r)
     uint8_t verb = r->command ? r->command->verb : VERB_NONE;
     char text[160];
     bool ends = verb == VERB_EXEC || verb == VERB_DISCARD;
+    if (verb == VERB_RESET || verb == VERB_QUIT) { /* these need no node, only their turn */
+        if (follows_refused_multi(s, r))
+            s->refused_multi = NULL;
+        return;
+    }
     if (follows_refused_multi(s, r)) {
         if (ends)
             s->refused_multi = NULL;

@@ -172,6 +172,27 @@ Test(session_hold, a_transaction_whose_multi_does_not_fit_is_refused_as_a_whole)
     stage_end(&s);
 }
 
+/* They were refused, too: who waits for the end after QUIT waited for ever. */
+Test(session_hold, reset_and_quit_need_no_room)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 10, 60000);
+    show(&s, switching);
+    c = client(&s);
+    client_asks(c, "MULTI | SET q 1 | RESET | GET k | QUIT");
+    hears_that_begins(&s, c, masterdown);
+    hears_that_begins(&s, c, masterdown);
+    hears(&s, c, "+RESET\r\n");
+    hears_that_begins(&s, c, masterdown);
+    hears(&s, c, "+OK\r\n");
+    node_hears_the_end(s.w, c.fd);
+    nobody_comes(&s, 0);
+    stage_end(&s);
+}
+
 Test(session_hold, a_transaction_whose_exec_does_not_fit_ends_with_it)
 {
     struct stage s;
