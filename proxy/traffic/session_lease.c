@@ -270,7 +270,7 @@ static void track(struct session *s, struct request *r)
     if (open && verb == VERB_EXEC && s->tx_refused)
         discard_instead(s, r);
     else if (open && verb == VERB_EXEC && s->sticky)
-        r->capture = session_tx_adopts(s);
+        r->capture |= session_tx_adopts(s);
     apply(r, &open, &s->watching);
     s->tx = open ? TX_OPEN : TX_NONE;
     if (!open)

@@ -40,6 +40,31 @@ Test(session_lease, a_withdrawn_exec_goes_out_on_the_same_lease)
     stage_end(&s);
 }
 
+/* It had become a DISCARD. */
+Test(session_lease, a_withdrawn_exec_that_has_to_fail_fails)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "CLIENT UNBLOCK 1");
+    node_gets(&s, fd, "CLIENT UNBLOCK 1");
+    node_says(fd, "-ERR no\r\n");
+    hears(&s, c, "-ERR no\r\n");
+    client_asks(c, "EXEC");
+    is_taken_in(&s, c);
+    show(&s, switching);
+    node_gets_nothing(&s, fd);
+    show(&s, steady);
+    node_gets(&s, fd, "DISCARD");
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    stage_end(&s);
+}
+
 Test(session_lease, a_withdrawn_exec_leaves_no_open_multi_to_the_next_client)
 {
     struct stage s;
