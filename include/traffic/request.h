@@ -78,7 +78,7 @@ struct request {
     bool script : 1;      /* its error reply does not prove that nothing was executed */
     bool executed : 1;    /* ANSWERED, and perhaps executed (not rejected) */
     bool capture : 1;     /* the reply is kept whole and rewritten before it is delivered */
-    bool discards : 1;    /* EXEC, sent as DISCARD: a part of the transaction was refused */
+    bool discards : 1;    /* EXEC that executes nothing: a part of the transaction was refused */
     bool rejecting : 1;   /* the reply at hand is a rejection */
     bool blocking : 1;    /* may wait for other clients' writes */
     bool taken_back : 1;  /* the proxy's own CLIENT UNBLOCK is on its way for it */

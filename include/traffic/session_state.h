@@ -75,7 +75,8 @@ struct session {
     bool reply_off, reply_skip;
     bool mixed; /* requests (reads) are in flight on several upstreams */
     bool watching, watch_broken;
-    bool tx_refused;  /* the proxy refused a command of the open transaction */
+    bool tx_refused;  /* a command of the open transaction was refused */
+    bool tx_dirty;    /* by the node that its lease goes to: EXEC there says so */
     bool sticky;      /* the lease is kept until the session ends */
     bool lease_dirty; /* the lease must not go to another session */
     bool lease_named; /* and bears this session's name */

@@ -79,7 +79,7 @@ static bool is_rejection(const struct session *s, const struct request *r, const
     if (r->script || r->adopt || r->in_tx)
         return false; /* part of a script may have been executed; a transaction has its own rule */
     if (r->ends_tx)
-        return starts(data, len, "-EXECABORT ") && s->tx_logged && !s->tx_refused && view &&
+        return starts(data, len, "-EXECABORT ") && s->tx_logged && !r->discards && view &&
                (view->settling || !view->writable) &&
                (s->tx_rejected || session_is_switch_error(data, len));
     if (starts(data, len, "-READONLY ") || starts(data, len, "-LOADING ") ||

@@ -105,6 +105,7 @@ bool session_take_lease(struct session *s)
     if (!session_kept_ready(s))
         return false;
     s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
+    s->tx_dirty = false;
     s->tx_confirmed = s->watch_confirmed = s->lease_dirty = s->lease_named = false;
     s->unblocks = 0;
     if (!s->lease)
@@ -201,7 +202,7 @@ static void on_lost(void *data)
 
 /* ---- sending ---- */
 
-/* EXEC of a transaction in which the proxy refused a command. */
+/* EXEC of a transaction in which a command was refused, and the node does not know. */
 static void discard_instead(struct session *s, struct request *r)
 {
     static const char discard[] = "*1\r\n$7\r\nDISCARD\r\n";
@@ -209,7 +210,7 @@ static void discard_instead(struct session *s, struct request *r)
     buf_append(&bytes, discard, sizeof(discard) - 1);
     session_rewrite(s, r, &bytes);
     buf_free(&bytes);
-    r->capture = r->discards = true;
+    r->capture = true;
 }
 
 /* It changes its connection, as far as one can tell. */
@@ -267,14 +268,17 @@ static void track(struct session *s, struct request *r)
     uint8_t verb = r->command->verb;
     r->ends_tx = verb == VERB_EXEC || verb == VERB_DISCARD;
     mark(r, open);
-    if (open && verb == VERB_EXEC && s->tx_refused)
-        discard_instead(s, r);
-    else if (open && verb == VERB_EXEC && s->sticky)
+    if (open && verb == VERB_EXEC && (s->tx_refused || r->discards)) {
+        r->discards = true;
+        if (!s->tx_dirty)
+            discard_instead(s, r);
+    } else if (open && verb == VERB_EXEC && s->sticky) {
         r->capture |= session_tx_adopts(s);
+    }
     apply(r, &open, &s->watching);
     s->tx = open ? TX_OPEN : TX_NONE;
     if (!open)
-        s->tx_refused = false;
+        s->tx_refused = s->tx_dirty = false;
     if (keeps_lease(r) && !s->sticky)
         s->sticky = r->sticks = true;
     if (may_end_lease(r))
@@ -359,7 +363,7 @@ static bool is_ended(const struct session *s, const struct request *r)
 static void part_refused(struct session *s, struct request *r)
 {
     if (!is_ended(s, r))
-        s->tx_refused = s->tx == TX_OPEN;
+        s->tx_refused = s->tx_dirty = s->tx == TX_OPEN;
 }
 
 void session_lease_answered(struct session *s, struct request *r)

@@ -531,3 +531,50 @@ Test(session_tx, what_was_selected_and_not_executed_is_not)
     node_gets(&s, admits(&s, 1, "master"), "GET k");
     stage_end(&s);
 }
+
+/* The node knows as well, and says more than that: DISCARD used to go in EXEC's place. */
+Test(session_tx, a_part_that_the_node_refused_fails_exec_in_its_words)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "GET");
+    node_gets(&s, fd, "GET");
+    node_says(fd, "-BUSY Redis is busy\r\n");
+    hears(&s, c, "-BUSY Redis is busy\r\n");
+    client_asks(c, "EXEC");
+    node_gets(&s, fd, "EXEC");
+    node_says(fd, "-EXECABORT Transaction discarded because of: BUSY Redis is busy\r\n");
+    hears(&s, c, "-EXECABORT Transaction discarded because of: BUSY Redis is busy\r\n");
+    client_asks(c, "GET k");
+    node_gets(&s, admits(&s, 0, "master"), "GET k");
+    stage_end(&s);
+}
+
+Test(session_tx, a_part_that_the_node_refused_is_not_executed_elsewhere)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "GET");
+    node_gets(&s, fd, "GET");
+    node_says(fd, "-ERR wrong number\r\n");
+    hears(&s, c, "-ERR wrong number\r\n");
+    client_asks(c, "EXEC");
+    is_taken_in(&s, c);
+    lose_master(&s, fd);
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "MULTI | SET k v | GET | DISCARD");
+    node_says(fd, "+OK\r\n+QUEUED\r\n+QUEUED\r\n+OK\r\n");
+    hears(&s, c, "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    stage_end(&s);
+}
