@@ -24,6 +24,8 @@ ifneq ($(SERVERS),)
 export PATH := $(abspath $(SERVERS)):$(PATH)
 endif
 FUZZ_SECONDS ?= 60
+# The size of the value in test_limits, in MB; 128 when unset.
+export LARGE
 
 Q   := $(if $(V),,@)
 say := @$(if $(V),:,echo)

@@ -70,6 +70,7 @@ struct request {
     int32_t parts_left;       /* SUBSCRIBE and kin: confirmations still to come */
     int32_t argc;
     uint8_t state;
+    uint8_t ends;         /* how many connections its node has ended when its reply was due */
     char reply_type;      /* the first byte of the reply */
     bool secret : 1;      /* holds a credential: wipe the bytes */
     bool write : 1;       /* may change data: never sent twice */

@@ -146,8 +146,8 @@ void upstream_retire(struct upstream *upstream, const char *why);
 /* Stops or resumes reading. */
 void upstream_pause(struct upstream *upstream, bool paused);
 
-/* From now on every whole message goes through `tap` (NULL: no longer); no reply may have come in
- * part. */
+/* From now on every message goes through `tap` (NULL: no longer) when it is whole, but for strings, and
+ * RESP3's aggregates: those are replies for certain. No reply may have come in part. */
 void upstream_set_tap(struct upstream *upstream, upstream_tap *tap);
 
 /* From now on the node's bytes go through `tunnel` as they come, and requests are bytes, too: nobody

@@ -478,8 +478,9 @@ void router_pause(struct router *router, struct upstream *up, const void *owner_
     upstream_pause(up, true);
     if (up->leased)
         return;
-    log_event(LOG_INFO, "an upstream is no longer shared",
-              "node=%s reason=\"a client does not read a large reply\"", up->name);
+    if (!up->retired) /* the same reply may pause it many times */
+        log_event(LOG_INFO, "an upstream is no longer shared",
+                  "node=%s reason=\"a client does not read a large reply\"", up->name);
     upstream_retire(up, "a client did not read a large reply");
     upstream_evict_reads(up, owner_data);
 }

@@ -8,6 +8,9 @@
  */
 #include "traffic/session_state.h"
 
+#include "base/log.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +22,8 @@
 #define OUTPUT_FACTOR 32
 /* Redis' words for who was ended by CLIENT UNBLOCK ERROR: others follow the first one, too. */
 #define UNBLOCKED "-UNBLOCKED client unblocked "
+/* A read that its node does not answer but ends the connection is sent again less often than this. */
+#define ENDS_MAX 5
 
 static struct request *in_list(struct list *node)
 {
@@ -287,6 +292,19 @@ static void refused(struct session *s, struct request *r, const char *text)
     session_settle(s, r, line);
 }
 
+/* It would have been sent again, and is the reason for which its connections end: a reply over the node's
+ * client-output-buffer-limit, for example. Redis' own client is disconnected then. */
+static bool ends_connections(struct session *s, const struct request *r)
+{
+    if (r->ends < ENDS_MAX)
+        return false;
+    log_event(LOG_WARN, "a client is disconnected",
+              "session=%" PRIu64 " reason=\"the node ends the connection instead of answering\"",
+              s->id);
+    session_close(s, "the node ends the connection instead of answering");
+    return true;
+}
+
 static void on_failed(struct request *r, enum request_failure why, const char *text)
 {
     struct session *s = r->owner_data;
@@ -306,6 +324,8 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
         session_close(s, "a reply was cut short: the connection to the node was lost");
         return;
     }
+    if (why == REQUEST_LOST && !r->write && ends_connections(s, r))
+        return;
     if (r->leased && session_lease_failed(s, r, why)) {
         session_mark_woken(s);
     } else if (why == REQUEST_REFUSED && r->command->verb == VERB_MULTI &&

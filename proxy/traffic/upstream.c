@@ -287,10 +287,24 @@ static size_t take_message(struct upstream *up, const char *data, size_t len)
     return used;
 }
 
+/* No message that nobody asked for begins like this: it is passed on as it comes, however large. */
+static bool is_surely_reply(const struct upstream *up, char type)
+{
+    return type == '$' || (up->identity->resp3 && memchr("*~%=", type, 4));
+}
+
+static bool is_for_tap(const struct upstream *up, char type)
+{
+    if (!up->tap)
+        return false;
+    return up->reply.total > 0 ? buf_len(&up->stash) > 0 : !is_surely_reply(up, type);
+}
+
 static void take(struct upstream *up, const char *data, size_t len)
 {
     while (len > 0 && up->state != UPSTREAM_CLOSED) {
-        size_t used = up->tap ? take_message(up, data, len) : take_reply(up, data, len);
+        size_t used =
+            is_for_tap(up, data[0]) ? take_message(up, data, len) : take_reply(up, data, len);
         if (used == 0)
             return;
         data += used;
@@ -321,6 +335,9 @@ static void take_after_stash(struct upstream *up, const char *data, size_t len)
  * may have overtaken a reply. */
 static void reached_end(struct upstream *up, int error)
 {
+    struct request *head = first_sent(up);
+    if (head && head->ends < UINT8_MAX)
+        head->ends++;
     up->undone = error == UV_EOF && up->reply.total == 0 && buf_len(&up->stash) == 0 &&
                  up->owner->lets_no_write_through(up);
     upstream_cut(up, error == UV_EOF ? "closed by the node" : uv_strerror(error));

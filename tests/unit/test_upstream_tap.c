@@ -99,6 +99,28 @@ Test(upstream, a_tap_can_take_itself_off)
     watched_end(&t.s);
 }
 
+/* However large it is, nothing of it is kept. */
+Test(upstream, a_tapped_string_is_passed_on_as_it_comes)
+{
+    struct tap t;
+    struct world *w = tapped(&t);
+    struct asked one, two;
+
+    ask(w, &one, t.s.up, "1");
+    ask(w, &two, t.s.up, "2");
+    node_hears(w, t.s.fd, "12");
+    says_read(&t.s, PUSH "$9\r\nmess");
+    is_under_way(&one);
+    cr_assert_str_eq(one.reply, "$9\r\nmess");
+    says_read(&t.s, "age\r\n\r\n" PUSH "*1\r\n");
+    was_answered(&one, "$9\r\nmessage\r\n\r\n");
+    says_read(&t.s, "$1\r\nx\r\n" PUSH);
+    was_answered(&two, "*1\r\n$1\r\nx\r\n");
+    cr_assert_str_eq(t.seen, PUSH PUSH "*1\r\n$1\r\nx\r\n" /* in RESP2 it might be a message */
+                                       "!" PUSH);
+    watched_end(&t.s);
+}
+
 Test(upstream, a_tapped_answer_without_a_request_ends_it)
 {
     struct tap t;

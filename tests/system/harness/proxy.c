@@ -199,14 +199,32 @@ redisContext *proxy_client(const struct proxy *p, int port)
     return client_open(p->host, port);
 }
 
-long proxy_memory(const struct proxy *p)
+static long memory(const struct proxy *p, const char *field)
 {
     char path[40];
     snprintf(path, sizeof(path), "/proc/%d/status", p->pid);
-    char *status = file_text(path), *at = strstr(status, "VmRSS:");
-    long kb = at ? atol(at + 6) : -1;
+    char *status = file_text(path), *at = strstr(status, field);
+    long kb = at ? atol(at + strlen(field)) : -1;
     free(status);
     return kb * 1024;
+}
+
+long proxy_memory(const struct proxy *p)
+{
+    return memory(p, "VmRSS:");
+}
+
+long proxy_peak(const struct proxy *p)
+{
+    return memory(p, "VmHWM:");
+}
+
+void proxy_forget_peak(const struct proxy *p)
+{
+    char path[40];
+    snprintf(path, sizeof(path), "/proc/%d/clear_refs", p->pid);
+    if (file_write(path, "5") < 0)
+        fprintf(stderr, "%s cannot be written: the peak is the one since the start\n", path);
 }
 
 bool proxy_sanitized(void)

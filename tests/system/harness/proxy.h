@@ -60,8 +60,10 @@ int proxy_attach(struct proxy *proxy) __attribute__((warn_unused_result));
 /* A client on a port of the proxy. */
 redisContext *proxy_client(const struct proxy *proxy, int port);
 
-/* Resident memory in bytes. */
+/* Resident memory in bytes: now, and the most since proxy_forget_peak(). */
 long proxy_memory(const struct proxy *proxy);
+long proxy_peak(const struct proxy *proxy);
+void proxy_forget_peak(const struct proxy *proxy);
 
 /* Whether the program was built with this sanitizer ("address", "thread"): by its symbols. */
 bool proxy_sanitized(void);
