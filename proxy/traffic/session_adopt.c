@@ -37,23 +37,23 @@ struct hello {
 static const char *parse_hello(const struct request *r, struct hello *hello, char *text,
                                size_t size)
 {
-    struct slice version = session_arg(r, 1);
+    struct resp_args args = resp_args(r->data, r->len);
+    struct slice version, option;
     memset(hello, 0, sizeof(*hello));
-    if (r->argc == 1)
+    (void)resp_args_next(&args, &option);
+    if (!resp_args_next(&args, &version))
         return NULL;
     if (!resp_parse_integer(version, &hello->version))
         return "-ERR Protocol version is not an integer or out of range\r\n";
     if (hello->version != 2 && hello->version != 3)
         return "-NOPROTO unsupported protocol version\r\n";
-    for (int i = 2; i < r->argc; i++) {
-        struct slice option = session_arg(r, i);
-        int left = r->argc - i - 1;
-        if (slice_is(option, "auth") && left >= 2) {
+    while (resp_args_next(&args, &option)) {
+        if (slice_is(option, "auth") && args.left >= 2) {
             hello->auth = true;
-            hello->user = session_arg(r, ++i);
-            hello->password = session_arg(r, ++i);
-        } else if (slice_is(option, "setname") && left >= 1) {
-            hello->name = session_arg(r, ++i);
+            (void)resp_args_next(&args, &hello->user);
+            (void)resp_args_next(&args, &hello->password);
+        } else if (slice_is(option, "setname") && args.left >= 1) {
+            (void)resp_args_next(&args, &hello->name);
         } else {
             snprintf(text, size, "-ERR Syntax error in HELLO option '%.*s'\r\n",
                      option.len > 64 ? 64 : (int)option.len, option.data);

@@ -21,8 +21,9 @@ static int timeout_argument(const struct request *r, bool *milliseconds)
     const char *name = r->command->name;
     *milliseconds = false;
     if (name[0] == 'x') {
-        for (int i = 1; i + 1 < r->argc; i++) {
-            struct slice arg = session_arg(r, i);
+        struct resp_args args = resp_args(r->data, r->len);
+        struct slice arg;
+        for (int i = 0; resp_args_next(&args, &arg) && i + 1 < r->argc; i++) {
             if (slice_is(arg, "streams"))
                 return 0;
             if (slice_is(arg, "block")) {

@@ -27,40 +27,62 @@ static bool parse_kind(struct slice name, enum client_kind *kind)
     return false;
 }
 
-/* The ids from argument `at` on, at least one; returns how many. */
-static int read_ids(const struct request *r, int at, struct client_choice *choice)
+static void add_id(struct client_choice *choice, uint64_t id)
 {
-    int64_t id;
-    int first = at;
-    for (; at < r->argc && resp_parse_integer(session_arg(r, at), &id) && id > 0; at++) {
-        choice->ids = realloc(choice->ids, (choice->count + 1) * sizeof(*choice->ids));
+    size_t count = choice->count;
+    if ((count & (count - 1)) == 0) { /* 0, or a power of two: full */
+        choice->ids = realloc(choice->ids, (count ? 2 * count : 1) * sizeof(*choice->ids));
         if (!choice->ids)
             abort();
-        choice->ids[choice->count++] = (uint64_t)id;
-        choice->by_id = true;
     }
-    return at - first;
+    choice->ids[choice->count++] = id;
+    choice->by_id = true;
 }
 
-/* One option of KILL, at argument `at`; returns how many arguments it has, 0: none that is known
- * here, or one that the node will refuse. */
-static int read_option(const struct request *r, int at, struct client_choice *choice)
+/* Takes the ids that come next. Returns whether there is one. */
+static bool read_ids(struct resp_args *args, struct client_choice *choice)
 {
-    struct slice word = session_arg(r, at), value = session_arg(r, at + 1);
-    if (!value.data)
-        return 0;
-    if (slice_is(word, "id")) {
-        int ids = read_ids(r, at + 1, choice);
-        return ids ? 1 + ids : 0;
+    struct resp_args ahead = *args;
+    struct slice arg;
+    int64_t id;
+    size_t before = choice->count;
+    while (resp_args_next(&ahead, &arg) && resp_parse_integer(arg, &id) && id > 0) {
+        add_id(choice, (uint64_t)id);
+        *args = ahead;
     }
+    return choice->count > before;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* So that they can be looked up: there may be a million. */
+static void sort_ids(struct client_choice *choice)
+{
+    if (choice->count > 1)
+        qsort(choice->ids, choice->count, sizeof(*choice->ids), compare_ids);
+}
+
+/* Takes one option of KILL. Returns false at one that is not known here, or that the node will refuse. */
+static bool read_option(struct resp_args *args, struct client_choice *choice)
+{
+    struct slice word, value;
+    (void)resp_args_next(args, &word);
+    if (slice_is(word, "id"))
+        return read_ids(args, choice);
+    if (!resp_args_next(args, &value))
+        return false;
     if (slice_is(word, "skipme")) {
         choice->not_me = slice_is(value, "yes");
-        return choice->not_me || slice_is(value, "no") ? 2 : 0;
+        return choice->not_me || slice_is(value, "no");
     }
     if (slice_is(word, "type"))
-        return parse_kind(value, &choice->kind) ? 2 : 0;
+        return parse_kind(value, &choice->kind);
     if (slice_is(word, "maxage"))
-        return resp_parse_integer(value, &choice->max_age) ? 2 : 0;
+        return resp_parse_integer(value, &choice->max_age);
     if (slice_is(word, "addr"))
         choice->addr = value;
     else if (slice_is(word, "laddr"))
@@ -68,42 +90,56 @@ static int read_option(const struct request *r, int at, struct client_choice *ch
     else if (slice_is(word, "user"))
         choice->user = value;
     else
-        return 0;
-    return 2;
+        return false;
+    return true;
+}
+
+/* The arguments behind "CLIENT LIST", "CLIENT KILL". */
+static struct resp_args options_of(const struct request *r)
+{
+    struct resp_args args = resp_args(r->data, r->len);
+    struct slice word;
+    for (int i = 0; i < 2; i++)
+        (void)resp_args_next(&args, &word);
+    return args;
 }
 
 /* What KILL is to end. False: the node knows better. The ids are to be freed. */
 bool client_choice_of_kill(const struct request *r, struct client_choice *choice)
 {
+    struct resp_args args = options_of(r);
     *choice = (struct client_choice){.not_me = true};
     if (r->argc == 3) { /* the old form */
         *choice = (struct client_choice){.addr = session_arg(r, 2)};
         return true;
     }
-    for (int at = 2, used; at < r->argc; at += used)
-        if ((used = read_option(r, at, choice)) == 0)
+    while (args.left > 0)
+        if (!read_option(&args, choice))
             return false;
+    sort_ids(choice);
     return true;
 }
 
 /* What LIST is to show. */
 bool client_choice_of_list(const struct request *r, struct client_choice *choice)
 {
+    struct resp_args args = options_of(r);
+    struct slice word;
     *choice = (struct client_choice){0};
-    if (r->argc == 2)
+    if (!resp_args_next(&args, &word))
         return true;
-    if (r->argc == 4 && slice_is(session_arg(r, 2), "type"))
+    if (r->argc == 4 && slice_is(word, "type"))
         return parse_kind(session_arg(r, 3), &choice->kind);
-    return r->argc > 3 && slice_is(session_arg(r, 2), "id") &&
-           read_ids(r, 3, choice) == r->argc - 3;
+    if (!slice_is(word, "id") || !read_ids(&args, choice) || args.left > 0)
+        return false;
+    sort_ids(choice);
+    return true;
 }
 
 bool client_choice_has_id(const struct client_choice *choice, uint64_t id)
 {
-    for (size_t i = 0; i < choice->count; i++)
-        if (choice->ids[i] == id)
-            return true;
-    return !choice->by_id;
+    return !choice->by_id ||
+           bsearch(&id, choice->ids, choice->count, sizeof(*choice->ids), compare_ids);
 }
 
 /* ---- a session, in Redis' words ---- */

@@ -50,8 +50,10 @@ void session_forget_kept(struct session *s)
 /* Where the id stands among the arguments of CLIENT TRACKING; 0: nowhere. */
 static int redirect_argument(const struct request *r)
 {
-    for (int i = 3; i + 1 < r->argc; i++)
-        if (slice_is(session_arg(r, i), "redirect"))
+    struct resp_args args = resp_args(r->data, r->len);
+    struct slice arg;
+    for (int i = 0; resp_args_next(&args, &arg) && i + 1 < r->argc; i++)
+        if (i > 2 && slice_is(arg, "redirect"))
             return i + 1;
     return 0;
 }

@@ -7,8 +7,8 @@
  * Redis' limit.
  */
 #include "harness/client.h"
+#include "harness/compare.h"
 #include "harness/raw.h"
-#include "harness/suite.h"
 #include "harness/wait.h"
 
 #include <criterion/criterion.h>
@@ -173,6 +173,105 @@ Test(limits, a_large_value_out, .timeout = 200)
     EXPECT(c, ":1", "DEL large");
     redisFree(c);
 }
+
+/* ---- many arguments ---- */
+
+/* Puts at most `most` words as arguments; returns how many. */
+static int put_words(FILE *out, const char *words, int most)
+{
+    int count = 0;
+    for (; *words && count < most; count++) {
+        size_t len = strcspn(words, " ");
+        fprintf(out, "$%zu\r\n%.*s\r\n", len, (int)len, words);
+        words += len + (words[len] == ' ');
+    }
+    return count;
+}
+
+/* A command with as many arguments as there may be: `fill` is repeated before the last one. The caller
+ * frees it. */
+static char *filled(const char *begin, const char *fill, const char *last, size_t *len)
+{
+    char *bytes;
+    FILE *out = open_memstream(&bytes, len);
+    fprintf(out, "*%d\r\n", ARGUMENTS);
+    int count = put_words(out, begin, ARGUMENTS), before_last = ARGUMENTS - 1;
+    while (count < before_last)
+        count += put_words(out, fill, before_last - count);
+    put_words(out, last, 1);
+    fclose(out);
+    return bytes;
+}
+
+/* Those, too, in which the proxy looks for options: none of them takes longer than it has to. One more
+ * argument is refused: test_protocol. */
+Test(limits, a_million_arguments, .timeout = 200)
+{
+    struct shared s = shared();
+    static const struct {
+        const char *begin, *fill, *end;
+    } commands[] = {
+        {"RPUSH l", "x", "y"},
+        {"SUNIONSTORE to", "none", "a"},
+        {"MGET a", "none", "a"},
+        {"DEL a", "none", "a"},
+        {"BLPOP", "none", "0.1"},
+        {"XREAD", "COUNT 1", "1"},
+        {"XREADGROUP GROUP g c", "COUNT 1", "1"},
+        {"HELLO 2", "SETNAME me", "SETNAME"},
+        {"CLIENT LIST ID", "4000000", "4000001"},
+        {"CLIENT KILL", "ID 4000000", "4000001"},
+        {"CLIENT TRACKING ON", "PREFIX p", "p"},
+        {"SCRIPT EXISTS", "abc", "abc"},
+        {"SUBSCRIBE", "news", "news"},
+    };
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        size_t len;
+        char *bytes = filled(commands[i].begin, commands[i].fill, commands[i].end, &len);
+        int64_t began = now_ms();
+        compare_bytes(&s, PROXY_MASTER, bytes, len, false);
+        fprintf(stderr, "%s: %ld ms\n", commands[i].begin, (long)(now_ms() - began));
+        free(bytes);
+    }
+    compare_clean(&s);
+}
+
+/* ---- half-closed ---- */
+
+static void expect_numbers(int fd, int count)
+{
+    char wanted[16];
+    for (int i = 1; i <= count; i++) {
+        snprintf(wanted, sizeof(wanted), ":%d\r\n", i);
+        cr_assert(raw_expect(fd, wanted), "answer %d", i);
+    }
+}
+
+/* A client that has said all closes its side; it gets every answer, in order, and then the end. */
+Test(limits, a_client_that_closes_its_side_gets_its_answers, .timeout = 60)
+{
+    struct shared s = shared();
+    char *bytes;
+    size_t len;
+    FILE *out = open_memstream(&bytes, &len);
+    for (int i = 0; i < LONG; i++)
+        fputs("*2\r\n$4\r\nINCR\r\n$6\r\nclosed\r\n", out);
+    fputs("MULTI\r\nDEL closed\r\nEXEC\r\nINCR closed\r\nGET nothing\r\n", out);
+    fclose(out);
+    for (int port = PROXY_MASTER; port <= PROXY_SPLIT; port += PROXY_SPLIT - PROXY_MASTER) {
+        compare_clean(&s);
+        int fd = raw_open(s.proxy.host, port);
+        cr_assert(raw_send(fd, bytes, len));
+        cr_assert_eq(shutdown(fd, SHUT_WR), 0);
+        expect_numbers(fd, LONG);
+        cr_expect(raw_expect(fd, "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n:1\r\n$-1\r\n"), "port %d", port);
+        cr_expect(raw_closed(fd, 5000), "port %d", port);
+        close(fd);
+    }
+    free(bytes);
+}
+
+/* ---- limits of the node ---- */
 
 static void limit_output(const struct shared *s, const char *limit)
 {
