@@ -151,7 +151,7 @@ void upstream_pause(struct upstream *upstream, bool paused);
 void upstream_set_tap(struct upstream *upstream, upstream_tap *tap);
 
 /* From now on the node's bytes go through `tunnel` as they come, and requests are bytes, too: nobody
- * answers them. No request of its holder may be unanswered. */
+ * answers them, their on_reply() comes, without a byte, when they are written. No request of its holder may be unanswered. */
 void upstream_set_tunnel(struct upstream *upstream, upstream_bytes *tunnel);
 
 bool upstream_idle(const struct upstream *upstream);

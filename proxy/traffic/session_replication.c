@@ -3,7 +3,8 @@
  * the replication stream. From then on the session is a tunnel: what the node sends is not RESP
  * (a payload without an end, then commands that nobody answers), so both sides are passed on as bytes.
  *
- * A tunnel ends with its lease: a replica connects again and asks for the rest with PSYNC.
+ * A tunnel ends with its lease: a replica connects again and asks for the rest with PSYNC. Neither side
+ * is read while the other one does not take what is there (tests/unit/test_session_replication.c).
  */
 #include "traffic/session_state.h"
 
@@ -23,14 +24,46 @@ static void on_bytes(void *data, const char *bytes, size_t len)
     session_pass_on(s, bytes, len);
 }
 
-/* Nobody answers these: the upstream forgets them when they are written. */
+/* They are no longer waiting, whatever became of them. */
+static void let_go(struct session *s, struct request *bytes)
+{
+    s->waiting_bytes -= bytes->len;
+    request_free(&s->host->turn->requests, bytes);
+    if (!s->closing)
+        session_mark_dirty(s); /* it may be read again */
+}
+
+static void on_written(struct request *bytes, const char *data, size_t len, bool first, bool last)
+{
+    (void)data;
+    (void)len;
+    (void)first;
+    (void)last;
+    let_go(bytes->owner_data, bytes);
+}
+
+static void on_not_written(struct request *bytes, enum request_failure why, const char *text)
+{
+    struct session *s = bytes->owner_data;
+    (void)why;
+    (void)text;
+    let_go(s, bytes);
+    session_close(s, "the node that it replicates from is not to be written to");
+}
+
+static const struct request_owner bytes_owner = {on_written, on_not_written};
+
+/* Nobody answers these. Until they are written they count as waiting: the session is not read for ever. */
 void session_tunnel_feed(struct session *s, const char *data, size_t len)
 {
     struct request *bytes;
     if (!s->lease)
         return;
     bytes = request_new(&s->host->turn->requests, len);
+    bytes->owner = &bytes_owner;
+    bytes->owner_data = s;
     request_set_bytes(bytes, data, len);
+    s->waiting_bytes += len;
     router_send(s->lease, bytes);
 }
 

@@ -130,10 +130,11 @@ static bool is_tunnel(const struct upstream *up)
     return up->tunnel && up->state == UPSTREAM_READY;
 }
 
-static void forget(struct upstream *up, struct request *request)
+/* Nobody answers it: it is done when it is written. */
+static void written(struct upstream *up, struct request *request)
 {
     list_remove(&request->in_upstream);
-    request_free(&up->turn->requests, request);
+    request_deliver(&up->turn->requests, request, NULL, 0, true, true);
 }
 
 /* The kernel took `taken` bytes: whose were they? */
@@ -151,7 +152,7 @@ static void advance(struct upstream *up, size_t taken)
         up->send_at = up->send_at->next;
         up->sent = 0;
         if (is_tunnel(up))
-            forget(up, request);
+            written(up, request);
     }
 }
 
