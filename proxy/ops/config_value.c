@@ -177,6 +177,27 @@ static void read_text(const struct value_target *target, const char *value)
         abort();
 }
 
+static void free_secret(char *secret)
+{
+    if (secret)
+        secret_free(secret, strlen(secret));
+}
+
+static void keep_secret(const struct value_target *target, char *secret)
+{
+    char **text = field(target, char *);
+    free_secret(*text);
+    *text = secret;
+}
+
+static void read_secret(const struct value_target *target, const char *value)
+{
+    if (*value)
+        keep_secret(target, secret_new(value, strlen(value)));
+    else
+        bad(target, "%s is empty: give it a value, or remove the line", target->option->name);
+}
+
 /* The path is kept: the file is read again when its password is refused. */
 static void read_secret_file(const struct value_target *target, const char *path, const char *text)
 {
@@ -188,8 +209,7 @@ static void read_secret_file(const struct value_target *target, const char *path
         bad(target, "%s = %s %s", target->option->name, text, why);
         return;
     }
-    read_text(target, secret);
-    secret_free(secret, len);
+    keep_secret(target, secret);
     *kept = strdup(path);
     if (!*kept)
         abort();
@@ -236,8 +256,10 @@ static void read_expanded(const struct value_target *target, char *value, const 
         read_choice(target, value, text);
         break;
     case OPTION_TEXT:
-    case OPTION_SECRET:
         read_text(target, value);
+        break;
+    case OPTION_SECRET:
+        read_secret(target, value);
         break;
     case OPTION_SECRET_FILE:
         read_secret_file(target, value, text);
@@ -269,9 +291,9 @@ void config_value_free(const struct config_option *option, union settings *setti
 
     switch (option->type) {
     case OPTION_SECRET:
-        if (*text)
-            explicit_bzero(*text, strlen(*text));
-        /* fall through */
+        free_secret(*text);
+        *text = NULL;
+        break;
     case OPTION_TEXT:
         free(*text);
         *text = NULL;

@@ -245,6 +245,8 @@ int resp_inline_to_multibulk(const char *line, size_t len, struct buf *out)
         return -1;
     if (argc == 0)
         return 0;
+    /* In one piece: growing would leave a copy of a secret behind. */
+    (void)buf_reserve(out, LINE_MAX_LEN + (size_t)argc * (LINE_MAX_LEN + 2) + len);
     append_line(out, '*', (size_t)argc);
     for (int i = 0; i < argc; i++) {
         struct splitter measure = read;

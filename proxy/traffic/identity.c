@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More than AUTH, HELLO and SELECT have besides the user and the password. */
+#define SETUP_MAX 256
+
 void identities_init(struct identities *all)
 {
     list_init(&all->all);
@@ -116,6 +119,8 @@ void append_auth(struct buf *out, struct slice user, struct slice password)
     struct slice argv[3] = {{"Auth", 4}, user, password};
     if (!user.data)
         argv[1] = password;
+    /* Room for what comes behind it, too: growing would leave a copy of the password behind. */
+    (void)buf_reserve(out, user.len + password.len + SETUP_MAX);
     resp_append_command(out, user.data ? 3 : 2, argv);
 }
 

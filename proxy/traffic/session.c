@@ -23,6 +23,9 @@
 /* A payload with more than this missing is read straight into its request. */
 #define DIRECT_MIN 16384
 #define READS_PER_EVENT 2
+/* A request that is not whole may become AUTH, as long as it is no longer than this: its bytes are wiped
+ * wherever they were. Redis takes 16 KB from a client that has to log in. */
+#define SECRET_MAX ((size_t)32 * 1024)
 
 struct partial {
     struct request *request;
@@ -108,7 +111,7 @@ static void accept_multibulk(struct session *s, struct request *r, const struct 
     session_add(s, r);
 }
 
-static void accept_inline(struct session *s, const char *line, size_t len)
+static void accept_inline(struct session *s, char *line, size_t len)
 {
     struct buf whole = {0};
     struct resp_request parse;
@@ -119,7 +122,10 @@ static void accept_inline(struct session *s, const char *line, size_t len)
         if (resp_request_parse(&parse, buf_head(&whole), buf_len(&whole)) != RESP_DONE)
             abort(); /* we wrote it */
         request_set_bytes(r, buf_head(&whole), buf_len(&whole));
-        accept_multibulk(s, r, &parse);
+        identify(r, &parse);
+        if (r->secret)
+            explicit_bzero(line, len);
+        session_add(s, r);
     } else if (argc < 0) {
         fatal_error(s, "Protocol error: unbalanced quotes in request");
     }
@@ -155,8 +161,7 @@ static bool too_large(struct session *s, size_t len)
     return true;
 }
 
-static void keep_partial(struct session *s, const struct resp_request *parse, const char *data,
-                         size_t len)
+static void keep_partial(struct session *s, const struct resp_request *parse, char *data, size_t len)
 {
     struct partial *partial;
     if (too_large(s, len + resp_request_missing(parse, len)))
@@ -167,6 +172,9 @@ static void keep_partial(struct session *s, const struct resp_request *parse, co
     partial->parse = *parse;
     partial->request = request_new(pool_of(s), len);
     request_set_bytes(partial->request, data, len);
+    partial->request->secret = len <= SECRET_MAX;
+    if (partial->request->secret)
+        explicit_bzero(data, len);
     s->partial = partial;
 }
 
@@ -217,19 +225,24 @@ static void grow_partial(struct request *r, size_t more)
     size_t cap = r->len + more;
     if (cap <= r->cap)
         return;
+    r->secret = r->len <= SECRET_MAX;
     request_reserve(r, cap < r->cap * 2 ? r->cap * 2 : cap);
 }
 
 /* Returns how many of the bytes belong to the partial request. */
-static size_t feed_partial(struct session *s, const char *data, size_t len)
+static size_t feed_partial(struct session *s, char *data, size_t len)
 {
     struct request *r = s->partial->request;
-    size_t before = r->len, whole;
+    size_t before = r->len, whole, taken;
+    bool secret = r->secret;
     grow_partial(r, len);
     memcpy(r->data + r->len, data, len);
     r->len += len;
     whole = frame_partial(s);
-    return whole ? whole - before : len;
+    taken = whole ? whole - before : len;
+    if (secret)
+        explicit_bzero(data, taken);
+    return taken;
 }
 
 static void feed(struct session *s, char *data, size_t len)
@@ -491,7 +504,6 @@ void session_close(struct session *s, const char *why)
     if (s->asking)
         s->asking->owner = NULL;
     if (s->partial) {
-        s->partial->request->secret = true;
         request_free(pool_of(s), s->partial->request);
         free(s->partial);
     }

@@ -7,7 +7,7 @@
  * The send queue is the requests themselves: nothing is copied into an output
  * buffer that would have to be told apart again when the connection dies.
  * Short requests are gathered into one piece of memory for the system call,
- * long ones are written from where they are.
+ * long ones, and those that hold a secret, are written from where they are.
  */
 #include "traffic/upstream.h"
 
@@ -103,7 +103,7 @@ static int gather(struct upstream *up, struct iovec *parts)
         skip = 0;
         if (count > 0 && up->singly && up->state == UPSTREAM_READY)
             break;
-        if (len <= GATHER_MAX) {
+        if (len <= GATHER_MAX && !request->secret) {
             if (len > room || (!open && count == PARTS_MAX))
                 break;
             memcpy(gathered, data, len);
