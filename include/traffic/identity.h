@@ -23,6 +23,7 @@ struct identities {
 struct identity {
     struct list in_all;
     unsigned refs;
+    unsigned pooled; /* those of them that are the pool's, and its upstreams' */
     bool authenticated;
     bool own;      /* the proxy's own: carries the worker's questions, never a client's command */
     bool has_user; /* AUTH was given a user name */

@@ -106,7 +106,7 @@ struct upstream {
     uint64_t node;
     enum purpose purpose;
     uint64_t client_id;  /* at the node; 0: unknown */
-    int64_t deadline_ms; /* until READY; afterwards, for an idle lease: when it is closed */
+    int64_t deadline_ms; /* until READY; afterwards, of one that nobody uses: when it is closed */
     int64_t retired_ms;
     char name[ENDPOINT_TEXT_MAX]; /* the node's, for logs */
     char why[160];                /* why it was cut */

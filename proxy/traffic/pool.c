@@ -22,7 +22,8 @@
 /* A failure this long after the one before counts as the first. */
 #define FORGIVE_MS 2000
 #define IDLE_LEASES_MAX 32
-#define IDLE_LEASE_MS 30000
+/* So long an idle lease is kept, and a shared upstream of an identity that no session has. */
+#define IDLE_MS 30000
 /* Writes queued behind a reply that its session does not read wait this long (decision 8). */
 #define STUCK_MS 1000
 /* Upstreams that are asked one thing at a time (pool_door), of one slot. */
@@ -205,6 +206,7 @@ static struct slot *find_slot(struct pool *pool, const struct target *target,
     slot->key = key;
     slot->pool = pool;
     identity_retain(identity);
+    identity->pooled++;
     list_init(&slot->idle);
     HASH_ADD(hh, pool->slots, key, sizeof(slot->key), slot);
     return slot;
@@ -216,6 +218,7 @@ static void drop_slot_if_empty(struct slot *slot)
     if (slot->upstreams > 0)
         return;
     HASH_DEL(pool->slots, slot);
+    slot->key.identity->pooled--;
     identity_release(slot->key.identity);
     free(slot);
 }
@@ -320,6 +323,7 @@ static void on_cut(struct upstream *up, const char *why, bool error)
     pool->epoch++;
     pool->count--;
     slot->upstreams--;
+    up->identity->pooled--;
     up->owner_data = NULL;
     drop_slot_if_empty(slot);
 }
@@ -352,6 +356,7 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
         return NULL;
     }
     slot->upstreams++;
+    slot->key.identity->pooled++;
     pool->count++;
     list_append(&pool->upstreams, &up->in_pool);
     return up;
@@ -424,7 +429,7 @@ void pool_return(struct pool *pool, struct upstream *up, bool clean)
         upstream_close(up, "the lease ended");
         return;
     }
-    up->deadline_ms = turn_now(pool->turn) + IDLE_LEASE_MS;
+    up->deadline_ms = turn_now(pool->turn) + IDLE_MS;
     list_append(&slot->idle, &up->in_idle);
     slot->idle_count++;
 }
@@ -500,6 +505,17 @@ static bool writes_wait_behind(const struct upstream *up)
     return false;
 }
 
+/* Its credential is wiped with it, so that one is not kept for ever that no client uses any more. */
+static void watch_idle(struct upstream *up, int64_t now_ms)
+{
+    if (up->leased || up->state != UPSTREAM_READY)
+        return;
+    if (!upstream_idle(up) || up->identity->refs > up->identity->pooled)
+        up->deadline_ms = 0;
+    else if (!up->deadline_ms)
+        up->deadline_ms = now_ms + IDLE_MS;
+}
+
 void pool_tick(struct pool *pool, int64_t now_ms,
                void (*on_stuck)(void *data, void *head_owner_data), void *data)
 {
@@ -507,8 +523,9 @@ void pool_tick(struct pool *pool, int64_t now_ms,
     while (it != &pool->upstreams) {
         struct upstream *up = container_of(it, struct upstream, in_pool);
         it = it->next;
+        watch_idle(up, now_ms);
         if (up->deadline_ms && up->deadline_ms <= now_ms) {
-            if (list_linked(&up->in_idle))
+            if (up->state == UPSTREAM_READY)
                 upstream_close(up, "idle for long");
             else
                 upstream_cut(up, "connecting took too long");

@@ -187,6 +187,43 @@ Test(pool, connecting_takes_no_longer_than_its_timeout)
     end(&s);
 }
 
+/* Its credential goes with it. */
+Test(pool, a_connection_of_an_identity_that_no_session_has_is_closed_after_a_while)
+{
+    struct stage s;
+    struct slice name = {"u", 1}, password = {"secret", 6};
+    struct target target;
+    struct identity *user;
+    struct upstream *up;
+
+    begin(&s);
+    user = identity_with_credential(&s.w->identities, s.nobody, name, password);
+    target = target_of(&s, 0, PURPOSE_MASTER);
+    up = pool_shared(s.pool, &target, user);
+    int fd = node_admit(s.w, &s.nodes[0], "master", true);
+    node_hears(s.w, fd, "*3\r\n$4\r\nAuth\r\n$1\r\nu\r\n$6\r\nsecret\r\n");
+    node_says(fd, "+OK\r\n");
+    until(up->state == UPSTREAM_READY, world_turn(s.w));
+    int64_t start = now(&s);
+    pool_tick(s.pool, start, NULL, NULL);
+    pool_tick(s.pool, start + 1000000, NULL, NULL);
+    identity_release(user); /* the last session has gone */
+    pool_tick(s.pool, start, NULL, NULL);
+    pool_tick(s.pool, start + 20000, NULL, NULL);
+    identity_retain(user); /* and one comes back */
+    pool_tick(s.pool, start + 40000, NULL, NULL);
+    identity_release(user);
+    pool_tick(s.pool, start + 50000, NULL, NULL);
+    pool_tick(s.pool, start + 79999, NULL, NULL);
+    cr_assert_eq(pool_upstreams(s.pool), 1);
+    pool_tick(s.pool, start + 80000, NULL, NULL);
+    cr_assert_eq(pool_upstreams(s.pool), 0);
+    for (struct list *it = s.w->identities.all.next; it != &s.w->identities.all; it = it->next)
+        cr_assert_not(container_of(it, struct identity, in_all)->authenticated);
+    end(&s);
+    close(fd);
+}
+
 /* ---- the right node ---- */
 
 /* Whether a node that says this of itself is let in as what it is connected for. */
