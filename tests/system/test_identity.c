@@ -204,6 +204,70 @@ Test(identity, a_changed_password_counts_at_once, .timeout = 30)
     redisFree(old);
 }
 
+/* What a user may do counts for the next command, on shared connections and on one of its own. */
+Test(identity, a_right_that_is_taken_counts_at_once, .timeout = 30)
+{
+    struct shared s = shared();
+    const struct login dave = {"dave", "dave-secret"};
+    static const int ports[] = {PROXY_MASTER, PROXY_REPLICA, PROXY_SPLIT};
+    redisContext *c[3], *own;
+    cr_assert(trio_tell_all(&s.trio, "ACL SETUSER dave on >dave-secret ~* &* +@all"));
+    own = log_in(&s, PROXY_MASTER, &dave);
+    EXPECT(own, "+OK", "WATCH a");
+    for (int i = 0; i < 3; i++) {
+        c[i] = log_in(&s, ports[i], &dave);
+        EXPECT_PREFIX(c[i], "(nil)", "GET a");
+    }
+    cr_assert(trio_tell_all(&s.trio, "ACL SETUSER dave -get"));
+    for (int i = 0; i < 3; i++) {
+        EXPECT_PREFIX(c[i], "-NOPERM ", "GET a");
+        EXPECT_PREFIX(c[i], ":0", "EXISTS a");
+    }
+    EXPECT_PREFIX(own, "-NOPERM ", "GET a");
+    cr_assert(trio_tell_all(&s.trio, "ACL SETUSER dave +get"));
+    for (int i = 0; i < 3; i++) {
+        EXPECT_PREFIX(c[i], "(nil)", "GET a");
+        redisFree(c[i]);
+    }
+    EXPECT(own, "(nil)", "GET a");
+    redisFree(own);
+}
+
+/* Redis ends the connections of a user that is deleted, and leaves those of one that is switched off:
+ * so it is here, but for a session that needs a new connection: it is told, and ended. */
+Test(identity, a_user_that_goes_is_out_at_once, .timeout = 30)
+{
+    struct shared s = shared();
+    const struct login dave = {"dave", "dave-secret"};
+    static const int ports[] = {PROXY_MASTER, PROXY_REPLICA, PROXY_SPLIT};
+    for (int i = 0; i < 6; i++) {
+        cr_assert(trio_tell_all(&s.trio, "ACL SETUSER dave on >dave-secret ~* &* +@all"));
+        redisContext *c = log_in(&s, ports[i / 2], &dave), *late;
+        EXPECT_PREFIX(c, "(nil)", "GET a");
+        for (int node = 0; node < 3; node++) {
+            redisContext *direct = trio_node(&s.trio, node);
+            if (i % 2)
+                EXPECT(direct, "+OK", "ACL SETUSER dave off");
+            else
+                EXPECT(direct, ":1", "ACL DELUSER dave");
+            redisFree(direct);
+        }
+        const char *next = ask(c, "GET a");
+        if (i % 2)
+            EXPECT_TEXT(next, "(nil)");
+        else
+            cr_expect(strncmp(next, "-WRONGPASS ", 11) == 0 || strncmp(next, "(closed)", 8) == 0,
+                      "port %d: %s", ports[i / 2], next);
+        if (i % 2 == 0)
+            cr_expect_eq(strncmp(ask(c, "PING"), "(closed)", 8), 0, "port %d", ports[i / 2]);
+        late = proxy_client(&s.proxy, ports[i / 2]);
+        EXPECT_PREFIX(late, "-WRONGPASS ", "AUTH dave dave-secret");
+        EXPECT_PREFIX(late, "-NOAUTH ", "GET a");
+        redisFree(late);
+        redisFree(c);
+    }
+}
+
 /* The secret of a client is in no log line, at any level that the test runs at. */
 Test(identity, secrets_are_not_logged, .timeout = 30)
 {
