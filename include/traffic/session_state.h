@@ -83,13 +83,14 @@ struct session {
     bool pauses;      /* a CLIENT PAUSE of its own is on its way */
     bool monitoring;
     bool wrote;
-    bool uncounted;   /* the last WAIT's lease could not be told of the session's writes */
-    bool tunnel;      /* its lease carries replication: bytes, not requests */
-    bool tx_lost;     /* the open transaction is to be sent again on the next lease */
-    bool tx_rejected; /* a node rejected a part of it, for a reason that a switch will mend */
-    bool tx_logged;   /* everything of it is in tx_log */
-    bool let_in;      /* not authenticated, and Redis does not mind */
-    uint8_t tx;       /* enum tx */
+    bool uncounted;    /* the last WAIT's lease could not be told of the session's writes */
+    bool tunnel;       /* its lease carries replication: bytes, not requests */
+    bool scans_master; /* its newest iteration (SCAN 0) began on the master */
+    bool tx_lost;      /* the open transaction is to be sent again on the next lease */
+    bool tx_rejected;  /* a node rejected a part of it, for a reason that a switch will mend */
+    bool tx_logged;    /* everything of it is in tx_log */
+    bool let_in;       /* not authenticated, and Redis does not mind */
+    uint8_t tx;        /* enum tx */
     /* as confirmed by replies */
     bool tx_confirmed, watch_confirmed;
 
@@ -333,7 +334,8 @@ void session_count_all(struct session *s, struct request *r);
 void session_counted(struct session *s, struct request *r);
 
 /* ---- session_replication.c ---- */
-/* Whether it is a command of replication, and they are allowed on this listener. */
+/* Whether it is a command of replication; and they are allowed on this listener. */
+bool session_is_replication(const struct request *r);
 bool session_replicates(const struct session *s, const struct request *r);
 enum step session_replicate(struct session *s, struct request *r);
 /* What a replica says, once its session is a tunnel; and what it had said before. */

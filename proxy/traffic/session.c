@@ -161,7 +161,8 @@ static bool too_large(struct session *s, size_t len)
     return true;
 }
 
-static void keep_partial(struct session *s, const struct resp_request *parse, char *data, size_t len)
+static void keep_partial(struct session *s, const struct resp_request *parse, char *data,
+                         size_t len)
 {
     struct partial *partial;
     if (too_large(s, len + resp_request_missing(parse, len)))

@@ -21,6 +21,24 @@ struct slice session_arg(const struct request *r, int number)
     return resp_arg(r->data, r->len, number);
 }
 
+/* ---- iterations ---- */
+
+/* SCAN, HSCAN, SSCAN, ZSCAN. What was learnt has no name. */
+static bool is_scan(const struct command *c)
+{
+    const char *name = c->name;
+    if (!name || !name[0])
+        return false;
+    return strcmp(strncmp(name, "sc", 2) == 0 ? name : name + 1, "scan") == 0;
+}
+
+/* Its cursor is not 0: it goes on, and on another node it would pass keys by. */
+static bool goes_on_scanning(const struct request *r)
+{
+    return is_scan(r->command) &&
+           !slice_is(session_arg(r, command_has_keys(r->command) ? 2 : 1), "0");
+}
+
 /* ---- sending ---- */
 
 void session_send(struct session *s, struct request *r, struct upstream *to)
@@ -34,6 +52,8 @@ void session_send(struct session *s, struct request *r, struct upstream *to)
         s->mixed = true;
     }
     s->inflight++;
+    if (is_scan(r->command) && !goes_on_scanning(r))
+        s->scans_master = to->purpose == PURPOSE_MASTER;
     if (r->write) {
         s->inflight_writes++;
         s->wrote |= r->command->verb != VERB_WAIT;
@@ -51,6 +71,8 @@ enum wish session_wish(const struct session *s, const struct request *r)
     case ROUTE_SPLIT:
         break;
     }
+    if ((r->command->flags & COMMAND_READONLY) && goes_on_scanning(r))
+        return s->scans_master ? WISH_MASTER : WISH_REPLICA;
     /* A read that was sent behind a write sees it: also when a barrier had the write answered first. */
     return (r->command->flags & COMMAND_READONLY) && !r->after_write ? WISH_REPLICA : WISH_MASTER;
 }
@@ -182,8 +204,9 @@ static enum step refuse(struct session *s, struct request *r)
     }
     if (s->tx == TX_OPEN)
         s->tx_refused = true;
-    session_answerf(s, r, "-ERR redisproxy: '%s' is not available through the proxy\r\n",
-                    r->command->name);
+    session_answerf(s, r, "-ERR redisproxy: '%s' %s\r\n", r->command->name,
+                    session_is_replication(r) ? "needs a listener with allow_replication = yes"
+                                              : "is not available through the proxy");
     return STEP_ON;
 }
 

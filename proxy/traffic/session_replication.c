@@ -10,12 +10,17 @@
 
 #include <string.h>
 
-bool session_replicates(const struct session *s, const struct request *r)
+bool session_is_replication(const struct request *r)
 {
     const char *name = r->command->name;
-    return s->listener->allow_replication && r->command->way == WAY_REFUSE &&
+    return r->command->way == WAY_REFUSE &&
            (strcmp(name, "sync") == 0 || strcmp(name, "psync") == 0 ||
             strcmp(name, "replconf") == 0);
+}
+
+bool session_replicates(const struct session *s, const struct request *r)
+{
+    return s->listener->allow_replication && session_is_replication(r);
 }
 
 static void on_bytes(void *data, const char *bytes, size_t len)

@@ -140,11 +140,47 @@ Test(routes, split_serves_every_data_command, .timeout = 60)
         "SET k v\nAPPEND k w\nSTRLEN k\nLPUSH l a b c\nRPOP l\nSADD s x\nHSET h f 1\n"
         "HINCRBY h f 41\nZADD z 1 one 2 two\nZPOPMAX z\nINCR k\nTYPE k\nDEL k l s h z nothing\n",
         false);
+    /* writes that look like reads, and what tells of keys */
+    compare_script(&s, PROXY_SPLIT,
+                   "SET k v EX 100\nGETEX k PERSIST\nTTL k\nGETSET k 1\nGETDEL k\nRPUSH l 3 1 2\n"
+                   "SORT l\nSORT l STORE m\nLRANGE m 0 -1\nGEOADD g 13.3 38.1 x\n"
+                   "GEORADIUS g 13 38 99 km STORE z\nZCARD z\nBITFIELD b GET u8 0\n"
+                   "BITFIELD b SET u8 0 9\nOBJECT ENCODING l\nOBJECT REFCOUNT l\nOBJECT FREQ none\n"
+                   "OBJECT IDLETIME none\nDEBUG SLEEP 0\nDEBUG NOSUCH\nDEL k l m g z b\n",
+                   false);
 }
 
-Test(routes, scan_on_the_read_port_meets_every_key, .timeout = 30)
+/* Counts the keys of one iteration, and sends a write right before each step, or each but the first. */
+enum between { NO_WRITES, WRITES, WRITES_LATER };
+
+static long scan(struct shared *s, int port, enum between between)
+{
+    redisContext *c = proxy_client(&s->proxy, port);
+    char cursor[32] = "0";
+    long keys = 0;
+    do {
+        redisReply *r = NULL;
+        bool writes = between == WRITES || (between == WRITES_LATER && strcmp(cursor, "0") != 0);
+        if (writes)
+            say(c, "SET scan:0 y");
+        redisAppendCommand(c, "SCAN %s COUNT 10", cursor);
+        if (writes)
+            HEAR(c, "+OK");
+        cr_assert_eq(redisGetReply(c, (void **)&r), REDIS_OK);
+        cr_assert(r->type == REDIS_REPLY_ARRAY && r->elements == 2);
+        snprintf(cursor, sizeof(cursor), "%s", r->element[0]->str);
+        keys += (long)r->element[1]->elements;
+        freeReplyObject(r);
+    } while (strcmp(cursor, "0") != 0);
+    redisFree(c);
+    return keys;
+}
+
+/* A cursor is of its node: on another one it would pass keys by. */
+Test(routes, an_iteration_stays_on_its_node, .timeout = 30)
 {
     struct shared s = shared();
+    int master = trio_master(&s.trio);
     compare_clean(&s);
     redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
     for (int i = 0; i < 500; i++)
@@ -153,18 +189,16 @@ Test(routes, scan_on_the_read_port_meets_every_key, .timeout = 30)
         HEAR(c, "+OK");
     cr_assert(atoi(ask(c, "WAIT 2 5000") + 1) == 2);
     redisFree(c);
-    c = proxy_client(&s.proxy, PROXY_REPLICA);
-    char cursor[32] = "0";
-    long keys = 0;
-    do {
-        redisReply *r = redisCommand(c, "SCAN %s COUNT 10", cursor);
-        cr_assert(r && r->type == REDIS_REPLY_ARRAY && r->elements == 2);
-        snprintf(cursor, sizeof(cursor), "%s", r->element[0]->str);
-        keys += (long)r->element[1]->elements;
-        freeReplyObject(r);
-    } while (strcmp(cursor, "0") != 0);
-    cr_expect_eq(keys, 500);
-    redisFree(c);
+    reset_stats(&s);
+    cr_expect_eq(scan(&s, PROXY_REPLICA, NO_WRITES), 500);
+    cr_expect_eq(scan(&s, PROXY_SPLIT, NO_WRITES), 500);
+    cr_expect_eq(calls(&s, master, "scan"), 0);
+    /* what is read behind a write is read from the master: all of it, or none */
+    cr_expect_eq(scan(&s, PROXY_SPLIT, WRITES), 500);
+    cr_expect_gt(calls(&s, master, "scan"), 40);
+    reset_stats(&s);
+    cr_expect_eq(scan(&s, PROXY_SPLIT, WRITES_LATER), 500);
+    cr_expect_eq(calls(&s, master, "scan"), 0);
 }
 
 Test(routes, answers_are_redis_own, .timeout = 120)

@@ -359,14 +359,19 @@ Test(stateful, hello, .timeout = 30)
 Test(stateful, refused_commands, .timeout = 30)
 {
     struct shared s = shared();
-    static const char *const commands[] = {"SYNC", "PSYNC ? -1", "REPLCONF ACK 0",
-                                           "REPLCONF listening-port 1", "replconf GETACK *"};
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        int fd = raw_open(s.proxy.host, PROXY_MASTER);
-        char answer[2];
-        raw_send_text(fd, commands[i]);
-        raw_send_text(fd, "\r\n");
-        cr_assert(raw_read(fd, answer, 1, 5000) == 1 && answer[0] == '-', "%s", commands[i]);
+    static const char *const commands[] = {"sync", "psync ? -1", "replconf ACK 0",
+                                           "replconf listening-port 1", "replconf GETACK *"};
+    for (int i = 0; i < 15; i++) {
+        char wanted[128];
+        const char *command = commands[i / 3];
+        int fd = raw_open(s.proxy.host, PROXY_MASTER + i % 3);
+        raw_send_text(fd, command);
+        raw_send_text(fd, "\r\nPING\r\n");
+        snprintf(
+            wanted, sizeof(wanted),
+            "-ERR redisproxy: '%.*s' needs a listener with allow_replication = yes\r\n+PONG\r\n",
+            (int)strcspn(command, " "), command);
+        cr_expect(raw_expect(fd, wanted), "%s on %d", command, PROXY_MASTER + i % 3);
         close(fd);
     }
     /* what a browser can be made to send: nothing behind it may be executed */
