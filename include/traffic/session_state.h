@@ -133,6 +133,7 @@ struct session {
     struct upstream *lease;
     unsigned unblocks; /* the proxy's own that were sent for the lease, and have ended nothing */
     struct upstream *paused; /* not read because this client does not read */
+    struct upstream *early;  /* not read because other replies have to come first */
     struct subscriptions *subs;
     struct kept *kept;
     uint64_t redirecting; /* the session that a CLIENT TRACKING in flight names */
@@ -169,6 +170,8 @@ void session_rewrite(struct session *s, struct request *r, const struct buf *byt
 extern const struct request_owner session_owner;
 /* Hands out the replies whose turn it is. */
 void session_deliver(struct session *s);
+/* Reads on where a reply was too early, when its turn has come. */
+void session_resume_early(struct session *s);
 /* The answer of a request in flight was replaced by `reply`: it is answered without its node. */
 void session_settle(struct session *s, struct request *r, const char *reply);
 /* A write was sent, and its connection died: what the client gets for it (inflight_writes). */

@@ -389,6 +389,7 @@ void session_flush(struct session *s)
         router_resume(s->paused);
         s->paused = NULL;
     }
+    session_resume_early(s);
     if (s->said_all && buf_len(&s->out) == 0)
         session_close(s, "the client quit");
     else if (finished(s) && (s->last_words || s->eof || s->draining))
@@ -496,6 +497,8 @@ void session_close(struct session *s, const char *why)
         abandon(s, container_of(node, struct request, in_session));
     if (s->paused)
         router_resume(s->paused);
+    if (s->early)
+        router_resume(s->early);
     session_lease_drop(s);
     session_forget_kept(s);
     session_forget_subscriptions(s);

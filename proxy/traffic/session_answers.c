@@ -22,6 +22,9 @@
 #define OUTPUT_FACTOR 32
 /* Redis' words for who was ended by CLIENT UNBLOCK ERROR: others follow the first one, too. */
 #define UNBLOCKED "-UNBLOCKED client unblocked "
+/* And this many times of replies that come before their turn: on another connection than the first. */
+#define EARLY_FACTOR 8
+#define EARLY_MIN 16384
 /* A read that its node does not answer but ends the connection is sent again less often than this. */
 #define ENDS_MAX 5
 
@@ -189,6 +192,7 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
     if (s->closing)
         return;
     session_deliver(s);
+    session_resume_early(s);
     if (s->next)
         session_mark_woken(s);
 }
@@ -200,7 +204,7 @@ static void throttle(struct session *s, struct upstream *up, size_t so_far)
     if (buf_len(&s->out) <= high)
         return;
     session_flush(s);
-    if (s->closing || s->paused || buf_len(&s->out) <= high)
+    if (s->closing || s->paused || up == s->early || buf_len(&s->out) <= high)
         return;
     if (up == s->lease || so_far > LARGE_REPLY ||
         (so_far && buf_len(&s->out) > high * OUTPUT_FACTOR)) {
@@ -221,6 +225,41 @@ static void stream_on(struct session *s, const char *data, size_t len)
         n = 0;
     if ((size_t)n < len)
         session_put(s, data + n, len - (size_t)n);
+}
+
+static size_t bytes_kept(const struct session *s)
+{
+    size_t sum = 0;
+    for (const struct list *it = s->requests.next; it != &s->requests; it = it->next)
+        sum += buf_len(&container_of(it, struct request, in_session)->reply);
+    return sum;
+}
+
+/* Whether what comes from there waits for the first request's reply from elsewhere. If that one is to be
+ * sent again, it does not: all that is in flight may have to land first. */
+static bool is_early(const struct session *s, const struct upstream *up)
+{
+    const struct request *head = in_list(s->requests.next);
+    return s->requests.next != &s->requests && head->upstream && head->upstream != up;
+}
+
+/* A reply goes on that has to wait for its turn: a large one waits in the kernel and at its node. */
+static void throttle_early(struct session *s, const struct request *r)
+{
+    if (s->early || r->upstream == s->lease || r->reply_len < EARLY_MIN ||
+        !is_early(s, r->upstream) || bytes_kept(s) <= s->host->options->output_high * EARLY_FACTOR)
+        return;
+    s->early = r->upstream;
+    router_pause(s->host->router, s->early, s);
+}
+
+void session_resume_early(struct session *s)
+{
+    if (!s->early || is_early(s, s->early))
+        return;
+    if (s->early != s->paused)
+        router_resume(s->early);
+    s->early = NULL;
 }
 
 static void on_reply(struct request *r, const char *data, size_t len, bool first, bool last)
@@ -248,6 +287,8 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
     }
     if (last)
         answered(s, r, up);
+    else if (!head)
+        throttle_early(s, r);
     if (!s->closing)
         throttle(s, up, last ? 0 : r->reply_len);
 }
@@ -318,6 +359,8 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
     r->state = REQUEST_ANSWERED; /* it is nowhere any more; what it becomes is decided below */
     if (s->paused == r->upstream && why == REQUEST_LOST)
         s->paused = NULL;
+    if (s->early == r->upstream && why == REQUEST_LOST)
+        s->early = NULL;
     r->upstream = NULL;
     session_forget_copies(s, r);
     if (r->streaming) {
@@ -343,6 +386,8 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
                                 "was lost after the command was sent\r\n");
     }
     all_landed(s);
+    if (!s->closing)
+        session_resume_early(s);
 }
 
 const struct request_owner session_owner = {on_reply, on_failed};

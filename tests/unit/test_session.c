@@ -114,6 +114,89 @@ Test(session, a_client_that_closed_its_sending_side_hears_all_of_a_long_reply)
     stage_end(&s);
 }
 
+enum {
+    MUCH = 48 << 20,
+    LITTLE = 24 << 20
+}; /* LITTLE is what two sockets' buffers hold, and more */
+
+/* GET k is on its way on the master, the reply to GET large begins on the replica. Returns how much of it
+ * was taken. */
+static size_t comes_early(struct stage *s, struct client *c, int *master, int *replica,
+                          const char *large, size_t len)
+{
+    stage_begin(s);
+    show(s, with_replica);
+    *c = client_on(s, ROUTE_SPLIT);
+    client_asks(*c, "SET k v|GET k");
+    *master = admits(s, 0, "master");
+    node_gets(s, *master, "SET k v|GET k");
+    node_says(*master, "+OK\r\n");
+    hears(s, *c, "+OK\r\n");
+    client_asks(*c, "GET large");
+    *replica = admits(s, 1, "slave");
+    node_gets(s, *replica, "GET large");
+    return pours(s, *replica, large, len);
+}
+
+Test(session, a_large_reply_that_comes_early_waits_at_its_node)
+{
+    struct stage s;
+    struct client c;
+    int master, replica;
+    size_t len, heard = 0;
+    char *text = bulk(MUCH, &len), *got = malloc(len);
+    size_t sent = comes_early(&s, &c, &master, &replica, text, len);
+
+    cr_assert_lt(sent, (size_t)LITTLE, "%zu bytes were taken that nobody can have yet", sent);
+    hears_nothing(&s, c);
+    node_says(master, "$1\r\nv\r\n");
+    hears(&s, c, "$1\r\nv\r\n");
+    while (heard < len) {
+        ssize_t n = recv(c.fd, got + heard, len - heard, MSG_DONTWAIT);
+        cr_assert_neq(n, 0);
+        heard += n > 0 ? (size_t)n : 0;
+        sent += pours(&s, replica, text + sent, len - sent);
+        world_turn(s.w);
+    }
+    cr_assert_eq(memcmp(got, text, len), 0);
+    free(got);
+    free(text);
+    stage_end(&s);
+}
+
+/* What comes before it has to be sent again: for that, all that is in flight has to land. */
+Test(session, a_large_reply_that_comes_early_holds_up_no_repetition)
+{
+    struct stage s;
+    struct client c;
+    int master, replica;
+    size_t len;
+    char *text = bulk(MUCH, &len);
+    size_t sent = comes_early(&s, &c, &master, &replica, text, len);
+
+    node_says(master, "-LOADING Redis is loading the dataset in memory\r\n");
+    until(sent == len, sent += pours(&s, replica, text + sent, len - sent));
+    node_gets(&s, master, "GET k");
+    free(text);
+    stage_end(&s);
+}
+
+Test(session, a_client_leaves_before_its_large_reply_may_come)
+{
+    struct stage s;
+    struct client c;
+    int master, replica;
+    size_t len;
+    char *text = bulk(MUCH, &len);
+
+    (void)comes_early(&s, &c, &master, &replica, text, len);
+    close(c.fd);
+    node_says(master, "$1\r\nv\r\n");
+    until(s.host.count == 0, world_turn(s.w));
+    free(text);
+    stage_end(&s);
+}
+
 /* ---- scripts on every node ---- */
 
 static void script_load(bool copy_first)
