@@ -227,6 +227,8 @@ Test(limits, a_million_arguments, .timeout = 200)
     };
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         size_t len;
+        if (proxy_sanitized() && strcmp(commands[i].begin, "SUBSCRIBE") == 0)
+            continue; /* a million answers */
         char *bytes = filled(commands[i].begin, commands[i].fill, commands[i].end, &len);
         int64_t began = now_ms();
         compare_bytes(&s, PROXY_MASTER, bytes, len, false);
