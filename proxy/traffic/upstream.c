@@ -291,7 +291,8 @@ static size_t take_message(struct upstream *up, const char *data, size_t len)
 /* No message that nobody asked for begins like this: it is passed on as it comes, however large. */
 static bool is_surely_reply(const struct upstream *up, char type)
 {
-    return type == '$' || (up->identity->resp3 && memchr("*~%=", type, 4));
+    bool aggregate = type == '*' || type == '~' || type == '%' || type == '=';
+    return type == '$' || (aggregate && up->identity->resp3);
 }
 
 static bool is_for_tap(const struct upstream *up, char type)
