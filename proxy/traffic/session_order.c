@@ -204,9 +204,9 @@ static enum step refuse(struct session *s, struct request *r)
     }
     if (s->tx == TX_OPEN)
         s->tx_refused = true;
-    session_answerf(s, r, "-ERR redisproxy: '%s' %s\r\n", r->command->name,
-                    session_is_replication(r) ? "needs a listener with allow_replication = yes"
-                                              : "is not available through the proxy");
+    session_answerf(s, r, "-ERR redisproxy: '%s' is not available through the proxy%s\r\n",
+                    r->command->name,
+                    session_is_replication(r) ? " without allow_replication = yes" : "");
     return STEP_ON;
 }
 

@@ -367,10 +367,10 @@ Test(stateful, refused_commands, .timeout = 30)
         int fd = raw_open(s.proxy.host, PROXY_MASTER + i % 3);
         raw_send_text(fd, command);
         raw_send_text(fd, "\r\nPING\r\n");
-        snprintf(
-            wanted, sizeof(wanted),
-            "-ERR redisproxy: '%.*s' needs a listener with allow_replication = yes\r\n+PONG\r\n",
-            (int)strcspn(command, " "), command);
+        snprintf(wanted, sizeof(wanted),
+                 "-ERR redisproxy: '%.*s' is not available through the proxy without "
+                 "allow_replication = yes\r\n+PONG\r\n",
+                 (int)strcspn(command, " "), command);
         cr_expect(raw_expect(fd, wanted), "%s on %d", command, PROXY_MASTER + i % 3);
         close(fd);
     }

@@ -294,7 +294,8 @@ Test(session_tx, sync_inside_it_makes_exec_fail)
     node_gets(&s, fd, "DISCARD");
     node_says(fd, "+OK\r\n");
     hears(&s, c,
-          "-ERR redisproxy: 'sync' needs a listener with allow_replication = yes\r\n"
+          "-ERR redisproxy: 'sync' is not available through the proxy without allow_replication = "
+          "yes\r\n"
           "-EXECABORT Transaction discarded because of previous errors.\r\n");
     stage_end(&s);
 }
