@@ -322,7 +322,8 @@ Test(session_tx, one_that_is_taken_back_remembers_what_was_refused)
     node_says(fd, "$1\r\nv\r\n");
     hears(&s, c,
           "$1\r\nv\r\n+OK\r\n+QUEUED\r\n"
-          "-ERR redisproxy: 'sync' is not available through the proxy\r\n"
+          "-ERR redisproxy: 'sync' is not available through the proxy without allow_replication = "
+          "yes\r\n"
           "-EXECABORT Transaction discarded because of: redisproxy: a part of it could not be "
           "held\r\n");
     stage_end(&s);
@@ -342,7 +343,8 @@ Test(session_tx, one_without_its_multi_fails_as_redis_fails_it)
     node_gets(&s, fd, "MULTI | DISCARD");
     node_says(fd, "-NOPERM no\r\n-ERR DISCARD without MULTI\r\n");
     hears(&s, c,
-          "-NOPERM no\r\n-ERR redisproxy: 'sync' is not available through the proxy\r\n"
+          "-NOPERM no\r\n-ERR redisproxy: 'sync' is not available through the proxy without "
+          "allow_replication = yes\r\n"
           "-ERR EXEC without MULTI\r\n");
     stage_end(&s);
 }
