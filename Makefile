@@ -193,7 +193,7 @@ TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/ob
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs node-libraries bench profile failover soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
+.PHONY: all deps run test unit system programs node-libraries bench profile profile-check profile-keep failover soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -297,11 +297,13 @@ bench:
 	@$(MAKE) --silent --no-print-directory $(BINARY) $(BENCH_SOURCES:%.c=build/%)
 	@REDISPROXY=$(CURDIR)/$(BINARY) tests/bench/bench.sh $(CURDIR)/build
 
-# Where instructions (WITH=callgrind) or time (WITH=perf) go; CHECK and KEEP: see tests/bench/profile.sh.
-profile:
-	@tests/deps.sh profile
-	@$(MAKE) --silent --no-print-directory $(BINARY)
-	@REDISPROXY=$(CURDIR)/$(BINARY) tests/bench/profile.sh $(CURDIR)/build
+# Where instructions (WITH=callgrind) or time (WITH=perf) go: see tests/bench/profile.sh. profile-check holds them
+# against the table tests/bench/instructions.txt, profile-keep writes that anew.
+profile profile-check profile-keep:
+	@WITH=$(WITH) tests/deps.sh profile
+	@$(MAKE) --silent --no-print-directory $(BINARY) build/tests/bench/load
+	@REDISPROXY=$(CURDIR)/$(BINARY) $(if $(WITH),WITH=$(WITH)) $(if $(@:profile-check=),,CHECK=1) \
+	    $(if $(@:profile-keep=),,KEEP=1) tests/bench/profile.sh $(CURDIR)/build
 
 # Every way a master can go, beside the redis-ha chart's HAProxy: SCENARIO="name ...", PROXY=redisproxy.
 failover:
@@ -383,7 +385,8 @@ help:
 	@echo 'make unit            only the unit tests               (T=name)'
 	@echo 'make system          only the tests with real servers  (T=name)'
 	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 PEER=program:conf)'
-	@echo 'make profile         where the instructions of a request go  (WITH=perf CHECK=1 KEEP=1)'
+	@echo 'make profile         where the instructions of a request go  (WITH=perf: the time, the kernel too)'
+	@echo 'make profile-check   ... against the table in tests/bench;  profile-keep writes it anew'
 	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO="name ..." PROXY=name)'
 	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
 	@echo 'make fuzz             RESP, and whole sessions, at random (FUZZ_SECONDS=60 FUZZ_SEED=n; needs clang)'

@@ -145,6 +145,14 @@ start_peer() {
 
 ask() { timeout 5 redis-cli -h "$1" -p "$2" "${@:3}" 2>/dev/null | tr -d '\r' || true; }
 
+# A value of so many bytes of x.
+put_value() {
+    local host=$1 port=$2 key=$3 size=$4
+    [[ $(head -c "$size" /dev/zero | tr '\0' x |
+        redis-cli -h "$host" -p "$port" -x set "$key" 2>&1) == OK ]] ||
+        fail "cannot set $key on $host:$port"
+}
+
 # A write through it works: it listens, and knows the master.
 wait_ready() {
     local peer=$1 started=$SECONDS
