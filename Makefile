@@ -291,7 +291,7 @@ programs: $(UNIT_PROGRAMS) $(SYSTEM_PROGRAMS) $(if $(SYSTEM_PROGRAMS),$(BINARY))
 node-libraries:
 	@tests/clients/install.sh
 
-# Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE and PEER: see tests/bench/bench.sh.
+# Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE, ROWS, ONLY and PEER: see tests/bench/bench.sh.
 bench:
 	@tests/deps.sh bench
 	@$(MAKE) --silent --no-print-directory $(BINARY) $(BENCH_SOURCES:%.c=build/%)
@@ -384,7 +384,7 @@ help:
 	@echo 'make test            build and run all tests           (T=name: only that one)'
 	@echo 'make unit            only the unit tests               (T=name)'
 	@echo 'make system          only the tests with real servers  (T=name)'
-	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 PEER=program:conf)'
+	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 ROWS="get ..." PEER=program:conf)'
 	@echo 'make profile         where the instructions of a request go  (WITH=perf: the time, the kernel too)'
 	@echo 'make profile-check   ... against the table in tests/bench;  profile-keep writes it anew'
 	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO="name ..." PROXY=name)'

@@ -1,6 +1,6 @@
 # build/bench.svg: for each case a panel of bars, two panels in a row, each with the goal as a
-# dashed line; then the proxies' CPU per request where there is a goal for it, and the idle
-# connections.
+# dashed line; then the proxies' CPU per request and the latency, where there is a goal for them, and
+# the idle connections.
 
 BEGIN {
     panel_width = 470; bar_height = 20; label_width = 120; bar_width = 220; margin = 20
@@ -9,8 +9,9 @@ BEGIN {
 
 END {
     panel_height = 50 + peer_count * bar_height
-    panels = case_count + 1
-    for (c = 1; c <= case_count; c++) panels += (cases[c], "proxy") in goal
+    panels = case_count + (idle_count > 0)
+    for (c = 1; c <= case_count; c++)
+        panels += ((cases[c], "proxy") in goal) + ((cases[c], "p50") in goal)
     height = 70 + int((panels + 1) / 2) * panel_height
     printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\"", \
         2 * panel_width + margin, height
@@ -22,7 +23,8 @@ END {
         "fill=\"#666\"")
     for (c = 1; c <= case_count; c++) throughput(cases[c])
     for (c = 1; c <= case_count; c++) if ((cases[c], "proxy") in goal) cpu(cases[c])
-    idle()
+    for (c = 1; c <= case_count; c++) if ((cases[c], "p50") in goal) latency(cases[c])
+    if (idle_count) idle()
     print "</svg>"
 }
 
@@ -59,7 +61,7 @@ function bar_of(peer, x, y, value, most) {
     text(x + label_width - 8, y + 14, peer, "text-anchor=\"end\"")
     printf "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n", \
         x + label_width, y, length_of(value, most), bar_height - 4, \
-        peer == "redisproxy" ? "#c0392b" : peer == "direct" ? "#bbbbbb" : "#7f9db9"
+        has_goals(peer) ? "#c0392b" : peer == "direct" ? "#bbbbbb" : "#7f9db9"
 }
 
 function length_of(value, most) {
@@ -84,6 +86,16 @@ function cpu(name,    p, bar, label) {
         label[peers[p]] = sprintf("%.2f us", bar[peers[p]])
     }
     panel("Proxy's CPU per request: case " name, bar, label, goal[name, "proxy"])
+}
+
+function latency(name,    p, peer, bar, label) {
+    for (p = 1; p <= peer_count; p++) {
+        peer = peers[p]
+        bar[peer] = median(p50, name, peer)
+        label[peer] = sprintf("%.0f us", 1000 * bar[peer]) \
+            (peer == "direct" ? "" : sprintf("  (%.2f)", figure(name, peer, "p50")))
+    }
+    panel("Median latency: case " name, bar, label, goal[name, "p50"] * bar["direct"])
 }
 
 function idle(    p, bar, label) {

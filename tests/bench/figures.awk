@@ -9,7 +9,7 @@ FNR == 1 { file++ }
 /^#/ || NF == 0 { next }
 
 file == 1 && $1 == "case" {
-    cases[++case_count] = $2
+    all_cases[++all_count] = $2
     title[$2] = sprintf("%s, %s, values of %s bytes, %s", toupper($3),
         $4 == 1 ? "one connection" : $4 " connections", $5,
         $6 == 1 ? "no pipelining" : "pipeline of " $6)
@@ -31,18 +31,25 @@ file == 2 {
     }
 }
 
-# round, case, peer, requests, per second, p50, p99, ticks of the proxy, ticks of Redis
+# round, case, peer, requests, per second, p50, p99, p99.9, ticks of the proxy, ticks of Redis
 file == 3 {
     key = $2 SUBSEP $3
     if ($1 > rounds) rounds = $1
-    rate[key, $1] = $5; p50[key, $1] = $6; p99[key, $1] = $7
-    served[key] += $4; proxy_ticks[key] += $8; redis_ticks[key] += $9
+    rate[key, $1] = $5; p50[key, $1] = $6; p99[key, $1] = $7; p999[key, $1] = $8
+    served[key] += $4; proxy_ticks[key] += $9; redis_ticks[key] += $10
+    measured[$2] = 1
 }
 
 file == 4 {
     idle_opened[$1] = $3 / $2 / 1024
     idle_used[$1] = $4 / $2 / 1024
     idle_count = $2
+}
+
+# What ROWS left out is not there.
+END {
+    for (c = 1; c <= all_count; c++)
+        if (all_cases[c] in measured) cases[++case_count] = all_cases[c]
 }
 
 function set_goal(name, column, value) {
@@ -108,9 +115,13 @@ function figure(name, peer, column) {
     return redis_us(name, peer)
 }
 
-# Only redisproxy has goals: throughput at least, everything else at most.
+function has_goals(peer) {
+    return peer == "redisproxy" || peer == "redisproxy-auto"
+}
+
+# Throughput at least, everything else at most.
 function missed(name, peer, column,    is) {
-    if (peer != "redisproxy" || !((name, column) in goal)) return 0
+    if (!has_goals(peer) || !((name, column) in goal)) return 0
     is = figure(name, peer, column)
     if (is == "") return 0
     return column == "direct" || column == "haproxy" ? is < goal[name, column] + 0 \

@@ -11,12 +11,18 @@ END {
         write_case(cases[c])
         print c < case_count ? "," : ""
     }
-    printf "  ],\n  \"idle_connection\": {\"connections\": %d,", idle_count
+    print "  ]" (idle_count ? "," : "")
+    if (idle_count) write_idle()
+    print "}"
+}
+
+function write_idle(    p) {
+    printf "  \"idle_connection\": {\"connections\": %d,", idle_count
     printf " \"promise_kb\": %s, \"goal_kb\": %s, \"peers\": [\n", idle_promise, idle_goal
     for (p = 1; p <= peer_count; p++)
         printf "    {\"peer\": %s, \"opened_kb\": %.3f, \"used_kb\": %.3f}%s\n", quoted(peers[p]), \
             idle_opened[peers[p]], idle_used[peers[p]], p < peer_count ? "," : ""
-    print "  ]}\n}"
+    print "  ]}"
 }
 
 function quoted(text) {
@@ -53,8 +59,8 @@ function write_peer(name, peer,    r) {
     printf "],\n       "
     ratio_of("of_direct", name, peer, "direct")
     ratio_of("of_haproxy", name, peer, "haproxy")
-    printf "\"p50_ms\": %.3f, \"p99_ms\": %.3f,\n       ", median(p50, name, peer), \
-        median(p99, name, peer)
+    printf "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f,\n       ", \
+        median(p50, name, peer), median(p99, name, peer), median(p999, name, peer)
     ratio_of("p50_of_direct", name, peer, "p50")
     ratio_of("p99_of_direct", name, peer, "p99")
     printf "\"proxy_us\": %s, \"redis_us\": %s}", number(figure(name, peer, "proxy")), \

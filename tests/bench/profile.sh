@@ -180,7 +180,7 @@ for one in "$redisproxy" "$load"; do [[ -x $one ]] || fail "$one is missing: run
 dir=$(mktemp -d "${TMPDIR:-/tmp}/redisproxy-profile-XXXXXX")
 mkdir -p "$out/profile"
 peers=(direct redisproxy)
-host[direct]=$redis_host host[redisproxy]=127.0.5.11
+host[direct]=$redis_host host[redisproxy]=$net.11
 program[redisproxy]=$redisproxy template[redisproxy]=
 case $with in
 callgrind)

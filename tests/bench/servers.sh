@@ -1,8 +1,13 @@
-# What bench.sh and profile.sh share: Redis, a Sentinel and the peers in front of them, started in a
-# temporary folder on 127.0.5.x, and their end. Whoever sources it sets `tool` (for messages) and
+# What bench.sh, scale.sh and profile.sh share: Redis, a Sentinel and the peers in front of them, started in a
+# temporary folder on 127.0.5.x (or .6, .7 ... when another run is there), and their end. Whoever sources it sets `tool` (for messages) and
 # `connections` (how many clients at most).
 
-redis_host=127.0.5.1
+net=
+for ((third = 5; third < 20; third++)); do
+    net=127.0.$third
+    (exec 3<>"/dev/tcp/$net.1/6379") 2>/dev/null || break
+done
+redis_host=$net.1
 redis=$redis_host:6379
 sentinel=$redis_host:26379
 
@@ -12,9 +17,11 @@ pids=()                # of everything that start_all started
 peers=()               # names, in the order of the table; the first is "direct"
 declare -A program     # of a peer: the binary
 declare -A template    # its configuration file, or nothing
+declare -A workers     # of a redisproxy: how many, where it can be told
 declare -A host        # where it listens, on port 6379
 declare -A pid         # whose CPU and memory count
 wrapper=()             # what the peers run under
+groups=()              # beside mymaster: name and address of the master, one after the other
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -49,9 +56,9 @@ server() { setsid setpriv --pdeathsig KILL "$@" </dev/null & }
 
 conf_redis() {
     cat <<END
-bind $redis_host
+bind $1
 port 6379
-dir $work
+dir $2
 save ""
 appendonly no
 maxclients $((connections + 500))
@@ -66,6 +73,7 @@ port 26379
 dir $work
 sentinel monitor mymaster $redis_host 6379 1
 END
+    ((!${#groups[@]})) || printf 'sentinel monitor %s %s 6379 1\n' "${groups[@]}"
 }
 
 # Only what a fair run needs: no log, no idle timeout worth the name, no health checks; HAProxy's
@@ -103,12 +111,19 @@ bench:
 END
 }
 
-conf_redisproxy() {
+conf_proxy_section() {
     cat <<END
 [proxy]
 http = off
 log = warn
 max_clients = $((connections + 400))
+${workers[$1]:+workers = ${workers[$1]}}
+END
+}
+
+conf_redisproxy() {
+    conf_proxy_section "$1"
+    cat <<END
 [master mymaster]
 sentinels = @SENTINEL@
 [listen @LISTEN@]
@@ -122,7 +137,7 @@ write_conf() {
     if [[ -n ${template[$peer]} ]]; then
         cat "${template[$peer]}"
     elif declare -F "conf_$kind" >/dev/null; then
-        "conf_$kind"
+        "conf_$kind" "$peer"
     else
         fail "$kind: there is no configuration for it here: give one after the colon"
     fi | sed "s/@LISTEN@/${host[$peer]}:6379/g; s/@HOST@/${host[$peer]}/g; s/@PORT@/6379/g
@@ -165,17 +180,25 @@ wait_ready() {
     done
 }
 
+# Its pid is in pid[NAME].
+start_redis() {
+    local name=$1 at=$2
+    mkdir "$work/$name"
+    conf_redis "$at" "$work/$name" >"$work/$name.conf"
+    server redis-server "$work/$name.conf" "${@:3}" >"$work/$name.log" 2>&1
+    pids+=($!)
+    pid[$name]=$!
+    host[$name]=$at
+}
+
 # All of them in a new folder, with nothing that an earlier load left in their memory.
 start_all() {
     local peer
     work=$dir/$1
     mkdir "$work"
-    conf_redis >"$work/direct.conf"
-    conf_sentinel >"$work/sentinel.conf"
-    server redis-server "$work/direct.conf" >"$work/direct.log" 2>&1
-    pids+=($!)
-    pid[direct]=$!
+    start_redis direct "$redis_host"
     wait_ready direct
+    conf_sentinel >"$work/sentinel.conf"
     server redis-sentinel "$work/sentinel.conf" >"$work/sentinel.log" 2>&1
     pids+=($!)
     for peer in "${peers[@]:1}"; do start_peer "$peer"; done
