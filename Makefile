@@ -193,7 +193,7 @@ TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/ob
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs node-libraries bench profile profile-check profile-keep failover soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
+.PHONY: all deps run test unit system programs node-libraries bench bench-scale profile profile-check profile-keep failover soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -297,6 +297,12 @@ bench:
 	@$(MAKE) --silent --no-print-directory $(BINARY) $(BENCH_SOURCES:%.c=build/%)
 	@REDISPROXY=$(CURDIR)/$(BINARY) tests/bench/bench.sh $(CURDIR)/build
 
+# What connections, replicas, groups and a busy neighbour cost: ROUNDS, N, ROWS, ONLY, PEER: see tests/bench/scale.sh.
+bench-scale:
+	@tests/deps.sh bench
+	@$(MAKE) --silent --no-print-directory $(BINARY) $(BENCH_SOURCES:%.c=build/%)
+	@REDISPROXY=$(CURDIR)/$(BINARY) tests/bench/scale.sh $(CURDIR)/build
+
 # Where instructions (WITH=callgrind) or time (WITH=perf) go: see tests/bench/profile.sh. profile-check holds them
 # against the table tests/bench/instructions.txt, profile-keep writes that anew.
 profile profile-check profile-keep:
@@ -385,6 +391,7 @@ help:
 	@echo 'make unit            only the unit tests               (T=name)'
 	@echo 'make system          only the tests with real servers  (T=name)'
 	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 ROWS="get ..." PEER=program:conf)'
+	@echo 'make bench-scale     8,000 connections, replicas, groups, busy neighbours  (ROUNDS=3 N=50000 ROWS="groups ...")'
 	@echo 'make profile         where the instructions of a request go  (WITH=perf: the time, the kernel too)'
 	@echo 'make profile-check   ... against the table in tests/bench;  profile-keep writes it anew'
 	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO="name ..." PROXY=name)'

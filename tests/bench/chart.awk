@@ -18,7 +18,7 @@ END {
     print " font-family=\"sans-serif\" font-size=\"12\">"
     print "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>"
     text(margin, 28, "redisproxy beside its peers", "font-size=\"18\" font-weight=\"bold\"")
-    text(margin, 48, fact["when"] ", " fact["machine"] ", median of " rounds " rounds;" \
+    text(margin, 48, fact["when"] ", " fact["machine"] ", medians of " rounds " rounds;" \
         " in parentheses: x direct; dashed: the goal", \
         "fill=\"#666\"")
     for (c = 1; c <= case_count; c++) throughput(cases[c])
@@ -85,7 +85,7 @@ function cpu(name,    p, bar, label) {
         bar[peers[p]] = figure(name, peers[p], "proxy")
         label[peers[p]] = sprintf("%.2f us", bar[peers[p]])
     }
-    panel("Proxy's CPU per request: case " name, bar, label, goal[name, "proxy"])
+    panel("Proxy's CPU per request, case " name " (less is better)", bar, label, goal[name, "proxy"])
 }
 
 function latency(name,    p, peer, bar, label) {
@@ -95,7 +95,7 @@ function latency(name,    p, peer, bar, label) {
         label[peer] = sprintf("%.0f us", 1000 * bar[peer]) \
             (peer == "direct" ? "" : sprintf("  (%.2f)", figure(name, peer, "p50")))
     }
-    panel("Median latency: case " name, bar, label, goal[name, "p50"] * bar["direct"])
+    panel("Median latency, case " name " (less is better)", bar, label, goal[name, "p50"] * bar["direct"])
 }
 
 function idle(    p, bar, label) {
@@ -103,5 +103,5 @@ function idle(    p, bar, label) {
         bar[peers[p]] = idle_used[peers[p]]
         label[peers[p]] = sprintf("%.2f KB", bar[peers[p]])
     }
-    panel("Memory of an idle connection", bar, label, idle_goal)
+    panel("Memory of an idle connection (less is better)", bar, label, idle_goal)
 }

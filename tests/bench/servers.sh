@@ -191,6 +191,9 @@ start_redis() {
     host[$name]=$at
 }
 
+# The masters in groups; a tool that has replicas has its own.
+start_groups() { :; }
+
 # All of them in a new folder, with nothing that an earlier load left in their memory.
 start_all() {
     local peer
@@ -198,6 +201,7 @@ start_all() {
     mkdir "$work"
     start_redis direct "$redis_host"
     wait_ready direct
+    start_groups
     conf_sentinel >"$work/sentinel.conf"
     server redis-sentinel "$work/sentinel.conf" >"$work/sentinel.log" 2>&1
     pids+=($!)
