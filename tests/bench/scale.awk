@@ -65,18 +65,22 @@ function figure(row, setting, peer) {
     return is_latency(row) ? median(p99, row, setting, peer) : median(cpu, row, setting, peer)
 }
 
-# A setting's figure by the first setting's, within a round; the median of that.
-function growth(row, setting, peer,    sample, r, first) {
-    first = settings[row, 1]
-    for (r = 1; r <= rounds; r++)
-        sample[r] = is_latency(row) ? p99[row, setting, peer, r] / p99[row, first, peer, r] \
-                                    : cpu[row, setting, peer, r] / cpu[row, first, peer, r]
+# A setting's figure by the first setting's, within a round; the median of that. 0 when the runs were too
+# short for the kernel's clock, which counts CPU time in milliseconds.
+function growth(row, setting, peer,    sample, r, here, first) {
+    for (r = 1; r <= rounds; r++) {
+        here = row SUBSEP setting SUBSEP peer SUBSEP r
+        first = row SUBSEP settings[row, 1] SUBSEP peer SUBSEP r
+        if (cpu[here] == 0 || cpu[first] == 0) return 0
+        sample[r] = is_latency(row) ? p99[here] / p99[first] : cpu[here] / cpu[first]
+    }
     return median_of(sample, rounds)
 }
 
 function worst(row, peer,    i, is, most) {
     for (i = 2; i <= settings[row, 0]; i++) {
         is = growth(row, settings[row, i], peer)
+        if (is == 0) return 0
         if (is > most) most = is
     }
     return most
@@ -114,7 +118,13 @@ function line(row, peer,    i, is) {
     printf "  %-23s", peer (peer == "direct" ? "" : " " version[peer])
     for (i = 1; i <= settings[row, 0]; i++) printf " %10.2f", figure(row, settings[row, i], peer)
     is = worst(row, peer)
-    printf " %8.2f %s\n", is, has_goals(peer) ? (is > limit(row) ? "MISSED" : "reached") : ""
+    printf " %8.2f %s\n", is, verdict(row, peer, is)
+}
+
+function verdict(row, peer, is) {
+    if (is == 0) return "N is too small"
+    if (!has_goals(peer)) return ""
+    return is > limit(row) ? "MISSED" : "reached"
 }
 
 function json(    i, p, first) {

@@ -176,7 +176,7 @@ run_groups() {
     done
 }
 
-# A load without an end, until stop_neighbour. It is gone when its Redis has nothing more to do.
+# A load without an end, until stop_neighbour.
 start_neighbour() {
     local word=
     coproc NEIGHBOUR { exec "$load" -e -c 1 "$@" 2>"$work/neighbour.log"; }
