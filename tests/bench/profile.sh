@@ -132,9 +132,10 @@ judge() {
     fi
     change=$((100 * (count - was)))
     if ((change > tolerated * was)); then
-        wrong+=("$name needs more than $tolerated % more than the $was in the table: see $out/profile/$name.txt; where they pay, make profile-keep")
+        wrong+=("$name is more than $tolerated % above the $was in the table: where they pay,"
+            "    make profile-keep; where they go: $out/profile/$name.txt")
     elif ((change < -tolerated * was)); then
-        wrong+=("$name needs more than $tolerated % less than the $was in the table: keep it that way, make profile-keep")
+        wrong+=("$name is more than $tolerated % below the $was in the table: make profile-keep")
     fi
 }
 

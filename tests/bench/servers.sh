@@ -1,6 +1,6 @@
-# What bench.sh, scale.sh and profile.sh share: Redis, a Sentinel and the peers in front of them, started in a
-# temporary folder on 127.0.5.x (or .6, .7 ... when another run is there), and their end. Whoever sources it sets `tool` (for messages) and
-# `connections` (how many clients at most).
+# What bench.sh, scale.sh and profile.sh share: Redis, a Sentinel and the peers in front of them,
+# started in a temporary folder on 127.0.5.x (or .6, .7 ... when another run is there), and their end.
+# Whoever sources it sets `tool` (for messages) and `connections` (how many clients at most).
 
 net=
 for ((third = 5; third < 20; third++)); do
