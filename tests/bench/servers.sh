@@ -162,10 +162,10 @@ ask() { timeout 5 redis-cli -h "$1" -p "$2" "${@:3}" 2>/dev/null | tr -d '\r' ||
 
 # A value of so many bytes of x.
 put_value() {
-    local host=$1 port=$2 key=$3 size=$4
+    local at=$1 port=$2 key=$3 size=$4
     [[ $(head -c "$size" /dev/zero | tr '\0' x |
-        redis-cli -h "$host" -p "$port" -x set "$key" 2>&1) == OK ]] ||
-        fail "cannot set $key on $host:$port"
+        redis-cli -h "$at" -p "$port" -x set "$key" 2>&1) == OK ]] ||
+        fail "cannot set $key on $at:$port"
 }
 
 # A write through it works: it listens, and knows the master.
