@@ -134,6 +134,10 @@ void router_unblock(struct router *router, const struct upstream *lease);
 bool router_ask(struct router *router, struct place *place, enum wish wish, const char *bytes,
                 size_t len, const struct request_owner *owner, void *owner_data);
 
+/* The reply at the shared upstream's head, owned by `owner_data`, is so large that others shall not wait
+ * behind it: nobody shares it any more, and the reads behind are taken elsewhere. */
+void router_unshare(struct upstream *upstream, const void *owner_data, const char *why);
+
 /* The session at this upstream's head does not read its reply. A lease is just not read any more; a
  * shared upstream is first retired from sharing, and reads behind are taken elsewhere. */
 void router_pause(struct router *router, struct upstream *upstream, const void *owner_data);

@@ -470,19 +470,22 @@ bool router_ask(struct router *router, struct place *place, enum wish wish, cons
     return true;
 }
 
+void router_unshare(struct upstream *up, const void *owner_data, const char *why)
+{
+    if (up->leased || up->retired || up->state == UPSTREAM_CLOSED)
+        return;
+    log_event(LOG_INFO, "an upstream is no longer shared", "node=%s reason=\"%s\"", up->name, why);
+    upstream_retire(up, why);
+    upstream_evict_reads(up, owner_data);
+}
+
 void router_pause(struct router *router, struct upstream *up, const void *owner_data)
 {
     (void)router;
     if (up->paused || up->state == UPSTREAM_CLOSED)
         return;
     upstream_pause(up, true);
-    if (up->leased)
-        return;
-    if (!up->retired) /* the same reply may pause it many times */
-        log_event(LOG_INFO, "an upstream is no longer shared",
-                  "node=%s reason=\"a client does not read a large reply\"", up->name);
-    upstream_retire(up, "a client did not read a large reply");
-    upstream_evict_reads(up, owner_data);
+    router_unshare(up, owner_data, "a client does not read a large reply");
 }
 
 void router_resume(struct upstream *up)

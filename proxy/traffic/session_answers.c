@@ -16,6 +16,8 @@
 
 /* A reply this long, to a client that does not read, costs its upstream the sharing. */
 #define LARGE_REPLY ((size_t)1024 * 1024)
+/* This long, to one that does: others would wait for some ms. */
+#define HUGE_REPLY ((size_t)4 * 1024 * 1024)
 /* Pieces of a reply from this size on are not copied if they need not be. */
 #define DIRECT_MIN ((size_t)16 * 1024)
 /* So do this many times output_high of small ones. */
@@ -285,6 +287,8 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         stream_on(s, data, len);
         r->streaming = true;
     }
+    if (!last && r->reply_len > HUGE_REPLY)
+        router_unshare(up, s, "a reply is very large");
     if (last)
         answered(s, r, up);
     else if (!head)

@@ -197,6 +197,39 @@ Test(session, a_client_leaves_before_its_large_reply_may_come)
     stage_end(&s);
 }
 
+/* Its client reads it; all the same it would keep others waiting for as long as it takes. */
+Test(session, nobody_waits_behind_a_very_large_reply)
+{
+    struct stage s;
+    struct client large, small;
+    size_t len, sent = 0, heard = 0;
+    char *text = bulk((size_t)8 << 20, &len), *got = malloc(len);
+    int fd, other;
+
+    stage_begin(&s);
+    large = client(&s);
+    small = client(&s);
+    client_asks(large, "GET large");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "GET large");
+    client_asks(small, "GET small");
+    node_gets(&s, fd, "GET small");
+    while (sent < (size_t)5 << 20) {
+        ssize_t n = recv(large.fd, got + heard, len - heard, MSG_DONTWAIT);
+        heard += n > 0 ? (size_t)n : 0;
+        sent += pours(&s, fd, text + sent, (size_t)64 << 10);
+    }
+    other = admits(&s, 0, "master");
+    node_gets(&s, other, "GET small");
+    node_says(other, "$1\r\nv\r\n");
+    hears(&s, small, "$1\r\nv\r\n");
+    client_asks(small, "SET small w");
+    node_gets(&s, other, "SET small w");
+    free(got);
+    free(text);
+    stage_end(&s);
+}
+
 /* ---- scripts on every node ---- */
 
 static void script_load(bool copy_first)
