@@ -96,10 +96,11 @@ MODULE := $(MODULE_SOURCES:%.c=build/%.so)
 # The modules that each unit test links: a test that needs half of the house tests no unit.
 UNIT_test_buf      := base/buf base/log base/clock
 UNIT_test_list     :=
+UNIT_test_cpus     := base/cpus
 UNIT_test_log      := base/log base/clock
 UNIT_test_address  := net/address
 UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
-                      net/address base/secret base/buf base/log base/clock
+                      net/address base/cpus base/secret base/buf base/log base/clock
 UNIT_test_health   := ops/health topology/topology topology/credential \
                       base/secret base/log base/clock
 UNIT_test_metrics  := ops/metrics topology/topology topology/credential \
@@ -140,6 +141,8 @@ UNIT_test_request   = $(UNIT_REQUEST)
 UNIT_test_identity  = $(UNIT_REQUEST)
 UNIT_test_learn     = traffic/learn redis/command $(UNIT_REQUEST)
 UNIT_test_hold     := traffic/hold
+UNIT_test_mail     := traffic/mail
+UNIT_test_spread   := traffic/spread traffic/office traffic/mail
 UNIT_UPSTREAM      := traffic/upstream traffic/handshake topology/topology topology/credential \
                       redis/resp_reply net/stream net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
@@ -156,6 +159,7 @@ UNIT_SESSION       := traffic/session traffic/session_tx traffic/session_lease t
                       traffic/session_choice traffic/session_pause traffic/session_adopt \
                       traffic/session_info traffic/roll \
                       traffic/session_kept traffic/session_scripts traffic/session_counted traffic/scripts traffic/router traffic/hold \
+                      traffic/office traffic/mail \
                       traffic/learn redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)

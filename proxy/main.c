@@ -18,7 +18,7 @@
 #include "ops/port_owner.h"
 #include "topology/control.h"
 #include "topology/topology.h"
-#include "traffic/worker.h"
+#include "traffic/crew.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -32,18 +32,18 @@
 #include <unistd.h>
 
 #define BACKLOG 4096
-#define WORKERS 1
-/* Descriptors besides the clients': upstreams, Sentinels, probes, the web server, the loops. */
-#define OTHER_FILES 512
+/* Descriptors besides the clients': Sentinels, probes, the web server; upstreams, the loops. */
+#define OTHER_FILES 256
+#define FILES_OF_WORKER 256
 #define DRAIN_LOOK_MS 10
 
 struct app {
     struct config *config;
-    int *listen_fds; /* one for each listener; the worker's once it is started */
+    int *listen_fds; /* one for each listener; the crew's once it is started */
     int http_fd;     /* -1: none, or the web server's */
     struct board *board;
     struct control *control;
-    struct worker *workers[WORKERS];
+    struct crew *crew;
     struct http *http;
 };
 
@@ -150,10 +150,10 @@ static void close_fd(int *fd)
 
 /* Every client is a descriptor: takes what the system grants, and says so when that is too little.
  */
-static void raise_open_files(size_t max_clients)
+static void raise_open_files(const struct traffic_options *options)
 {
     struct rlimit limit;
-    rlim_t wanted = max_clients + OTHER_FILES;
+    rlim_t wanted = options->max_clients + OTHER_FILES + options->workers * FILES_OF_WORKER;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
@@ -175,18 +175,15 @@ static int start(struct app *app)
     app->control = control_start(app->config->topology, options->group_count, app->board);
     if (!app->control)
         return -1;
-    for (size_t i = 0; i < WORKERS; i++) {
-        app->workers[i] = worker_start(options, app->board, app->listen_fds);
-        if (!app->workers[i])
-            return -1;
-        for (size_t j = 0; j < options->listener_count; j++)
-            app->listen_fds[j] = -1;
-    }
+    app->crew = crew_start(options, app->board, app->listen_fds);
+    for (size_t i = 0; i < options->listener_count; i++)
+        app->listen_fds[i] = -1;
+    if (!app->crew)
+        return -1;
     if (app->http_fd >= 0) {
         app->http = http_start(app->http_fd, &(struct http_sources){.board = app->board,
                                                                     .control = app->control,
-                                                                    .workers = app->workers,
-                                                                    .worker_count = WORKERS,
+                                                                    .crew = app->crew,
                                                                     .options = options});
         app->http_fd = -1;
         if (!app->http)
@@ -199,9 +196,8 @@ static int start(struct app *app)
 static void stop(struct app *app)
 {
     http_stop(app->http);
-    for (size_t i = 0; i < WORKERS; i++)
-        if (app->workers[i])
-            worker_stop(app->workers[i]);
+    if (app->crew)
+        crew_stop(app->crew);
     if (app->control)
         control_stop(app->control);
     if (app->board)
@@ -220,8 +216,8 @@ static void log_start(const struct config *config)
     char text[ENDPOINT_TEXT_MAX];
 
     log_event(LOG_INFO, "redisproxy starts",
-              "version=%s pid=%d groups=%zu listeners=%zu workers=%d http=%s", REDISPROXY_VERSION,
-              (int)getpid(), options->group_count, options->listener_count, WORKERS,
+              "version=%s pid=%d groups=%zu listeners=%zu workers=%zu http=%s", REDISPROXY_VERSION,
+              (int)getpid(), options->group_count, options->listener_count, options->workers,
               config->http.len ? address_format(text, sizeof(text), &config->http) : "off");
     for (size_t i = 0; i < options->listener_count; i++) {
         const struct traffic_listener_options *listener = &options->listeners[i];
@@ -254,14 +250,6 @@ static int wait_signal(const sigset_t *signals, long ms)
     return number < 0 ? 0 : number;
 }
 
-static bool all_finished(const struct app *app)
-{
-    for (size_t i = 0; i < WORKERS; i++)
-        if (!worker_finished(app->workers[i]))
-            return false;
-    return true;
-}
-
 static void run_until_told(struct app *app, const sigset_t *ends)
 {
     int number = wait_signal(ends, -1);
@@ -271,9 +259,8 @@ static void run_until_told(struct app *app, const sigset_t *ends)
               app->config->traffic.drain_timeout_ms);
     if (app->http)
         http_draining(app->http);
-    for (size_t i = 0; i < WORKERS; i++)
-        worker_drain(app->workers[i]);
-    while (!all_finished(app)) {
+    crew_drain(app->crew);
+    while (!crew_finished(app->crew)) {
         if (wait_signal(ends, DRAIN_LOOK_MS)) {
             log_event(LOG_WARN, "a second signal: stopped without draining", "");
             _exit(EXIT_FAILURE);
@@ -289,7 +276,7 @@ static int run(struct config *config)
     int result = EXIT_FAILURE;
 
     block_signals(&ends);
-    raise_open_files(config->traffic.max_clients);
+    raise_open_files(&config->traffic);
     if (bind_all(&app) == 0) {
         log_start(config);
         if (start(&app) == 0) {

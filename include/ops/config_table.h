@@ -36,7 +36,7 @@ struct endpoints {
 /* What the sections hold once read. */
 struct proxy_settings {
     struct address http;
-    int64_t log, max_clients, drain_timeout, request_max, output_high;
+    int64_t log, workers, max_clients, drain_timeout, request_max, output_high;
 };
 
 struct master_settings {

@@ -6,17 +6,14 @@
 
 #include "topology/control.h"
 #include "topology/topology.h"
+#include "traffic/crew.h"
 #include "traffic/options.h"
-#include "traffic/worker.h"
-
-#include <stddef.h>
 
 /* What the answers are made of; all of it outlives the server. */
 struct http_sources {
     struct board *board;
     const struct control *control;
-    struct worker *const *workers;
-    size_t worker_count;
+    const struct crew *crew;
     const struct traffic_options *options;
 };
 

@@ -19,6 +19,8 @@ enum inflight_writes { INFLIGHT_ERROR, INFLIGHT_CLOSE };
 /* Whether clients share connections to the nodes. */
 enum multiplexing { MULTIPLEXING_YES, MULTIPLEXING_NO };
 
+#define WORKERS_MAX 64
+
 /* One group as the data path sees it; the same index as in the topology. */
 struct traffic_group_options {
     const char *name;
@@ -42,6 +44,7 @@ struct traffic_options {
     size_t group_count;
     const struct traffic_listener_options *listeners;
     size_t listener_count;
+    size_t workers;     /* 1 to WORKERS_MAX */
     size_t max_clients; /* sessions of all workers; one more is refused with Redis' text */
     size_t request_max; /* bytes of one request */
     size_t

@@ -14,6 +14,7 @@
 #include "topology/topology.h"
 #include "traffic/hold.h"
 #include "traffic/identity.h"
+#include "traffic/office.h"
 #include "traffic/options.h"
 #include "traffic/request.h"
 #include "traffic/turn.h"
@@ -40,8 +41,10 @@ struct router_events {
     void (*on_hold)(void *data, size_t group); /* writing to the group's master has to stop */
 };
 
+/* `number`: which of the office's workers it is for. */
 struct router *router_new(struct turn *turn, const struct traffic_options *options,
-                          const struct router_events *events, void *data);
+                          struct office *office, size_t number, const struct router_events *events,
+                          void *data);
 /* Where the worker's identities are interned. */
 struct identities *router_identities(struct router *router);
 void router_close(struct router *router); /* cuts every upstream */

@@ -24,6 +24,17 @@ struct session;
  * CLIENT UNBLOCK can tell a client of the proxy from a connection at a node. */
 #define SESSION_ID_BASE ((uint64_t)1 << 40)
 
+/* Sessions' ids tell their worker, and grow with each client that was accepted. */
+static inline uint64_t session_id_of(uint64_t number, size_t worker)
+{
+    return SESSION_ID_BASE + number * WORKERS_MAX + worker;
+}
+
+static inline size_t session_worker_of(uint64_t id)
+{
+    return id % WORKERS_MAX;
+}
+
 /* What a worker's sessions share. */
 struct session_host {
     struct turn *turn;
@@ -31,15 +42,16 @@ struct session_host {
     struct learn *learn;
     struct scripts **scripts; /* one for each group */
     const struct traffic_options *options;
+    struct office *office;
+    size_t number; /* of this worker */
     struct list sessions;
     size_t count;
-    uint64_t last_id;
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 
 /* Takes over an accepted socket. Returns 0, or a negative libuv code (the socket is closed). */
-int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd)
-    __attribute__((warn_unused_result));
+int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd,
+                 uint64_t id) __attribute__((warn_unused_result));
 
 /* The turn's calls. */
 void session_wake(struct held *held);

@@ -1,12 +1,13 @@
 /*
- * worker: one thread with one loop, its own sessions and its own upstreams.
- * It shares nothing mutable with anybody: it reads the board, and others read
- * its atomic counters.
+ * worker: one thread with one loop, its own sessions and its own upstreams. It
+ * shares nothing mutable with others but its desk: its mailbox, and counters
+ * that it shows. The workers of the process are a crew (crew.h).
  */
 #ifndef REDISPROXY_TRAFFIC_WORKER_H
 #define REDISPROXY_TRAFFIC_WORKER_H
 
 #include "topology/topology.h"
+#include "traffic/office.h"
 #include "traffic/options.h"
 
 #include <stdbool.h>
@@ -15,21 +16,16 @@
 
 struct worker;
 
-/* Starts the thread. `listen_fds` holds one bound descriptor for each of options->listeners, owned
- * by the worker from now on. `options` and `board` outlive the worker. Returns NULL after logging
- * why. */
-struct worker *worker_start(const struct traffic_options *options, struct board *board,
-                            const int *listen_fds) __attribute__((warn_unused_result));
+/* A worker at desk `number`. Nothing runs yet. `options`, `board` and `office` outlive it. */
+struct worker *worker_new(const struct traffic_options *options, struct board *board,
+                          struct office *office, size_t number);
 
-/* clock_ms() of the loop's last turn (it turns at least ten times a second). Any thread. */
-int64_t worker_last_turn(const struct worker *worker);
+/* This one accepts, for all. `listen_fds` holds one bound descriptor for each of options->listeners,
+ * the worker's from now on, also when it fails. Returns 0, or -1 after logging why. */
+int worker_accept(struct worker *worker, const int *listen_fds) __attribute__((warn_unused_result));
 
-/* What the worker held at the end of its loop's last turn. Any thread. */
-struct worker_gauges {
-    size_t sessions, upstreams;
-    size_t held, held_bytes; /* sessions whose requests wait for a node, and these */
-};
-void worker_gauges(const struct worker *worker, struct worker_gauges *out);
+/* Starts the thread, once all workers are there. Returns 0, or -1 after logging why. */
+int worker_start(struct worker *worker) __attribute__((warn_unused_result));
 
 /* Stops accepting and lets what is in flight or held finish, for at most drain_timeout_ms; sessions
  * without unfinished requests are closed. Returns at once. Any thread. */
@@ -38,7 +34,10 @@ void worker_drain(struct worker *worker);
 /* Whether the thread has nothing more to do (only after worker_drain()). Any thread. */
 bool worker_finished(const struct worker *worker);
 
-/* Closes what is left, joins the thread, frees everything. */
+/* Closes what is left; returns at once. worker_join() waits for that, worker_free() frees everything
+ * once all are joined: until then they may write to each other. */
 void worker_stop(struct worker *worker);
+void worker_join(struct worker *worker);
+void worker_free(struct worker *worker);
 
 #endif

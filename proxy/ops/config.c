@@ -8,6 +8,7 @@
  */
 #include "ops/config.h"
 
+#include "base/cpus.h"
 #include "ops/config_sections.h"
 
 #include <arpa/inet.h>
@@ -224,6 +225,13 @@ static void fill_group(const struct section *section, struct topology_options *t
     };
 }
 
+static size_t workers(int64_t setting)
+{
+    size_t count = setting ? (size_t)setting : cpus_available();
+
+    return count < WORKERS_MAX ? count : WORKERS_MAX;
+}
+
 static void fill_rooms(struct config *config, const struct proxy_settings *proxy)
 {
     const struct config_sections *sections = config->sections;
@@ -254,6 +262,7 @@ static void fill_rooms(struct config *config, const struct proxy_settings *proxy
         .group_count = group_count,
         .listeners = listeners,
         .listener_count = listener_count,
+        .workers = workers(proxy->workers),
         .max_clients = (size_t)proxy->max_clients,
         .request_max = (size_t)proxy->request_max,
         .output_high = (size_t)proxy->output_high,

@@ -52,13 +52,13 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
 
 static struct health_loop *look_at_loops(const struct http_sources *sources)
 {
-    struct health_loop *loops = calloc(sources->worker_count + 1, sizeof(*loops));
+    struct health_loop *loops = calloc(crew_size(sources->crew) + 1, sizeof(*loops));
 
     if (!loops)
         abort();
     loops[0] = (struct health_loop){"the control plane", control_last_turn(sources->control)};
-    for (size_t i = 0; i < sources->worker_count; i++)
-        loops[i + 1] = (struct health_loop){"a worker", worker_last_turn(sources->workers[i])};
+    for (size_t i = 0; i < crew_size(sources->crew); i++)
+        loops[i + 1] = (struct health_loop){"a worker", crew_last_turn(sources->crew, i)};
     return loops;
 }
 
@@ -75,7 +75,7 @@ static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
         .now = clock_ms(),
         .wall = clock_wall_ms(),
         .loops = loops,
-        .loop_count = sources->worker_count + 1,
+        .loop_count = crew_size(sources->crew) + 1,
         .topology = topology,
         .groups = sources->options->groups,
         .draining = atomic_load(&http->draining),
@@ -91,13 +91,14 @@ static enum MHD_Result show_metrics(struct http *http, struct MHD_Connection *co
 {
     const struct http_sources *sources = &http->sources;
     struct topology *topology = board_acquire(sources->board);
-    struct worker_gauges *workers = calloc(sources->worker_count, sizeof(*workers));
+    size_t count = crew_size(sources->crew);
+    struct worker_gauges *workers = calloc(count, sizeof(*workers));
 
     if (!workers)
         abort();
-    for (size_t i = 0; i < sources->worker_count; i++)
-        worker_gauges(sources->workers[i], &workers[i]);
-    char *text = metrics_text(topology, workers, sources->worker_count);
+    for (size_t i = 0; i < count; i++)
+        crew_gauges(sources->crew, i, &workers[i]);
+    char *text = metrics_text(topology, workers, count);
     free(workers);
     topology_release(topology);
     return respond(connection, MHD_HTTP_OK, METRICS_TYPE, text, MHD_RESPMEM_MUST_FREE);

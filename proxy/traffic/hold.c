@@ -3,9 +3,9 @@
 
 #include <assert.h>
 
-void hold_init(struct hold *hold, size_t limit, int64_t timeout_ms)
+void hold_init(struct hold *hold, atomic_size_t *all_bytes, size_t limit, int64_t timeout_ms)
 {
-    *hold = (struct hold){.limit = limit, .timeout_ms = timeout_ms};
+    *hold = (struct hold){.all_bytes = all_bytes, .limit = limit, .timeout_ms = timeout_ms};
     list_init(&hold->sessions);
 }
 
@@ -33,6 +33,7 @@ void hold_grow(struct held *held, size_t bytes)
 {
     held->bytes += bytes;
     held->hold->bytes += bytes;
+    atomic_fetch_add_explicit(held->hold->all_bytes, bytes, memory_order_relaxed);
     if (held->hold->bytes > held->hold->peak_bytes)
         held->hold->peak_bytes = held->hold->bytes;
 }
@@ -42,20 +43,20 @@ void hold_shrink(struct held *held, size_t bytes)
     assert(held->bytes >= bytes);
     held->bytes -= bytes;
     held->hold->bytes -= bytes;
+    atomic_fetch_sub_explicit(held->hold->all_bytes, bytes, memory_order_relaxed);
 }
 
 void hold_leave(struct held *held)
 {
     if (!held->hold)
         return;
-    held->hold->bytes -= held->bytes;
+    hold_shrink(held, held->bytes);
     held->hold->count--;
     list_remove(&held->in_hold);
     held->hold = NULL;
-    held->bytes = 0;
 }
 
 bool hold_has_room(const struct hold *hold, size_t bytes)
 {
-    return hold->bytes + bytes <= hold->limit;
+    return atomic_load_explicit(hold->all_bytes, memory_order_relaxed) + bytes <= hold->limit;
 }

@@ -65,13 +65,15 @@ static void arm_retry(struct router *router)
 /* ---- life ---- */
 
 struct router *router_new(struct turn *turn, const struct traffic_options *options,
-                          const struct router_events *events, void *data)
+                          struct office *office, size_t number, const struct router_events *events,
+                          void *data)
 {
     struct router *router = calloc(1, sizeof(*router));
     if (!router)
         abort();
     router->turn = turn;
     router->options = options;
+    router->turns = number; /* not all of them begin with the same replica */
     router->events = events;
     router->data = data;
     router->holds = calloc(options->group_count, sizeof(*router->holds));
@@ -79,7 +81,7 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
     if (!router->holds || !router->waits)
         abort();
     for (size_t i = 0; i < options->group_count; i++)
-        hold_init(&router->holds[i], options->groups[i].hold_memory,
+        hold_init(&router->holds[i], &office->held_bytes[i], options->groups[i].hold_memory,
                   options->groups[i].hold_timeout_ms);
     identities_init(&router->identities);
     router->own = identity_own(&router->identities);
@@ -151,24 +153,37 @@ static bool choose_master(struct router *router, size_t group, struct target *ta
     return target_for(router, group, &view->nodes[view->master], PURPOSE_MASTER, target);
 }
 
+static bool may_be_read(struct router *router, size_t group, const struct topology_node *node)
+{
+    return node->readable && !node->suspect && pool_usable(router->pool, group, node->id);
+}
+
 /* The replica with the fewest sessions, among equals the next in turn: new sessions spread evenly,
- * short ones too. */
+ * short ones too. The turn is one of replicas, not of nodes: the one behind the master is no more
+ * often next than others. */
 static const struct topology_node *least_used(struct router *router, size_t group)
 {
     const struct topology_group *view = &router->topology->groups[group];
     const struct topology_node *best = NULL;
     unsigned best_users = 0;
-    router->turns++;
+    size_t readable = 0, best_rank = 0, rank, at = 0;
+    for (size_t i = 0; i < view->node_count; i++)
+        readable += may_be_read(router, group, &view->nodes[i]);
+    if (readable == 0)
+        return NULL;
     for (size_t i = 0; i < view->node_count; i++) {
-        const struct topology_node *node = &view->nodes[(i + router->turns) % view->node_count];
+        const struct topology_node *node = &view->nodes[i];
         unsigned users = pool_users(router->pool, group, node->id);
-        if (!node->readable || node->suspect || !pool_usable(router->pool, group, node->id))
+        if (!may_be_read(router, group, node))
             continue;
-        if (!best || users < best_users) {
+        rank = (at++ + readable - router->turns % readable) % readable; /* 0: it is its turn */
+        if (!best || users < best_users || (users == best_users && rank < best_rank)) {
             best = node;
             best_users = users;
+            best_rank = rank;
         }
     }
+    router->turns++;
     return best;
 }
 

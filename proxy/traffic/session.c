@@ -432,7 +432,8 @@ static void on_closed(struct stream *stream)
     free(s);
 }
 
-int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd)
+int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd,
+                 uint64_t id)
 {
     struct session *s = calloc(1, sizeof(*s));
     int status;
@@ -446,7 +447,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->magic = SESSION_MAGIC;
     s->host = host;
     s->listener = listener;
-    s->id = ++host->last_id;
+    s->id = id;
     s->opened_ms = s->read_ms = turn_now(host->turn);
     s->place = (struct place){.group = listener->group, .route = listener->route};
     s->identity = identity_nobody(router_identities(host->router));

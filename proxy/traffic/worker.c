@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
+#include "traffic/mail.h"
 #include "traffic/session.h"
+#include "traffic/spread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -33,6 +35,7 @@ struct door {
 
 struct worker {
     pthread_t thread;
+    bool started;
     const struct traffic_options *options;
     struct board *board;
     uint64_t seq; /* of the adopted snapshot */
@@ -42,13 +45,19 @@ struct worker {
     uv_timer_t tick;
     struct turn turn;
     struct session_host host;
-    struct door *doors;
+    struct door *doors; /* NULL: another one accepts */
+    struct spread spread;
+    uint64_t accepted; /* clients, ever */
+    size_t given;      /* sessions, ever */
     bool draining, closing;
     int64_t drain_until_ms;
     atomic_bool drain, stop, finished;
-    atomic_llong last_turn_ms;
-    atomic_size_t sessions, upstreams, held, held_bytes;
 };
+
+static struct desk *desk_of(const struct worker *w)
+{
+    return &w->host.office->desks[w->host.number];
+}
 
 /* ---- sessions ---- */
 
@@ -60,16 +69,67 @@ static void refuse(int fd)
     close(fd);
 }
 
+/* A client of this worker from now on, or of nobody. */
+static void take(struct worker *w, const struct traffic_listener_options *listener, int fd,
+                 uint64_t id)
+{
+    w->given++;
+    if (w->draining)
+        close(fd); /* as if it had come a moment later */
+    else if (session_open(&w->host, listener, fd, id) != 0)
+        log_event(LOG_WARN, "a client could not be taken", "reason=\"%s\"", strerror(errno));
+}
+
+/* An accepted socket on its way to another worker. */
+struct handed {
+    struct mail mail;
+    const struct traffic_listener_options *listener;
+    uint64_t id;
+    int fd;
+};
+
+static void open_handed(struct mail *mail, void *reader)
+{
+    struct handed *handed = container_of(mail, struct handed, mail);
+    take(container_of((struct session_host *)reader, struct worker, host), handed->listener,
+         handed->fd, handed->id);
+    free(handed);
+}
+
+static void drop_handed(struct mail *mail)
+{
+    struct handed *handed = container_of(mail, struct handed, mail);
+    close(handed->fd);
+    free(handed);
+}
+
+static void hand_over(const struct office *office, size_t to,
+                      const struct traffic_listener_options *listener, int fd, uint64_t id)
+{
+    struct handed *handed = calloc(1, sizeof(*handed));
+    if (!handed)
+        abort();
+    *handed = (struct handed){.mail = {.open = open_handed, .drop = drop_handed},
+                              .listener = listener,
+                              .id = id,
+                              .fd = fd};
+    mailbox_post(&office->desks[to].box, &handed->mail);
+}
+
 static void on_accept(void *owner, int fd)
 {
     struct door *door = owner;
     struct worker *w = door->worker;
-    if (w->host.count >= w->options->max_clients) {
+    size_t to = spread_next(&w->spread, w->host.count, w->options->max_clients);
+    if (to == SPREAD_FULL) {
         refuse(fd);
         return;
     }
-    if (session_open(&w->host, door->options, fd) != 0)
-        log_event(LOG_WARN, "a client could not be taken", "reason=\"%s\"", strerror(errno));
+    uint64_t id = session_id_of(++w->accepted, to);
+    if (to == w->host.number)
+        take(w, door->options, fd, id);
+    else
+        hand_over(w->host.office, to, door->options, fd, id);
 }
 
 /* ---- the turn ---- */
@@ -107,15 +167,15 @@ static void finish_turn(struct worker *w)
 /* For other threads, which may be a turn behind. */
 static void show_gauges(struct worker *w)
 {
-    size_t held = 0, held_bytes = 0;
+    struct desk *desk = desk_of(w);
     for (size_t i = 0; i < w->options->group_count; i++) {
-        held += router_hold(w->host.router, i)->count;
-        held_bytes += router_hold(w->host.router, i)->bytes;
+        const struct hold *hold = router_hold(w->host.router, i);
+        atomic_store_explicit(&desk->holds[i].sessions, hold->count, memory_order_relaxed);
+        atomic_store_explicit(&desk->holds[i].bytes, hold->bytes, memory_order_relaxed);
     }
-    atomic_store_explicit(&w->sessions, w->host.count, memory_order_relaxed);
-    atomic_store_explicit(&w->upstreams, router_upstreams(w->host.router), memory_order_relaxed);
-    atomic_store_explicit(&w->held, held, memory_order_relaxed);
-    atomic_store_explicit(&w->held_bytes, held_bytes, memory_order_relaxed);
+    atomic_store_explicit(&desk->sessions, w->host.count, memory_order_relaxed);
+    atomic_store_explicit(&desk->ended, w->given - w->host.count, memory_order_relaxed);
+    atomic_store_explicit(&desk->upstreams, router_upstreams(w->host.router), memory_order_relaxed);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
@@ -123,7 +183,7 @@ static void on_prepare(uv_prepare_t *prepare)
     struct worker *w = prepare->data;
     finish_turn(w);
     show_gauges(w);
-    atomic_store_explicit(&w->last_turn_ms, clock_ms(), memory_order_relaxed);
+    atomic_store_explicit(&desk_of(w)->last_turn_ms, clock_ms(), memory_order_relaxed);
 }
 
 static void on_hold(void *data, size_t group)
@@ -140,7 +200,7 @@ static const struct router_events router_events = {session_wake, on_hold};
 
 static void close_doors(struct worker *w)
 {
-    for (size_t i = 0; i < w->options->listener_count; i++) {
+    for (size_t i = 0; w->doors && i < w->options->listener_count; i++) {
         if (w->doors[i].listener)
             listener_close(w->doors[i].listener);
         w->doors[i].listener = NULL;
@@ -152,7 +212,6 @@ static void begin_drain(struct worker *w)
     w->draining = true;
     w->drain_until_ms = turn_now(&w->turn) + w->options->drain_timeout_ms;
     close_doors(w);
-    log_event(LOG_INFO, "draining", "sessions=%zu", w->host.count);
     session_drain_all(&w->host, false);
 }
 
@@ -164,6 +223,7 @@ static void close_all(struct worker *w)
     close_doors(w);
     session_drain_all(&w->host, true);
     router_close(w->host.router);
+    mailbox_shut(&desk_of(w)->box);
     uv_close((uv_handle_t *)&w->tick, NULL);
     uv_close((uv_handle_t *)&w->async, NULL);
     uv_close((uv_handle_t *)&w->prepare, NULL);
@@ -194,6 +254,7 @@ static void on_tick(uv_timer_t *timer)
 static void on_async(uv_async_t *async)
 {
     struct worker *w = async->data;
+    mailbox_read(&desk_of(w)->box, &w->host);
     if (atomic_load(&w->stop))
         close_all(w);
     else if (atomic_load(&w->drain) && !w->draining)
@@ -231,14 +292,14 @@ static void init_host(struct worker *w)
     w->host.turn = &w->turn;
     w->host.options = w->options;
     list_init(&w->host.sessions);
-    w->host.last_id = SESSION_ID_BASE;
     w->host.learn = learn_new(&w->turn.requests);
     w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
     if (!w->host.scripts)
         abort();
     for (size_t i = 0; i < w->options->group_count; i++)
         w->host.scripts[i] = scripts_new(SCRIPTS_MAX);
-    w->host.router = router_new(&w->turn, w->options, &router_events, w);
+    w->host.router =
+        router_new(&w->turn, w->options, w->host.office, w->host.number, &router_events, w);
 }
 
 static void init_loop(struct worker *w)
@@ -251,8 +312,30 @@ static void init_loop(struct worker *w)
     uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
 }
 
-static bool open_doors(struct worker *w, const int *listen_fds)
+struct worker *worker_new(const struct traffic_options *options, struct board *board,
+                          struct office *office, size_t number)
 {
+    struct worker *w = calloc(1, sizeof(*w));
+    if (!w)
+        abort();
+    w->options = options;
+    w->board = board;
+    w->host.office = office;
+    w->host.number = number;
+    atomic_store(&desk_of(w)->last_turn_ms, clock_ms());
+    init_loop(w);
+    init_turn(&w->turn, &w->loop, w->board);
+    init_host(w);
+    mailbox_init(&desk_of(w)->box, notify, w);
+    board_subscribe(board, notify, w);
+    uv_async_send(&w->async);
+    return w;
+}
+
+int worker_accept(struct worker *w, const int *listen_fds)
+{
+    int result = 0;
+    spread_init(&w->spread, w->host.office, w->host.number);
     w->doors = calloc(w->options->listener_count, sizeof(*w->doors));
     if (!w->doors)
         abort();
@@ -260,46 +343,22 @@ static bool open_doors(struct worker *w, const int *listen_fds)
         struct door *door = &w->doors[i];
         *door = (struct door){.worker = w, .options = &w->options->listeners[i]};
         door->listener = listener_open(&w->loop, listen_fds[i], on_accept, door);
-        if (!door->listener) {
-            log_event(LOG_ERROR, "a listener could not be opened", "number=%zu", i);
-            return false;
-        }
+        if (door->listener)
+            continue;
+        log_event(LOG_ERROR, "a listener could not be opened", "number=%zu", i);
+        result = -1;
     }
-    return true;
+    return result;
 }
 
-struct worker *worker_start(const struct traffic_options *options, struct board *board,
-                            const int *listen_fds)
+int worker_start(struct worker *w)
 {
-    struct worker *w = calloc(1, sizeof(*w));
-    if (!w)
-        abort();
-    w->options = options;
-    w->board = board;
-    atomic_store(&w->last_turn_ms, clock_ms());
-    init_loop(w);
-    init_turn(&w->turn, &w->loop, w->board);
-    init_host(w);
-    if (!open_doors(w, listen_fds) || pthread_create(&w->thread, NULL, run, w) != 0) {
-        log_event(LOG_ERROR, "a worker could not be started", "reason=\"%s\"", strerror(errno));
-        return NULL; /* the process ends */
-    }
-    board_subscribe(board, notify, w);
-    uv_async_send(&w->async);
-    return w;
-}
-
-int64_t worker_last_turn(const struct worker *w)
-{
-    return atomic_load_explicit(&w->last_turn_ms, memory_order_relaxed);
-}
-
-void worker_gauges(const struct worker *w, struct worker_gauges *out)
-{
-    out->sessions = atomic_load_explicit(&w->sessions, memory_order_relaxed);
-    out->upstreams = atomic_load_explicit(&w->upstreams, memory_order_relaxed);
-    out->held = atomic_load_explicit(&w->held, memory_order_relaxed);
-    out->held_bytes = atomic_load_explicit(&w->held_bytes, memory_order_relaxed);
+    int error = pthread_create(&w->thread, NULL, run, w);
+    w->started = error == 0;
+    if (!error)
+        return 0;
+    log_event(LOG_ERROR, "a worker could not be started", "reason=\"%s\"", strerror(error));
+    return -1;
 }
 
 void worker_drain(struct worker *w)
@@ -318,7 +377,18 @@ void worker_stop(struct worker *w)
     board_unsubscribe(w->board, notify, w);
     atomic_store(&w->stop, true);
     uv_async_send(&w->async);
-    pthread_join(w->thread, NULL);
+}
+
+void worker_join(struct worker *w)
+{
+    if (w->started)
+        pthread_join(w->thread, NULL);
+    else
+        run(w); /* its loop ends at once, and frees what it has */
+}
+
+void worker_free(struct worker *w)
+{
     learn_free(w->host.learn);
     for (size_t i = 0; i < w->options->group_count; i++)
         scripts_free(w->host.scripts[i]);
@@ -327,6 +397,9 @@ void worker_stop(struct worker *w)
     request_pool_free(&w->turn.requests);
     buf_stock_free(&w->turn.stock);
     uv_loop_close(&w->loop);
+    mailbox_free(&desk_of(w)->box);
+    if (w->doors)
+        spread_free(&w->spread);
     free(w->doors);
     free(w);
 }

@@ -116,6 +116,7 @@ conf_proxy_section() {
 [proxy]
 http = off
 log = warn
+workers = 1
 max_clients = $((connections + 400))
 ${workers[$1]:+workers = ${workers[$1]}}
 END

@@ -26,11 +26,8 @@ static int health(const struct proxy *p, const char *path, char *body, size_t si
 /* Whether /metrics shows this number of sessions, and of sessions that wait. */
 static bool shows(const struct proxy *p, int sessions, int held)
 {
-    char body[8192], one[60], other[60];
-    snprintf(one, sizeof(one), "\nredisproxy_sessions{worker=\"0\"} %d\n", sessions);
-    snprintf(other, sizeof(other), "\nredisproxy_held_sessions{worker=\"0\"} %d\n", held);
-    return health(p, "/metrics", body, sizeof(body)) == 200 && strstr(body, one) &&
-           strstr(body, other);
+    return proxy_gauge(p, "redisproxy_sessions", -1) == sessions &&
+           proxy_gauge(p, "redisproxy_held_sessions", -1) == held;
 }
 
 Test(startup, clients_wait_for_the_sentinels, .timeout = 60)

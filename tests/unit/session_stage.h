@@ -34,6 +34,8 @@ struct stage {
     struct traffic_listener_options listeners[3]; /* by route */
     struct traffic_options options;
     struct session_host host;
+    struct office *office;
+    uint64_t last_id;
     struct scripts *scripts;
     uv_prepare_t prepare;
     uv_timer_t tick;
@@ -107,7 +109,7 @@ static inline void hold_of_at_most(struct stage *s, size_t bytes, int64_t ms)
 {
     s->group.hold_memory = bytes;
     s->group.hold_timeout_ms = ms;
-    hold_init(router_hold(s->host.router, 0), bytes, ms);
+    hold_init(router_hold(s->host.router, 0), &s->office->held_bytes[0], bytes, ms);
 }
 
 static inline void show(struct stage *s, struct scene scene)
@@ -154,8 +156,10 @@ static inline void stage_begin(struct stage *s)
                                           .max_clients = 100,
                                           .request_max = (size_t)64 << 20,
                                           .output_high = (size_t)16 << 10};
-    s->host = (struct session_host){
-        .turn = &s->w->turn, .options = &s->options, .last_id = SESSION_ID_BASE};
+    s->office = office_new(1, 1);
+    s->last_id = SESSION_ID_BASE;
+    s->host =
+        (struct session_host){.turn = &s->w->turn, .options = &s->options, .office = s->office};
     list_init(&s->host.sessions);
     s->scripts = scripts_new(64 * 1024);
     s->host.scripts = &s->scripts;
@@ -169,7 +173,7 @@ static inline void stage_begin(struct stage *s)
     cr_assert_eq(uv_timer_init(&s->w->loop, &s->tick), 0);
     uv_prepare_start(&s->prepare, stage_prepare);
     uv_timer_start(&s->tick, stage_tick, TICK_MS, TICK_MS);
-    s->host.router = router_new(&s->w->turn, &s->options, &stage_events, s);
+    s->host.router = router_new(&s->w->turn, &s->options, s->office, 0, &stage_events, s);
     show(s, steady);
 }
 
@@ -185,6 +189,7 @@ static inline void stage_end(struct stage *s)
     learn_free(s->host.learn);
     scripts_free(s->scripts);
     router_free(s->host.router);
+    office_free(s->office);
     world_end(s->w);
     for (int i = 0; i < STAGE_NODES; i++)
         node_end(&s->nodes[i]);
@@ -230,7 +235,7 @@ static inline struct client client_on(struct stage *s, enum route route)
     cr_assert_eq(connect(c.fd, (struct sockaddr *)&s->door_at, sizeof(s->door_at)), 0);
     c.theirs = accept4(s->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     cr_assert_geq(c.theirs, 0);
-    cr_assert_eq(session_open(&s->host, &s->listeners[route], c.theirs), 0);
+    cr_assert_eq(session_open(&s->host, &s->listeners[route], c.theirs, ++s->last_id), 0);
     return c;
 }
 

@@ -3,6 +3,7 @@
  * once; a good file arrives in the rooms' structs; conf/proxy.conf tells the
  * truth about every option.
  */
+#include "base/cpus.h"
 #include "ops/config.h"
 #include "ops/config_table.h"
 
@@ -91,6 +92,8 @@ Test(config, a_group_is_enough)
     cr_assert_str_eq(g->name, "m");
     cr_assert_eq(g->hold_timeout_ms, 20000);
     cr_assert_eq(g->hold_memory, 64 << 20);
+    cr_assert_geq(c->traffic.workers, 1);
+    cr_assert_leq(c->traffic.workers, cpus_available());
     cr_assert_eq(c->traffic.max_clients, 10000);
     cr_assert_eq(c->traffic.drain_timeout_ms, 10000);
     cr_assert_eq(c->traffic.request_max, 1 << 30);
@@ -113,6 +116,7 @@ Test(config, everything_can_be_said)
                                 "[proxy]   ; another\n"
                                 "http = off\n"
                                 "log= debug ; and one more\n"
+                                "workers = 3\n"
                                 "  max_clients = 7\n" /* indented, but no continuation */
                                 "drain_timeout = 0s\n"
                                 "[master a]\n"
@@ -137,6 +141,7 @@ Test(config, everything_can_be_said)
                                 "[listen 127.0.0.1:6379]\n");
     cr_assert_eq(c->log, LOG_DEBUG);
     cr_assert_eq(c->http.len, 0);
+    cr_assert_eq(c->traffic.workers, 3);
     cr_assert_eq(c->traffic.max_clients, 7);
     cr_assert_eq(c->traffic.drain_timeout_ms, 0);
     cr_assert_str_eq(c->topology[0].password, "<s3cret;s3cret>");
@@ -253,6 +258,8 @@ Test(config, bad_numbers)
     refused(GROUP "stale_reads = forever\n", 3, "is not a duration", "or unlimited");
     refused(GROUP "hold_memory = 5tb\n", 3, "is not a size", "64kb, 16mb or 1gb");
     refused(GROUP "hold_memory = 1\n", 3, "out of range", "1kb to 64gb");
+    refused(GROUP "[proxy]\nworkers = 65\n", 4, "out of range", "1 to 64");
+    refused(GROUP "[proxy]\nworkers = all\n", 4, "is not a number", "or auto");
     refused(GROUP "[proxy]\nmax_clients = 0\n", 4, "out of range", "1 to 1000000");
     refused(GROUP "[proxy]\nmax_clients = ten\n", 4, "is not a number", "write 1000");
 }

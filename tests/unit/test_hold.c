@@ -7,13 +7,15 @@
 #include <criterion/criterion.h>
 
 struct waiting {
+    atomic_size_t all;
     struct hold hold;
     struct held held[4];
 };
 
 static void begin(struct waiting *w, size_t limit)
 {
-    hold_init(&w->hold, limit, 20000);
+    atomic_init(&w->all, 0);
+    hold_init(&w->hold, &w->all, limit, 20000);
     for (int i = 0; i < 4; i++)
         held_init(&w->held[i]);
 }

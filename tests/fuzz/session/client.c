@@ -107,7 +107,8 @@ struct client *client_new(struct session_host *host, const struct traffic_listen
     c->next = 1;
     c->user = 'd';
     int fd = wire_dial(&client_peer, c, &c->wire);
-    CHECK(session_open(host, options, fd) == 0, "a session was not opened");
+    CHECK(session_open(host, options, fd, SESSION_ID_BASE + c->number) == 0,
+          "a session was not opened");
     return c;
 }
 

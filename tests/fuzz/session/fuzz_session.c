@@ -36,6 +36,7 @@ struct stage {
     struct traffic_listener_options listeners[3];
     struct traffic_options options;
     struct session_host host;
+    struct office *office;
     struct scripts *scripts;
     struct client *slots[SLOTS];
     int master;
@@ -150,13 +151,13 @@ static void begin(struct stage *s, uint8_t how)
                                           .max_clients = 100,
                                           .request_max = 1 << 20,
                                           .output_high = how & 4 ? 200 : 1 << 16};
-    s->host =
-        (struct session_host){.turn = &s->turn, .options = &s->options, .last_id = SESSION_ID_BASE};
+    s->office = office_new(1, 1);
+    s->host = (struct session_host){.turn = &s->turn, .options = &s->options, .office = s->office};
     list_init(&s->host.sessions);
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->turn.requests);
-    s->host.router = router_new(&s->turn, &s->options, &events, s);
+    s->host.router = router_new(&s->turn, &s->options, s->office, 0, &events, s);
     s->writable = true;
     show(s);
 }
@@ -207,6 +208,7 @@ static void end(struct stage *s)
     struct identities *all = router_identities(s->host.router);
     CHECK(all->all.next->next == &all->all, "an identity is still held"); /* but the proxy's own */
     router_free(s->host.router);
+    office_free(s->office);
     CHECK(s->turn.requests.live == 0, "a request was forgotten");
     request_pool_free(&s->turn.requests);
     buf_stock_free(&s->turn.stock);

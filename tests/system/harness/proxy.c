@@ -23,6 +23,12 @@ const char *proxy_program(void)
     return path && *path ? path : "build/redisproxy";
 }
 
+int proxy_workers(void)
+{
+    const char *number = getenv("WORKERS");
+    return number && *number ? atoi(number) : 1;
+}
+
 int proxy_write_file(const struct trio *t, const char *name, const char *text, bool in_place)
 {
     char path[128], beside[136];
@@ -57,8 +63,11 @@ static int write_config(const struct proxy *p, const struct trio *t,
     size_t len;
     static const char *const routes[] = {"master", "replica", "split"};
     FILE *out = open_memstream(&text, &len);
-    fprintf(out, "[proxy]\nhttp = %s:%d\n%s\n[master %s]\nsentinels = ", p->host, PROXY_HTTP,
-            options->proxy_lines ? options->proxy_lines : "", TRIO_GROUP);
+    const char *lines = options->proxy_lines ? options->proxy_lines : "";
+    fprintf(out, "[proxy]\nhttp = %s:%d\n", p->host, PROXY_HTTP);
+    if (!strstr(lines, "workers = "))
+        fprintf(out, "workers = %d\n", proxy_workers());
+    fprintf(out, "%s\n[master %s]\nsentinels = ", lines, TRIO_GROUP);
     for (int i = 0; i < t->options.sentinels; i++)
         fprintf(out, "%s%s:%d", i ? ", " : "", t->name[i], TRIO_SENTINEL_PORT);
     fputc('\n', out);
@@ -197,6 +206,24 @@ int proxy_attach(struct proxy *p)
 redisContext *proxy_client(const struct proxy *p, int port)
 {
     return client_open(p->host, port);
+}
+
+long proxy_gauge(const struct proxy *p, const char *name, int worker)
+{
+    char text[32768], label[32] = "";
+    long sum = -1;
+    size_t len = strlen(name);
+    if (worker >= 0)
+        snprintf(label, sizeof(label), "{worker=\"%d\"} ", worker);
+    if (http_get(p->host, PROXY_HTTP, "/metrics", text, sizeof(text)) != 200)
+        return -1;
+    for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
+        char *value = strrchr(line, ' ');
+        if (value && strncmp(line, name, len) == 0 && strchr(" {", line[len]) &&
+            strncmp(line + len, label, strlen(label)) == 0)
+            sum = (sum < 0 ? 0 : sum) + atol(value + 1);
+    }
+    return sum;
 }
 
 static long memory(const struct proxy *p, const char *field)

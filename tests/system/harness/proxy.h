@@ -1,7 +1,8 @@
 /*
  * proxy: the program under test, from $REDISPROXY (build/redisproxy when unset): a configuration
  * file, a process, its log, and the verdict at its end. The same tests run against a sanitized
- * binary: a sanitizer's report in the log, or an exit code other than 0, is a failure.
+ * binary: a sanitizer's report in the log, or an exit code other than 0, is a failure. It has one
+ * worker, $WORKERS has another number, and a test that says "workers = " its own.
  */
 #ifndef TESTS_SYSTEM_PROXY_H
 #define TESTS_SYSTEM_PROXY_H
@@ -59,6 +60,12 @@ int proxy_attach(struct proxy *proxy) __attribute__((warn_unused_result));
 
 /* A client on a port of the proxy. */
 redisContext *proxy_client(const struct proxy *proxy, int port);
+
+/* How many workers a proxy has whose configuration does not say. */
+int proxy_workers(void);
+
+/* One of /metrics' gauges, of a worker (-1: the sum over all its labels); -1: there is none. */
+long proxy_gauge(const struct proxy *proxy, const char *name, int worker);
 
 /* Resident memory in bytes: now, and the most since proxy_forget_peak(). */
 long proxy_memory(const struct proxy *proxy);

@@ -47,20 +47,9 @@ static long open_files(const struct soak *soak)
     return count;
 }
 
-/* The sum of a gauge over its labels; -1: there is none. */
 static long gauge(const struct soak *soak, const char *name)
 {
-    char text[16384];
-    long sum = -1;
-    if (http_get(soak->stage.target.proxy.host, PROXY_HTTP, "/metrics", text, sizeof(text)) != 200)
-        return -1;
-    for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
-        size_t len = strlen(name);
-        char *value = strrchr(line, ' ');
-        if (value && strncmp(line, name, len) == 0 && strchr(" {", line[len]))
-            sum = (sum < 0 ? 0 : sum) + atol(value + 1);
-    }
-    return sum;
+    return proxy_gauge(&soak->stage.target.proxy, name, -1);
 }
 
 /* Descriptors that belong neither to a client nor to an upstream. */
@@ -94,7 +83,8 @@ static void check_leaks(struct soak *soak)
                                  gauge(soak, "redisproxy_held_bytes") == 0))
         soak_wrong(soak, "%ld sessions with %ld bytes are still held",
                    gauge(soak, "redisproxy_held_sessions"), gauge(soak, "redisproxy_held_bytes"));
-    if (!wait_until(EXPIRE_MS, gauge(soak, "redisproxy_upstreams") <= IDENTITIES * nodes))
+    if (!wait_until(EXPIRE_MS,
+                    gauge(soak, "redisproxy_upstreams") <= IDENTITIES * nodes * proxy_workers()))
         soak_wrong(soak, "%ld upstreams are left", gauge(soak, "redisproxy_upstreams"));
     long files = other_files(soak), memory = proxy_memory(&soak->stage.target.proxy);
     fprintf(soak->out,

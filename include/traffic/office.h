@@ -1,0 +1,44 @@
+/*
+ * office: all that the workers of the process share: for each a desk with its mailbox and with what
+ * it shows others, and the number of bytes that they hold together. None of it is touched for a
+ * request: a desk is written once a turn, by its own worker, and read when somebody asks.
+ */
+#ifndef REDISPROXY_TRAFFIC_OFFICE_H
+#define REDISPROXY_TRAFFIC_OFFICE_H
+
+#include "traffic/mail.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* Desks are this far apart, so that no two are in one line of a cache. */
+#define DESK_LINE 128
+
+/* What a worker holds of one group's requests. */
+struct desk_hold {
+    atomic_size_t sessions, bytes;
+};
+
+struct desk {
+    struct mailbox box;
+    atomic_llong last_turn_ms;
+    atomic_size_t sessions, upstreams;
+    atomic_size_t ended;     /* sessions that it was given and has no more */
+    struct desk_hold *holds; /* one for each group */
+} __attribute__((aligned(DESK_LINE)));
+
+struct office {
+    size_t desk_count, group_count;
+    struct desk *desks;
+    /* One for each group: the bytes that all workers hold (hold.h). */
+    atomic_size_t *held_bytes;
+};
+
+/* The mailboxes are the workers' to begin. */
+struct office *office_new(size_t desks, size_t groups);
+void office_free(struct office *office);
+
+/* What the workers hold of a group's requests, together. */
+void office_held(const struct office *office, size_t group, size_t *sessions, size_t *bytes);
+
+#endif
