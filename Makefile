@@ -152,15 +152,9 @@ UNIT_POOL          := traffic/pool $(UNIT_UPSTREAM)
 UNIT_test_pool      = $(UNIT_POOL)
 UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
-UNIT_SESSION       := traffic/session traffic/session_tx traffic/session_lease traffic/session_order \
-                      traffic/session_blocking traffic/session_wait traffic/session_answers \
-                      traffic/session_fan traffic/session_pubsub traffic/session_verbs traffic/session_replication \
-                      traffic/session_ask traffic/session_clients traffic/session_kill \
-                      traffic/session_choice traffic/session_pause traffic/session_adopt \
-                      traffic/session_info traffic/roll \
-                      traffic/session_kept traffic/session_scripts traffic/session_counted traffic/scripts traffic/router traffic/hold \
-                      traffic/office traffic/mail \
-                      traffic/learn redis/command $(UNIT_POOL)
+UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/traffic/session*.c)) \
+                      traffic/round traffic/office traffic/mail traffic/roll traffic/scripts \
+                      traffic/router traffic/hold traffic/learn redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)
 UNIT_test_steady    = $(UNIT_SESSION)

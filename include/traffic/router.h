@@ -93,8 +93,8 @@ const char *router_node_name(const struct upstream *upstream);
 /* The lease's id at its node (CLIENT ID there), 0: unknown. */
 uint64_t router_client_id(const struct upstream *lease);
 
-/* Tells the ids that the worker's upstreams to the same node have there. */
-void router_each_client_id(const struct router *router, const struct upstream *beside,
+/* Tells the ids that the worker's upstreams to a node have there. */
+void router_each_client_id(const struct router *router, size_t group, uint64_t node,
                            void (*each)(void *data, uint64_t id), void *data);
 
 /* CLIENT PAUSE: the lease's node keeps writes waiting until then (0: no longer). */

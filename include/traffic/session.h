@@ -43,7 +43,8 @@ struct session_host {
     struct scripts **scripts; /* one for each group */
     const struct traffic_options *options;
     struct office *office;
-    size_t number; /* of this worker */
+    size_t number;      /* of this worker */
+    struct list rounds; /* of other workers, that wait here */
     struct list sessions;
     size_t count;
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */

@@ -26,9 +26,15 @@ bool client_choice_of_list(const struct request *r, struct client_choice *choice
 bool client_choice_of_kill(const struct request *r, struct client_choice *choice);
 
 bool client_choice_has_id(const struct client_choice *choice, uint64_t id);
-/* Whether it is meant, when `me` asks: a session of the same group. */
+/* Who asks, wherever it is. */
+struct asker {
+    size_t group;
+    uint64_t id;
+};
+
+/* Whether it is meant, when that one asks: a session of the same group. */
 bool session_is_chosen(const struct client_choice *choice, const struct session *s,
-                       const struct session *me);
+                       const struct asker *asker);
 
 enum client_kind session_kind(const struct session *s);
 struct slice session_user(const struct session *s);

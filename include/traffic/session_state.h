@@ -10,6 +10,7 @@
  *     session_verbs.c    what the session performs itself
  *     session_ask.c      what it asks its node before it answers itself
  *     session_clients.c  CLIENT LIST, INFO, ID: clients, where the node knows connections
+ *     session_line.c     one of them, in the node's form
  *     session_kill.c     CLIENT KILL; session_choice.c: whom it and LIST mean
  *     session_lease.c    transactions, whatever needs a connection of its own
  *     session_blocking.c what waits for other clients' writes
@@ -34,6 +35,7 @@
 #define REDISPROXY_TRAFFIC_SESSION_STATE_H
 
 #include "net/stream.h"
+#include "traffic/round.h"
 #include "traffic/session.h"
 
 #define SESSION_MAGIC 0x73657373u
@@ -57,6 +59,16 @@ enum tx {
 
 struct subscriptions;
 struct kept;
+
+/* What a session asks the other workers, embedded in what is asked. Its request waits meanwhile. */
+struct inquiry {
+    struct round round;
+    struct session_host *host; /* its home */
+    struct request *asking;    /* keeps the session waiting; has a copy of its request's bytes */
+    /* `r` is to be answered now. */
+    void (*told)(struct session *s, struct request *r, struct inquiry *inquiry);
+    void (*free)(struct inquiry *inquiry);
+};
 
 /* A question was answered (session_ask.c): `r`, which waited for it, is to be answered now. */
 typedef void session_told(struct session *s, struct request *r, const struct upstream *from,
@@ -228,6 +240,21 @@ void session_info_answered(const struct session *s, struct request *r, const str
 enum step session_ask(struct session *s, struct request *r, bool alone, struct slice question,
                       session_told *told);
 
+/* The same of the other workers. The session waits from now on; inquiry->asking has a copy of the
+ * request's bytes, which lives as long as the inquiry. */
+void session_inquire(struct session *s, struct inquiry *inquiry, const struct request *r);
+/* All of them; told() may be called before it returns. */
+void session_ask_workers(struct inquiry *inquiry,
+                         bool (*visit)(struct round *round, struct session_host *there));
+/* Another one. */
+void session_ask_worker(struct inquiry *inquiry, size_t worker,
+                        bool (*visit)(struct round *round, struct session_host *there));
+
+/* ---- session_line.c ---- */
+/* A session's line in CLIENT LIST: `own`, that of its own connection, or `form`, somebody else's, with
+ * what the session knows better. `asks`: it is who asks. */
+void session_add_line(struct buf *out, const struct session *s, struct slice own, struct slice form,
+                      bool asks);
 /* ---- session_clients.c, session_kill.c ---- */
 enum step session_perform_clients(struct session *s, struct request *r);
 enum step session_client_kill(struct session *s, struct request *r);

@@ -34,10 +34,12 @@ void worker_drain(struct worker *worker);
 /* Whether the thread has nothing more to do (only after worker_drain()). Any thread. */
 bool worker_finished(const struct worker *worker);
 
-/* Closes what is left; returns at once. worker_join() waits for that, worker_free() frees everything
- * once all are joined: until then they may write to each other. */
+/* Closes what is left; returns at once. worker_join() waits for that. Once all are joined (until then
+ * they may write to each other) worker_drop_mail() drops what is under way to it, and when that is done
+ * everywhere (what is dropped may be another one's), worker_free() frees everything. */
 void worker_stop(struct worker *worker);
 void worker_join(struct worker *worker);
+void worker_drop_mail(struct worker *worker);
 void worker_free(struct worker *worker);
 
 #endif

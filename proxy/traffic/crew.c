@@ -85,7 +85,7 @@ void crew_stop(struct crew *crew)
     for (size_t i = 0; i < crew->count; i++)
         worker_join(crew->workers[i]);
     for (size_t i = 0; i < crew->count; i++)
-        mailbox_empty(&crew->office->desks[i].box);
+        worker_drop_mail(crew->workers[i]);
     for (size_t i = 0; i < crew->count; i++)
         worker_free(crew->workers[i]);
     office_free(crew->office);

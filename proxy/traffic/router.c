@@ -341,11 +341,11 @@ static void tell_id(void *data, struct upstream *up)
     ids->each(ids->data, up->client_id);
 }
 
-void router_each_client_id(const struct router *router, const struct upstream *beside,
+void router_each_client_id(const struct router *router, size_t group, uint64_t node,
                            void (*each)(void *data, uint64_t id), void *data)
 {
     struct ids ids = {each, data};
-    pool_each(router->pool, beside->group, beside->node, tell_id, &ids);
+    pool_each(router->pool, group, node, tell_id, &ids);
 }
 
 /* ---- CLIENT PAUSE ---- */

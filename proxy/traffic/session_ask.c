@@ -5,6 +5,8 @@
  * says becomes the answer, or a part of it.
  *
  * Nothing else of the session is sent meanwhile. A question may be asked twice, when its node is lost.
+ *
+ * Other workers are asked in the same way: a request that is sent nowhere stands for the question.
  */
 #include "traffic/session_state.h"
 
@@ -69,4 +71,62 @@ enum step session_ask(struct session *s, struct request *r, bool alone, struct s
     s->lease_dirty |= alone;
     router_send(up, s->asking);
     return STEP_WAIT;
+}
+
+/* ---- other workers ---- */
+
+static void end(struct inquiry *inquiry, struct session_host *home)
+{
+    request_free(&home->turn->requests, inquiry->asking);
+    inquiry->free(inquiry);
+}
+
+static void on_back(struct round *round, struct session_host *home)
+{
+    struct inquiry *inquiry = container_of(round, struct inquiry, round);
+    struct session *s = inquiry->asking->owner_data;
+    if (inquiry->asking->owner) { /* it is still there */
+        assert(s->next && s->asking == inquiry->asking);
+        s->asking = NULL;
+        inquiry->told(s, s->next, inquiry);
+        if (!s->closing) {
+            session_lease_settle(s);
+            session_mark_woken(s);
+        }
+    }
+    end(inquiry, home);
+}
+
+/* Its worker does not run any more, and so its session is closed. */
+static void on_drop(struct round *round)
+{
+    struct inquiry *inquiry = container_of(round, struct inquiry, round);
+    end(inquiry, inquiry->host);
+}
+
+void session_inquire(struct session *s, struct inquiry *inquiry, const struct request *r)
+{
+    inquiry->host = s->host;
+    inquiry->asking = request_new(&s->host->turn->requests, r->len);
+    request_set_bytes(inquiry->asking, r->data, r->len);
+    inquiry->asking->argc = r->argc;
+    inquiry->asking->owner = &asking_owner;
+    inquiry->asking->owner_data = s;
+    inquiry->round.back = on_back;
+    inquiry->round.drop = on_drop;
+    s->asking = inquiry->asking;
+}
+
+void session_ask_workers(struct inquiry *inquiry,
+                         bool (*visit)(struct round *round, struct session_host *there))
+{
+    inquiry->round.visit = visit;
+    round_start(&inquiry->round, inquiry->host);
+}
+
+void session_ask_worker(struct inquiry *inquiry, size_t worker,
+                        bool (*visit)(struct round *round, struct session_host *there))
+{
+    inquiry->round.visit = visit;
+    round_start_at(&inquiry->round, inquiry->host, worker);
 }

@@ -188,9 +188,9 @@ static bool same_address(struct slice wanted, const struct session *s, bool peer
 }
 
 bool session_is_chosen(const struct client_choice *choice, const struct session *s,
-                       const struct session *me)
+                       const struct asker *asker)
 {
-    if (s->place.group != me->place.group || (choice->not_me && s == me))
+    if (s->place.group != asker->group || (choice->not_me && s->id == asker->id))
         return false;
     if (!client_choice_has_id(choice, s->id) || (choice->kind && choice->kind != session_kind(s)))
         return false;

@@ -1,12 +1,12 @@
 /*
  * session_clients: CLIENT LIST, INFO and ID are about clients, and a node knows only the proxy's
  * connections. So the node is asked (session_ask.c), and what it answers is told in terms of sessions:
- * of LIST, its lines without those of the proxy's upstreams, and one for each session of the group. That
- * one is the line of the session's lease, if it has one there, or else of the connection that carried the
- * question, with what the session knows better filled in.
+ * of LIST, its lines without those of the proxy's upstreams, and one for each session of the group
+ * (session_line.c).
  *
- * With several workers each would add its own: only the marking of upstreams and add_sessions() look at
- * more than this session, and the node's lines, which they need, do not change meanwhile.
+ * Each worker knows its own upstreams and sessions: the node's lines go round, every worker marks those
+ * of its upstreams and adds those of its sessions, and at home all are put together, by their ids, as
+ * Redis has them.
  */
 #include "traffic/roll.h"
 #include "traffic/session_choice.h"
@@ -16,93 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- lines ---- */
-
-/* What is filled into a line. */
-struct sheet {
-    struct roll_field fields[40]; /* no line has as many */
-    size_t count;
-    char numbers[16][24];
-    size_t used;
-    char addr[ENDPOINT_TEXT_MAX], laddr[ENDPOINT_TEXT_MAX];
-};
-
-static void put(struct sheet *sheet, const char *key, struct slice value)
-{
-    sheet->fields[sheet->count++] = (struct roll_field){key, value};
-}
-
-static void put_text(struct sheet *sheet, const char *key, const char *text)
-{
-    put(sheet, key, (struct slice){text, strlen(text)});
-}
-
-static void put_number(struct sheet *sheet, const char *key, int64_t number)
-{
-    char *text = sheet->numbers[sheet->used++];
-    snprintf(text, sizeof(sheet->numbers[0]), "%" PRId64, number);
-    put_text(sheet, key, text);
-}
-
-/* What is true of any session. `form` is the line that it goes into. */
-static void put_session(struct sheet *sheet, const struct session *s, struct slice form)
-{
-    struct slice idle = roll_value(form, "idle");
-    const char *name = s->last && s->last->name ? s->last->name : "NULL";
-    int64_t seconds = session_seconds_since(s, s->read_ms), nodes;
-    bool whole =
-        roll_value(form, "resp").data; /* Redis 6.2 has no such field, and no subcommands */
-    if (s->lease && resp_parse_integer(idle, &nodes) && nodes < seconds)
-        seconds = nodes; /* it has been written to since */
-    put_number(sheet, "id", (int64_t)s->id);
-    put_text(sheet, "addr", session_address(sheet->addr, sizeof(sheet->addr), s, true));
-    put_text(sheet, "laddr", session_address(sheet->laddr, sizeof(sheet->laddr), s, false));
-    put_number(sheet, "fd", s->stream.fd);
-    put_text(sheet, "name", s->name ? s->name : "");
-    put_number(sheet, "age", session_seconds_since(s, s->opened_ms));
-    put_number(sheet, "idle", seconds);
-    put(sheet, "cmd", (struct slice){name, whole ? strlen(name) : strcspn(name, "|")});
-    put(sheet, "user", session_user(s));
-    if (session_redirects_to(s))
-        put_number(sheet, "redir", (int64_t)session_redirects_to(s));
-}
-
-/* Of one that has no connection of its own: the form is somebody else's. */
-static void put_shared(struct sheet *sheet, const struct session *s, bool asks)
-{
-    static const char *const zero[] = {"sub",        "psub",        "ssub",    "watch",
-                                       "tot-net-in", "tot-net-out", "tot-cmds"};
-    static const char *const memory[] = {"qbuf-free", "argv-mem", "multi-mem", "rbs",
-                                         "rbp",       "obl",      "oll"};
-    size_t out = buf_len(&s->out);
-    put_text(sheet, "flags", "N");
-    put_number(sheet, "db", s->identity->db);
-    put_number(sheet, "resp", s->identity->resp3 ? 3 : 2);
-    put_text(sheet, "multi", "-1");
-    put_text(sheet, "redir", "-1");
-    put_text(sheet, "events", "r");
-    for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++)
-        put_text(sheet, zero[i], "0");
-    if (asks)
-        return; /* the form's buffers are as good as its own: they hold this very question */
-    put_text(sheet, "qbuf", "0");
-    for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
-        put_text(sheet, memory[i], "0");
-    put_number(sheet, "omem", (int64_t)out);
-    put_number(sheet, "tot-mem", (int64_t)(sizeof(*s) + out + s->waiting_bytes));
-}
-
-static void add_line(struct buf *out, const struct session *s, struct slice own, struct slice form,
-                     bool asks)
-{
-    struct sheet sheet = {.count = 0};
-    put_session(&sheet, s, own.data ? own : form);
-    if (!own.data)
-        put_shared(&sheet, s, asks);
-    roll_write(out, own.data ? own : form, sheet.fields, sheet.count);
-}
-
-/* ---- LIST and INFO ---- */
+/* ---- text ---- */
 
 struct slice session_text_of(struct slice reply)
 {
@@ -131,12 +45,26 @@ static void answer_text(struct session *s, struct request *r, char type, const s
     buf_free(&whole);
 }
 
-static void mark(void *data, uint64_t id)
-{
-    struct roll_line *line = roll_find(data, id);
-    if (line)
-        line->ours = true;
-}
+/* ---- LIST ---- */
+
+/* A session's line in `lines`. */
+struct entry {
+    uint64_t id;
+    size_t at, len;
+};
+
+struct list_inquiry {
+    struct inquiry inquiry;
+    struct client_choice choice;
+    struct asker asker;
+    uint64_t node, carrier; /* who was asked, and over which connection */
+    char type;              /* of its answer, and that without its frame */
+    struct buf text;
+    struct roll roll;
+    struct entry *entries;
+    size_t count;
+    struct buf lines;
+};
 
 static enum client_kind kind_of_line(struct slice line)
 {
@@ -150,33 +78,106 @@ static enum client_kind kind_of_line(struct slice line)
     return memchr(flags.data, 'P', flags.len) ? CLIENT_PUBSUB : CLIENT_NORMAL;
 }
 
-static void add_others(struct buf *out, const struct roll *roll, const struct client_choice *choice)
+static void add_others(struct buf *out, const struct list_inquiry *q)
 {
-    for (size_t i = 0; i < roll->count; i++) {
-        const struct roll_line *line = &roll->lines[i];
-        if (line->ours || !client_choice_has_id(choice, line->id) ||
-            (choice->kind && choice->kind != kind_of_line(line->text)))
+    for (size_t i = 0; i < q->roll.count; i++) {
+        const struct roll_line *line = &q->roll.lines[i];
+        if (line->ours || !client_choice_has_id(&q->choice, line->id) ||
+            (q->choice.kind && q->choice.kind != kind_of_line(line->text)))
             continue;
         roll_write(out, line->text, NULL, 0);
     }
 }
 
-/* `from` carried the question: its line is the form for those who have no connection there. */
-static void add_sessions(struct buf *out, const struct session *me, const struct upstream *from,
-                         const struct roll *roll, const struct client_choice *choice)
+static void mark(void *data, uint64_t id)
 {
-    const struct roll_line *carrier = roll_find(roll, router_client_id(from));
-    for (struct list *it = me->host->sessions.next; it != &me->host->sessions; it = it->next) {
+    struct roll_line *line = roll_find(data, id);
+    if (line)
+        line->ours = true;
+}
+
+static void add_entry(struct list_inquiry *q, const struct session *s)
+{
+    const struct roll_line *carrier = roll_find(&q->roll, q->carrier), *own = NULL;
+    struct entry *entry;
+    size_t at = buf_len(&q->lines);
+    if (s->lease && router_node(s->lease) == q->node)
+        own = roll_find(&q->roll, router_client_id(s->lease));
+    if (!own && !carrier)
+        return;
+    session_add_line(&q->lines, s, own ? own->text : (struct slice){NULL, 0},
+                     carrier ? carrier->text : own->text, s->id == q->asker.id);
+    q->entries = realloc(q->entries, (q->count + 1) * sizeof(*q->entries));
+    if (!q->entries)
+        abort();
+    entry = &q->entries[q->count++];
+    *entry = (struct entry){s->id, at, buf_len(&q->lines) - at};
+}
+
+/* What this worker knows. */
+static void fill_in(struct list_inquiry *q, const struct session_host *host)
+{
+    router_each_client_id(host->router, q->asker.group, q->node, mark, &q->roll);
+    for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next) {
         const struct session *s = container_of(it, struct session, in_host);
-        const struct roll_line *own = NULL;
-        if (!session_is_chosen(choice, s, me))
-            continue;
-        if (s->lease && router_same_node(s->lease, from))
-            own = roll_find(roll, router_client_id(s->lease));
-        if (own || carrier)
-            add_line(out, s, own ? own->text : (struct slice){NULL, 0},
-                     carrier ? carrier->text : own->text, s == me);
+        if (session_is_chosen(&q->choice, s, &q->asker))
+            add_entry(q, s);
     }
+}
+
+static bool list_visit(struct round *round, struct session_host *there)
+{
+    fill_in(container_of(round, struct list_inquiry, inquiry.round), there);
+    return true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct entry *left = a, *right = b;
+    return left->id < right->id ? -1 : left->id > right->id;
+}
+
+static void list_home(struct session *s, struct request *r, struct inquiry *inquiry)
+{
+    struct list_inquiry *q = container_of(inquiry, struct list_inquiry, inquiry);
+    struct buf out = {0};
+    add_others(&out, q);
+    if (q->count > 0)
+        qsort(q->entries, q->count, sizeof(*q->entries), by_id);
+    for (size_t i = 0; i < q->count; i++)
+        buf_append(&out, buf_head(&q->lines) + q->entries[i].at, q->entries[i].len);
+    answer_text(s, r, q->type, &out);
+    buf_free(&out);
+}
+
+static void list_free(struct inquiry *inquiry)
+{
+    struct list_inquiry *q = container_of(inquiry, struct list_inquiry, inquiry);
+    roll_free(&q->roll);
+    buf_free(&q->text);
+    buf_free(&q->lines);
+    free(q->entries);
+    free(q->choice.ids);
+    free(q);
+}
+
+static struct list_inquiry *list_new(struct session *s, const struct request *r,
+                                     const struct upstream *from, char type, struct slice text)
+{
+    struct list_inquiry *q = calloc(1, sizeof(*q));
+    if (!q)
+        abort();
+    session_inquire(s, &q->inquiry, r);
+    q->inquiry.told = list_home;
+    q->inquiry.free = list_free;
+    (void)client_choice_of_list(q->inquiry.asking, &q->choice);
+    q->asker = (struct asker){s->place.group, s->id};
+    q->node = router_node(from);
+    q->carrier = router_client_id(from);
+    q->type = type;
+    buf_append(&q->text, text.data, text.len);
+    roll_read(&q->roll, (struct slice){buf_head(&q->text), text.len});
+    return q;
 }
 
 static void list_told(struct session *s, struct request *r, const struct upstream *from,
@@ -184,20 +185,15 @@ static void list_told(struct session *s, struct request *r, const struct upstrea
 {
     struct slice text = session_text_of(reply);
     struct client_choice choice;
-    struct roll roll;
-    struct buf out = {0};
-    if (client_choice_of_list(r, &choice) && text.data) {
-        roll_read(&roll, text);
-        router_each_client_id(s->host->router, from, mark, &roll);
-        add_others(&out, &roll, &choice);
-        add_sessions(&out, s, from, &roll, &choice);
-        answer_text(s, r, reply.data[0], &out);
-        roll_free(&roll);
-    } else {
-        session_answer_bytes(s, r, reply.data, reply.len);
-    }
-    buf_free(&out);
+    bool known = client_choice_of_list(r, &choice);
     free(choice.ids);
+    if (!known || !text.data) {
+        session_answer_bytes(s, r, reply.data, reply.len);
+        return;
+    }
+    struct list_inquiry *q = list_new(s, r, from, reply.data[0], text);
+    fill_in(q, s->host);
+    session_ask_workers(&q->inquiry, list_visit);
 }
 
 static enum step client_list(struct session *s, struct request *r)
@@ -211,6 +207,8 @@ static enum step client_list(struct session *s, struct request *r)
     return session_ask(s, r, false, question, list_told);
 }
 
+/* ---- INFO ---- */
+
 static void info_told(struct session *s, struct request *r, const struct upstream *from,
                       struct slice reply)
 {
@@ -222,7 +220,7 @@ static void info_told(struct session *s, struct request *r, const struct upstrea
         return;
     }
     text.len--; /* the line end */
-    add_line(&out, s, s->lease ? text : (struct slice){NULL, 0}, text, true);
+    session_add_line(&out, s, s->lease ? text : (struct slice){NULL, 0}, text, true);
     answer_text(s, r, reply.data[0], &out);
     buf_free(&out);
 }

@@ -1,10 +1,9 @@
 /*
- * session_kill: CLIENT KILL ends sessions, here. The node gets the command as it is only for what no
- * session can be (a node's own id or address, TYPE master and replica); otherwise it gets it with an id
- * that nobody has, to judge its arguments, and whether this user may.
+ * session_kill: CLIENT KILL ends sessions, here and at the other workers. The node gets the command as it
+ * is only for what no session can be (a node's own id or address, TYPE master and replica); otherwise it
+ * gets it with an id that nobody has, to judge its arguments, and whether this user may.
  *
- * With several workers each would end its own: only first_chosen() and kill_chosen() look at other
- * sessions.
+ *     [is there a session with this address, anywhere?] -> the node -> each worker ends its own -> answer
  */
 #include "traffic/session_choice.h"
 
@@ -13,67 +12,137 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct session *first_chosen(struct session *me, const struct client_choice *choice)
+struct kill_inquiry {
+    struct inquiry inquiry;
+    struct client_choice choice;
+    struct asker asker;
+    bool found;  /* while it is only looked for */
+    bool and_me; /* it ends itself, too */
+    int64_t killed;
+    char reply[80]; /* the node's, if that is to be said */
+};
+
+static void kill_free(struct inquiry *inquiry)
 {
-    for (struct list *it = me->host->sessions.next; it != &me->host->sessions; it = it->next) {
-        struct session *s = container_of(it, struct session, in_host);
-        if (session_is_chosen(choice, s, me))
-            return s;
-    }
-    return NULL;
+    struct kill_inquiry *q = container_of(inquiry, struct kill_inquiry, inquiry);
+    free(q->choice.ids);
+    free(q);
+}
+
+static struct kill_inquiry *kill_new(struct session *s, const struct request *r)
+{
+    struct kill_inquiry *q = calloc(1, sizeof(*q));
+    if (!q)
+        abort();
+    session_inquire(s, &q->inquiry, r);
+    q->inquiry.free = kill_free;
+    (void)client_choice_of_kill(q->inquiry.asking, &q->choice);
+    q->asker = (struct asker){s->place.group, s->id};
+    return q;
+}
+
+/* ---- is anybody meant? ---- */
+
+static bool has_chosen(const struct session_host *host, const struct client_choice *choice,
+                       const struct asker *asker)
+{
+    for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next)
+        if (session_is_chosen(choice, container_of(it, struct session, in_host), asker))
+            return true;
+    return false;
+}
+
+static bool look_visit(struct round *round, struct session_host *there)
+{
+    struct kill_inquiry *q = container_of(round, struct kill_inquiry, inquiry.round);
+    q->found |= has_chosen(there, &q->choice, &q->asker);
+    return true;
+}
+
+static void look_home(struct session *s, struct request *r, struct inquiry *inquiry)
+{
+    (void)s;
+    r->looked = true;
+    r->elsewhere = container_of(inquiry, struct kill_inquiry, inquiry)->found;
+}
+
+static void look(struct session *s, struct request *r)
+{
+    struct kill_inquiry *q = kill_new(s, r);
+    q->inquiry.told = look_home;
+    session_ask_workers(&q->inquiry, look_visit);
 }
 
 /* Whether the node has connections that are meant. */
-static bool means_the_node(struct session *me, const struct client_choice *choice)
+static bool means_the_node(const struct client_choice *choice)
 {
     for (size_t i = 0; i < choice->count; i++)
         if (choice->ids[i] < SESSION_ID_BASE)
             return true;
-    if (choice->kind == CLIENT_MASTER || choice->kind == CLIENT_REPLICA)
-        return true;
-    return (choice->addr.data || choice->laddr.data) && !first_chosen(me, choice);
+    return choice->kind == CLIENT_MASTER || choice->kind == CLIENT_REPLICA;
 }
 
-static int64_t kill_chosen(struct session *me, const struct client_choice *choice, bool *and_me)
+/* ---- ending them ---- */
+
+static void kill_chosen(struct kill_inquiry *q, const struct session_host *host)
 {
-    int64_t killed = 0;
-    *and_me = false;
-    list_each (it, &me->host->sessions) {
+    list_each (it, &host->sessions) {
         struct session *s = container_of(it, struct session, in_host);
-        if (!session_is_chosen(choice, s, me))
+        if (!session_is_chosen(&q->choice, s, &q->asker))
             continue;
-        killed++;
-        if (s == me)
-            *and_me = true;
+        q->killed++;
+        if (s->id == q->asker.id)
+            q->and_me = true;
         else
             session_close(s, "CLIENT KILL");
     }
-    return killed;
+}
+
+static bool kill_visit(struct round *round, struct session_host *there)
+{
+    kill_chosen(container_of(round, struct kill_inquiry, inquiry.round), there);
+    return true;
+}
+
+static void kill_home(struct session *s, struct request *r, struct inquiry *inquiry)
+{
+    const struct kill_inquiry *q = container_of(inquiry, struct kill_inquiry, inquiry);
+    int64_t at_node = 0;
+    bool number = q->reply[0] == ':';
+    if (q->and_me)
+        r->close_after = s->quitting = true;
+    if (number)
+        at_node = strtoll(q->reply + 1, NULL, 10);
+    if (r->argc == 3 && q->killed > 0)
+        session_answer(s, r, "+OK\r\n");
+    else if (r->argc == 3 && number) /* it was not asked in this form, and who was meant has gone */
+        session_answer(s, r, "-ERR No such client\r\n");
+    else if (q->killed > 0)
+        session_answerf(s, r, ":%" PRId64 "\r\n", at_node + q->killed);
+    else
+        session_answer(s, r, q->reply);
 }
 
 static void kill_told(struct session *s, struct request *r, const struct upstream *from,
                       struct slice reply)
 {
     struct client_choice choice;
-    int64_t killed = 0, at_node = 0;
-    bool and_me = false, known = client_choice_of_kill(r, &choice);
-    const char *end = memchr(reply.data, '\r', reply.len);
+    struct kill_inquiry *q;
+    bool known = client_choice_of_kill(r, &choice);
     (void)from;
-    if (known && reply.data[0] != '-')
-        killed = kill_chosen(s, &choice, &and_me);
-    if (and_me)
-        r->close_after = s->quitting = true;
-    if (!killed)
-        session_answer_bytes(s, r, reply.data, reply.len);
-    else if (r->argc == 3)
-        session_answer(s, r, "+OK\r\n");
-    else {
-        (void)resp_parse_integer((struct slice){reply.data + 1, (size_t)(end - reply.data) - 1},
-                                 &at_node);
-        session_answerf(s, r, ":%" PRId64 "\r\n", at_node + killed);
-    }
     free(choice.ids);
+    if (!known || reply.data[0] == '-' || reply.len >= sizeof(q->reply)) {
+        session_answer_bytes(s, r, reply.data, reply.len);
+        return;
+    }
+    q = kill_new(s, r);
+    q->inquiry.told = kill_home;
+    memcpy(q->reply, reply.data, reply.len);
+    kill_chosen(q, s->host);
+    session_ask_workers(&q->inquiry, kill_visit);
 }
+
+/* ---- the node's word ---- */
 
 static enum step ask_harmlessly(struct session *s, struct request *r,
                                 const struct client_choice *choice)
@@ -99,14 +168,36 @@ static enum step ask_harmlessly(struct session *s, struct request *r,
     return step;
 }
 
+/* Whether sessions are meant, and not, or not only, connections at the node. With an address that may be
+ * either; `unsure`: other workers have not been asked yet. */
+static bool means_sessions(const struct session *s, const struct request *r,
+                           const struct client_choice *choice, bool *unsure)
+{
+    struct asker asker = {s->place.group, s->id};
+    *unsure = false;
+    if (means_the_node(choice))
+        return false;
+    if ((!choice->addr.data && !choice->laddr.data) || r->elsewhere ||
+        has_chosen(s->host, choice, &asker))
+        return true;
+    *unsure = !r->looked;
+    return false;
+}
+
 enum step session_client_kill(struct session *s, struct request *r)
 {
     struct client_choice choice;
-    enum step step;
-    if (client_choice_of_kill(r, &choice) && !means_the_node(s, &choice))
+    bool unsure = false;
+    enum step step = STEP_WAIT;
+    if (s->inflight > 0)
+        return STEP_WAIT;
+    if (client_choice_of_kill(r, &choice) && means_sessions(s, r, &choice, &unsure))
         step = ask_harmlessly(s, r, &choice);
-    else /* it may end the connection that it comes on */
+    else if (unsure)
+        look(s, r);
+    else            /* it may end the connection that it comes on */
         step = session_ask(s, r, true, (struct slice){r->data, r->len}, kill_told);
     free(choice.ids);
-    return step;
+    /* With the answer it is dispatched again; where there is nobody to ask it is there already. */
+    return unsure && !s->asking ? session_client_kill(s, r) : step;
 }

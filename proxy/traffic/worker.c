@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "net/listener.h"
 #include "traffic/mail.h"
+#include "traffic/round.h"
 #include "traffic/session.h"
 #include "traffic/spread.h"
 
@@ -154,6 +155,7 @@ static void flush_upstreams(struct worker *w)
 
 static void finish_turn(struct worker *w)
 {
+    rounds_retry(&w->host);
     do {
         adopt_newest(w);
         session_run_woken(&w->turn.woken);
@@ -291,6 +293,7 @@ static void init_host(struct worker *w)
 {
     w->host.turn = &w->turn;
     w->host.options = w->options;
+    list_init(&w->host.rounds);
     list_init(&w->host.sessions);
     w->host.learn = learn_new(&w->turn.requests);
     w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
@@ -385,6 +388,12 @@ void worker_join(struct worker *w)
         pthread_join(w->thread, NULL);
     else
         run(w); /* its loop ends at once, and frees what it has */
+}
+
+void worker_drop_mail(struct worker *w)
+{
+    mailbox_empty(&desk_of(w)->box);
+    rounds_drop(&w->host);
 }
 
 void worker_free(struct worker *w)

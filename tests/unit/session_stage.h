@@ -160,6 +160,7 @@ static inline void stage_begin(struct stage *s)
     s->last_id = SESSION_ID_BASE;
     s->host =
         (struct session_host){.turn = &s->w->turn, .options = &s->options, .office = s->office};
+    list_init(&s->host.rounds);
     list_init(&s->host.sessions);
     s->scripts = scripts_new(64 * 1024);
     s->host.scripts = &s->scripts;

@@ -153,6 +153,7 @@ static void begin(struct stage *s, uint8_t how)
                                           .output_high = how & 4 ? 200 : 1 << 16};
     s->office = office_new(1, 1);
     s->host = (struct session_host){.turn = &s->turn, .options = &s->options, .office = s->office};
+    list_init(&s->host.rounds);
     list_init(&s->host.sessions);
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
