@@ -38,7 +38,4 @@ struct office {
 struct office *office_new(size_t desks, size_t groups);
 void office_free(struct office *office);
 
-/* What the workers hold of a group's requests, together. */
-void office_held(const struct office *office, size_t group, size_t *sessions, size_t *bytes);
-
 #endif

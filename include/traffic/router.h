@@ -97,12 +97,12 @@ uint64_t router_client_id(const struct upstream *lease);
 void router_each_client_id(const struct router *router, size_t group, uint64_t node,
                            void (*each)(void *data, uint64_t id), void *data);
 
-/* CLIENT PAUSE: the lease's node keeps writes waiting until then (0: no longer). */
-void router_writes_wait(struct router *router, const struct upstream *at, int64_t until_ms);
+/* CLIENT PAUSE: the node keeps writes waiting until then (0: no longer). */
+void router_writes_wait(struct router *router, size_t group, uint64_t node, int64_t until_ms);
 bool router_do_writes_wait(const struct router *router, size_t group);
 /* What is unanswered on shared upstreams to that node may wait for long: nobody shares them any more,
  * and the reads that stand behind go elsewhere. */
-void router_part(struct router *router, const struct upstream *at);
+void router_part(struct router *router, size_t group, uint64_t node);
 
 /* From now on every message on the lease goes through `tap`: not in the middle of one. */
 bool router_may_tap(const struct upstream *lease);
@@ -146,9 +146,12 @@ void router_unshare(struct upstream *upstream, const void *owner_data, const cha
 void router_pause(struct router *router, struct upstream *upstream, const void *owner_data);
 void router_resume(struct upstream *upstream);
 
-/* The session leaves its replica. */
+/* The session, if it has none yet, reads from this replica (0: none); and leaves it. */
+void router_join_replica(struct router *router, struct place *place, uint64_t replica);
 void router_leave_replica(struct router *router, struct place *place);
 
+/* The snapshot that it goes by; 0: none yet. */
+uint64_t router_seq(const struct router *router);
 const struct topology_group *router_view(const struct router *router, size_t group);
 struct hold *router_hold(struct router *router, size_t group);
 const struct traffic_group_options *router_group(const struct router *router, size_t group);

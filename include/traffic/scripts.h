@@ -20,8 +20,8 @@ struct scripts;
 struct scripts *scripts_new(size_t max_bytes);
 void scripts_free(struct scripts *scripts);
 
-/* A text went by, to the node with this id (0: to all that there are). */
-void scripts_saw(struct scripts *scripts, struct slice text, uint64_t node);
+/* A text went by, to the node with this id (0: it is not known where to). Returns whether it is new. */
+bool scripts_saw(struct scripts *scripts, struct slice text, uint64_t node);
 
 /* The text with this SHA1 (40 hexadecimal digits, in any case); {NULL, 0}: it was never seen, or is
  * forgotten. Good until the next call. */

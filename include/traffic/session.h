@@ -50,6 +50,13 @@ struct session_host {
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 
+/* Whether it is the id of a session that another worker has, or had. */
+static inline bool session_is_elsewhere(const struct session_host *host, uint64_t id)
+{
+    return id >= SESSION_ID_BASE && session_worker_of(id) != host->number &&
+           session_worker_of(id) < host->office->desk_count;
+}
+
 /* Takes over an accepted socket. Returns 0, or a negative libuv code (the socket is closed). */
 int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd,
                  uint64_t id) __attribute__((warn_unused_result));

@@ -12,6 +12,7 @@
  *     session_clients.c  CLIENT LIST, INFO, ID: clients, where the node knows connections
  *     session_line.c     one of them, in the node's form
  *     session_kill.c     CLIENT KILL; session_choice.c: whom it and LIST mean
+ *     session_unblock.c  CLIENT UNBLOCK
  *     session_lease.c    transactions, whatever needs a connection of its own
  *     session_blocking.c what waits for other clients' writes
  *     session_adopt.c    AUTH, HELLO, SELECT
@@ -19,6 +20,7 @@
  *     session_tx.c       a transaction that lost its connection
  *     session_pubsub.c   subscriptions
  *     session_kept.c     what the node was told about the connection (CLIENT TRACKING)
+ *     session_redirect.c the session that gets another one's invalidations
  *     session_scripts.c  scripts that a node has lost
  *     session_pause.c    what CLIENT PAUSE keeps waiting
  *     session_counted.c  WAIT and WAITAOF
@@ -59,6 +61,7 @@ enum tx {
 
 struct subscriptions;
 struct kept;
+struct redirection;
 
 /* What a session asks the other workers, embedded in what is asked. Its request waits meanwhile. */
 struct inquiry {
@@ -148,7 +151,8 @@ struct session {
     struct upstream *early;  /* not read because other replies have to come first */
     struct subscriptions *subs;
     struct kept *kept;
-    uint64_t redirecting; /* the session that a CLIENT TRACKING in flight names */
+    uint64_t redirecting;            /* the session that a CLIENT TRACKING in flight names */
+    struct redirection *redirection; /* what another worker was asked about that one */
 };
 
 /* ---- session.c ---- */
@@ -228,6 +232,9 @@ void session_hello_answered(struct session *s, struct request *r);
 /* Whether one of them is queued in the open transaction; and EXEC's answer, which is whole then. */
 bool session_tx_adopts(const struct session *s);
 void session_exec_answered(struct session *s, struct request *exec);
+
+/* ---- session_unblock.c ---- */
+enum step session_client_unblock(struct session *s, struct request *r);
 
 /* ---- session_info.c ---- */
 /* INFO is about to be sent: does it ask for the proxy's section? */
@@ -339,6 +346,21 @@ void session_kept_lost(struct session *s);
 void session_forget_kept(struct session *s);
 /* The session that gets its invalidations; 0: itself, or none. */
 uint64_t session_redirects_to(const struct session *s);
+
+/* ---- session_redirect.c ---- */
+enum found { FOUND_NOT_YET, FOUND_NOBODY, FOUND };
+/* The node's id of the session that is to get `s`'s messages, which takes a lease for it. Not yet: `s`
+ * will be woken. */
+enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *id_at_node);
+/* CLIENT TRACKING is to be sent: our id in it becomes the node's. */
+enum step session_redirect(struct session *s, struct request *r);
+/* Appends the command with this id in it. */
+void session_append_redirect(struct buf *out, const char *bytes, size_t len, uint64_t id);
+/* All that is cached is to be forgotten; by the session with this id. */
+void session_invalidate(struct session *s);
+void session_invalidate_redirected(struct session *s, uint64_t id);
+void session_forget_redirection(struct session *s);
+/* In an answer the node's id becomes ours. */
 void session_rewrite_redirect(struct session *s, struct request *r);
 
 /* ---- session_scripts.c ---- */
@@ -346,8 +368,8 @@ void session_rewrite_redirect(struct session *s, struct request *r);
 void session_script_goes(struct session *s, const struct request *r, struct upstream *to);
 /* The node says that it has no such script: whether there is more to be done than to pass that on. */
 bool session_can_reload(const struct session *s, const struct request *r);
-/* SCRIPT LOAD, SCRIPT FLUSH, sent. */
-void session_script_command(struct session *s, const struct request *r);
+/* SCRIPT LOAD, SCRIPT FLUSH, sent. Whether other workers have to forget theirs. */
+bool session_script_command(struct session *s, const struct request *r);
 
 /* ---- session_pause.c ---- */
 /* While a node is paused: whether the request shall not stand before others'. */

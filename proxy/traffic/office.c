@@ -34,13 +34,3 @@ void office_free(struct office *office)
     free(office->held_bytes);
     free(office);
 }
-
-void office_held(const struct office *office, size_t group, size_t *sessions, size_t *bytes)
-{
-    *sessions = *bytes = 0;
-    for (size_t i = 0; i < office->desk_count; i++) {
-        const struct desk_hold *hold = &office->desks[i].holds[group];
-        *sessions += atomic_load_explicit(&hold->sessions, memory_order_relaxed);
-        *bytes += atomic_load_explicit(&hold->bytes, memory_order_relaxed);
-    }
-}

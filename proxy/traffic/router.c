@@ -187,6 +187,14 @@ static const struct topology_node *least_used(struct router *router, size_t grou
     return best;
 }
 
+void router_join_replica(struct router *router, struct place *place, uint64_t replica)
+{
+    if (place->replica || !replica)
+        return;
+    place->replica = replica;
+    pool_add_user(router->pool, place->group, replica, 1);
+}
+
 void router_leave_replica(struct router *router, struct place *place)
 {
     if (place->replica)
@@ -206,8 +214,7 @@ static bool choose_replica(struct router *router, struct place *place, struct ta
     node = least_used(router, place->group);
     if (!node)
         return choose_master(router, place->group, target);
-    place->replica = node->id;
-    pool_add_user(router->pool, place->group, node->id, 1);
+    router_join_replica(router, place, node->id);
     return target_for(router, place->group, node, PURPOSE_REPLICA, target);
 }
 
@@ -350,9 +357,9 @@ void router_each_client_id(const struct router *router, size_t group, uint64_t n
 
 /* ---- CLIENT PAUSE ---- */
 
-void router_writes_wait(struct router *router, const struct upstream *at, int64_t until_ms)
+void router_writes_wait(struct router *router, size_t group, uint64_t node, int64_t until_ms)
 {
-    router->waits[at->group] = (struct wait){at->node, until_ms};
+    router->waits[group] = (struct wait){node, until_ms};
 }
 
 bool router_do_writes_wait(const struct router *router, size_t group)
@@ -372,9 +379,9 @@ static void part(void *data, struct upstream *up)
     upstream_evict_reads(up, NULL);
 }
 
-void router_part(struct router *router, const struct upstream *at)
+void router_part(struct router *router, size_t group, uint64_t node)
 {
-    pool_each(router->pool, at->group, at->node, part, NULL);
+    pool_each(router->pool, group, node, part, NULL);
 }
 
 bool router_may_tap(const struct upstream *lease)
@@ -506,6 +513,11 @@ void router_pause(struct router *router, struct upstream *up, const void *owner_
 void router_resume(struct upstream *up)
 {
     upstream_pause(up, false);
+}
+
+uint64_t router_seq(const struct router *router)
+{
+    return router->topology ? router->topology->seq : 0;
 }
 
 const struct topology_group *router_view(const struct router *router, size_t group)

@@ -96,16 +96,20 @@ static struct script *add(struct scripts *scripts, struct slice text)
     return script;
 }
 
-void scripts_saw(struct scripts *scripts, struct slice text, uint64_t node)
+bool scripts_saw(struct scripts *scripts, struct slice text, uint64_t node)
 {
     struct script *script;
+    bool new = false;
     if (!text.data || text.len > TEXT_MAX || text.len > scripts->max)
-        return;
+        return false;
     HASH_FIND(hh, scripts->by_text, text.data, text.len, script);
-    if (!script)
+    if (!script) {
         script = add(scripts, text);
+        new = true;
+    }
     if (node)
         (void)note_node(script, node);
+    return new;
 }
 
 /* ---- by SHA1 ---- */

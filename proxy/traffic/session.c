@@ -502,6 +502,7 @@ void session_close(struct session *s, const char *why)
         router_resume(s->early);
     session_lease_drop(s);
     session_forget_kept(s);
+    session_forget_redirection(s);
     session_forget_subscriptions(s);
     session_tx_forget(s);
     if (s->question)

@@ -89,10 +89,9 @@ static void on_back(struct round *round, struct session_host *home)
         assert(s->next && s->asking == inquiry->asking);
         s->asking = NULL;
         inquiry->told(s, s->next, inquiry);
-        if (!s->closing) {
+        if (!s->closing && s->inflight == 0)
             session_lease_settle(s);
-            session_mark_woken(s);
-        }
+        session_mark_woken(s);
     }
     end(inquiry, home);
 }

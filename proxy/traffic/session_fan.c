@@ -3,6 +3,9 @@
  * the one that its client asked for, and copies whose answers only count as
  * done. Nothing else of the session is sent before all of them are. Inside
  * MULTI it goes to the master alone, with the transaction.
+ *
+ * SCRIPT FLUSH goes round the workers, too: when it is answered, all have
+ * forgotten their scripts.
  */
 #include "traffic/session_state.h"
 
@@ -14,11 +17,9 @@ struct fan {
     struct request_pool *requests;
 };
 
-static void fan_part_done(struct request *copy)
+static void part_done(struct fan *fan)
 {
-    struct fan *fan = copy->owner_data;
     struct request *origin = fan->origin;
-    request_free(fan->requests, copy);
     if (--fan->left > 0)
         return;
     free(fan);
@@ -30,6 +31,13 @@ static void fan_part_done(struct request *copy)
         s->fanning = NULL;
         session_mark_woken(s);
     }
+}
+
+static void fan_part_done(struct request *copy)
+{
+    struct fan *fan = copy->owner_data;
+    request_free(fan->requests, copy);
+    part_done(fan);
 }
 
 static void fan_on_reply(struct request *copy, const char *data, size_t len, bool first, bool last)
@@ -56,14 +64,69 @@ void session_forget_fan(struct request *r)
     r->fan = NULL;
 }
 
+/* ---- SCRIPT FLUSH ---- */
+
+/* Texts go the same way (session_scripts.c). The first round is behind all that were on their way before
+ * it came by, but home may have passed them on behind it: the second one is behind those, too. */
+struct flush {
+    struct round round;
+    size_t group;
+    bool second;
+    struct fan *fan; /* that it is a part of; NULL: nobody waits for it */
+};
+
+static bool flush_visit(struct round *round, struct session_host *there)
+{
+    scripts_clear(there->scripts[container_of(round, struct flush, round)->group]);
+    return true;
+}
+
+static void flush_drop(struct round *round)
+{
+    struct flush *flush = container_of(round, struct flush, round);
+    if (flush->fan)
+        part_done(flush->fan);
+    free(flush);
+}
+
+static void flush_back(struct round *round, struct session_host *home)
+{
+    struct flush *flush = container_of(round, struct flush, round);
+    if (flush->second) {
+        flush_drop(round);
+        return;
+    }
+    scripts_clear(home->scripts[flush->group]);
+    flush->second = true;
+    round_start(round, home);
+}
+
+static void flush_others(struct session *s, struct fan *fan)
+{
+    struct flush *flush = calloc(1, sizeof(*flush));
+    if (!flush)
+        abort();
+    flush->round = (struct round){.visit = flush_visit, .back = flush_back, .drop = flush_drop};
+    flush->group = s->place.group;
+    flush->fan = fan;
+    if (fan)
+        fan->left++;
+    round_start(&flush->round, s->host);
+}
+
+/* ---- every node ---- */
+
 /* A script that is loaded on one node only would be missing after a switch, and on the replicas.
  * What is written (FUNCTION LOAD) Redis replicates itself. */
 void session_fan_out(struct session *s, struct request *r)
 {
     struct fan *fan;
+    bool flush;
     if (r->command->flags & COMMAND_WRITE)
         return;
-    session_script_command(s, r);
+    flush = session_script_command(s, r);
+    if (flush && r->in_tx)
+        flush_others(s, NULL);
     if (r->in_tx)
         return;
     fan = calloc(1, sizeof(*fan));
@@ -73,6 +136,8 @@ void session_fan_out(struct session *s, struct request *r)
     fan->origin = r;
     fan->requests = &s->host->turn->requests;
     r->fan = fan;
+    if (flush)
+        flush_others(s, fan);
     fan->left += router_send_everywhere(s->host->router, s->place.group, s->identity, r->upstream,
                                         r, &fan_owner, fan);
     if (--fan->left == 0) {

@@ -41,12 +41,37 @@ static void add_group(struct buf *text, const struct topology_group *view)
                master);
 }
 
+/* The sums over all of them: what others show is as of their last turn. */
+static void add_workers(const struct session *s, struct buf *text)
+{
+    const struct office *office = s->host->office;
+    const struct hold *hold = router_hold(s->host->router, s->place.group);
+    size_t sessions = s->host->count, upstreams = router_upstreams(s->host->router);
+    size_t held = hold->count, held_bytes = hold->bytes;
+    for (size_t i = 0; i < office->desk_count; i++) {
+        const struct desk *desk = &office->desks[i];
+        if (i == s->host->number)
+            continue;
+        sessions += atomic_load_explicit(&desk->sessions, memory_order_relaxed);
+        upstreams += atomic_load_explicit(&desk->upstreams, memory_order_relaxed);
+        held += atomic_load_explicit(&desk->holds[s->place.group].sessions, memory_order_relaxed);
+        held_bytes +=
+            atomic_load_explicit(&desk->holds[s->place.group].bytes, memory_order_relaxed);
+    }
+    buf_printf(text,
+               "redisproxy_workers:%zu\r\n"
+               "redisproxy_sessions:%zu\r\n"
+               "redisproxy_upstreams:%zu\r\n"
+               "redisproxy_held_sessions:%zu\r\n"
+               "redisproxy_held_bytes:%zu\r\n",
+               office->desk_count, sessions, upstreams, held, held_bytes);
+}
+
 static void add_section(const struct session *s, struct buf *text, const char *node)
 {
     static const char *const routes[] = {
         [ROUTE_MASTER] = "master", [ROUTE_REPLICA] = "replica", [ROUTE_SPLIT] = "split"};
     const struct topology_group *view = router_view(s->host->router, s->place.group);
-    const struct hold *hold = router_hold(s->host->router, s->place.group);
     if (buf_len(text) > 0)
         buf_append(text, "\r\n", 2);
     buf_printf(text,
@@ -57,12 +82,7 @@ static void add_section(const struct session *s, struct buf *text, const char *n
                REDISPROXY_VERSION, routes[s->place.route], node);
     if (view)
         add_group(text, view);
-    buf_printf(text,
-               "redisproxy_sessions:%zu\r\n"
-               "redisproxy_upstreams:%zu\r\n"
-               "redisproxy_held_sessions:%zu\r\n"
-               "redisproxy_held_bytes:%zu\r\n",
-               s->host->count, router_upstreams(s->host->router), hold->count, hold->bytes);
+    add_workers(s, text);
 }
 
 void session_info_answered(const struct session *s, struct request *r, const struct upstream *from)

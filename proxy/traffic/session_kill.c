@@ -195,7 +195,7 @@ enum step session_client_kill(struct session *s, struct request *r)
         step = ask_harmlessly(s, r, &choice);
     else if (unsure)
         look(s, r);
-    else            /* it may end the connection that it comes on */
+    else /* it may end the connection that it comes on */
         step = session_ask(s, r, true, (struct slice){r->data, r->len}, kill_told);
     free(choice.ids);
     /* With the answer it is dispatched again; where there is nobody to ask it is there already. */

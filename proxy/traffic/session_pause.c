@@ -3,9 +3,12 @@
  * that stands behind them there. So that reads go on, as Redis says they do, writes travel alone for as
  * long; what was on a shared connection when the pause began is parted from the reads there.
  *
- * It is known from the commands that come this way; that somebody else pauses the node is not.
+ * It is known from the commands that come this way, to whichever worker: each is told. That somebody else
+ * pauses the node is not known.
  */
 #include "traffic/session_state.h"
+
+#include <stdlib.h>
 
 /* Far more than anybody means, and it can be added to a time. */
 #define PAUSE_MAX_MS ((int64_t)1 << 50)
@@ -21,16 +24,63 @@ bool session_waits_apart(const struct session *s, const struct request *r)
            router_do_writes_wait(host->router, s->place.group);
 }
 
+struct pause {
+    struct round round;
+    size_t group;
+    uint64_t node;
+    int64_t until_ms; /* 0: it is over */
+    bool parts;       /* it has begun: what was on its way is parted */
+};
+
+static void apply(struct session_host *host, const struct pause *pause)
+{
+    if (pause->parts) {
+        router_part(host->router, pause->group, pause->node);
+        return;
+    }
+    if (host->paused_until_ms < pause->until_ms)
+        host->paused_until_ms = pause->until_ms;
+    router_writes_wait(host->router, pause->group, pause->node, pause->until_ms);
+}
+
+static bool visit(struct round *round, struct session_host *there)
+{
+    apply(there, container_of(round, struct pause, round));
+    return true;
+}
+
+static void drop(struct round *round)
+{
+    free(container_of(round, struct pause, round));
+}
+
+static void back(struct round *round, struct session_host *home)
+{
+    (void)home;
+    drop(round);
+}
+
+/* For the node of the session's lease. */
+static void tell_all(struct session *s, int64_t until_ms, bool parts)
+{
+    struct pause *pause = calloc(1, sizeof(*pause));
+    if (!pause)
+        abort();
+    *pause = (struct pause){.round = {.visit = visit, .back = back, .drop = drop},
+                            .group = s->place.group,
+                            .node = router_node(s->lease),
+                            .until_ms = until_ms,
+                            .parts = parts};
+    apply(s->host, pause);
+    round_start(&pause->round, s->host);
+}
+
 void session_pause_goes(struct session *s, const struct request *r)
 {
-    struct session_host *host = s->host;
-    int64_t ms, until;
+    int64_t ms;
     if (!resp_parse_integer(session_arg(r, 2), &ms) || ms <= 0)
         return;
-    until = turn_now(host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS);
-    if (host->paused_until_ms < until)
-        host->paused_until_ms = until;
-    router_writes_wait(host->router, s->lease, until);
+    tell_all(s, turn_now(s->host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS), false);
     s->pauses = true;
 }
 
@@ -40,12 +90,9 @@ void session_pause_answered(struct session *s, const struct request *r)
     if (r->in_tx && r->reply_type == '+')
         return; /* EXEC will do it */
     if (r->command->verb == VERB_CLIENT_UNPAUSE && r->reply_type == '+')
-        router_writes_wait(s->host->router, s->lease, 0);
+        tell_all(s, 0, false);
     if (!s->pauses)
         return;
     s->pauses = false;
-    if (r->reply_type == (exec ? '*' : '+'))
-        router_part(s->host->router, s->lease);
-    else
-        router_writes_wait(s->host->router, s->lease, 0);
+    tell_all(s, 0, r->reply_type == (exec ? '*' : '+'));
 }

@@ -139,50 +139,6 @@ struct session *session_find(struct session_host *host, uint64_t id)
     return NULL;
 }
 
-/* The id of one of our clients; false: a connection at the node, or no number: Redis' business. */
-static bool session_id(struct slice text, uint64_t *id)
-{
-    int64_t number;
-    if (!resp_parse_integer(text, &number) || number < (int64_t)SESSION_ID_BASE)
-        return false;
-    *id = (uint64_t)number;
-    return true;
-}
-
-/* The other session's command blocks on its lease: the node is asked, in this client's name. */
-static enum step client_unblock(struct session *s, struct request *r)
-{
-    struct upstream *up = s->lease;
-    struct session *other;
-    struct buf bytes = {0};
-    uint64_t id = 0, theirs;
-    char text[24];
-
-    if (!session_id(session_arg(r, 2), &id) && !r->retried)
-        return s->lease ? session_send_on_lease(s, r) : session_send_shared(s, r, s->identity);
-    other = session_find(s->host, id);
-    theirs = other && other->blocked && other->lease ? router_client_id(other->lease) : 0;
-    if (!up)
-        up = router_shared(s->host->router, &s->place, session_wish(s, r), s->identity);
-    if (!up || !router_may_send(s->host->router, up))
-        return STEP_HOLD;
-    if (!session_in_order(s, r, up))
-        return STEP_WAIT;
-    if (theirs == 0 || r->retried || !router_same_node(up, other->lease)) {
-        session_answer(s, r, ":0\r\n"); /* nobody blocks there, or no longer */
-        return STEP_ON;
-    }
-    snprintf(text, sizeof(text), "%" PRIu64, theirs);
-    struct slice argv[4] = {{"CLIENT", 6}, {"UNBLOCK", 7}, {text, strlen(text)}, session_arg(r, 3)};
-    resp_append_command(&bytes, r->argc, argv);
-    session_rewrite(s, r, &bytes);
-    buf_free(&bytes);
-    other->blocked->called_back |= slice_is(session_arg(r, 3), "error");
-    other->lease_dirty = true; /* if it comes late, it must not end what a third one waits for */
-    session_send(s, r, up);
-    return STEP_ON;
-}
-
 /* ---- NOAUTH ---- */
 
 static void knock_told(struct session *s, struct request *r, const struct upstream *from,
@@ -251,7 +207,7 @@ static enum step perform_client(struct session *s, struct request *r)
         client_reply(s, r);
         return STEP_ON;
     default:
-        return client_unblock(s, r);
+        return session_client_unblock(s, r);
     }
 }
 

@@ -1,0 +1,270 @@
+/*
+ * session_redirect: CLIENT TRACKING ... REDIRECT id. The id is one of our sessions', and the node knows
+ * connections: that session needs a lease, whose id there the node is told.
+ *
+ * It may be another worker's: that one is asked for the id (it may take a while, until the lease stands
+ * up), and told when all that is cached is to be forgotten.
+ */
+#include "traffic/session_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Another worker waits so long for a lease, then it is asked again, if anybody still wants to know. */
+#define LEASE_MS 1000
+/* What it answered is used at once, or not at all. */
+#define GOOD_MS 100
+
+/* What another worker was asked. */
+struct redirection {
+    uint64_t to; /* about this session */
+    bool asked;  /* it has not answered yet */
+    enum found found;
+    uint64_t at_node;    /* its id there, */
+    uint64_t seq;        /* as of this snapshot, */
+    int64_t answered_ms; /* and then */
+};
+
+void session_forget_redirection(struct session *s)
+{
+    free(s->redirection);
+    s->redirection = NULL;
+}
+
+/* ---- the id ---- */
+
+/* The node's id of `to`; 0: not yet. `replica`: where who asks reads from. */
+static uint64_t id_at_node(struct session *to, uint64_t replica)
+{
+    if (!to->lease) {
+        router_join_replica(to->host->router, &to->place, replica);
+        if (!session_take_lease(to))
+            return 0;
+        to->sticky = true;
+    }
+    (void)session_tap_lease(to); /* what it gets it did not ask for */
+    return router_client_id(to->lease);
+}
+
+static enum found find_here(struct session_host *host, uint64_t id, uint64_t replica, uint64_t *out)
+{
+    struct session *to = session_find(host, id);
+    if (!to || session_redirects_to(to))
+        return FOUND_NOBODY;
+    *out = id_at_node(to, replica);
+    return *out ? FOUND : FOUND_NOT_YET;
+}
+
+struct search {
+    struct round round;
+    uint64_t asker, to; /* sessions */
+    uint64_t replica, seq;
+    int64_t until_ms;
+    enum found found;
+    uint64_t at_node;
+};
+
+static void search_drop(struct round *round)
+{
+    free(container_of(round, struct search, round));
+}
+
+static bool search_visit(struct round *round, struct session_host *there)
+{
+    struct search *search = container_of(round, struct search, round);
+    if (!search->until_ms)
+        search->until_ms = turn_now(there->turn) + LEASE_MS;
+    /* Who asks knows of a switch perhaps that this worker does not know of: its lease is at the old
+     * master still. */
+    if (router_seq(there->router) >= search->seq)
+        search->found = find_here(there, search->to, search->replica, &search->at_node);
+    return search->found != FOUND_NOT_YET || turn_now(there->turn) >= search->until_ms;
+}
+
+static void search_back(struct round *round, struct session_host *home)
+{
+    struct search *search = container_of(round, struct search, round);
+    struct session *s = session_find(home, search->asker);
+    if (s && s->redirection && s->redirection->to == search->to) {
+        *s->redirection = (struct redirection){.to = search->to,
+                                               .found = search->found,
+                                               .at_node = search->at_node,
+                                               .seq = search->seq,
+                                               .answered_ms = turn_now(home->turn)};
+        session_mark_woken(s);
+    }
+    search_drop(round);
+}
+
+static void search_elsewhere(struct session *s, uint64_t to)
+{
+    struct search *search = calloc(1, sizeof(*search));
+    session_forget_redirection(s);
+    s->redirection = calloc(1, sizeof(*s->redirection));
+    if (!search || !s->redirection)
+        abort();
+    *s->redirection = (struct redirection){.to = to, .asked = true};
+    *search =
+        (struct search){.round = {.visit = search_visit, .back = search_back, .drop = search_drop},
+                        .asker = s->id,
+                        .to = to,
+                        .replica = s->place.replica,
+                        .seq = router_seq(s->host->router)};
+    round_start_at(&search->round, s->host, session_worker_of(to));
+}
+
+enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_node)
+{
+    const struct redirection *known = s->redirection;
+    enum found found = FOUND_NOT_YET;
+    if (id == s->id)
+        return FOUND_NOBODY;
+    if (!session_is_elsewhere(s->host, id))
+        return find_here(s->host, id, s->place.replica, at_node);
+    if (known && known->to == id && known->asked)
+        return FOUND_NOT_YET;
+    if (known && known->to == id && known->seq == router_seq(s->host->router) &&
+        turn_now(s->host->turn) - known->answered_ms <= GOOD_MS) {
+        found = known->found;
+        *at_node = known->at_node;
+    }
+    if (found == FOUND_NOT_YET)
+        search_elsewhere(s, id);
+    else
+        session_forget_redirection(s);
+    return found;
+}
+
+/* ---- the command ---- */
+
+/* Where the id stands among the arguments of CLIENT TRACKING; 0: nowhere. */
+static int redirect_argument(const char *bytes, size_t len)
+{
+    struct resp_args args = resp_args(bytes, len);
+    struct slice arg;
+    for (int i = 0; resp_args_next(&args, &arg) && args.left > 0; i++)
+        if (i > 2 && slice_is(arg, "redirect"))
+            return i + 1;
+    return 0;
+}
+
+void session_append_redirect(struct buf *out, const char *bytes, size_t len, uint64_t id)
+{
+    struct resp_args args = resp_args(bytes, len);
+    struct slice arg;
+    char text[24];
+    size_t text_len = (size_t)snprintf(text, sizeof(text), "%" PRIu64, id);
+    int at = redirect_argument(bytes, len);
+    buf_printf(out, "*%d\r\n", args.left);
+    for (int number = 0; resp_args_next(&args, &arg); number++) {
+        if (at && number == at)
+            arg = (struct slice){text, text_len};
+        buf_printf(out, "$%zu\r\n", arg.len);
+        buf_append(out, arg.data, arg.len);
+        buf_append(out, "\r\n", 2);
+    }
+}
+
+enum step session_redirect(struct session *s, struct request *r)
+{
+    int at = redirect_argument(r->data, r->len);
+    struct buf bytes = {0};
+    int64_t number;
+    uint64_t id;
+    if (!at || !resp_parse_integer(session_arg(r, at), &number))
+        return STEP_ON;
+    switch (session_find_redirected(s, (uint64_t)number, &id)) {
+    case FOUND_NOT_YET:
+        return STEP_HOLD;
+    case FOUND_NOBODY:
+        return STEP_ON; /* Redis will say that there is no such client */
+    case FOUND:
+        break;
+    }
+    session_append_redirect(&bytes, r->data, r->len, id);
+    session_rewrite(s, r, &bytes);
+    buf_free(&bytes);
+    s->redirecting = (uint64_t)number;
+    return STEP_ON;
+}
+
+/* ---- forgetting ---- */
+
+void session_invalidate(struct session *s)
+{
+    static const char push[] = ">2\r\n$10\r\ninvalidate\r\n_\r\n";
+    static const char message[] = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n";
+    if (s->closing)
+        return;
+    if (s->identity->resp3)
+        session_pass_on(s, push, sizeof(push) - 1);
+    else if (session_hears_invalidations(s))
+        session_pass_on(s, message, sizeof(message) - 1);
+}
+
+struct invalidation {
+    struct round round;
+    uint64_t id;
+};
+
+static bool invalidate_visit(struct round *round, struct session_host *there)
+{
+    struct session *to = session_find(there, container_of(round, struct invalidation, round)->id);
+    if (to)
+        session_invalidate(to);
+    return true;
+}
+
+static void invalidate_drop(struct round *round)
+{
+    free(container_of(round, struct invalidation, round));
+}
+
+static void invalidate_back(struct round *round, struct session_host *home)
+{
+    (void)home;
+    invalidate_drop(round);
+}
+
+void session_invalidate_redirected(struct session *s, uint64_t id)
+{
+    struct session *to = session_find(s->host, id);
+    struct invalidation *invalidation;
+    if (to)
+        session_invalidate(to);
+    if (!session_is_elsewhere(s->host, id))
+        return;
+    invalidation = calloc(1, sizeof(*invalidation));
+    if (!invalidation)
+        abort();
+    invalidation->round =
+        (struct round){.visit = invalidate_visit, .back = invalidate_back, .drop = invalidate_drop};
+    invalidation->id = id;
+    round_start_at(&invalidation->round, s->host, session_worker_of(id));
+}
+
+/* ---- answers ---- */
+
+/* CLIENT GETREDIR and TRACKINGINFO tell the node's id of the other session: it becomes ours. */
+void session_rewrite_redirect(struct session *s, struct request *r)
+{
+    const char *reply = buf_head(&r->reply), *end = reply + buf_len(&r->reply), *at = reply;
+    struct buf whole = {0};
+    if (!session_redirects_to(s))
+        return;
+    if (*reply != ':') {
+        at = memmem(reply, buf_len(&r->reply), "$8\r\nredirect\r\n:", 15);
+        if (!at)
+            return;
+        at += 14;
+    }
+    buf_append(&whole, reply, (size_t)(at - reply));
+    buf_printf(&whole, ":%" PRIu64, session_redirects_to(s));
+    while (at < end && *at != '\r')
+        at++;
+    buf_append(&whole, at, (size_t)(end - at));
+    buf_free(&r->reply);
+    r->reply = whole;
+}
