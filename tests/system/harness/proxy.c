@@ -26,7 +26,7 @@ const char *proxy_program(void)
 int proxy_workers(void)
 {
     const char *number = getenv("WORKERS");
-    return number && *number ? atoi(number) : 1;
+    return number && *number ? atoi(number) : 2;
 }
 
 int proxy_write_file(const struct trio *t, const char *name, const char *text, bool in_place)

@@ -1,8 +1,8 @@
 /*
  * proxy: the program under test, from $REDISPROXY (build/redisproxy when unset): a configuration
  * file, a process, its log, and the verdict at its end. The same tests run against a sanitized
- * binary: a sanitizer's report in the log, or an exit code other than 0, is a failure. It has one
- * worker, $WORKERS has another number, and a test that says "workers = " its own.
+ * binary: a sanitizer's report in the log, or an exit code other than 0, is a failure. It has two
+ * workers, $WORKERS has another number, and a test that says "workers = " its own.
  */
 #ifndef TESTS_SYSTEM_PROXY_H
 #define TESTS_SYSTEM_PROXY_H
