@@ -143,6 +143,7 @@ UNIT_test_learn     = traffic/learn redis/command $(UNIT_REQUEST)
 UNIT_test_hold     := traffic/hold
 UNIT_test_mail     := traffic/mail
 UNIT_test_spread   := traffic/spread traffic/office traffic/mail
+UNIT_test_round    := traffic/round traffic/mail traffic/office
 UNIT_UPSTREAM      := traffic/upstream traffic/handshake topology/topology topology/credential \
                       redis/resp_reply net/stream net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
@@ -402,5 +403,6 @@ help:
 	@echo 'make clean           remove build/'
 	@echo
 	@echo 'CC=gcc|clang         the compiler;  V=1 shows its command lines'
+	@echo 'WORKERS=2            of the proxies in the tests with real servers'
 	@echo 'SERVERS=folder       its redis-server, redis-sentinel and redis-cli are tested with'
 	@echo 'SANITIZE=address,undefined | thread      a build in a folder of its own, for all of the above'

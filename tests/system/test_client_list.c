@@ -153,6 +153,7 @@ Test(client_list, kill, .timeout = 60)
     EXPECT(c, ":1", "CLIENT KILL USER guest TYPE normal");
     EXPECT_PREFIX(victim, "(closed)", "PING");
     redisFree(victim);
+    cr_assert(wait_until(5000, proxy_gauge(&s.proxy, "redisproxy_sessions", -1) == 1));
     EXPECT(c, ":1", "CLIENT KILL SKIPME no");
     EXPECT_PREFIX(c, "(closed)", "PING");
     redisFree(c);

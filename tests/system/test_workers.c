@@ -89,6 +89,25 @@ Test(workers, clients_are_spread_evenly, .timeout = 60)
     cr_expect(proxy_stop(&s.proxy) == 0);
 }
 
+/* Each begins with another replica: with few clients, too, all of them have something to do. */
+Test(workers, replicas_are_spread_evenly, .timeout = 60)
+{
+    redisContext *c[2];
+    char node[2][64];
+    s = shared();
+    cr_assert(proxy_start(&s.proxy, &s.trio,
+                          &(struct proxy_options){.proxy_lines = "workers = 2\n"}) == 0);
+    cr_assert(wait_until(10000, proxy_gauge(&s.proxy, "redisproxy_node_readable", -1) == 2));
+    cr_assert(wait_until(5000, proxy_gauge(&s.proxy, "redisproxy_sessions", -1) == 0));
+    for (int i = 0; i < 2; i++) {
+        c[i] = proxy_client(&s.proxy, PROXY_REPLICA);
+        snprintf(node[i], sizeof(node[i]), "%s", info_field(c[i], "redisproxy", "redisproxy_node"));
+    }
+    cr_expect_neq(id_of(c[0]) % 64, id_of(c[1]) % 64);
+    cr_expect_str_neq(node[0], node[1]);
+    stop(c, 2);
+}
+
 Test(workers, max_clients_is_of_all_together, .timeout = 60)
 {
     redisContext *clients[7], *more;

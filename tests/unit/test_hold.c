@@ -120,3 +120,24 @@ Test(hold, leaving_twice_is_harmless)
     cr_assert_eq(w.hold.bytes, 9);
     cr_assert_eq(w.hold.count, 1);
 }
+
+/* Two workers' holds. */
+Test(hold, the_limit_is_of_all_workers)
+{
+    struct waiting w;
+    struct hold other;
+
+    begin(&w, 100);
+    hold_init(&other, &w.all, 100, 20000);
+    hold_enter(&w.hold, &w.held[0], 60, 1);
+    cr_assert(hold_has_room(&other, 40));
+    cr_assert_not(hold_has_room(&other, 41));
+    hold_enter(&other, &w.held[1], 40, 1);
+    cr_assert_not(hold_has_room(&w.hold, 1));
+    cr_assert_eq(w.hold.bytes, 60);
+    hold_shrink(&w.held[0], 10);
+    cr_assert(hold_has_room(&other, 10));
+    hold_leave(&w.held[1]);
+    hold_leave(&w.held[0]);
+    cr_assert_eq(w.all, 0);
+}
