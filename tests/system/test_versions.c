@@ -36,7 +36,7 @@ Test(versions, module_commands_on_keys_keep_no_connection, .timeout = 30)
     struct shared s = shared();
     compare_clean(&s);
     redisContext *a = proxy_client(&s.proxy, PROXY_MASTER);
-    redisContext *b = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *b = proxy_client_of(&s.proxy, PROXY_MASTER, proxy_worker_of(a));
     long long id = id_of(ask(a, "TINY.READ k"));
     for (int i = 0; i < 5; i++) {
         cr_assert_eq(id_of(ask(b, "TINY.WRITE k")), id);

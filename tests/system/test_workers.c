@@ -37,22 +37,9 @@ static long long id_of(redisContext *c)
     return atoll(ask(c, "CLIENT ID") + 1);
 }
 
-/* A client of this worker: ids tell. */
 static redisContext *client_of(int worker)
 {
-    redisContext *others[8], *c = NULL;
-    int count = 0;
-    while (!c && count < 8) {
-        redisContext *next = proxy_client(&s.proxy, PROXY_MASTER);
-        if (id_of(next) % 64 == worker)
-            c = next;
-        else
-            others[count++] = next;
-    }
-    while (count > 0)
-        redisFree(others[--count]);
-    cr_assert_not_null(c, "nobody comes to worker %d", worker);
-    return c;
+    return proxy_client_of(&s.proxy, PROXY_MASTER, worker);
 }
 
 /* One of each of two workers. */
@@ -103,7 +90,7 @@ Test(workers, replicas_are_spread_evenly, .timeout = 60)
         c[i] = proxy_client(&s.proxy, PROXY_REPLICA);
         snprintf(node[i], sizeof(node[i]), "%s", info_field(c[i], "redisproxy", "redisproxy_node"));
     }
-    cr_expect_neq(id_of(c[0]) % 64, id_of(c[1]) % 64);
+    cr_expect_neq(proxy_worker_of(c[0]), proxy_worker_of(c[1]));
     cr_expect_str_neq(node[0], node[1]);
     stop(c, 2);
 }
@@ -360,16 +347,17 @@ Test(workers, scripts_are_everybodys, .timeout = 120)
 /* A flush is answered when nobody remembers, whoever has just brought it. */
 Test(workers, a_flushed_script_is_forgotten, .timeout = 60)
 {
-    redisContext *c[3];
-    start("workers = 3\n");
-    for (int i = 0; i < 3; i++)
+    enum { MANY = 8 };
+    redisContext *c[MANY];
+    start("workers = 8\n");
+    for (int i = 0; i < MANY; i++)
         c[i] = client_of(i);
-    for (int i = 0; i < 300; i++) {
-        EXPECT(c[i % 3], ":7", "EVAL return(7) 0");
-        EXPECT(c[i / 3 % 3], "+OK", "SCRIPT FLUSH");
-        EXPECT_PREFIX(c[i / 9 % 3], "-NOSCRIPT", "EVALSHA " SEVEN " 0");
+    for (int i = 0; i < MANY * MANY * 8; i++) {
+        EXPECT(c[i % MANY], ":7", "EVAL return(7) 0");
+        EXPECT(c[i / MANY % MANY], "+OK", "SCRIPT FLUSH");
+        EXPECT_PREFIX(c[(i + i / MANY + 1) % MANY], "-NOSCRIPT", "EVALSHA " SEVEN " 0");
     }
-    stop(c, 3);
+    stop(c, MANY);
 }
 
 Test(workers, tracking_is_redirected_to_any, .timeout = 120)

@@ -208,6 +208,27 @@ redisContext *proxy_client(const struct proxy *p, int port)
     return client_open(p->host, port);
 }
 
+int proxy_worker_of(redisContext *client)
+{
+    return (int)(atoll(ask(client, "CLIENT ID") + 1) % 64);
+}
+
+redisContext *proxy_client_of(const struct proxy *p, int port, int worker)
+{
+    redisContext *others[16], *c = NULL;
+    int count = 0;
+    while (!c && count < 16) { /* the wrong ones stay, or the next would be as wrong */
+        redisContext *next = proxy_client(p, port);
+        if (proxy_worker_of(next) == worker)
+            c = next;
+        else
+            others[count++] = next;
+    }
+    while (count > 0)
+        redisFree(others[--count]);
+    return c ? c : proxy_client(p, port);
+}
+
 long proxy_gauge(const struct proxy *p, const char *name, int worker)
 {
     char text[32768], label[32] = "";

@@ -67,6 +67,11 @@ int proxy_workers(void);
 /* One of /metrics' gauges, of a worker (-1: the sum over all its labels); -1: there is none. */
 long proxy_gauge(const struct proxy *proxy, const char *name, int worker);
 
+/* Which worker has this client (the ids of the proxy's clients tell), and a client of that one; there
+ * are at most 8 workers. */
+int proxy_worker_of(redisContext *client);
+redisContext *proxy_client_of(const struct proxy *proxy, int port, int worker);
+
 /* Resident memory in bytes: now, and the most since proxy_forget_peak(). */
 long proxy_memory(const struct proxy *proxy);
 long proxy_peak(const struct proxy *proxy);
