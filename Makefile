@@ -171,6 +171,7 @@ UNIT_test_session_verbs = $(UNIT_SESSION)
 UNIT_test_session_clients = $(UNIT_SESSION)
 UNIT_test_session_pause = $(UNIT_SESSION)
 UNIT_test_session_replication = $(UNIT_SESSION)
+UNIT_test_session_workers = $(UNIT_SESSION)
 UNIT_test_roll     := traffic/roll redis/resp_text base/buf base/log base/clock
 
 wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))

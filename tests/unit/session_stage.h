@@ -133,7 +133,8 @@ static inline void show(struct stage *s, struct scene scene)
         router_adopt(s->host.router, board_acquire(s->w->turn.board));
 }
 
-static inline void stage_begin(struct stage *s)
+/* As the first of so many workers; the others are the test's. */
+static inline void stage_begin_of(struct stage *s, size_t workers)
 {
     log_set_level(LOG_ERROR);
     memset(s, 0, sizeof(*s));
@@ -156,7 +157,7 @@ static inline void stage_begin(struct stage *s)
                                           .max_clients = 100,
                                           .request_max = (size_t)64 << 20,
                                           .output_high = (size_t)16 << 10};
-    s->office = office_new(1, 1);
+    s->office = office_new(workers, 1);
     s->last_id = SESSION_ID_BASE;
     s->host =
         (struct session_host){.turn = &s->w->turn, .options = &s->options, .office = s->office};
@@ -176,6 +177,11 @@ static inline void stage_begin(struct stage *s)
     uv_timer_start(&s->tick, stage_tick, TICK_MS, TICK_MS);
     s->host.router = router_new(&s->w->turn, &s->options, s->office, 0, &stage_events, s);
     show(s, steady);
+}
+
+static inline void stage_begin(struct stage *s)
+{
+    stage_begin_of(s, 1);
 }
 
 static inline void stage_end(struct stage *s)

@@ -1,0 +1,273 @@
+/*
+ * session: what goes from one worker to others, in every order that threads can bring about. The
+ * workers share the test's thread and loop, and read their mail when the test says so.
+ */
+#include "session_stage.h"
+#include "traffic/round.h"
+
+#define WORKERS 3
+
+struct crew {
+    struct stage s; /* with worker 0 */
+    struct session_host others[WORKERS - 1];
+    struct scripts *scripts[WORKERS - 1];
+};
+
+static struct session_host *host_of(struct crew *c, size_t worker)
+{
+    return worker ? &c->others[worker - 1] : &c->s.host;
+}
+
+static void ring(void *arg)
+{
+    (void)arg; /* the test knows */
+}
+
+static void crew_begin(struct crew *c)
+{
+    stage_begin_of(&c->s, WORKERS);
+    for (size_t i = 1; i < WORKERS; i++) {
+        struct session_host *host = host_of(c, i);
+        *host = c->s.host;
+        host->number = i;
+        host->count = 0;
+        list_init(&host->sessions);
+        list_init(&host->rounds);
+        c->scripts[i - 1] = scripts_new(64 * 1024);
+        host->scripts = &c->scripts[i - 1];
+        host->router = router_new(&c->s.w->turn, &c->s.options, c->s.office, i, &stage_events, c);
+        router_adopt(host->router, board_acquire(c->s.w->turn.board));
+    }
+    for (size_t i = 0; i < WORKERS; i++)
+        mailbox_init(&c->s.office->desks[i].box, ring, NULL);
+}
+
+static void crew_end(struct crew *c)
+{
+    for (size_t i = 0; i < WORKERS; i++)
+        session_drain_all(host_of(c, i), true);
+    for (size_t i = 1; i < WORKERS; i++)
+        router_close(c->others[i - 1].router);
+    settles(&c->s);
+    for (size_t i = 0; i < WORKERS; i++) {
+        mailbox_empty(&c->s.office->desks[i].box);
+        rounds_drop(host_of(c, i));
+    }
+    for (size_t i = 0; i < WORKERS; i++)
+        mailbox_free(&c->s.office->desks[i].box);
+    for (size_t i = 1; i < WORKERS; i++) {
+        scripts_free(c->scripts[i - 1]);
+        router_free(c->others[i - 1].router);
+    }
+    stage_end(&c->s);
+}
+
+static void reads_mail(struct crew *c, size_t worker)
+{
+    mailbox_read(&c->s.office->desks[worker].box, host_of(c, worker));
+    rounds_retry(host_of(c, worker));
+}
+
+/* All of them, until nothing is under way. */
+static void mail_goes(struct crew *c)
+{
+    for (int i = 0; i < 3; i++)
+        for (size_t worker = 0; worker < WORKERS; worker++)
+            reads_mail(c, worker);
+}
+
+static struct client client_of(struct crew *c, size_t worker, uint64_t *id)
+{
+    struct stage *s = &c->s;
+    struct client client = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    *id = session_id_of(++s->last_id, worker);
+    cr_assert_eq(connect(client.fd, (struct sockaddr *)&s->door_at, sizeof(s->door_at)), 0);
+    client.theirs = accept4(s->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    cr_assert_geq(client.theirs, 0);
+    cr_assert_eq(session_open(host_of(c, worker), &s->listeners[ROUTE_MASTER], client.theirs, *id),
+                 0);
+    return client;
+}
+
+static void asks_of(struct client client, const char *format, uint64_t id)
+{
+    char text[200];
+    snprintf(text, sizeof(text), format, (unsigned long long)id);
+    client_asks(client, text);
+}
+
+/* ---- scripts ---- */
+
+/* A text that worker 2 saw, on its way. */
+struct text {
+    struct round round;
+};
+
+static bool text_visit(struct round *round, struct session_host *there)
+{
+    (void)round;
+    (void)scripts_saw(there->scripts[0], (struct slice){"return(7)", 9}, 0);
+    return true;
+}
+
+static void text_drop(struct round *round)
+{
+    (void)round;
+}
+
+static void text_back(struct round *round, struct session_host *home)
+{
+    (void)round;
+    (void)home;
+}
+
+static bool remembers(struct crew *c, size_t worker)
+{
+    struct slice sha = {"bc70ae583496ef68242126e5f723b4224435af02", 40};
+    return scripts_text(host_of(c, worker)->scripts[0], sha).data != NULL;
+}
+
+/* Worker 0 passes a text on behind its own flush. */
+Test(session_workers, a_flush_is_behind_all_texts)
+{
+    static struct crew c;
+    struct text text = {.round = {.visit = text_visit, .back = text_back, .drop = text_drop}};
+    struct client flushes;
+    uint64_t id;
+    int fd;
+
+    crew_begin(&c);
+    flushes = client_of(&c, 0, &id);
+    (void)scripts_saw(c.others[1].scripts[0], (struct slice){"return(7)", 9}, 0);
+    client_asks(flushes, "SCRIPT FLUSH");
+    fd = admits(&c.s, 0, "master");
+    node_gets(&c.s, fd, "SCRIPT FLUSH"); /* and it is on its way to worker 1 */
+    round_start(&text.round, &c.others[1]);
+    node_says(fd, "+OK\r\n");
+    hears_nothing(&c.s, flushes);
+    reads_mail(&c, 0); /* the text goes on, behind the flush */
+    mail_goes(&c);
+    hears(&c.s, flushes, "+OK\r\n");
+    for (size_t i = 0; i < WORKERS; i++)
+        cr_expect_not(remembers(&c, i), "worker %zu", i);
+    crew_end(&c);
+}
+
+/* ---- who asks may leave ---- */
+
+Test(session_workers, an_answer_for_nobody_is_dropped)
+{
+    static struct crew c;
+    struct client asks;
+    uint64_t id;
+    int fd;
+
+    crew_begin(&c);
+    asks = client_of(&c, 0, &id);
+    client_asks(asks, "CLIENT LIST");
+    fd = admits(&c.s, 0, "master");
+    node_gets(&c.s, fd, "CLIENT LIST");
+    node_says(fd, "$60\r\nid=77 addr=9.9.9.9:9 laddr=8.8.8.8:8 fd=5 name= age=50 ida=1\n\r\n");
+    settles(&c.s);
+    reads_mail(&c, 1);
+    close(asks.fd);
+    settles(&c.s);
+    session_drain_all(&c.s.host, true);
+    cr_assert_eq(c.s.host.count, 0);
+    mail_goes(&c);
+    crew_end(&c);
+}
+
+/* It is dropped with the question, when the workers end before it is answered. */
+Test(session_workers, a_question_on_its_way_is_dropped)
+{
+    static struct crew c;
+    struct client asks;
+    uint64_t id;
+    int fd;
+
+    crew_begin(&c);
+    asks = client_of(&c, 0, &id);
+    client_asks(asks, "CLIENT KILL TYPE normal | SCRIPT FLUSH");
+    fd = admits(&c.s, 0, "master");
+    node_gets(&c.s, fd, "CLIENT KILL TYPE normal ID 1099511627776");
+    node_says(fd, ":0\r\n");
+    settles(&c.s);
+    reads_mail(&c, 1);
+    crew_end(&c);
+}
+
+/* ---- UNBLOCK ---- */
+
+/* The switch came between the question and its answer: what blocked there blocks no longer. */
+Test(session_workers, an_unblock_is_asked_again_after_a_switch)
+{
+    static struct crew c;
+    struct client blocks, asks;
+    uint64_t id, other;
+    int lease, fd;
+
+    crew_begin(&c);
+    blocks = client_of(&c, 1, &other);
+    client_asks(blocks, "BLPOP l 0");
+    lease = admits(&c.s, 0, "master");
+    node_gets(&c.s, lease, "BLPOP l 0");
+    asks = client_of(&c, 0, &id);
+    asks_of(asks, "CLIENT UNBLOCK %llu", other);
+    fd = admits(&c.s, 0, "master");
+    node_gets(&c.s, fd, "CLIENT GETNAME"); /* may it come in at all? */
+    node_says(fd, "$-1\r\n");
+    settles(&c.s);
+    reads_mail(&c, 1); /* it blocks at node 0 */
+    show(&c.s, switching);
+    mail_goes(&c);
+    node_gets_nothing(&c.s, fd);
+    show(&c.s, switched);
+    router_adopt(c.others[0].router, board_acquire(c.s.w->turn.board));
+    fd = admits(&c.s, 1, "master");
+    settles(&c.s);
+    mail_goes(&c);
+    hears(&c.s, asks, ":0\r\n");
+    node_gets_nothing(&c.s, fd);
+    crew_end(&c);
+}
+
+/* ---- REDIRECT ---- */
+
+/* Who asks knows of the switch already; the other worker's lease is at the old master still. */
+Test(session_workers, a_redirect_is_to_the_new_masters_connection)
+{
+    static struct crew c;
+    struct client listens, tracks;
+    uint64_t id, listener;
+    char text[500];
+    int lease, fd;
+
+    crew_begin(&c);
+    listens = client_of(&c, 1, &listener);
+    client_asks(listens, "SUBSCRIBE ch");
+    lease = admits(&c.s, 0, "master");
+    node_gets(&c.s, lease, "SUBSCRIBE ch");
+    node_says(lease, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
+    hears(&c.s, listens, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
+    show(&c.s, switched); /* worker 0 alone has seen it */
+    tracks = client_of(&c, 0, &id);
+    asks_of(tracks, "CLIENT TRACKING ON REDIRECT %llu", listener);
+    fd = admits(&c.s, 1, "master");
+    settles(&c.s);
+    mail_goes(&c);
+    node_gets_nothing(&c.s, fd);
+    router_adopt(c.others[0].router, board_acquire(c.s.w->turn.board));
+    settles(&c.s);
+    lease = node_accept(c.s.w, &c.s.nodes[1]);
+    node_hears(c.s.w, lease, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true);
+    memcpy(strstr(text, ":77"), ":78", 3);
+    mail_goes(&c);
+    node_gets_nothing(&c.s, fd);
+    node_says(lease, text);
+    node_gets(&c.s, lease, "SUBSCRIBE ch");
+    mail_goes(&c);
+    node_gets(&c.s, fd, "CLIENT TRACKING ON REDIRECT 78");
+    crew_end(&c);
+}
