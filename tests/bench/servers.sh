@@ -116,7 +116,6 @@ conf_proxy_section() {
 [proxy]
 http = off
 log = warn
-workers = 1
 max_clients = $((connections + 400))
 ${workers[$1]:+workers = ${workers[$1]}}
 END

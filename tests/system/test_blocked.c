@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 1000, IDLE_LEASES = 32 };
+enum { MANY = 1000, IDLE_LEASES = 32 /* of a worker */ };
 
 const struct suite suite = {.trio = {.min_replicas = 1}};
 
@@ -23,12 +23,9 @@ static bool blocked(redisContext *node, int wanted)
 
 static long gauge(const struct shared *s, const char *name)
 {
-    char body[8192], line[64];
-    if (http_get(s->proxy.host, PROXY_HTTP, "/metrics", body, sizeof(body)) != 200)
-        return -1;
-    snprintf(line, sizeof(line), "\nredisproxy_%s{worker=\"0\"} ", name);
-    const char *at = strstr(body, line);
-    return at ? atol(at + strlen(line)) : -1;
+    char whole[64];
+    snprintf(whole, sizeof(whole), "redisproxy_%s", name);
+    return proxy_gauge(&s->proxy, whole, -1);
 }
 
 /* Reads as another session until so many are blocked; returns what 20 GETs took at most, in ms. */
@@ -91,8 +88,9 @@ Test(blocked, a_thousand_at_once, .timeout = 120)
         EXPECT(c[i], "value", "GET shared");
     }
     EXPECT(pusher, ":1", "LLEN blocked:7"); /* the one that was unblocked took none */
-    cr_expect(wait_until(5000, gauge(&s, "upstreams") <= upstreams + IDLE_LEASES + 2),
-              "%ld of %ld left", gauge(&s, "upstreams"), upstreams);
+    cr_expect(
+        wait_until(5000, gauge(&s, "upstreams") <= upstreams + IDLE_LEASES * proxy_workers() + 2),
+        "%ld of %ld left", gauge(&s, "upstreams"), upstreams);
     for (int i = 0; i < MANY; i++)
         redisFree(c[i]);
     cr_expect(wait_until(5000, gauge(&s, "sessions") == sessions), "%ld", gauge(&s, "sessions"));
