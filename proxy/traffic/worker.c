@@ -155,7 +155,8 @@ static void flush_upstreams(struct worker *w)
 
 static void finish_turn(struct worker *w)
 {
-    rounds_retry(&w->host);
+    if (!list_empty(&w->host.rounds))
+        rounds_retry(&w->host);
     do {
         adopt_newest(w);
         session_run_woken(&w->turn.woken);

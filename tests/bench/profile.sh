@@ -182,7 +182,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/redisproxy-profile-XXXXXX")
 mkdir -p "$out/profile"
 peers=(direct redisproxy)
 host[direct]=$redis_host host[redisproxy]=$net.11
-program[redisproxy]=$redisproxy template[redisproxy]=
+program[redisproxy]=$redisproxy template[redisproxy]= workers[redisproxy]=1
 case $with in
 callgrind)
     wrapper=(valgrind --tool=callgrind --separate-threads=yes
