@@ -18,7 +18,7 @@ enum {
     FOUND_MS = 2500,   /* ... and until it is found out: a probe of each node, and a mark */
     STALL_MS = 7000,   /* how long the link stalls */
     FRESH_MS = 300,    /* how old what a good replica answers may look, on a busy machine */
-    SILENT_MS = 400,   /* ... does wait, or nobody had read from it */
+    SILENT_MS = 150,   /* ... does wait, or nobody had read from it since it fell silent */
     SUSPECT_MS = 1000, /* how long a read may wait for one that is silent: 500 ms, and busy */
     SLEEP_MS = 2500,
     KEYS = 4000 /* each takes 500 us to load */
