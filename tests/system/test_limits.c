@@ -284,6 +284,17 @@ static void limit_output(const struct shared *s, const char *limit)
     }
 }
 
+static bool ends_instead_of_answering(const char *host, int port)
+{
+    int fd = raw_open(host, port);
+    cr_assert(raw_send_text(fd, "ECHO first\r\n"));
+    cr_assert(raw_expect(fd, "$5\r\nfirst\r\n"));
+    cr_assert(raw_send_text(fd, "MGET big big big big big big big big\r\n"));
+    bool ends = raw_closed(fd, 20000);
+    close(fd);
+    return ends;
+}
+
 /* The node ends the connection instead of answering: as with Redis that is the client's end, and the
  * command is not sent again for ever. */
 Test(limits, a_reply_over_the_nodes_own_limit, .timeout = 60)
@@ -293,14 +304,12 @@ Test(limits, a_reply_over_the_nodes_own_limit, .timeout = 60)
     freeReplyObject(redisCommand(c, "SET big %b", pattern(), (size_t)PATTERN));
     cr_assert_eq(atoi(ask(c, "WAIT 2 5000") + 1), 2);
     limit_output(&s, "normal 64kb 0 0");
-    for (int port = PROXY_MASTER; port <= PROXY_SPLIT; port++) {
-        int fd = raw_open(s.proxy.host, port);
-        cr_assert(raw_send_text(fd, "ECHO first\r\n"));
-        cr_assert(raw_expect(fd, "$5\r\nfirst\r\n"));
-        cr_assert(raw_send_text(fd, "MGET big big big big big big big big\r\n"));
-        cr_expect(raw_closed(fd, 20000), "port %d", port);
-        close(fd);
-    }
+    /* Valkey 9 counts no bytes that it has not copied. */
+    if (ends_instead_of_answering(s.trio.host[trio_master(&s.trio)], TRIO_PORT))
+        for (int port = PROXY_MASTER; port <= PROXY_SPLIT; port++)
+            cr_expect(ends_instead_of_answering(s.proxy.host, port), "port %d", port);
+    else
+        fprintf(stderr, "skipped: the node itself answers\n");
     limit_output(&s, "normal 0 0 0");
     EXPECT(c, ":1", "DEL big");
     redisFree(c);
