@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct suite suite = {.without_proxy = true, .trio = {.min_replicas = 1}};
+const struct suite suite = {.without_proxy = true, .trio = {.min_replicas = 1, .fast = true}};
 
 static struct shared s;
 
