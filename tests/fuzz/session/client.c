@@ -214,7 +214,8 @@ void client_issue(struct client *c, enum kind kind, unsigned detail, bool as_lin
     if (kind == RESET)
         c->issued_subscribe = false;
     record = &c->records[++c->issued];
-    *record = (struct record){.kind = (uint8_t)kind, .write = writes(kind, c->route)};
+    *record =
+        (struct record){.kind = (uint8_t)kind, .write = writes(kind, c->route), .ends = books.ends};
     TRACE("== t%u.%u issues %s", c->number, c->issued, kind == GARBAGE ? "garbage" : words[kind]);
     if (kind >= SUBSCRIBE && kind <= SSUBSCRIBE)
         record->parts = detail & 64 ? 2 : 1;

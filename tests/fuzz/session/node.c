@@ -124,6 +124,7 @@ static void free_conn(struct conn *conn)
 static void cut(struct conn *conn, int how)
 {
     books.lost = books.unserved = true;
+    books.ends++;
     if (conn->delivered.total > 0)
         books.cut_short = true;
     if (conn->wire) {

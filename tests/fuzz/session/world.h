@@ -83,6 +83,7 @@ struct record {
     bool write;        /* may not be executed twice */
     unsigned executed; /* by nodes */
     unsigned refused;  /* by nodes, which did not execute it */
+    unsigned ends;     /* connections that nodes had ended when it was issued */
 };
 
 struct client {
@@ -116,6 +117,7 @@ struct books {
     struct topology *shown; /* what the workers have adopted */
     bool unserved;          /* there was a time when something could not be served */
     bool lost;              /* a connection to a node ended */
+    unsigned ends;          /* so many did */
     bool cut_short;         /* in the middle of a reply */
     bool refused;           /* some command was, by a node */
     bool strangers;         /* users were taken away */
