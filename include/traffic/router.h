@@ -106,7 +106,7 @@ void router_part(struct router *router, size_t group, uint64_t node);
 
 /* From now on every message on the lease goes through `tap`: not in the middle of one. */
 bool router_may_tap(const struct upstream *lease);
-void router_tap(struct upstream *lease, upstream_tap *tap);
+void router_tap(struct upstream *lease, const struct upstream_tap *tap);
 
 /* From now on the lease carries bytes: see upstream_set_tunnel(). */
 void router_tunnel(struct upstream *lease, upstream_bytes *bytes);

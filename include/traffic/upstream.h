@@ -65,8 +65,14 @@ enum tap_verdict {
     TAP_PART,   /* the first request's, and more of its reply is to come */
     TAP_ANSWER, /* the first request's, and the last of it */
 };
-typedef enum tap_verdict upstream_tap(void *lease_data, struct request *head, const char *message,
-                                      size_t len);
+struct upstream_tap {
+    /* The first sent request, or NULL; a whole message. */
+    enum tap_verdict (*message)(void *lease_data, struct request *head, const char *message,
+                                size_t len);
+    /* Does only a reply begin with this byte? Such a one does not come to message(), but goes to the
+     * first request piece by piece, however large it is. */
+    bool (*is_reply)(void *lease_data, char type);
+};
 
 /* What the node sends, where nothing is a reply to a request. */
 typedef void upstream_bytes(void *lease_data, const char *data, size_t len);
@@ -96,7 +102,7 @@ struct upstream {
     size_t sent;          /* how much of that one is */
     struct resp_reply reply;
     struct buf stash; /* the piece of a reply that must be seen whole */
-    upstream_tap *tap;
+    const struct upstream_tap *tap;
     upstream_bytes *tunnel;
     upstream_lost *on_lost; /* tells a lease's holder that it was cut */
     void *lease_data;       /* the holder: for tap and on_lost */
@@ -146,9 +152,9 @@ void upstream_retire(struct upstream *upstream, const char *why);
 /* Stops or resumes reading. */
 void upstream_pause(struct upstream *upstream, bool paused);
 
-/* From now on every message goes through `tap` (NULL: no longer) when it is whole, but for strings, and
- * RESP3's aggregates: those are replies for certain. No reply may have come in part. */
-void upstream_set_tap(struct upstream *upstream, upstream_tap *tap);
+/* From now on every message goes through `tap` (NULL: no longer) when it is whole, but for what is a
+ * reply for certain. No reply may have come in part. */
+void upstream_set_tap(struct upstream *upstream, const struct upstream_tap *tap);
 
 /* From now on the node's bytes go through `tunnel` as they come, and requests are bytes, too: nobody
  * answers them, their on_reply() comes, without a byte, when they are written. No request of its holder may be unanswered. */

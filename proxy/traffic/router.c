@@ -389,7 +389,7 @@ bool router_may_tap(const struct upstream *lease)
     return lease->reply.total == 0 && buf_len(&lease->stash) == 0;
 }
 
-void router_tap(struct upstream *lease, upstream_tap *tap)
+void router_tap(struct upstream *lease, const struct upstream_tap *tap)
 {
     upstream_set_tap(lease, tap);
 }

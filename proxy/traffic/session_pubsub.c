@@ -175,7 +175,8 @@ static bool is_of_the_proxy(const char *line, size_t len)
     return end && command_is_own((struct slice){name, (size_t)(end - name)});
 }
 
-static enum tap_verdict tap(void *data, struct request *head, const char *message, size_t len)
+static enum tap_verdict on_message(void *data, struct request *head, const char *message,
+                                   size_t len)
 {
     struct session *s = data;
     enum tap_verdict verdict;
@@ -214,13 +215,23 @@ static enum tap_verdict tap(void *data, struct request *head, const char *messag
     return TAP_PUSH;
 }
 
+/* The protocol is the session's: the connection may have begun with the other one. */
+static bool is_reply(void *data, char type)
+{
+    const struct session *s = data;
+    bool aggregate = type == '*' || type == '~' || type == '%' || type == '=';
+    return type == '$' || (aggregate && s->identity->resp3);
+}
+
+static const struct upstream_tap tap = {on_message, is_reply};
+
 bool session_tap_lease(struct session *s)
 {
     if (session_subscribed(s) || s->monitoring || session_tracks(s))
         return true;
     if (!router_may_tap(s->lease))
         return false; /* the tap sees whole messages only */
-    router_tap(s->lease, tap);
+    router_tap(s->lease, &tap);
     s->lease_dirty = true;
     return true;
 }
@@ -265,7 +276,7 @@ enum step session_send_subscribe(struct session *s, struct request *r)
         r->parts_left = r->argc > 1 ? r->argc - 1 : count_all(s, kind);
     }
     if (!tapped)
-        router_tap(s->lease, tap);
+        router_tap(s->lease, &tap);
     s->lease_dirty = true;
     session_send(s, r, s->lease);
     return STEP_ON;
@@ -342,7 +353,7 @@ void session_resubscribe(struct session *s)
 {
     if (!s->subs && !s->monitoring && !session_tracks(s))
         return;
-    router_tap(s->lease, tap);
+    router_tap(s->lease, &tap);
     s->lease_dirty = true;
     if (s->monitoring) { /* first: a subscriber may not, in RESP2 */
         struct buf bytes = {0};

@@ -218,7 +218,7 @@ static void tap_message(struct upstream *up, const char *message, size_t len)
 {
     struct request *head = first_sent(up);
     bool first = head && head->reply_type == 0;
-    enum tap_verdict verdict = up->tap(up->lease_data, head, message, len);
+    enum tap_verdict verdict = up->tap->message(up->lease_data, head, message, len);
     if (verdict == TAP_PUSH || up->state == UPSTREAM_CLOSED)
         return;
     if (!head) {
@@ -288,18 +288,11 @@ static size_t take_message(struct upstream *up, const char *data, size_t len)
     return used;
 }
 
-/* No message that nobody asked for begins like this: it is passed on as it comes, however large. */
-static bool is_surely_reply(const struct upstream *up, char type)
-{
-    bool aggregate = type == '*' || type == '~' || type == '%' || type == '=';
-    return type == '$' || (aggregate && up->identity->resp3);
-}
-
 static bool is_for_tap(const struct upstream *up, char type)
 {
     if (!up->tap)
         return false;
-    return up->reply.total > 0 ? buf_len(&up->stash) > 0 : !is_surely_reply(up, type);
+    return up->reply.total > 0 ? buf_len(&up->stash) > 0 : !up->tap->is_reply(up->lease_data, type);
 }
 
 static void take(struct upstream *up, const char *data, size_t len)
@@ -585,7 +578,7 @@ void upstream_set_tunnel(struct upstream *up, upstream_bytes *tunnel)
     up->tunnel = tunnel;
 }
 
-void upstream_set_tap(struct upstream *up, upstream_tap *tap)
+void upstream_set_tap(struct upstream *up, const struct upstream_tap *tap)
 {
     assert(up->reply.total == 0);
     up->tap = tap;

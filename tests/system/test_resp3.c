@@ -33,6 +33,8 @@ Test(resp3, answers_are_redis_own, .timeout = 200)
         "a\nPSUBSCRIBE "
         "a*\nPUBLISH a y\nPUNSUBSCRIBE\nUNSUBSCRIBE\nUNSUBSCRIBE\nGET x\n",
         "HELLO 3\nSUBSCRIBE a\nMULTI\nSET x 1\nEXEC\nHELLO 3\nSELECT 1\nGET x\nSELECT 0\nGET x\n",
+        "HELLO 3\nSUBSCRIBE a\nHELLO 2\nSUBSCRIBE b c\nPUBLISH a x\nUNSUBSCRIBE a b\nHELLO 3\n"
+        "SSUBSCRIBE d\nUNSUBSCRIBE\nSUNSUBSCRIBE\nHELLO 2\nSUBSCRIBE b c\nUNSUBSCRIBE\nGET x\n",
         "HELLO 3 AUTH nobody x\nHELLO 3 NOSUCH\nHELLO 3 SETNAME\nHELLO 4\nHELLO\n",
         "HELLO 3\nSELECT 3\nSET k 1\nGET k\nHELLO 2\nGET k\nGET nothing\nSELECT 0\nGET k\n",
         "HELLO 3\nEVAL return(redis.setresp(3)) 0\nEVAL return({double=3.5}) 0\nEVAL "

@@ -127,15 +127,7 @@ Test(pool, a_clean_lease_goes_to_the_next)
 
 enum spoil { UNCLEAN, UNANSWERED, TAPPED, PAUSED };
 
-static enum tap_verdict no_tap(void *lease_data, struct request *head, const char *message,
-                               size_t len)
-{
-    (void)lease_data;
-    (void)head;
-    (void)message;
-    (void)len;
-    return TAP_PUSH;
-}
+static const struct upstream_tap no_tap;
 
 static void is_closed_when(enum spoil spoil)
 {
@@ -152,7 +144,7 @@ static void is_closed_when(enum spoil spoil)
         node_hears(s.w, fd, "x");
     }
     if (spoil == TAPPED)
-        upstream_set_tap(up, no_tap);
+        upstream_set_tap(up, &no_tap);
     if (spoil == PAUSED)
         upstream_pause(up, true);
     pool_return(s.pool, up, spoil != UNCLEAN);

@@ -18,7 +18,8 @@ struct tap {
     int lost_with; /* cuts that the owner had heard of when on_lost came */
 };
 
-static enum tap_verdict tap(void *lease_data, struct request *head, const char *message, size_t len)
+static enum tap_verdict on_message(void *lease_data, struct request *head, const char *message,
+                                   size_t len)
 {
     struct tap *t = lease_data;
 
@@ -34,6 +35,14 @@ static enum tap_verdict tap(void *lease_data, struct request *head, const char *
     return TAP_ANSWER;
 }
 
+static bool is_reply(void *lease_data, char type)
+{
+    (void)lease_data;
+    return type == '$';
+}
+
+static const struct upstream_tap tap = {on_message, is_reply};
+
 static struct world *tapped(struct tap *t)
 {
     struct world *w;
@@ -41,7 +50,7 @@ static struct world *tapped(struct tap *t)
     memset(t, 0, sizeof(*t));
     w = watched_ready(&t->s);
     t->s.up->lease_data = t;
-    upstream_set_tap(t->s.up, tap);
+    upstream_set_tap(t->s.up, &tap);
     return w;
 }
 
@@ -116,7 +125,7 @@ Test(upstream, a_tapped_string_is_passed_on_as_it_comes)
     was_answered(&one, "$9\r\nmessage\r\n\r\n");
     says_read(&t.s, "$1\r\nx\r\n" PUSH);
     was_answered(&two, "*1\r\n$1\r\nx\r\n");
-    cr_assert_str_eq(t.seen, PUSH PUSH "*1\r\n$1\r\nx\r\n" /* in RESP2 it might be a message */
+    cr_assert_str_eq(t.seen, PUSH PUSH "*1\r\n$1\r\nx\r\n" /* it might be a message */
                                        "!" PUSH);
     watched_end(&t.s);
 }

@@ -79,7 +79,8 @@ static void heard(void *peer, const char *data, size_t len)
 static void ended(void *peer)
 {
     struct conn *conn = peer;
-    if (conn->delivered.total > 0)
+    /* Of what the proxy has not read the beginning may be a reply's end. */
+    if (conn->delivered.total > 0 || buf_len(&conn->wire->in) > 0)
         books.cut_short = true;
     if (!conn->served && wire_now - conn->since >= CONNECT_TIMEOUT_MS)
         books.unserved = true; /* connecting took too long */
