@@ -186,10 +186,11 @@ void session_rewrite(struct session *s, struct request *r, const struct buf *byt
         hold_grow(&s->held, r->len);
 }
 
-/* Whether the client will want its answer, when what waits before it has been dispatched. */
-static bool will_be_silent(const struct session *s, const struct request *r)
+/* Whether the client will not want its answer, when what waits before it has been dispatched. The one that
+ * the session is to skip is skipped with that. */
+static bool take_silence(struct session *s, const struct request *r)
 {
-    bool off = s->reply_off, skip = s->reply_skip;
+    bool off = s->reply_off, skip = s->reply_skip, first = true;
     if (r->command && (r->command->verb == VERB_RESET || (r->command->verb == VERB_CLIENT_REPLY &&
                                                           slice_is(session_arg(r, 2), "on"))))
         return false; /* these are answered whatever the mode */
@@ -199,6 +200,7 @@ static bool will_be_silent(const struct session *s, const struct request *r)
                            ? earlier->command->verb
                            : VERB_NONE;
         struct slice mode = session_arg(earlier, 2);
+        first = first && earlier->placed;
         if (verb == VERB_RESET || (verb == VERB_CLIENT_REPLY && slice_is(mode, "on")))
             off = skip = false;
         else if (verb == VERB_CLIENT_REPLY && slice_is(mode, "off"))
@@ -208,6 +210,8 @@ static bool will_be_silent(const struct session *s, const struct request *r)
         else if (!earlier->placed)
             skip = false;
     }
+    if (first)
+        s->reply_skip = false;
     return off || skip;
 }
 
@@ -219,7 +223,7 @@ void session_answer(struct session *s, struct request *r, const char *reply)
 void session_answer_bytes(struct session *s, struct request *r, const char *reply, size_t len)
 {
     if (!r->placed)
-        r->silent = will_be_silent(s, r);
+        r->silent = take_silence(s, r);
     session_leave_waiting(s, r);
     buf_free(&r->reply);
     buf_append(&r->reply, reply, len);

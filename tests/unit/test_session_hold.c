@@ -401,3 +401,26 @@ Test(session_hold, a_refusal_is_heard_behind_client_reply_on_and_not_behind_skip
     hears(&s, c, "$-1\r\n");
     stage_end(&s);
 }
+
+/* The one that is skipped may be refused before it is known what it is. */
+Test(session_hold, a_refused_command_is_the_one_that_is_skipped)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 20, 60000);
+    c = client(&s);
+    client_asks(c, "CLIENT REPLY SKIP");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "CLIENT GETNAME"); /* does it need a password? */
+    node_says(fd, "$-1\r\n");
+    settles(&s);
+    show(&s, (struct scene){.master = -1});
+    client_asks(c, "MODULE.WRITE " LONG_VALUE);
+    settles(&s);
+    client_asks(c, "SET k " LONG_VALUE);
+    hears_that_begins(&s, c, masterdown);
+    stage_end(&s);
+}

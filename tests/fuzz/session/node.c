@@ -76,12 +76,17 @@ static void heard(void *peer, const char *data, size_t len)
     }
 }
 
+/* It ends: in the middle of a reply? Of what the proxy has not read yet the beginning may be the end of one. */
+static void note_cut(const struct conn *conn)
+{
+    if (conn->delivered.total > 0 || (conn->wire && buf_len(&conn->wire->in) > 0))
+        books.cut_short = true;
+}
+
 static void ended(void *peer)
 {
     struct conn *conn = peer;
-    /* Of what the proxy has not read the beginning may be a reply's end. */
-    if (conn->delivered.total > 0 || buf_len(&conn->wire->in) > 0)
-        books.cut_short = true;
+    note_cut(conn);
     if (!conn->served && wire_now - conn->since >= CONNECT_TIMEOUT_MS)
         books.unserved = true; /* connecting took too long */
     conn->wire = NULL;
@@ -126,8 +131,7 @@ static void cut(struct conn *conn, int how)
 {
     books.lost = books.unserved = true;
     books.ends++;
-    if (conn->delivered.total > 0)
-        books.cut_short = true;
+    note_cut(conn);
     if (conn->wire) {
         conn->wire->end = how;
         conn->wire->peer = NULL;
