@@ -76,6 +76,10 @@ bool resp_args_next(struct resp_args *args, struct slice *arg);
 /* The argument with this number (0 is the command's name); {NULL, 0} when there is none. */
 struct slice resp_arg(const char *request, size_t len, int number);
 
+/* Appends `request` with another text as its argument of this number (none has it: as it is). */
+void resp_append_replaced(struct buf *out, struct slice request, int number, struct slice text);
+/* Appends one argument of a multibulk request, behind its "*<number>\r\n". */
+void resp_append_bulk(struct buf *out, struct slice text);
 /* Appends a multibulk request. */
 void resp_append_command(struct buf *out, int argc, const struct slice *argv);
 

@@ -24,9 +24,9 @@ struct round {
     bool one; /* it goes to one worker, and home */
     /* On that worker's thread. False: not yet. */
     bool (*visit)(struct round *round, struct session_host *there);
-    /* At home: the round is the callee's. */
+    /* At home: the round is the callee's. NULL: it is only dropped. */
     void (*back)(struct round *round, struct session_host *home);
-    /* The same, without anybody to tell. */
+    /* It is the callee's, and nobody hears of it. */
     void (*drop)(struct round *round);
 };
 

@@ -217,6 +217,8 @@ enum step session_perform(struct session *s, struct request *r);
 struct session *session_find(struct session_host *host, uint64_t id);
 /* A captured reply is whole. */
 void session_rewrite_reply(struct session *s, struct request *r, const struct upstream *from);
+/* In a captured reply the number whose digits begin at `at` becomes this one. */
+void session_rewrite_number(struct request *r, const char *at, uint64_t number);
 /* Redis' error for a client's name that it does not take, or NULL. */
 const char *session_bad_name(struct slice name);
 
@@ -355,7 +357,7 @@ enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *id_
 /* CLIENT TRACKING is to be sent: our id in it becomes the node's. */
 enum step session_redirect(struct session *s, struct request *r);
 /* Appends the command with this id in it. */
-void session_append_redirect(struct buf *out, const char *bytes, size_t len, uint64_t id);
+void session_append_redirect(struct buf *out, struct slice command, uint64_t id);
 /* All that is cached is to be forgotten; by the session with this id. */
 void session_invalidate(struct session *s);
 void session_invalidate_redirected(struct session *s, uint64_t id);

@@ -112,10 +112,27 @@ static char *write_line(char *out, char mark, size_t number)
     return out;
 }
 
+static char *write_bulk(char *out, struct slice text)
+{
+    out = write_line(out, '$', text.len);
+    if (text.len > 0)
+        memcpy(out, text.data, text.len);
+    out += text.len;
+    *out++ = '\r';
+    *out++ = '\n';
+    return out;
+}
+
 static void append_line(struct buf *out, char mark, size_t number)
 {
     char *start = buf_reserve(out, LINE_MAX_LEN);
     buf_grew(out, (size_t)(write_line(start, mark, number) - start));
+}
+
+void resp_append_bulk(struct buf *out, struct slice text)
+{
+    char *start = buf_reserve(out, LINE_MAX_LEN + text.len + 2);
+    buf_grew(out, (size_t)(write_bulk(start, text) - start));
 }
 
 void resp_append_command(struct buf *out, int argc, const struct slice *argv)
@@ -125,15 +142,18 @@ void resp_append_command(struct buf *out, int argc, const struct slice *argv)
         room += LINE_MAX_LEN + argv[i].len + 2;
     char *start = buf_reserve(out, room);
     char *at = write_line(start, '*', (size_t)argc);
-    for (int i = 0; i < argc; i++) {
-        at = write_line(at, '$', argv[i].len);
-        if (argv[i].len > 0)
-            memcpy(at, argv[i].data, argv[i].len);
-        at += argv[i].len;
-        *at++ = '\r';
-        *at++ = '\n';
-    }
+    for (int i = 0; i < argc; i++)
+        at = write_bulk(at, argv[i]);
     buf_grew(out, (size_t)(at - start));
+}
+
+void resp_append_replaced(struct buf *out, struct slice request, int number, struct slice text)
+{
+    struct resp_args args = resp_args(request.data, request.len);
+    struct slice arg;
+    append_line(out, '*', (size_t)args.left);
+    for (int i = 0; resp_args_next(&args, &arg); i++)
+        resp_append_bulk(out, i == number ? text : arg);
 }
 
 /* ---- inline commands ---- */

@@ -12,12 +12,20 @@ static void go_on(struct round *round)
     post(round, round->one ? round->home : (round->at + 1) % round->office->desk_count);
 }
 
+static void come_home(struct round *round, struct session_host *home)
+{
+    if (round->back)
+        round->back(round, home);
+    else
+        round->drop(round);
+}
+
 static void on_open(struct mail *mail, void *reader)
 {
     struct round *round = container_of(mail, struct round, mail);
     struct session_host *host = reader;
     if (host->number == round->home)
-        round->back(round, host);
+        come_home(round, host);
     else if (round->visit(round, host))
         go_on(round);
     else
@@ -42,7 +50,7 @@ void round_start(struct round *round, struct session_host *home)
     address(round, home);
     round->one = false;
     if (home->office->desk_count == 1)
-        round->back(round, home);
+        come_home(round, home);
     else
         go_on(round);
 }

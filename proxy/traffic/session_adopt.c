@@ -206,24 +206,14 @@ static void take_hello_name(struct session *s)
 
 void session_hello_answered(struct session *s, struct request *r)
 {
-    struct buf whole = {0};
-    const char *reply = buf_head(&r->reply), *at;
-    size_t len = buf_len(&r->reply);
+    const char *at;
     if (r->in_tx || r->reply_type == '-')
         return;
     take_hello_name(s);
     /* "id" is the client's connection, and that is ours. */
-    at = memmem(reply, len, "$2\r\nid\r\n:", 9);
-    if (!at)
-        return;
-    at += 9;
-    buf_append(&whole, reply, (size_t)(at - reply));
-    buf_printf(&whole, "%" PRIu64, s->id);
-    while (at < reply + len && *at != '\r')
-        at++;
-    buf_append(&whole, at, (size_t)(reply + len - at));
-    buf_free(&r->reply);
-    r->reply = whole;
+    at = memmem(buf_head(&r->reply), buf_len(&r->reply), "$2\r\nid\r\n:", 9);
+    if (at)
+        session_rewrite_number(r, at + 9, s->id);
 }
 
 /* ---- inside MULTI ---- */

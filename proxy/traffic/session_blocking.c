@@ -68,10 +68,8 @@ bool session_blocked_expired(const struct request *r, int64_t now_ms)
 void session_rewrite_timeout(struct session *s, struct request *r)
 {
     bool milliseconds;
-    int number = 0, at = timeout_argument(r, &milliseconds);
+    int at = timeout_argument(r, &milliseconds);
     int64_t left = r->blocked_until_ms - turn_now(s->host->turn);
-    struct resp_args args = resp_args(r->data, r->len);
-    struct slice arg;
     struct buf whole = {0};
     char text[32];
     if (left < 1)
@@ -80,14 +78,8 @@ void session_rewrite_timeout(struct session *s, struct request *r)
         snprintf(text, sizeof(text), "%" PRId64, left);
     else
         snprintf(text, sizeof(text), "%.3f", (double)left / 1000);
-    buf_printf(&whole, "*%d\r\n", r->argc);
-    for (; resp_args_next(&args, &arg); number++) {
-        if (number == at)
-            arg = (struct slice){text, strlen(text)};
-        buf_printf(&whole, "$%zu\r\n", arg.len);
-        buf_append(&whole, arg.data, arg.len);
-        buf_append(&whole, "\r\n", 2);
-    }
+    resp_append_replaced(&whole, (struct slice){r->data, r->len}, at,
+                         (struct slice){text, strlen(text)});
     session_rewrite(s, r, &whole);
     buf_free(&whole);
 }

@@ -122,7 +122,7 @@ static void send_again(struct session *s, enum kind kind, uint64_t redirect)
     if (buf_len(kept) == 0)
         return;
     if (redirect)
-        session_append_redirect(&bytes, buf_head(kept), buf_len(kept), redirect);
+        session_append_redirect(&bytes, (struct slice){buf_head(kept), buf_len(kept)}, redirect);
     else
         buf_append(&bytes, buf_head(kept), buf_len(kept));
     r = request_new(&s->host->turn->requests, buf_len(&bytes));

@@ -155,11 +155,8 @@ static enum step ask_harmlessly(struct session *s, struct request *r,
     enum step step;
     snprintf(nobody, sizeof(nobody), "%" PRIu64, SESSION_ID_BASE);
     buf_printf(&question, "*%d\r\n", left + (choice->by_id ? 0 : 2));
-    while (left-- > 0 && resp_args_next(&args, &arg)) {
-        buf_printf(&question, "$%zu\r\n", arg.len);
-        buf_append(&question, arg.data, arg.len);
-        buf_append(&question, "\r\n", 2);
-    }
+    while (left-- > 0 && resp_args_next(&args, &arg))
+        resp_append_bulk(&question, arg);
     if (!choice->by_id)
         buf_printf(&question, "$2\r\nID\r\n$%zu\r\n%s\r\n", strlen(nobody), nobody);
     step = session_ask(s, r, false, (struct slice){buf_head(&question), buf_len(&question)},

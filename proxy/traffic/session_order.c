@@ -113,19 +113,12 @@ static bool allowed_on_read_port(const struct session *s, const struct request *
 /* EVAL, EVALSHA, FCALL become EVAL_RO, ...: Redis itself refuses a write inside them. */
 static void make_read_only_form(struct session *s, struct request *r)
 {
-    struct resp_args args = resp_args(r->data, r->len);
+    struct slice name = session_arg(r, 0);
     struct buf whole = {0};
-    struct slice arg;
-    bool name = true;
-    buf_printf(&whole, "*%d\r\n", r->argc);
-    while (resp_args_next(&args, &arg)) {
-        buf_printf(&whole, "$%zu\r\n", arg.len + (name ? 3 : 0));
-        buf_append(&whole, arg.data, arg.len);
-        if (name)
-            buf_append(&whole, "_RO", 3);
-        buf_append(&whole, "\r\n", 2);
-        name = false;
-    }
+    char form[32];
+    int len = snprintf(form, sizeof(form), "%.*s_RO", (int)name.len, name.data);
+    resp_append_replaced(&whole, (struct slice){r->data, r->len}, 0,
+                         (struct slice){form, (size_t)len});
     session_rewrite(s, r, &whole);
     buf_free(&whole);
     r->read_form = true;

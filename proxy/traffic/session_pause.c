@@ -54,19 +54,13 @@ static void drop(struct round *round)
     free(container_of(round, struct pause, round));
 }
 
-static void back(struct round *round, struct session_host *home)
-{
-    (void)home;
-    drop(round);
-}
-
 /* For the node of the session's lease. */
 static void tell_all(struct session *s, int64_t until_ms, bool parts)
 {
     struct pause *pause = calloc(1, sizeof(*pause));
     if (!pause)
         abort();
-    *pause = (struct pause){.round = {.visit = visit, .back = back, .drop = drop},
+    *pause = (struct pause){.round = {.visit = visit, .drop = drop},
                             .group = s->place.group,
                             .node = router_node(s->lease),
                             .until_ms = until_ms,

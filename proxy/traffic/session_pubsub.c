@@ -339,12 +339,10 @@ static void resubscribe_kind(struct session *s, enum kind kind)
     struct buf bytes = {0};
     if (count == 0)
         return;
-    buf_printf(&bytes, "*%d\r\n$%zu\r\n%s\r\n", (int)count + 1, strlen(word), word);
-    HASH_ITER (hh, s->subs->of[kind], sub, next) {
-        buf_printf(&bytes, "$%zu\r\n", sub->len);
-        buf_append(&bytes, sub->name, sub->len);
-        buf_append(&bytes, "\r\n", 2);
-    }
+    buf_printf(&bytes, "*%d\r\n", (int)count + 1);
+    resp_append_bulk(&bytes, (struct slice){word, strlen(word)});
+    HASH_ITER (hh, s->subs->of[kind], sub, next)
+        resp_append_bulk(&bytes, (struct slice){sub->name, sub->len});
     send_swallowed(s, &bytes, (uint8_t)(VERB_SUBSCRIBE + kind), count);
     buf_free(&bytes);
 }

@@ -140,9 +140,9 @@ enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_
 /* ---- the command ---- */
 
 /* Where the id stands among the arguments of CLIENT TRACKING; 0: nowhere. */
-static int redirect_argument(const char *bytes, size_t len)
+static int redirect_argument(struct slice command)
 {
-    struct resp_args args = resp_args(bytes, len);
+    struct resp_args args = resp_args(command.data, command.len);
     struct slice arg;
     for (int i = 0; resp_args_next(&args, &arg) && args.left > 0; i++)
         if (i > 2 && slice_is(arg, "redirect"))
@@ -150,26 +150,17 @@ static int redirect_argument(const char *bytes, size_t len)
     return 0;
 }
 
-void session_append_redirect(struct buf *out, const char *bytes, size_t len, uint64_t id)
+void session_append_redirect(struct buf *out, struct slice command, uint64_t id)
 {
-    struct resp_args args = resp_args(bytes, len);
-    struct slice arg;
     char text[24];
-    size_t text_len = (size_t)snprintf(text, sizeof(text), "%" PRIu64, id);
-    int at = redirect_argument(bytes, len);
-    buf_printf(out, "*%d\r\n", args.left);
-    for (int number = 0; resp_args_next(&args, &arg); number++) {
-        if (at && number == at)
-            arg = (struct slice){text, text_len};
-        buf_printf(out, "$%zu\r\n", arg.len);
-        buf_append(out, arg.data, arg.len);
-        buf_append(out, "\r\n", 2);
-    }
+    size_t len = (size_t)snprintf(text, sizeof(text), "%" PRIu64, id);
+    int at = redirect_argument(command);
+    resp_append_replaced(out, command, at ? at : -1, (struct slice){text, len});
 }
 
 enum step session_redirect(struct session *s, struct request *r)
 {
-    int at = redirect_argument(r->data, r->len);
+    int at = redirect_argument((struct slice){r->data, r->len});
     struct buf bytes = {0};
     int64_t number;
     uint64_t id;
@@ -183,7 +174,7 @@ enum step session_redirect(struct session *s, struct request *r)
     case FOUND:
         break;
     }
-    session_append_redirect(&bytes, r->data, r->len, id);
+    session_append_redirect(&bytes, (struct slice){r->data, r->len}, id);
     session_rewrite(s, r, &bytes);
     buf_free(&bytes);
     s->redirecting = (uint64_t)number;
@@ -222,12 +213,6 @@ static void invalidate_drop(struct round *round)
     free(container_of(round, struct invalidation, round));
 }
 
-static void invalidate_back(struct round *round, struct session_host *home)
-{
-    (void)home;
-    invalidate_drop(round);
-}
-
 void session_invalidate_redirected(struct session *s, uint64_t id)
 {
     struct session *to = session_find(s->host, id);
@@ -239,8 +224,7 @@ void session_invalidate_redirected(struct session *s, uint64_t id)
     invalidation = calloc(1, sizeof(*invalidation));
     if (!invalidation)
         abort();
-    invalidation->round =
-        (struct round){.visit = invalidate_visit, .back = invalidate_back, .drop = invalidate_drop};
+    invalidation->round = (struct round){.visit = invalidate_visit, .drop = invalidate_drop};
     invalidation->id = id;
     round_start_at(&invalidation->round, s->host, session_worker_of(id));
 }
@@ -250,21 +234,15 @@ void session_invalidate_redirected(struct session *s, uint64_t id)
 /* CLIENT GETREDIR and TRACKINGINFO tell the node's id of the other session: it becomes ours. */
 void session_rewrite_redirect(struct session *s, struct request *r)
 {
-    const char *reply = buf_head(&r->reply), *end = reply + buf_len(&r->reply), *at = reply;
-    struct buf whole = {0};
+    static const char label[] = "$8\r\nredirect\r\n:";
+    const char *reply = buf_head(&r->reply);
     if (!session_redirects_to(s))
         return;
-    if (*reply != ':') {
-        at = memmem(reply, buf_len(&r->reply), "$8\r\nredirect\r\n:", 15);
-        if (!at)
-            return;
-        at += 14;
+    if (*reply == ':') {
+        session_rewrite_number(r, reply + 1, session_redirects_to(s));
+        return;
     }
-    buf_append(&whole, reply, (size_t)(at - reply));
-    buf_printf(&whole, ":%" PRIu64, session_redirects_to(s));
-    while (at < end && *at != '\r')
-        at++;
-    buf_append(&whole, at, (size_t)(end - at));
-    buf_free(&r->reply);
-    r->reply = whole;
+    reply = memmem(reply, buf_len(&r->reply), label, sizeof(label) - 1);
+    if (reply)
+        session_rewrite_number(r, reply + sizeof(label) - 1, session_redirects_to(s));
 }

@@ -40,12 +40,6 @@ static void news_drop(struct round *round)
     free(container_of(round, struct news, round));
 }
 
-static void news_back(struct round *round, struct session_host *home)
-{
-    (void)home;
-    news_drop(round);
-}
-
 static void saw(struct session *s, struct slice text, uint64_t node)
 {
     struct news *news;
@@ -54,7 +48,7 @@ static void saw(struct session *s, struct slice text, uint64_t node)
     news = calloc(1, sizeof(*news) + text.len);
     if (!news)
         abort();
-    news->round = (struct round){.visit = news_visit, .back = news_back, .drop = news_drop};
+    news->round = (struct round){.visit = news_visit, .drop = news_drop};
     news->group = s->place.group;
     news->len = text.len;
     memcpy(news->text, text.data, text.len);

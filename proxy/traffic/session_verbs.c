@@ -36,6 +36,19 @@ static void rewrite_discarded(struct session *s, struct request *r)
     r->reply = whole;
 }
 
+void session_rewrite_number(struct request *r, const char *at, uint64_t number)
+{
+    const char *reply = buf_head(&r->reply), *end = reply + buf_len(&r->reply);
+    struct buf whole = {0};
+    buf_append(&whole, reply, (size_t)(at - reply));
+    buf_printf(&whole, "%" PRIu64, number);
+    while (at < end && *at != '\r')
+        at++;
+    buf_append(&whole, at, (size_t)(end - at));
+    buf_free(&r->reply);
+    r->reply = whole;
+}
+
 void session_rewrite_reply(struct session *s, struct request *r, const struct upstream *from)
 {
     if (r->read_form) { /* a node without EVAL_RO (6.2): who knows what EVAL would write */
