@@ -1,7 +1,7 @@
 #!/bin/bash
 # redisproxy beside its peers, in one run: direct, HAProxy in TCP mode with one thread, twemproxy,
 # and redisproxy with one worker and with as many as it takes by itself, all in front of the same
-# Redis. ("make bench" calls it.)
+# Redis, and floor.c, which has no Redis: what the sockets alone cost. ("make bench" calls it.)
 #
 #   tests/bench/bench.sh [BUILD-FOLDER]
 #
@@ -9,7 +9,7 @@
 #   N=100000     that a busy neighbour hits them all; N is the number of requests in a run
 #   IDLE=8000    idle connections, for the memory column
 #   ROWS="..."   only these: names from cases.txt, and "memory"
-#   ONLY="..."   only these peers beside direct: haproxy, twemproxy, redisproxy, redisproxy-auto
+#   ONLY="..."   only these peers beside direct: haproxy, twemproxy, redisproxy, redisproxy-auto, floor
 #   PEER=/path/to/binary:config [...]
 #                more peers. In the configuration (a copy is used) @LISTEN@, @HOST@, @PORT@, @REDIS@
 #                and @SENTINEL@ stand for the addresses to use. Nothing after the colon: what its
@@ -24,6 +24,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=$(realpath -s "${1:-$here/../../build}")
 redisproxy=${REDISPROXY:-$out/redisproxy}
 idle=$out/tests/bench/idle
+floor=$out/tests/bench/floor
 load=$out/tests/bench/load
 rounds=${ROUNDS:-3}
 requests=${N:-100000}
@@ -51,7 +52,7 @@ check_everything() {
     for needed in redis-server redis-sentinel redis-cli redis-benchmark setsid setpriv; do
         command -v "$needed" >/dev/null || fail "$needed is missing: run make deps"
     done
-    for needed in "$idle" "$load"; do
+    for needed in "$idle" "$load" "$floor"; do
         [[ -x $needed ]] || fail "$needed is missing: run make bench"
     done
 }
@@ -104,7 +105,7 @@ measure() {
     read_ticks "${pid[$peer]}" && proxy_before=$((ticks - proxy_before))
     read_ticks "${pid[direct]}" && redis_before=$((ticks - redis_before))
     served=$(executed "$command")
-    ((${served:-0} >= count)) ||
+    [[ $peer == floor ]] || ((${served:-0} >= count)) ||
         fail "$peer, $case: Redis executed ${served:-0} of $count requests"
     ((round == 0)) || printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$round" "$case" "$peer" \
         "$count" "$rps" "$p50" "$p99" "$p999" "$proxy_before" "$redis_before" >>"$dir/runs.tsv"
@@ -125,6 +126,7 @@ run_round() {
         fi
         ((round == 0)) || sample_neighbours
         put_value "$redis_host" 6379 key:__rand_int__ "$bytes" # what the GET cases ask for
+        [[ -z ${host[floor]:-} ]] || put_value "${host[floor]}" 6379 key:__rand_int__ "$bytes"
         for ((i = 0; i < ${#peers[@]}; i++)); do
             peer=${peers[(i + round) % ${#peers[@]}]}
             measure "$round" "$case" "$peer" "$command" "$conns" "$bytes" "$pipe" \
@@ -202,6 +204,7 @@ report() {
 }
 
 choose_peers
+! wanted floor || add_peer floor "$floor" ''
 check_everything
 raise_limit
 dir=$(mktemp -d "${TMPDIR:-/tmp}/redisproxy-bench-XXXXXX")
@@ -218,6 +221,7 @@ fi
 if [[ " $rows " == *" memory "* ]]; then
     start_all memory
     for peer in "${peers[@]}"; do
+        [[ $peer != floor ]] || continue
         measure_idle "$peer"
         wait_closed
     done

@@ -71,6 +71,7 @@ function length_of(value, most) {
 function throughput(name,    p, peer, bar, label, is) {
     for (p = 1; p <= peer_count; p++) {
         peer = peers[p]
+        if (peer == "floor") continue # it has no Redis to wait for
         bar[peer] = median(rate, name, peer)
         is = figure(name, peer, "direct")
         label[peer] = sprintf("%.1fk/s", bar[peer] / 1000) \
@@ -91,6 +92,7 @@ function cpu(name,    p, bar, label) {
 function latency(name,    p, peer, bar, label) {
     for (p = 1; p <= peer_count; p++) {
         peer = peers[p]
+        if (peer == "floor") continue
         bar[peer] = median(p50, name, peer)
         label[peer] = sprintf("%.0f us", 1000 * bar[peer]) \
             (peer == "direct" ? "" : sprintf("  (%.2f)", figure(name, peer, "p50")))
@@ -100,6 +102,7 @@ function latency(name,    p, peer, bar, label) {
 
 function idle(    p, bar, label) {
     for (p = 1; p <= peer_count; p++) {
+        if (!(peers[p] in idle_used)) continue
         bar[peers[p]] = idle_used[peers[p]]
         label[peers[p]] = sprintf("%.2f KB", bar[peers[p]])
     }

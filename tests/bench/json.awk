@@ -16,13 +16,14 @@ END {
     print "}"
 }
 
-function write_idle(    p) {
+function write_idle(    p, written) {
     printf "  \"idle_connection\": {\"connections\": %d,", idle_count
     printf " \"promise_kb\": %s, \"goal_kb\": %s, \"peers\": [\n", idle_promise, idle_goal
     for (p = 1; p <= peer_count; p++)
-        printf "    {\"peer\": %s, \"opened_kb\": %.3f, \"used_kb\": %.3f}%s\n", quoted(peers[p]), \
-            idle_opened[peers[p]], idle_used[peers[p]], p < peer_count ? "," : ""
-    print "  ]}"
+        if (peers[p] in idle_used)
+            printf "%s    {\"peer\": %s, \"opened_kb\": %.3f, \"used_kb\": %.3f}", \
+                (written++ ? ",\n" : ""), quoted(peers[p]), idle_opened[peers[p]], idle_used[peers[p]]
+    print "\n  ]}"
 }
 
 function quoted(text) {

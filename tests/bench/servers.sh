@@ -146,8 +146,9 @@ write_conf() {
 
 start_peer() {
     local peer=$1 run=${program[$1]} conf=$work/$1.conf log=$work/$1.log
-    write_conf "$peer"
+    case $(basename "$run") in floor) ;; *) write_conf "$peer" ;; esac
     case $(basename "$run") in
+    floor) server "$run" "${host[$peer]}" 6379 >"$log" 2>&1 ;;
     haproxy) server "$run" -db -f "$conf" >"$log" 2>&1 ;;
     nutcracker) server "$run" -c "$conf" -o "$log" -v 0 -a "${host[$peer]}" -i 3600000 \
         -p "$work/$peer.pid" ;;

@@ -10,7 +10,8 @@ END {
         share, neighbours[neighbour_count], \
         (share > 10 ? ": too busy for figures to rely on" : "")
     print "req/s, p50, p99, p99.9 (ms): median of the rounds; spread: (highest - lowest) / median;"
-    print "x direct, x HAProxy: median of the ratios within each round; us: CPU per request.\n"
+    print "x direct, x HAProxy: median of the ratios within each round; us: CPU per request."
+    print "floor: no proxy, and no Redis: one recv() and one send() for each batch, what the kernel takes for that.\n"
     for (c = 1; c <= case_count; c++) block(cases[c])
     if (idle_count) memory()
     verdict()
@@ -73,6 +74,7 @@ function memory(    p, peer) {
     printf "  %-23s %14s %14s\n", "", "only opened", "used once"
     for (p = 1; p <= peer_count; p++) {
         peer = peers[p]
+        if (!(peer in idle_used)) continue
         printf "  %-23s %14.2f %14.2f%s\n", peer (peer == "direct" ? "" : " " version[peer]), \
             idle_opened[peer], idle_used[peer], \
             (has_goals(peer) && idle_used[peer] > idle_goal + 0 ? "!" : "")
