@@ -16,6 +16,11 @@ Test(failover_planned, min_replicas_0, .timeout = 200)
     check_scenario(&scenario_planned_0);
 }
 
+Test(failover_planned, with_8000_clients, .timeout = 200)
+{
+    check_scenario(&scenario_crowd);
+}
+
 Test(failover_planned, no_good_replica, .timeout = 200)
 {
     check_scenario(&scenario_abort);

@@ -27,6 +27,8 @@ extern const struct scenario scenario_replica_lags;
 /* operator.c */
 extern const struct scenario scenario_port, scenario_password, scenario_failover_command,
     scenario_failover_race;
+/* crowd.c */
+extern const struct scenario scenario_crowd;
 /* transactions.c */
 extern const struct scenario scenario_transactions;
 /* hosts.c */

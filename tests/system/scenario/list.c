@@ -8,6 +8,7 @@
 const struct scenario *const scenarios[] = {
     &scenario_planned,
     &scenario_planned_0,
+    &scenario_crowd,
     &scenario_rolling,
     &scenario_leader_dies,
     &scenario_rolling_address,
