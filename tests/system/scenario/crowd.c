@@ -119,7 +119,7 @@ static void switch_with(struct stage *s, struct crowd *crowd)
     hear_all(crowd);
     stage_switch(s, asked);
     floor = s->moment[s->moments - 1].floor;
-    stage_note(s, "%sthe last of %d held writes: %+lld ms", s->note[0] ? "; " : "", WRITES,
+    stage_note(s, "%s%+lld", s->note[0] ? ", " : "the last held write, ms after the floor: ",
                (long long)(crowd->last_us - floor) / 1000);
     if (crowd->last_us < floor)
         stage_wrong(s, "all were answered before the switch: none was held");
