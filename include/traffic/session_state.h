@@ -2,7 +2,8 @@
  * session_state: what the parts of a session share. Only proxy/traffic/session*.c
  * include it.
  *
- *     session.c          the connection: reading, framing, writing, closing
+ *     session.c          the connection: opening, writing, closing
+ *     session_read.c     reading, framing
  *     session_order.c    which request may go now, and where
  *     session_wait.c     requests that wait, the hold
  *     session_answers.c  what comes back, and which reply is next
@@ -161,9 +162,19 @@ void session_mark_dirty(struct session *s);
 void session_mark_woken(struct session *s);
 /* Writes now what can be written. */
 void session_flush(struct session *s);
-void session_update_interest(struct session *s);
+/* Everything is answered, and written. */
+bool session_is_finished(const struct session *s);
 /* Appends to what the client is to get. */
 void session_put(struct session *s, const char *bytes, size_t len);
+
+/* ---- session_read.c ---- */
+bool session_wants_to_read(const struct session *s);
+/* Tells the stream what is wanted. */
+void session_update_interest(struct session *s);
+/* Takes what has come, and dispatches it. */
+void session_read(struct session *s);
+/* Of a request that has not come wholly: the session ends. */
+void session_forget_partial(struct session *s);
 
 /* ---- session_wait.c ---- */
 void session_add(struct session *s, struct request *r);
