@@ -331,8 +331,8 @@ static void take_after_stash(struct upstream *up, const char *data, size_t len)
 static void reached_end(struct upstream *up, int error)
 {
     struct request *head = first_sent(up);
-    if (head && head->ends < UINT8_MAX)
-        head->ends++;
+    if (head && !head->blocking && head->ends < UINT8_MAX)
+        head->ends++; /* one that blocks waits for days, and is not why it ends */
     up->undone = error == UV_EOF && up->reply.total == 0 && buf_len(&up->stash) == 0 &&
                  up->owner->lets_no_write_through(up);
     upstream_cut(up, error == UV_EOF ? "closed by the node" : uv_strerror(error));

@@ -177,3 +177,25 @@ Test(session_blocking, a_clients_unblock_that_comes_late_meets_no_other_session)
     node_hears_the_end(s.w, lease);
     stage_end(&s);
 }
+
+/* Its master may go many times while it waits: it is not why. */
+Test(session_blocking, one_that_waits_outlives_many_masters)
+{
+    struct stage s;
+    struct client c;
+    int lease;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "XREAD BLOCK 0 STREAMS q $");
+    for (int i = 0; i < 8; i++) {
+        lease = admits(&s, 0, "master");
+        node_gets(&s, lease, "XREAD BLOCK 0 STREAMS q $");
+        close(lease);
+    }
+    lease = admits(&s, 0, "master");
+    node_gets(&s, lease, "XREAD BLOCK 0 STREAMS q $");
+    node_says(lease, "*-1\r\n");
+    hears(&s, c, "*-1\r\n");
+    stage_end(&s);
+}

@@ -152,6 +152,7 @@ static void judge_reply(struct client *c, struct slice reply)
     } else {
         judge_answer(c, kind, reply);
     }
+    c->passed = 0;
     c->next++;
 }
 
@@ -176,6 +177,8 @@ static void skip_unheard(struct client *c)
             return;
         if ((kind >= MULTI && kind <= UNWATCH) || changes_connection(kind))
             c->loose = true;
+        if (!c->passed)
+            c->passed = c->next;
         c->next++;
     }
 }
@@ -207,7 +210,8 @@ void client_judge(struct client *c)
 /* Was it taken for the reason for which its connections end? */
 static bool ended_connections(const struct client *c)
 {
-    return c->next <= c->issued && books.ends - c->records[c->next].ends >= ENDS_MAX;
+    unsigned first = c->passed ? c->passed : c->next;
+    return first <= c->issued && books.ends - c->records[first].ends >= ENDS_MAX;
 }
 
 void client_has_heard_all(struct client *c)

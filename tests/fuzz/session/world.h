@@ -96,6 +96,7 @@ struct client {
     struct buf heard;
     struct record records[COMMANDS + 1]; /* by their number, from 1 */
     unsigned issued, next;               /* the last one; the one whose reply is next */
+    unsigned passed;                     /* the first before that whose reply it does not want */
     unsigned parts;                      /* of a subscription's confirmations, heard so far */
     unsigned last_write;                 /* executed */
     unsigned acknowledged;               /* the last write whose success was heard */
