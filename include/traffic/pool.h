@@ -53,8 +53,14 @@ void pool_return(struct pool *pool, struct upstream *upstream, bool clean);
  * out is gone. */
 uint64_t pool_epoch(const struct pool *pool);
 
-/* Whether the node may be tried now. */
+/* Whether the node may be tried now: it has not just refused a connection, or rejected a request. */
 bool pool_usable(const struct pool *pool, size_t group, uint64_t node);
+/* Whether it has just rejected a request: then a connection that stands is of no use either. */
+bool pool_rejects(const struct pool *pool, size_t group, uint64_t node);
+/* Whether a connection stands: the shared one, or, with `leased`, one that nobody has leased. It is of use even
+ * where the node takes no new ones (at its maxclients, for example). */
+bool pool_stands(struct pool *pool, const struct target *target, struct identity *identity,
+                 bool leased);
 
 /* The node rejected a request (LOADING, ...): leave it alone for a moment. */
 void pool_penalize(struct pool *pool, size_t group, uint64_t node);

@@ -133,6 +133,12 @@ bool pool_usable(const struct pool *pool, size_t group, uint64_t id)
     return !node || node->retry_at_ms <= turn_now(pool->turn);
 }
 
+bool pool_rejects(const struct pool *pool, size_t group, uint64_t id)
+{
+    const struct pool_node *node = find_node(pool, group, id);
+    return node && node->rejects && node->retry_at_ms > turn_now(pool->turn);
+}
+
 static void note_failure(struct pool *pool, struct pool_node *node, bool rejects)
 {
     int64_t now = turn_now(pool->turn), delay;
@@ -187,23 +193,36 @@ void pool_retry(struct pool *pool, int64_t now_ms)
 
 /* ---- slots ---- */
 
-static struct slot *find_slot(struct pool *pool, const struct target *target,
-                              struct identity *identity)
+static struct slot_key key_of(const struct target *target, struct identity *identity)
 {
     struct slot_key key;
-    struct slot *slot;
     memset(&key, 0, sizeof(key)); /* the padding is hashed too */
     key.node = target->node;
     key.group = target->group;
     key.identity = identity;
     key.purpose = target->purpose;
+    return key;
+}
+
+static struct slot *find_slot(struct pool *pool, const struct target *target,
+                              struct identity *identity)
+{
+    struct slot_key key = key_of(target, identity);
+    struct slot *slot;
     HASH_FIND(hh, pool->slots, &key, sizeof(key), slot);
+    return slot;
+}
+
+static struct slot *get_slot(struct pool *pool, const struct target *target,
+                             struct identity *identity)
+{
+    struct slot *slot = find_slot(pool, target, identity);
     if (slot)
         return slot;
     slot = calloc(1, sizeof(*slot));
     if (!slot)
         abort();
-    slot->key = key;
+    slot->key = key_of(target, identity);
     slot->pool = pool;
     identity_retain(identity);
     identity->pooled++;
@@ -362,10 +381,20 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
     return up;
 }
 
+bool pool_stands(struct pool *pool, const struct target *target, struct identity *identity,
+                 bool leased)
+{
+    const struct slot *slot = find_slot(pool, target, identity);
+    if (!slot)
+        return false;
+    return leased ? !list_empty(&slot->idle)
+                  : slot->shared && slot->shared->state == UPSTREAM_READY && !slot->shared->retired;
+}
+
 struct upstream *pool_shared(struct pool *pool, const struct target *target,
                              struct identity *identity)
 {
-    struct slot *slot = find_slot(pool, target, identity);
+    struct slot *slot = get_slot(pool, target, identity);
     struct upstream *up = slot->shared;
     if (up && !up->retired)
         return up;
@@ -382,7 +411,7 @@ struct upstream *pool_door(struct pool *pool, const struct target *target,
     struct slot *slot;
     if (!up || upstream_idle(up))
         return up;
-    slot = find_slot(pool, target, identity);
+    slot = get_slot(pool, target, identity);
     unsigned at = slot->door_turns++ % DOORS;
     for (unsigned i = 0; i < DOORS; i++)
         if (slot->doors[i] && !slot->doors[i]->retired && upstream_idle(slot->doors[i]))
@@ -401,7 +430,7 @@ struct upstream *pool_door(struct pool *pool, const struct target *target,
 struct upstream *pool_lease(struct pool *pool, const struct target *target,
                             struct identity *identity, upstream_lost *on_lost, void *lease_data)
 {
-    struct slot *slot = find_slot(pool, target, identity);
+    struct slot *slot = get_slot(pool, target, identity);
     struct upstream *up;
     if (!list_empty(&slot->idle)) {
         up = container_of(slot->idle.prev, struct upstream, in_idle);

@@ -136,21 +136,29 @@ void router_tick(struct router *router, int64_t now_ms,
 
 /* ---- choosing ---- */
 
+/* Whom a connection is looked for, and of which sort. */
+struct want {
+    struct identity *identity;
+    bool leased;
+};
+
 static bool target_for(struct router *router, size_t group, const struct topology_node *node,
-                       enum purpose purpose, struct target *target)
+                       enum purpose purpose, const struct want *want, struct target *target)
 {
-    if (node->suspect || !pool_usable(router->pool, group, node->id))
-        return false;
     *target = (struct target){group, node->id, purpose, node};
-    return true;
+    if (node->suspect || pool_rejects(router->pool, group, node->id))
+        return false;
+    return pool_usable(router->pool, group, node->id) ||
+           pool_stands(router->pool, target, want->identity, want->leased);
 }
 
-static bool choose_master(struct router *router, size_t group, struct target *target)
+static bool choose_master(struct router *router, size_t group, const struct want *want,
+                          struct target *target)
 {
     const struct topology_group *view = &router->topology->groups[group];
     if (view->master < 0 || !view->writable)
         return false;
-    return target_for(router, group, &view->nodes[view->master], PURPOSE_MASTER, target);
+    return target_for(router, group, &view->nodes[view->master], PURPOSE_MASTER, want, target);
 }
 
 static bool may_be_read(struct router *router, size_t group, const struct topology_node *node)
@@ -203,29 +211,31 @@ void router_leave_replica(struct router *router, struct place *place)
     place->epoch[WISH_REPLICA] = 0;
 }
 
-static bool choose_replica(struct router *router, struct place *place, struct target *target)
+static bool choose_replica(struct router *router, struct place *place, const struct want *want,
+                           struct target *target)
 {
     const struct topology_group *view = &router->topology->groups[place->group];
     const struct topology_node *node =
         place->replica ? topology_node_by_id(view, place->replica) : NULL;
-    if (node && node->readable && target_for(router, place->group, node, PURPOSE_REPLICA, target))
+    if (node && node->readable &&
+        target_for(router, place->group, node, PURPOSE_REPLICA, want, target))
         return true;
     router_leave_replica(router, place);
     node = least_used(router, place->group);
     if (!node)
-        return choose_master(router, place->group, target);
+        return choose_master(router, place->group, want, target);
     router_join_replica(router, place, node->id);
-    return target_for(router, place->group, node, PURPOSE_REPLICA, target);
+    return target_for(router, place->group, node, PURPOSE_REPLICA, want, target);
 }
 
 static bool choose(struct router *router, struct place *place, enum wish wish,
-                   struct target *target)
+                   const struct want *want, struct target *target)
 {
     bool found;
     if (!router->topology)
         return false;
-    found = wish == WISH_MASTER ? choose_master(router, place->group, target)
-                                : choose_replica(router, place, target);
+    found = wish == WISH_MASTER ? choose_master(router, place->group, want, target)
+                                : choose_replica(router, place, want, target);
     if (!found)
         arm_retry(router);
     return found;
@@ -236,7 +246,7 @@ static struct upstream *find_shared(struct router *router, struct place *place, 
 {
     struct target target;
     struct upstream *up;
-    if (!choose(router, place, wish, &target))
+    if (!choose(router, place, wish, &(struct want){identity, false}, &target))
         return NULL;
     up = pool_shared(router->pool, &target, identity);
     if (!up) {
@@ -266,7 +276,7 @@ struct upstream *router_door(struct router *router, struct place *place, enum wi
 {
     struct target target;
     struct upstream *up;
-    if (!choose(router, place, wish, &target))
+    if (!choose(router, place, wish, &(struct want){identity, false}, &target))
         return NULL;
     up = pool_door(router->pool, &target, identity);
     if (!up)
@@ -279,7 +289,7 @@ struct upstream *router_lease(struct router *router, struct place *place, enum w
 {
     struct target target;
     struct upstream *up;
-    if (!choose(router, place, wish, &target))
+    if (!choose(router, place, wish, &(struct want){identity, true}, &target))
         return NULL;
     up = pool_lease(router->pool, &target, identity, on_lost, lease_data);
     if (!up)
@@ -305,7 +315,7 @@ bool router_may_send(struct router *router, const struct upstream *lease)
 {
     if (!router_may_write(router, lease))
         return false;
-    if (pool_usable(router->pool, lease->group, lease->node))
+    if (!pool_rejects(router->pool, lease->group, lease->node))
         return true;
     arm_retry(router);
     return false;
@@ -424,6 +434,7 @@ unsigned router_send_everywhere(struct router *router, size_t group, struct iden
                                 const struct request_owner *owner, void *owner_data)
 {
     const struct topology_group *view = router_view(router, group);
+    const struct want want = {identity, false};
     unsigned sent = 0;
     for (size_t i = 0; i < view->node_count; i++) {
         const struct topology_node *node = &view->nodes[i];
@@ -432,7 +443,8 @@ unsigned router_send_everywhere(struct router *router, size_t group, struct iden
         struct upstream *up;
         struct request *copy;
         if (node->id == except->node || (master ? !view->writable : !node->readable) ||
-            !target_for(router, group, node, master ? PURPOSE_MASTER : PURPOSE_REPLICA, &target))
+            !target_for(router, group, node, master ? PURPOSE_MASTER : PURPOSE_REPLICA, &want,
+                        &target))
             continue;
         up = pool_shared(router->pool, &target, identity);
         if (!up)
@@ -467,7 +479,8 @@ void router_unblock(struct router *router, const struct upstream *lease)
     struct buf command = {0};
 
     if (!node || !lease->client_id ||
-        !target_for(router, lease->group, node, lease->purpose, &target))
+        !target_for(router, lease->group, node, lease->purpose, &(struct want){router->own, false},
+                    &target))
         return;
     up = pool_shared(router->pool, &target, router->own);
     if (!up)

@@ -386,3 +386,34 @@ Test(session_lease, a_state_beside_an_unknown_command_keeps_the_lease)
     node_gets_nothing(&s, fd);
     stage_end(&s);
 }
+
+/* ---- a node that takes no more connections ---- */
+
+Test(session_lease, who_needs_no_new_connection_waits_for_none)
+{
+    static const char question[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+    struct stage s;
+    struct client one, other;
+    char got[64];
+    int fd;
+
+    stage_begin(&s);
+    one = client(&s);
+    client_asks(one, "GET k");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "GET k");
+    node_says(fd, "$-1\r\n");
+    hears(&s, one, "$-1\r\n");
+    other = client(&s);
+    client_asks(other, "BLPOP q 0");
+    for (int i = 0; i < 12; i++)
+        close(node_accept(s.w, &s.nodes[0])); /* the next try is in 100 ms then */
+    settles(&s);
+    client_asks(one, "GET k");
+    settles(&s);
+    cr_assert_eq(recv(fd, got, sizeof(got), MSG_DONTWAIT), (ssize_t)sizeof(question) - 1);
+    cr_assert_eq(memcmp(got, question, sizeof(question) - 1), 0);
+    node_says(fd, "$-1\r\n");
+    hears(&s, one, "$-1\r\n");
+    stage_end(&s);
+}
