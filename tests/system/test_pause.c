@@ -15,11 +15,6 @@ const struct suite suite = {.trio = {.min_replicas = 1}};
 
 enum { WRITERS = 8, AHEAD = 500 };
 
-static int blocked(redisContext *node)
-{
-    return atoi(info_field(node, "clients", "blocked_clients"));
-}
-
 Test(pause, reads_go_on_while_writes_wait, .timeout = 60)
 {
     struct shared s = shared();
@@ -40,7 +35,8 @@ Test(pause, reads_go_on_while_writes_wait, .timeout = 60)
             say(w[i], "INCR paused:%d", i);
         say_now(w[i]);
     }
-    cr_assert(wait_until(10000, blocked(node) == WRITERS), "%d", blocked(node));
+    cr_assert(wait_until(10000, clients_blocked_in(node, "incr") == WRITERS), "%d",
+              clients_blocked_in(node, "incr"));
     for (int i = 0; i < 100; i++) {
         EXPECT(reader, "here", "GET paused:reads");
         EXPECT(reader, "+PONG", "PING");
@@ -53,7 +49,7 @@ Test(pause, reads_go_on_while_writes_wait, .timeout = 60)
         }
         redisFree(w[i]);
     }
-    cr_assert(wait_until(5000, blocked(node) == 0));
+    cr_assert(wait_until(5000, clients_blocked_in(node, "incr") == 0));
     redisFree(node);
     redisFree(reader);
     redisFree(admin);

@@ -269,19 +269,10 @@ Test(workers, client_kill_reaches_the_node, .timeout = 60)
     stop(c, 2);
 }
 
-/* Whether the master has one client that waits in this command. Sentinels may wait there, too: a CLIENT PAUSE stops their
- * PUBLISH. */
 static bool waits_in(const char *command)
 {
     redisContext *node = trio_node(&s.trio, trio_master(&s.trio));
-    redisReply *list = redisCommand(node, "CLIENT LIST");
-    char wanted[40], *rest = NULL;
-    int count = 0;
-    cr_assert(list && list->type == REDIS_REPLY_STRING);
-    snprintf(wanted, sizeof(wanted), " cmd=%s ", command);
-    for (char *line = strtok_r(list->str, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        count += strstr(line, wanted) && strstr(line, " flags=b");
-    freeReplyObject(list);
+    int count = clients_blocked_in(node, command);
     redisFree(node);
     return count == 1;
 }

@@ -151,6 +151,23 @@ bool heard(redisContext *c, int ms)
     return poll(&p, 1, ms) > 0;
 }
 
+int clients_blocked_in(redisContext *node, const char *command)
+{
+    redisReply *list = redisCommand(node, "CLIENT LIST");
+    char wanted[40], *rest = NULL;
+    int count = 0;
+    if (!list || list->type != REDIS_REPLY_STRING) {
+        fprintf(stderr, "no CLIENT LIST: %s\n", list ? list->str : node->errstr);
+        freeReplyObject(list);
+        return -1;
+    }
+    snprintf(wanted, sizeof(wanted), " cmd=%s ", command);
+    for (char *line = strtok_r(list->str, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        count += strstr(line, wanted) && strstr(line, " flags=b");
+    freeReplyObject(list);
+    return count;
+}
+
 const char *info_field(redisContext *c, const char *section, const char *key)
 {
     char needle[80];

@@ -39,6 +39,10 @@ const char *client_text(const redisReply *reply);
 /* Whether an answer (or the connection's end) arrives within `ms`; it is left for hear(). */
 bool heard(redisContext *c, int ms);
 
+/* How many clients of that node wait in this command. INFO's blocked_clients counts all: a CLIENT PAUSE
+ * stops Sentinels' PUBLISH, too. */
+int clients_blocked_in(redisContext *node, const char *command);
+
 /* The value behind "key:" in an INFO reply, "" when absent; valid as ask()'s. */
 const char *info_field(redisContext *c, const char *section, const char *key);
 
