@@ -21,6 +21,9 @@
 
 #define REPLID_SIZE 41 /* 40 hexadecimal digits and the NUL */
 
+/* A number for a Redis process has so many bits (topology_process()). */
+#define PROCESS_BITS 20
+
 enum group_state {
     GROUP_NONE,        /* no master is known */
     GROUP_STEADY,      /* a majority names the master and its ROLE agrees */
@@ -40,6 +43,8 @@ struct topology_node {
     bool leaving;
     bool suspect; /* silent for 500 ms, or refusing connections: write nothing more to it */
     bool up;      /* it answers its probe; for people */
+    /* Which process answers at the address: another one after a restart; 0: not known. */
+    uint32_t process;
 };
 
 struct topology_group {
@@ -77,6 +82,10 @@ struct topology *topology_new(size_t group_count);
 
 /* Gives one reference back; frees the snapshot with the last one. Any thread. */
 void topology_release(struct topology *topology);
+
+/* A number that stands for the Redis process with this run id: the same in every proxy, never 0, and
+ * with PROCESS_BITS bits, so that one in a million is another one's, too. "" gives 0: not known. */
+uint32_t topology_process(const char *runid);
 
 /* The node with this id in a group, or NULL. */
 const struct topology_node *topology_node_by_id(const struct topology_group *group, uint64_t id);

@@ -112,6 +112,7 @@ void node_take_answer(struct election_node *node, const struct node_answer *answ
         memcpy(node->says.runid, runid, sizeof(runid));
     else if (strcmp(node->says.runid, runid) != 0)
         node->member = false;
+    node->shown.process = topology_process(node->says.runid);
     node->asked_ms = asked_ms;
     node->answered_ms = now_ms;
     node->down = false;

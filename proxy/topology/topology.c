@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SUBSCRIBERS_MAX 64
@@ -66,6 +67,18 @@ void topology_release(struct topology *topology)
     }
     free(topology->groups);
     free(topology);
+}
+
+/* Redis draws all 40 digits by chance, so the first ones are as good as a hash of all. */
+uint32_t topology_process(const char *runid)
+{
+    char digits[PROCESS_BITS / 4 + 1];
+    uint32_t process;
+    if (!runid[0])
+        return 0;
+    snprintf(digits, sizeof(digits), "%.*s", PROCESS_BITS / 4, runid);
+    process = (uint32_t)strtoul(digits, NULL, 16);
+    return process ? process : 1;
 }
 
 const struct topology_node *topology_node_by_id(const struct topology_group *group, uint64_t id)

@@ -32,6 +32,18 @@ static bool suspect(char name)
     return node(name)->shown.suspect;
 }
 
+Test(election_failures, a_restarted_node_is_another_process)
+{
+    begin(false, -1);
+    steady_on_a();
+    restarted('A', "abcde0", "rA", 0);
+    cr_assert_eq(node('A')->shown.process, 0xabcde);
+    restarted('A', "", "rA", 0); /* it does not tell */
+    cr_assert_eq(node('A')->shown.process, 0xabcde);
+    restarted('A', "12345f", "rA", 0);
+    cr_assert_eq(node('A')->shown.process, 0x12345);
+}
+
 /* ---- the master ---- */
 
 Test(election_failures, a_silent_master_is_suspect_until_it_answers)

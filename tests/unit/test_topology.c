@@ -63,6 +63,14 @@ Test(topology, nodes_are_found_by_id)
     topology_release(topology);
 }
 
+Test(topology, a_process_has_a_number)
+{
+    cr_assert_eq(topology_process(""), 0);
+    cr_assert_eq(topology_process("00000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 1);
+    cr_assert_eq(topology_process("abcde00000000000000000000000000000000000"), 0xabcde);
+    cr_assert_eq(topology_process("fffffaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 0xfffff);
+}
+
 Test(topology, the_board_numbers_and_tells)
 {
     struct board *board = board_new();
