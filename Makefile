@@ -155,7 +155,8 @@ UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
 UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/traffic/session*.c)) \
                       traffic/round traffic/office traffic/mail traffic/roll traffic/scripts \
-                      traffic/router traffic/hold traffic/learn redis/command $(UNIT_POOL)
+                      traffic/router traffic/hold traffic/learn traffic/process traffic/cursor \
+                      redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)
 UNIT_test_steady    = $(UNIT_SESSION)
@@ -172,6 +173,8 @@ UNIT_test_session_clients = $(UNIT_SESSION)
 UNIT_test_session_pause = $(UNIT_SESSION)
 UNIT_test_session_replication = $(UNIT_SESSION)
 UNIT_test_session_workers = $(UNIT_SESSION)
+UNIT_test_session_scan = $(UNIT_SESSION)
+UNIT_test_cursor   := traffic/cursor base/buf base/log base/clock
 UNIT_test_roll     := traffic/roll redis/resp_text base/buf base/log base/clock
 
 wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))

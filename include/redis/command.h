@@ -93,6 +93,8 @@ enum command_verb {
     VERB_WAIT,
     /* its answer gets a section of the proxy's */
     VERB_INFO,
+    /* SCAN, HSCAN, SSCAN, ZSCAN: a cursor is of the process that gave it */
+    VERB_SCAN,
 };
 
 struct command {

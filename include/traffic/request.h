@@ -69,6 +69,7 @@ struct request {
     size_t reply_len;         /* bytes of the reply so far */
     int32_t parts_left;       /* SUBSCRIBE and kin: confirmations still to come */
     int32_t argc;
+    uint32_t cursor_of; /* SCAN and kin: the process that the cursor is of (cursor.h); 0: none */
     uint8_t state;
     uint8_t ends;         /* how many connections its node has ended when its reply was due */
     char reply_type;      /* the first byte of the reply */
@@ -100,6 +101,9 @@ struct request {
     bool sticks : 1;      /* for it the session keeps its lease */
     bool unknown : 1;     /* the node does not know such a command */
     bool retried : 1;     /* sent before, and taken back */
+    bool scans : 1;       /* EXEC: a SCAN, or one of its kin, is in the transaction */
+    bool page_begins : 1; /* SCAN: the cursor in the reply has not come wholly */
+    bool page_lost : 1;   /* and the rest of the reply is not to be given out */
     bool looked : 1;    /* CLIENT KILL: other workers were asked whether they have whom it means, */
     bool elsewhere : 1; /* and one has */
     char own_data[REQUEST_INLINE];

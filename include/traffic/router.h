@@ -65,7 +65,11 @@ void router_tick(struct router *router, int64_t now_ms,
 /* The shared upstream for the wish, NULL when there is nobody to send to: hold it. */
 struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
                                struct identity *identity);
-/* The same, for AUTH; see pool_door(). */
+/* The shared upstream to the node where this process is (topology_process()), if what goes to it by the
+ * place's route may be read there now; otherwise NULL. */
+struct upstream *router_shared_of(struct router *router, const struct place *place,
+                                  uint32_t process, struct identity *identity);
+/* As router_shared(), for AUTH; see pool_door(). */
 struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
                              struct identity *identity);
 /* A lease, as above; see pool_lease(). */

@@ -23,6 +23,7 @@
  *     session_kept.c     what the node was told about the connection (CLIENT TRACKING)
  *     session_redirect.c the session that gets another one's invalidations
  *     session_scripts.c  scripts that a node has lost
+ *     session_scan.c     SCAN and kin, whose cursors are of one process
  *     session_pause.c    what CLIENT PAUSE keeps waiting
  *     session_counted.c  WAIT and WAITAOF
  *     session_replication.c  SYNC and PSYNC, where they are allowed
@@ -99,14 +100,14 @@ struct session {
     bool pauses;      /* a CLIENT PAUSE of its own is on its way */
     bool monitoring;
     bool wrote;
-    bool uncounted;    /* the last WAIT's lease could not be told of the session's writes */
-    bool tunnel;       /* its lease carries replication: bytes, not requests */
-    bool scans_master; /* its newest iteration (SCAN 0) began on the master */
-    bool tx_lost;      /* the open transaction is to be sent again on the next lease */
-    bool tx_rejected;  /* a node rejected a part of it, for a reason that a switch will mend */
-    bool tx_logged;    /* everything of it is in tx_log */
-    bool let_in;       /* not authenticated, and Redis does not mind */
-    uint8_t tx;        /* enum tx */
+    bool uncounted;   /* the last WAIT's lease could not be told of the session's writes */
+    bool tunnel;      /* its lease carries replication: bytes, not requests */
+    bool tx_scans;    /* a SCAN, or one of its kin, is in the open transaction */
+    bool tx_lost;     /* the open transaction is to be sent again on the next lease */
+    bool tx_rejected; /* a node rejected a part of it, for a reason that a switch will mend */
+    bool tx_logged;   /* everything of it is in tx_log */
+    bool let_in;      /* not authenticated, and Redis does not mind */
+    uint8_t tx;       /* enum tx */
     /* as confirmed by replies */
     bool tx_confirmed, watch_confirmed;
 
@@ -383,6 +384,17 @@ void session_script_goes(struct session *s, const struct request *r, struct upst
 bool session_can_reload(const struct session *s, const struct request *r);
 /* SCRIPT LOAD, SCRIPT FLUSH, sent. Whether other workers have to forget theirs. */
 bool session_script_command(struct session *s, const struct request *r);
+
+/* ---- session_scan.c ---- */
+/* SCAN or one of its kin, classified: from now on it has the node's own cursor. */
+void session_scan_comes(struct session *s, struct request *r);
+enum step session_send_scan(struct session *s, struct request *r);
+/* It is about to be sent. */
+void session_scan_goes(struct session *s, struct upstream *to);
+/* The beginning of its reply is there, or more of it. */
+void session_scan_answers(struct session *s, struct request *r, const struct upstream *from);
+/* The answer of an EXEC with some of them in its transaction is whole. */
+void session_scan_executed(struct session *s, struct request *exec, const struct upstream *from);
 
 /* ---- session_pause.c ---- */
 /* While a node is paused: whether the request shall not stand before others'. */

@@ -111,7 +111,9 @@ struct upstream {
     size_t group;
     uint64_t node;
     enum purpose purpose;
-    uint64_t client_id;  /* at the node; 0: unknown */
+    uint64_t client_id; /* at the node; 0: unknown */
+    uint32_t process;   /* which one the node is (process.h); 0: it has not said so */
+    bool process_asked;
     int64_t deadline_ms; /* until READY; afterwards, of one that nobody uses: when it is closed */
     int64_t retired_ms;
     char name[ENDPOINT_TEXT_MAX]; /* the node's, for logs */

@@ -271,6 +271,32 @@ struct upstream *router_shared(struct router *router, struct place *place, enum 
     return find_shared(router, place, wish, identity);
 }
 
+/* Whether a session with this place may read from the node: its master, where no replica can be read, is
+ * no worse for one that reads from replicas. */
+static bool may_read_at(const struct topology_group *view, const struct place *place,
+                        const struct topology_node *node)
+{
+    if (view->master >= 0 && node == &view->nodes[view->master])
+        return view->writable;
+    return place->route != ROUTE_MASTER && node->readable;
+}
+
+struct upstream *router_shared_of(struct router *router, const struct place *place,
+                                  uint32_t process, struct identity *identity)
+{
+    const struct topology_group *view = router_view(router, place->group);
+    const struct want want = {identity, false};
+    for (size_t i = 0; view && i < view->node_count; i++) {
+        const struct topology_node *node = &view->nodes[i];
+        enum purpose purpose = (int)i == view->master ? PURPOSE_MASTER : PURPOSE_REPLICA;
+        struct target target;
+        if (node->process == process && may_read_at(view, place, node) &&
+            target_for(router, place->group, node, purpose, &want, &target))
+            return pool_shared(router->pool, &target, identity);
+    }
+    return NULL;
+}
+
 struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
                              struct identity *identity)
 {

@@ -122,6 +122,7 @@ static void decide_rejected(struct session *s)
             first = r;
         else if (first && r->state == REQUEST_ANSWERED && r->executed)
             overtaken |= r->command->verb != VERB_EVERYWHERE && /* may be done twice */
+                         r->command->verb != VERB_SCAN &&       /* reads */
                          (r->write || r->in_tx || r->command->verb != VERB_NONE);
     }
     s->rejected = 0;
@@ -274,11 +275,17 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         r->reply_type = data[0];
         r->rejecting = data[0] == '-' && is_rejection(s, r, data, len);
         r->unknown = data[0] == '-' && is_unknown(data, len);
+        r->page_begins = r->command->verb == VERB_SCAN && data[0] != '-' && !r->in_tx;
+        r->page_lost = false;
         r->capture |= r->unknown && r->read_form;
     }
     r->reply_len += len;
-    if (!head || r->rejecting || r->capture || r->fan || r->in_tx) {
+    if (r->page_lost) {
+        /* another page was put in its place */
+    } else if (!head || r->rejecting || r->capture || r->fan || r->in_tx || r->page_begins) {
         buf_append(&r->reply, data, len);
+        if (r->page_begins)
+            session_scan_answers(s, r, up);
     } else if (!r->silent) {
         if (buf_len(&r->reply) > 0) {
             session_put(s, buf_head(&r->reply), buf_len(&r->reply));

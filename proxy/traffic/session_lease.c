@@ -268,6 +268,9 @@ static void track(struct session *s, struct request *r)
     uint8_t verb = r->command->verb;
     r->ends_tx = verb == VERB_EXEC || verb == VERB_DISCARD;
     mark(r, open);
+    s->tx_scans |= r->in_tx && verb == VERB_SCAN;
+    if (verb == VERB_EXEC && s->tx_scans)
+        r->capture = r->scans = true;
     if (open && verb == VERB_EXEC && (s->tx_refused || r->discards)) {
         r->discards = true;
         if (!s->tx_dirty)
@@ -278,7 +281,7 @@ static void track(struct session *s, struct request *r)
     apply(r, &open, &s->watching);
     s->tx = open ? TX_OPEN : TX_NONE;
     if (!open)
-        s->tx_refused = s->tx_dirty = false;
+        s->tx_refused = s->tx_dirty = s->tx_scans = false;
     if (keeps_lease(r) && !s->sticky)
         s->sticky = r->sticks = true;
     if (may_end_lease(r))

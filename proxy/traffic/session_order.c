@@ -21,24 +21,6 @@ struct slice session_arg(const struct request *r, int number)
     return resp_arg(r->data, r->len, number);
 }
 
-/* ---- iterations ---- */
-
-/* SCAN, HSCAN, SSCAN, ZSCAN. What was learnt has no name. */
-static bool is_scan(const struct command *c)
-{
-    const char *name = c->name;
-    if (!name || !name[0])
-        return false;
-    return strcmp(strncmp(name, "sc", 2) == 0 ? name : name + 1, "scan") == 0;
-}
-
-/* Its cursor is not 0: it goes on, and on another node it would pass keys by. */
-static bool goes_on_scanning(const struct request *r)
-{
-    return is_scan(r->command) &&
-           !slice_is(session_arg(r, command_has_keys(r->command) ? 2 : 1), "0");
-}
-
 /* ---- sending ---- */
 
 void session_send(struct session *s, struct request *r, struct upstream *to)
@@ -52,8 +34,8 @@ void session_send(struct session *s, struct request *r, struct upstream *to)
         s->mixed = true;
     }
     s->inflight++;
-    if (is_scan(r->command) && !goes_on_scanning(r))
-        s->scans_master = to->purpose == PURPOSE_MASTER;
+    if (r->command->verb == VERB_SCAN)
+        session_scan_goes(s, to);
     if (r->write) {
         s->inflight_writes++;
         s->wrote |= r->command->verb != VERB_WAIT;
@@ -71,8 +53,6 @@ enum wish session_wish(const struct session *s, const struct request *r)
     case ROUTE_SPLIT:
         break;
     }
-    if ((r->command->flags & COMMAND_READONLY) && goes_on_scanning(r))
-        return s->scans_master ? WISH_MASTER : WISH_REPLICA;
     /* A read that was sent behind a write sees it: also when a barrier had the write answered first. */
     return (r->command->flags & COMMAND_READONLY) && !r->after_write ? WISH_REPLICA : WISH_MASTER;
 }
@@ -153,6 +133,8 @@ static void classify(struct session *s, struct request *r)
         make_read_only_form(s, r);
     if (c->verb == VERB_INFO)
         session_info_goes(s, r);
+    if (c->verb == VERB_SCAN)
+        session_scan_comes(s, r);
     if (c->verb == VERB_CLIENT_CAPA && command_arity_ok(c, r->argc))
         say_nothing_of_redirect(s, r);
 }
@@ -253,6 +235,8 @@ static enum step dispatch_one(struct session *s, struct request *r)
         return STEP_WAIT; /* a subscriber may not do the same as others */
     if (c->way == WAY_SESSION && performs_itself(s, c->verb))
         return session_perform(s, r);
+    if (c->verb == VERB_SCAN && r->len <= SHARE_MAX)
+        return session_send_scan(s, r);
     if (session_needs_lease(s, r) || r->len > SHARE_MAX)
         return session_send_on_lease(s, r);
     if (c->verb == VERB_ANY_DB)

@@ -49,6 +49,13 @@ void session_rewrite_number(struct request *r, const char *at, uint64_t number)
     r->reply = whole;
 }
 
+static void exec_answered(struct session *s, struct request *r, const struct upstream *from)
+{
+    session_exec_answered(s, r);
+    if (r->scans)
+        session_scan_executed(s, r, from);
+}
+
 void session_rewrite_reply(struct session *s, struct request *r, const struct upstream *from)
 {
     if (r->read_form) { /* a node without EVAL_RO (6.2): who knows what EVAL would write */
@@ -72,7 +79,7 @@ void session_rewrite_reply(struct session *s, struct request *r, const struct up
         if (r->discards)
             rewrite_discarded(s, r);
         else
-            session_exec_answered(s, r);
+            exec_answered(s, r, from);
         break;
     default:
         break;

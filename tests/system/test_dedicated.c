@@ -68,6 +68,38 @@ Test(dedicated, goes_on_after_a_switchover, .timeout = 100)
     redisFree(c);
 }
 
+/* A page may come over any of them, whichever node each has (test_scan.c has the rest). */
+Test(dedicated, an_iteration_over_several_connections, .timeout = 60)
+{
+    struct shared s = shared();
+    enum { KEYS = 1000 };
+    redisContext *c[CLIENTS], *master = proxy_client(&s.proxy, PROXY_MASTER);
+    bool seen[KEYS] = {false};
+    char cursor[32] = "0";
+    int found = 0, pages = 0, number;
+    for (int i = 0; i < KEYS; i++)
+        EXPECT(master, "+OK", "SET iterated:%d x", i);
+    cr_assert(atoi(ask(master, "WAIT 2 10000") + 1) == 2);
+    for (int i = 0; i < CLIENTS; i++)
+        c[i] = proxy_client(&s.proxy, PROXY_REPLICA);
+    do {
+        redisReply *r = redisCommand(c[pages % CLIENTS], "SCAN %s", cursor);
+        cr_assert(r && r->type == REDIS_REPLY_ARRAY);
+        snprintf(cursor, sizeof(cursor), "%s", r->element[0]->str);
+        for (size_t i = 0; i < r->element[1]->elements; i++)
+            if (sscanf(r->element[1]->element[i]->str, "iterated:%d", &number) == 1) {
+                found += !seen[number];
+                seen[number] = true;
+            }
+        freeReplyObject(r);
+        cr_assert_lt(++pages, 10 * KEYS);
+    } while (strcmp(cursor, "0") != 0);
+    cr_assert_eq(found, KEYS, "%d of %d, %d pages", found, KEYS, pages);
+    for (int i = 0; i < CLIENTS; i++)
+        redisFree(c[i]);
+    redisFree(master);
+}
+
 /* SYNC brings a payload and then what is written, also by others; it ends with the master. */
 Test(dedicated, the_replication_stream, .timeout = 100)
 {
