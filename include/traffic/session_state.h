@@ -415,8 +415,8 @@ void session_counted(struct session *s, struct request *r);
 bool session_is_replication(const struct request *r);
 bool session_replicates(const struct session *s, const struct request *r);
 enum step session_replicate(struct session *s, struct request *r);
-/* What a replica says, once its session is a tunnel; and what it had said before. */
-void session_tunnel_feed(struct session *s, const char *data, size_t len);
+/* What a replica says, once its session is a tunnel: a request, and an empty line. */
+void session_tunnel_alive(struct session *s);
 enum step session_tunnel_rest(struct session *s, struct request *r);
 
 #endif

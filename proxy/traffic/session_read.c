@@ -54,6 +54,11 @@ static void fatal_error(struct session *s, const char *error)
 {
     struct request *r = request_new(pool_of(s), 0);
     char reply[320];
+    if (s->tunnel) { /* an answer would be a part of what it replicates */
+        request_free(pool_of(s), r);
+        session_close(s, error);
+        return;
+    }
     snprintf(reply, sizeof(reply), "-ERR %s\r\n", error);
     r->close_after = true;
     session_add(s, r);
@@ -100,6 +105,8 @@ static void accept_inline(struct session *s, char *line, size_t len)
         if (r->secret)
             explicit_bzero(line, len);
         session_add(s, r);
+    } else if (argc == 0 && s->tunnel) {
+        session_tunnel_alive(s);
     } else if (argc < 0) {
         fatal_error(s, "Protocol error: unbalanced quotes in request");
     }
@@ -223,10 +230,6 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
 static void feed(struct session *s, char *data, size_t len)
 {
     struct resp_request parse;
-    if (s->tunnel) {
-        session_tunnel_feed(s, data, len);
-        return;
-    }
     if (s->partial) {
         size_t used = feed_partial(s, data, len);
         data += used;

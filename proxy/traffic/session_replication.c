@@ -1,14 +1,26 @@
 /*
  * session_replication: SYNC and PSYNC, on listeners with allow_replication = yes, for tools that read
  * the replication stream. From then on the session is a tunnel: what the node sends is not RESP
- * (a payload without an end, then commands that nobody answers), so both sides are passed on as bytes.
+ * (a payload without an end, then commands that nobody answers), and is passed on as bytes.
+ *
+ * To the node such a connection is still a client's, and executes what it is told. So what the other side
+ * sends is read as requests as before, and only what a replica says passes: REPLCONF's reports, PING, and
+ * the empty lines that show that it lives while it loads. Anything else ends the session.
  *
  * A tunnel ends with its lease: a replica connects again and asks for the rest with PSYNC. Neither side
  * is read while the other one does not take what is there (tests/unit/test_session_replication.c).
  */
 #include "traffic/session_state.h"
 
+#include "base/log.h"
+#include "traffic/session_choice.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+/* What passes counts as waiting with more than its bytes: ACKs are short, and their requests are not. */
+#define COST(bytes) ((bytes)->len + sizeof(struct request))
 
 bool session_is_replication(const struct request *r)
 {
@@ -32,7 +44,7 @@ static void on_bytes(void *data, const char *bytes, size_t len)
 /* They are no longer waiting, whatever became of them. */
 static void let_go(struct session *s, struct request *bytes)
 {
-    s->waiting_bytes -= bytes->len;
+    s->waiting_bytes -= COST(bytes);
     request_free(&s->host->turn->requests, bytes);
     if (!s->closing)
         session_mark_dirty(s); /* it may be read again */
@@ -59,7 +71,7 @@ static void on_not_written(struct request *bytes, enum request_failure why, cons
 static const struct request_owner bytes_owner = {on_written, on_not_written};
 
 /* Nobody answers these. Until they are written they count as waiting: the session is not read for ever. */
-void session_tunnel_feed(struct session *s, const char *data, size_t len)
+static void pass(struct session *s, const char *data, size_t len)
 {
     struct request *bytes;
     if (!s->lease)
@@ -68,20 +80,85 @@ void session_tunnel_feed(struct session *s, const char *data, size_t len)
     bytes->owner = &bytes_owner;
     bytes->owner_data = s;
     request_set_bytes(bytes, data, len);
-    s->waiting_bytes += len;
+    s->waiting_bytes += COST(bytes);
     router_send(s->lease, bytes);
+}
+
+static void pass_request(struct session *s, struct request *r)
+{
+    pass(s, r->data, r->len);
+    r->placed = r->silent = true;
+    session_answer(s, r, "");
+}
+
+void session_tunnel_alive(struct session *s)
+{
+    pass(s, "\n", 1);
+}
+
+/* Of REPLCONF, what a replica reports; GETACK is a master's. */
+static bool is_report(struct slice what)
+{
+    static const char *const reports[] = {
+        "ack",       "fack", "capa", "listening-port", "version", "rdb-only", "rdb-filter-only",
+        "ip-address"};
+    for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
+        if (slice_is(what, reports[i]))
+            return true;
+    return false;
+}
+
+/* REPLCONF's arguments come in pairs. */
+static bool says_a_replica(const struct request *r)
+{
+    struct resp_args args = resp_args(r->data, r->len);
+    struct slice arg;
+    (void)resp_args_next(&args, &arg);
+    if (slice_is(arg, "ping"))
+        return true;
+    if (!slice_is(arg, "replconf"))
+        return false;
+    while (resp_args_next(&args, &arg))
+        if (!is_report(arg) || !resp_args_next(&args, &arg))
+            return false;
+    return true;
+}
+
+static void cut_off(struct session *s, const struct request *r)
+{
+    char name[32], quoted[96], address[ENDPOINT_TEXT_MAX];
+    struct slice said = session_arg(r, 0);
+    snprintf(name, sizeof(name), "%.*s", (int)(said.len < 31 ? said.len : 31), said.data);
+    log_event(LOG_WARN, "a client that replicates was cut off",
+              "session=%" PRIu64 " client=%s command=%s reason=\"no replica says this\"", s->id,
+              session_address(address, sizeof(address), s, true),
+              log_quote(quoted, sizeof(quoted), name));
+    session_close(s, "it replicates, and sent what no replica says");
 }
 
 enum step session_tunnel_rest(struct session *s, struct request *r)
 {
-    session_tunnel_feed(s, r->data, r->len);
-    r->placed = r->silent = true;
-    session_answer(s, r, "");
+    if (says_a_replica(r))
+        pass_request(s, r);
+    else
+        cut_off(s, r);
     return STEP_ON;
+}
+
+/* PSYNC replid offset FAILOVER makes a replica a master; that is for who administers the node. */
+static bool promotes(const struct request *r)
+{
+    return strcmp(r->command->name, "psync") == 0 && r->argc > 3;
 }
 
 enum step session_replicate(struct session *s, struct request *r)
 {
+    if (promotes(r)) {
+        s->tx_refused |= s->tx == TX_OPEN;
+        session_answer(
+            s, r, "-ERR redisproxy: PSYNC with FAILOVER is not available through the proxy\r\n");
+        return STEP_ON;
+    }
     if (s->tx == TX_OPEN) {
         s->tx_refused = true;
         session_answer(s, r, "-ERR Command not allowed inside a transaction\r\n");
@@ -97,5 +174,6 @@ enum step session_replicate(struct session *s, struct request *r)
     s->tunnel = true;
     s->lease_dirty = true;
     router_tunnel(s->lease, on_bytes);
-    return session_tunnel_rest(s, r);
+    pass_request(s, r);
+    return STEP_ON;
 }
