@@ -126,11 +126,12 @@ void router_take_back(struct request *request);
 void router_rejected(struct router *router, size_t group, struct upstream *upstream,
                      bool not_master);
 
-/* Sends a copy of `request` for `identity` to every node of the group but `except`, owned by
- * `owner` and `owner_data`. Returns how many. */
-unsigned router_send_everywhere(struct router *router, size_t group, struct identity *identity,
-                                const struct upstream *except, const struct request *request,
-                                const struct request_owner *owner, void *owner_data);
+/* Sends a copy of `request` for `identity` to every node of the group but `except`, and, with
+ * `readers`, the master: owned by `owner` and `owner_data`. Returns how many. */
+unsigned router_send_everywhere(struct router *router, size_t group, bool readers,
+                                struct identity *identity, const struct upstream *except,
+                                const struct request *request, const struct request_owner *owner,
+                                void *owner_data);
 
 /* Asks the lease's node, as the proxy, to end the command that blocks there (CLIENT UNBLOCK ERROR).
  */

@@ -455,9 +455,10 @@ void router_rejected(struct router *router, size_t group, struct upstream *up, b
     arm_retry(router);
 }
 
-unsigned router_send_everywhere(struct router *router, size_t group, struct identity *identity,
-                                const struct upstream *except, const struct request *request,
-                                const struct request_owner *owner, void *owner_data)
+unsigned router_send_everywhere(struct router *router, size_t group, bool readers,
+                                struct identity *identity, const struct upstream *except,
+                                const struct request *request, const struct request_owner *owner,
+                                void *owner_data)
 {
     const struct topology_group *view = router_view(router, group);
     const struct want want = {identity, false};
@@ -468,7 +469,7 @@ unsigned router_send_everywhere(struct router *router, size_t group, struct iden
         struct target target;
         struct upstream *up;
         struct request *copy;
-        if (node->id == except->node || (master ? !view->writable : !node->readable) ||
+        if (node->id == except->node || (master ? readers || !view->writable : !node->readable) ||
             !target_for(router, group, node, master ? PURPOSE_MASTER : PURPOSE_REPLICA, &want,
                         &target))
             continue;

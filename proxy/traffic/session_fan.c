@@ -116,7 +116,8 @@ static void flush_others(struct session *s, struct fan *fan)
 
 /* ---- every node ---- */
 
-/* A script that is loaded on one node only would be missing after a switch, and on the replicas.
+/* A script that is loaded on one node only would be missing after a switch, and on the replicas. One that
+ * comes by the read port is for the replicas; if the master has to stand in, it is told at the first need.
  * What is written (FUNCTION LOAD) Redis replicates itself. */
 void session_fan_out(struct session *s, struct request *r)
 {
@@ -138,8 +139,9 @@ void session_fan_out(struct session *s, struct request *r)
     r->fan = fan;
     if (flush)
         flush_others(s, fan);
-    fan->left += router_send_everywhere(s->host->router, s->place.group, s->identity, r->upstream,
-                                        r, &fan_owner, fan);
+    fan->left +=
+        router_send_everywhere(s->host->router, s->place.group, s->place.route == ROUTE_REPLICA,
+                               s->identity, r->upstream, r, &fan_owner, fan);
     if (--fan->left == 0) {
         r->fan = NULL;
         free(fan);
