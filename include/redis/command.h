@@ -95,6 +95,8 @@ enum command_verb {
     VERB_INFO,
     /* SCAN, HSCAN, SSCAN, ZSCAN: a cursor is of the process that gave it */
     VERB_SCAN,
+    /* ACL LOG: tells, but with RESET it changes something */
+    VERB_ACL_LOG,
 };
 
 struct command {

@@ -10,11 +10,15 @@
 
 #include "base/log.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
 /* Requests over this travel on a connection of their own: nobody shall wait behind them. */
 #define SHARE_MAX ((size_t)1024 * 1024)
+
+/* So much of a command's arguments Redis shows in an error. */
+#define ERROR_ARGS_MAX 128
 
 struct slice session_arg(const struct request *r, int number)
 {
@@ -85,6 +89,8 @@ enum step session_send_shared(struct session *s, struct request *r, struct ident
 
 static bool allowed_on_read_port(const struct session *s, const struct request *r)
 {
+    if (r->command->verb == VERB_ACL_LOG && slice_is(session_arg(r, 2), "reset"))
+        return false;
     return ((r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT)) &&
             !(r->command->flags & COMMAND_WRITE)) ||
            session_replicates(s, r);
@@ -160,12 +166,61 @@ static enum step learn_command(struct session *s, struct request *r)
     return s->question ? STEP_WAIT : STEP_HOLD;
 }
 
+/* An argument, as Redis shows it in an error: up to a NUL, without line ends. */
+static void show_argument(struct buf *out, struct slice arg, size_t most)
+{
+    for (size_t i = 0; i < arg.len && i < most && arg.data[i]; i++) {
+        char c = arg.data[i] == '\r' || arg.data[i] == '\n' ? ' ' : arg.data[i];
+        buf_append(out, &c, 1);
+    }
+}
+
+/* In the words of Redis 7.0 (commandCheckExistence in server.c): tools look for them. The node itself is
+ * not asked, for it may know it the next moment, and be a master. */
+static void say_unknown(struct session *s, struct request *r)
+{
+    struct buf text = {0};
+    struct resp_args args = resp_args(r->data, r->len);
+    struct slice name = {NULL, 0}, arg;
+    (void)resp_args_next(&args, &name);
+    if (r->command->subs) {
+        buf_append(&text, "-ERR unknown subcommand '", 25);
+        show_argument(&text, session_arg(r, 1), ERROR_ARGS_MAX);
+        buf_append(&text, "'. Try ", 7);
+        for (size_t i = 0; i < name.len; i++)
+            buf_printf(&text, "%c", toupper((unsigned char)name.data[i]));
+        buf_append(&text, " HELP.\r\n", 8);
+    } else {
+        size_t begins;
+        buf_append(&text, "-ERR unknown command '", 22);
+        show_argument(&text, name, ERROR_ARGS_MAX);
+        buf_append(&text, "', with args beginning with: ", 29);
+        begins = buf_len(&text);
+        while (buf_len(&text) - begins < ERROR_ARGS_MAX && resp_args_next(&args, &arg)) {
+            size_t left = ERROR_ARGS_MAX - (buf_len(&text) - begins);
+            buf_append(&text, "'", 1);
+            show_argument(&text, arg, left);
+            buf_append(&text, "' ", 2);
+        }
+        buf_append(&text, "\r\n", 2);
+    }
+    session_answer_bytes(s, r, buf_head(&text), buf_len(&text));
+    buf_free(&text);
+}
+
 static void refuse_on_read_port(struct session *s, struct request *r)
 {
+    bool container = r->command->subs && r->argc > 1;
     /* Inside MULTI, as Redis does: the transaction cannot be executed any more. */
     if (s->tx == TX_OPEN)
         s->tx_refused = true;
-    session_answer(s, r, "-READONLY You can't write against a read only replica.\r\n");
+    if (r->command == learn_unknown() || container)
+        say_unknown(s, r);
+    else if (r->command->subs)
+        session_answerf(s, r, "-ERR wrong number of arguments for '%s' command\r\n",
+                        r->command->name);
+    else
+        session_answer(s, r, "-READONLY You can't write against a read only replica.\r\n");
 }
 
 static enum step refuse(struct session *s, struct request *r)

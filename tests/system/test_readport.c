@@ -57,6 +57,15 @@ static const char *const strays[] = {
     "CLIENT KILL TYPE normal",
     "CLIENT PAUSE 1000",
     "ACL SETUSER stray on",
+    "ACL DELUSER stray",
+    "ACL LOAD",
+    "ACL SAVE",
+    "ACL LOG RESET",
+    "acl log reset",
+    "SLOWLOG RESET",
+    "LATENCY RESET",
+    "MODULE UNLOAD x",
+    "CLUSTER FAILOVER",
     "SCRIPT FLUSH",
     "SCRIPT KILL",
     "FUNCTION FLUSH",
@@ -66,9 +75,6 @@ static const char *const strays[] = {
     "BGSAVE",
     "SAVE",
     "BGREWRITEAOF",
-    "MONITOR",
-    "NOSUCH.SET stray 1",
-    "JSON.SET stray $ 1",
 };
 enum { STRAYS = sizeof(strays) / sizeof(strays[0]) };
 
@@ -163,6 +169,102 @@ Test(readport, what_is_allowed, .timeout = 60)
     EXPECT(c, "[subscribe, ch, :1]", "SUBSCRIBE ch");
     EXPECT(c, "[unsubscribe, ch, :0]", "UNSUBSCRIBE ch");
     EXPECT(c, "+OK", "QUIT");
+    redisFree(c);
+}
+
+/* What only tells something, and what is nothing at all, is answered as the node answers it. */
+static const char *const questions[] = {
+    "MODULE LIST",
+    "ACL LIST",
+    "ACL USERS",
+    "ACL GETUSER default",
+    "ACL GETUSER nobody",
+    "ACL LOG",
+    "ACL LOG 5",
+    "ACL CAT nosuch",
+    "ACL WHOAMI",
+    "CLUSTER INFO",
+    "CLUSTER NODES",
+    "CLUSTER MYID",
+    "COMMAND COUNT",
+    "SLOWLOG LEN",
+    "LATENCY LATEST",
+    "MEMORY DOCTOR",
+    "CONFIG GET maxmemory",
+    "ACL DRYRUN x GET",
+    "NOSUCH",
+    "nosuch.set stray 1",
+    "JSON.SET stray $ 1",
+    "CONFIG NOSUCH x",
+    "client nosuch",
+    "ACL NOSUCH",
+    "CONFIG",
+    "CLUSTER",
+    "acl",
+    "MODULE NOSUCH",
+    "PUBSUB NOSUCH",
+    "FUNCTION NOSUCH x",
+    "nosuch",
+    "SCRIPT nosuch a b",
+};
+
+Test(readport, questions_and_nonsense, .timeout = 60)
+{
+    struct shared s = shared();
+    if (!servers_have(7, 0))
+        return; /* others have other words */
+    redisContext *c = proxy_client(&s.proxy, PROXY_REPLICA);
+    redisContext *node = trio_node(&s.trio, trio_replica(&s.trio));
+    for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+        char wanted[4096];
+        snprintf(wanted, sizeof(wanted), "%s", ask(node, questions[i], NULL));
+        EXPECT_PREFIX(c, wanted, questions[i], NULL);
+    }
+    static const char *const odd[][4] = {{"no\r\nsuch", "a\r\nb", "", "'x'"},
+                                         {"NOSUCH",
+                                          "a long argument: 0123456789 0123456789 0123456789 "
+                                          "0123456789 0123456789 0123456789 0123456789 0123456789 "
+                                          "0123456789 0123456789",
+                                          "another one", "a third"}};
+    for (int i = 0; i < 2; i++) {
+        redisReply *a = redisCommandArgv(node, 4, (const char **)odd[i], NULL);
+        redisReply *b = redisCommandArgv(c, 4, (const char **)odd[i], NULL);
+        cr_assert_str_eq(b->str, a->str);
+        freeReplyObject(a);
+        freeReplyObject(b);
+    }
+    EXPECT(c, "+OK", "MULTI");
+    EXPECT_PREFIX(c, "-ERR unknown command", "NOSUCH");
+    EXPECT(c, "-EXECABORT Transaction discarded because of previous errors.", "EXEC");
+    redisFree(node);
+    EXPECT(c, "+OK", "MONITOR");
+    node = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(node, "+OK", "SET kept monitored");
+    cr_assert_not_null(strstr(hear(c), "\"SET\" \"kept\" \"monitored\""));
+    redisFree(node);
+    redisFree(c);
+    keep_a_key(&s);
+}
+
+/* A reader fills nobody's memory but that of the nodes that it reads from. */
+Test(readport, scripts_are_for_the_replicas, .timeout = 60)
+{
+    struct shared s = shared();
+    int master = trio_master(&s.trio);
+    char sha[48];
+    if (!servers_have(7, 0))
+        return;
+    redisContext *c = proxy_client(&s.proxy, PROXY_REPLICA);
+    snprintf(sha, sizeof(sha), "%s", ask(c, "SCRIPT LOAD %s", "return 'a reader was here'"));
+    cr_assert_eq(strlen(sha), 40, "%s", sha);
+    for (int i = 0; i < s.trio.options.nodes; i++) {
+        redisContext *node = trio_node(&s.trio, i);
+        EXPECT(node, i == master ? "[:0]" : "[:1]", "SCRIPT EXISTS %s", sha);
+        redisFree(node);
+    }
+    EXPECT(c, "a reader was here", "EVALSHA %s 0", sha);
+    EXPECT(c, "a reader was here", "EVALSHA_RO %s 0", sha);
+    EXPECT(c, REFUSED, "SCRIPT FLUSH");
     redisFree(c);
 }
 
