@@ -58,7 +58,8 @@ static void print_help(void)
            "       redisproxy -t -c FILE     only check it\n"
            "       redisproxy --version\n"
            "       redisproxy --help\n\n"
-           "Logs go to stderr. SIGTERM or SIGINT drains and exits, a second one exits at once.\n\n"
+           "Logs go to stderr. SIGTERM or SIGINT drains and exits, a second one exits at once;\n"
+           "SIGHUP, SIGUSR1 and SIGUSR2 do nothing.\n\n"
            "The configuration's sections and settings, with their defaults:\n\n",
            REDISPROXY_VERSION);
     config_print_reference(stdout);
@@ -229,30 +230,40 @@ static void log_start(const struct config *config)
 
 /* ---- signals ---- */
 
-static void block_signals(sigset_t *ends)
+/* SIGHUP, SIGUSR1 and SIGUSR2 would end the process, undrained: until they mean something they do nothing. */
+static void block_signals(sigset_t *taken)
 {
-    sigemptyset(ends);
-    sigaddset(ends, SIGTERM);
-    sigaddset(ends, SIGINT);
-    pthread_sigmask(SIG_BLOCK, ends, NULL);
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+
+    sigemptyset(taken);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        sigaddset(taken, numbers[i]);
+    pthread_sigmask(SIG_BLOCK, taken, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Waits for a signal, for at most `ms` (-1: for ever). Returns its number, 0: none came. */
-static int wait_signal(const sigset_t *signals, long ms)
+/* Waits for a signal that ends, for at most `ms` (-1: for ever) after the last of the others. Returns its
+ * number, 0: none came. */
+static int wait_signal(const sigset_t *taken, long ms)
 {
     const struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
     int number;
 
-    do {
-        number = ms < 0 ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &limit);
-    } while (number < 0 && errno == EINTR);
-    return number < 0 ? 0 : number;
+    for (;;) {
+        number = ms < 0 ? sigwaitinfo(taken, NULL) : sigtimedwait(taken, NULL, &limit);
+        if (number == SIGTERM || number == SIGINT)
+            return number;
+        if (number > 0)
+            log_event(LOG_INFO, "a signal without a meaning is ignored", "signal=\"%s\"",
+                      strsignal(number));
+        else if (errno != EINTR)
+            return 0;
+    }
 }
 
-static void run_until_told(struct app *app, const sigset_t *ends)
+static void run_until_told(struct app *app, const sigset_t *taken)
 {
-    int number = wait_signal(ends, -1);
+    int number = wait_signal(taken, -1);
     int64_t since = clock_ms();
 
     log_event(LOG_INFO, "stopping", "signal=%s drain_timeout_ms=%" PRId64, strsignal(number),
@@ -261,7 +272,7 @@ static void run_until_told(struct app *app, const sigset_t *ends)
         http_draining(app->http);
     crew_drain(app->crew);
     while (!crew_finished(app->crew)) {
-        if (wait_signal(ends, DRAIN_LOOK_MS)) {
+        if (wait_signal(taken, DRAIN_LOOK_MS)) {
             log_event(LOG_WARN, "a second signal: stopped without draining", "");
             _exit(EXIT_FAILURE);
         }
@@ -272,15 +283,15 @@ static void run_until_told(struct app *app, const sigset_t *ends)
 static int run(struct config *config)
 {
     struct app app = {.config = config, .http_fd = -1};
-    sigset_t ends;
+    sigset_t taken;
     int result = EXIT_FAILURE;
 
-    block_signals(&ends);
+    block_signals(&taken);
     raise_open_files(&config->traffic);
     if (bind_all(&app) == 0) {
         log_start(config);
         if (start(&app) == 0) {
-            run_until_told(&app, &ends);
+            run_until_told(&app, &taken);
             result = EXIT_SUCCESS;
         }
     }

@@ -65,6 +65,38 @@ Test(drain, sigint_too, .timeout = 60)
     cr_expect(proxy_verdict(&s.proxy, 3000) == 0);
 }
 
+/* Until these mean something they do nothing, as SIGHUP to Redis: a log rotation's, a supervisor's, or a
+ * terminal's would end every client's connection undrained. While it drains they are no second signal. */
+Test(drain, other_signals_do_nothing, .timeout = 60)
+{
+    static const int signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    start(NULL);
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        kill(s.proxy.pid, signals[i]);
+        EXPECT(c, "+PONG", "PING");
+    }
+    say(c, "BLPOP told 8");
+    say_now(c);
+    cr_assert(wait_until(5000, blocked(1)));
+    kill(s.proxy.pid, SIGTERM);
+    cr_expect(wait_until(5000, refuses(PROXY_MASTER)));
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        kill(s.proxy.pid, signals[i]);
+    cr_assert(wait_until(5000, ({
+                             char *log = file_text(s.proxy.log);
+                             bool told = strstr(log, "signal=\"User defined signal 2\"") != NULL;
+                             free(log);
+                             told;
+                         })));
+    redisContext *direct = trio_node(&s.trio, trio_master(&s.trio));
+    EXPECT(direct, ":1", "RPUSH told x");
+    HEAR(c, "[told, x]");
+    cr_expect(proxy_verdict(&s.proxy, 3000) == 0);
+    redisFree(c);
+    redisFree(direct);
+}
+
 Test(drain, what_is_in_flight_is_answered, .timeout = 60)
 {
     start(NULL);
