@@ -69,6 +69,15 @@ int stream_connect(struct stream *stream, uv_loop_t *loop, const struct address 
 int stream_accept(struct stream *stream, uv_loop_t *loop, int fd, stream_on_event *on_event,
                   stream_on_closed *on_closed) __attribute__((warn_unused_result));
 
+/* How it is noticed that the peer's host is gone, which sends no end. Keep-alive asks the peer of an idle
+ * connection, after `keepalive_ms` and then each third of it, and ends the connection when three questions
+ * are unanswered; 0: never. `user_timeout_ms`: also when what was sent is not taken for so long, which a
+ * peer that only pauses (its window is closed) does not survive either; 0: as long as the kernel tries.
+ * Without this call: after STREAM_KEEPALIVE_MS, and STREAM_USER_TIMEOUT_MS, for the proxy's own connections. */
+#define STREAM_KEEPALIVE_MS 15000
+#define STREAM_USER_TIMEOUT_MS 10000
+void stream_watch_peer(struct stream *stream, int64_t keepalive_ms, int64_t user_timeout_ms);
+
 /* Reads at most `len` bytes. Returns their number; 0: nothing there now; a negative libuv code: the
  * connection is over (UV_EOF: the peer ended its side). */
 ssize_t stream_read(struct stream *stream, void *into, size_t len)

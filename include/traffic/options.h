@@ -50,6 +50,7 @@ struct traffic_options {
     size_t
         output_high; /* bytes of replies a session may have waiting before its sources are paused */
     int64_t drain_timeout_ms;
+    int64_t tcp_keepalive_ms, tcp_user_timeout_ms; /* towards clients: stream_watch_peer() */
 };
 
 #endif

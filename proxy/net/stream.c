@@ -20,9 +20,8 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-/* Data that was sent and not acknowledged for this long ends the connection: a peer whose host is
- * gone sends no reset. */
-#define USER_TIMEOUT_MS 10000
+/* Unanswered questions of keep-alive after which the peer is gone, as Redis has it. */
+#define KEEPALIVE_QUESTIONS 3
 
 enum { STATE_CLOSED, STATE_CONNECTING, STATE_OPEN, STATE_CLOSING };
 
@@ -101,13 +100,27 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         update_poll(s); /* libuv stopped it, and the owner has not read to the end */
 }
 
-static void set_options(int fd)
+/* A Unix socket knows none of these; a TCP socket that refuses one works without. */
+static void set_option(int fd, int level, int name, int value)
 {
-    int on = 1, user_timeout = USER_TIMEOUT_MS;
-    /* A Unix socket knows none of these; a TCP socket that refuses one works without. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof(user_timeout));
+    (void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+static void watch_peer(int fd, int64_t keepalive_ms, int64_t user_timeout_ms)
+{
+    int seconds = (int)(keepalive_ms / 1000), third = seconds / 3;
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0);
+    if (seconds > 0) {
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, third > 0 ? third : 1);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_QUESTIONS);
+    }
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)user_timeout_ms);
+}
+
+void stream_watch_peer(struct stream *s, int64_t keepalive_ms, int64_t user_timeout_ms)
+{
+    watch_peer(s->fd, keepalive_ms, user_timeout_ms);
 }
 
 static int start(struct stream *s, uv_loop_t *loop, int fd, unsigned char state,
@@ -118,7 +131,8 @@ static int start(struct stream *s, uv_loop_t *loop, int fd, unsigned char state,
         close(fd);
         return error;
     }
-    set_options(fd);
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    watch_peer(fd, STREAM_KEEPALIVE_MS, STREAM_USER_TIMEOUT_MS);
     s->on_event = on_event;
     s->on_closed = on_closed;
     s->fd = fd;

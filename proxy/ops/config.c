@@ -267,6 +267,8 @@ static void fill_rooms(struct config *config, const struct proxy_settings *proxy
         .request_max = (size_t)proxy->request_max,
         .output_high = (size_t)proxy->output_high,
         .drain_timeout_ms = proxy->drain_timeout,
+        .tcp_keepalive_ms = proxy->tcp_keepalive,
+        .tcp_user_timeout_ms = proxy->tcp_user_timeout,
     };
 }
 

@@ -57,6 +57,14 @@ static const struct config_option table[] = {
     {.name = "output_high", PROXY(output_high), .type = OPTION_SIZE, .standard = "1mb",
      .min = 16 * KB, .max = GB,
      .help = "replies that may wait for a client before no more are fetched for it"},
+    {.name = "tcp_keepalive", PROXY(tcp_keepalive), .type = OPTION_DURATION, .standard = "300s",
+     .min = SECONDS, .max = 24 * 60 * MINUTES / 3, .word = "off", .word_value = 0,
+     .help = "a client that is idle for so long is asked whether it is still there; one whose host has "
+             "vanished is gone twice as long after its last sign"},
+    {.name = "tcp_user_timeout", PROXY(tcp_user_timeout), .type = OPTION_DURATION,
+     .standard = "off", .min = SECONDS, .max = 24 * 60 * MINUTES, .word = "off", .word_value = 0,
+     .help = "a client that takes nothing of what was sent to it for so long is disconnected, also when "
+             "it only pauses"},
 
     {.name = "sentinels", MASTER(sentinels), .type = OPTION_ENDPOINTS, .port = 26379,
      .required = true,

@@ -131,6 +131,8 @@ int session_open(struct session_host *host, const struct traffic_listener_option
         free(s);
         return status;
     }
+    stream_watch_peer(&s->stream, host->options->tcp_keepalive_ms,
+                      host->options->tcp_user_timeout_ms);
     s->magic = SESSION_MAGIC;
     s->host = host;
     s->listener = listener;

@@ -98,6 +98,8 @@ Test(config, a_group_is_enough)
     cr_assert_eq(c->traffic.drain_timeout_ms, 10000);
     cr_assert_eq(c->traffic.request_max, 1 << 30);
     cr_assert_eq(c->traffic.output_high, 1 << 20);
+    cr_assert_eq(c->traffic.tcp_keepalive_ms, 300000);
+    cr_assert_eq(c->traffic.tcp_user_timeout_ms, 0);
     cr_assert_eq(c->traffic.listener_count, 2);
     const struct traffic_listener_options *l = c->traffic.listeners;
     cr_assert_str_eq(address_format(out, sizeof(out), &l[0].address), "0.0.0.0:6379");
@@ -119,6 +121,8 @@ Test(config, everything_can_be_said)
                                 "workers = 3\n"
                                 "  max_clients = 7\n" /* indented, but no continuation */
                                 "drain_timeout = 0s\n"
+                                "tcp_keepalive = off\n"
+                                "tcp_user_timeout = 2m\n"
                                 "[master a]\n"
                                 "sentinels = x\n"
                                 "password = <${TEST_AUTH};${TEST_AUTH}>\n"
@@ -144,6 +148,8 @@ Test(config, everything_can_be_said)
     cr_assert_eq(c->traffic.workers, 3);
     cr_assert_eq(c->traffic.max_clients, 7);
     cr_assert_eq(c->traffic.drain_timeout_ms, 0);
+    cr_assert_eq(c->traffic.tcp_keepalive_ms, 0);
+    cr_assert_eq(c->traffic.tcp_user_timeout_ms, 120000);
     cr_assert_str_eq(c->topology[0].password, "<s3cret;s3cret>");
     cr_assert_str_eq(c->topology[0].username, "u");
     cr_assert_eq(c->traffic.groups[0].hold_timeout_ms, 120000);

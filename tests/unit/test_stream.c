@@ -8,6 +8,8 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -259,6 +261,41 @@ Test(stream, a_connection_opens_once)
     cr_assert_eq(heard(&ear), 1);
     cr_assert_eq(stream_write(&ear.stream, &(struct iovec){"ping", 4}, 1), 4);
     cr_assert_eq(recv(ear.peer, (char[8]){0}, 8, 0), 4);
+    end(&ear);
+}
+
+static int option(const struct ear *ear, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+
+    cr_assert_eq(getsockopt(ear->stream.fd, level, name, &value, &len), 0);
+    return value;
+}
+
+static void is_watched(const struct ear *ear, int seconds, int every, int user_timeout_ms)
+{
+    cr_assert_eq(option(ear, SOL_SOCKET, SO_KEEPALIVE), seconds > 0);
+    if (seconds > 0) {
+        cr_assert_eq(option(ear, IPPROTO_TCP, TCP_KEEPIDLE), seconds);
+        cr_assert_eq(option(ear, IPPROTO_TCP, TCP_KEEPINTVL), every);
+        cr_assert_eq(option(ear, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    }
+    cr_assert_eq(option(ear, IPPROTO_TCP, TCP_USER_TIMEOUT), user_timeout_ms);
+}
+
+Test(stream, a_peer_is_watched_as_the_owner_says)
+{
+    struct ear ear;
+
+    open_over_loopback(&ear);
+    is_watched(&ear, 15, 5, 10000);
+    stream_watch_peer(&ear.stream, 300000, 0);
+    is_watched(&ear, 300, 100, 0);
+    stream_watch_peer(&ear.stream, 1000, 60000);
+    is_watched(&ear, 1, 1, 60000);
+    stream_watch_peer(&ear.stream, 0, 0);
+    is_watched(&ear, 0, 0, 0);
     end(&ear);
 }
 
