@@ -97,4 +97,7 @@ void stream_close(struct stream *stream);
 
 bool stream_is_open(const struct stream *stream);
 
+/* Whether there is something to read, without reading. */
+bool stream_has_input(const struct stream *stream);
+
 #endif

@@ -37,6 +37,7 @@ struct endpoints {
 struct proxy_settings {
     struct address http;
     int64_t log, workers, max_clients, drain_timeout, request_max, output_high;
+    int64_t output_limit, output_memory;
     int64_t tcp_keepalive, tcp_user_timeout;
 };
 

@@ -31,6 +31,8 @@ int64_t crew_last_turn(const struct crew *crew, size_t worker);
 struct worker_gauges {
     size_t sessions, upstreams;
     size_t held, held_bytes; /* sessions whose requests wait for a node, and these */
+    size_t ahead_bytes;      /* of requests of clients that read no replies */
+    size_t disconnected;     /* clients that the proxy ended, ever */
 };
 void crew_gauges(const struct crew *crew, size_t worker, struct worker_gauges *out);
 

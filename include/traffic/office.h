@@ -22,7 +22,7 @@ struct desk_hold {
 struct desk {
     struct mailbox box;
     atomic_llong last_turn_ms;
-    atomic_size_t sessions, upstreams;
+    atomic_size_t sessions, upstreams, ahead_bytes, disconnected;
     atomic_size_t ended;     /* sessions that it was given and has no more */
     struct desk_hold *holds; /* one for each group */
 } __attribute__((aligned(DESK_LINE)));
@@ -32,6 +32,7 @@ struct office {
     struct desk *desks;
     /* One for each group: the bytes that all workers hold (hold.h). */
     atomic_size_t *held_bytes;
+    atomic_size_t ahead_bytes; /* of requests that were read ahead, of all workers */
 };
 
 /* The mailboxes are the workers' to begin. */

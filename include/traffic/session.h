@@ -47,6 +47,9 @@ struct session_host {
     struct list rounds; /* of other workers, that wait here */
     struct list sessions;
     size_t count;
+    struct list stalled; /* sessions whose clients take no replies, and are not read (session_ahead.c) */
+    size_t ahead_bytes;  /* what is kept of them */
+    size_t disconnected; /* sessions that the proxy ended, ever */
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 
@@ -74,6 +77,9 @@ void session_take_back_blocked(struct session_host *host, size_t group);
 
 /* A reply that this session does not read keeps others waiting: it is closed. */
 void session_stuck(void *data, void *session);
+
+/* Every 100 ms: clients that take no replies are read ahead, within bounds. */
+void session_look_at_stalled(struct session_host *host, int64_t now_ms);
 
 /* Draining: closes it once nothing is unfinished. `now`: closes it at once. */
 void session_drain_all(struct session_host *host, bool now);

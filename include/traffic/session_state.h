@@ -4,6 +4,7 @@
  *
  *     session.c          the connection: opening, writing, closing
  *     session_read.c     reading, framing
+ *     session_ahead.c    what a client sends that does not read its replies
  *     session_order.c    which request may go now, and where
  *     session_wait.c     requests that wait, the hold
  *     session_answers.c  what comes back, and which reply is next
@@ -88,6 +89,8 @@ struct session {
     bool quitting;   /* nothing more is dispatched */
     bool said_all;   /* QUIT was answered: closes when that is written */
     bool draining;   /* closes when nothing is unfinished */
+    bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */
+    bool ahead_end;   /* and behind these it ended its side */
     /* dispatch-time state */
     bool reply_off, reply_skip;
     bool mixed; /* requests (reads) are in flight on several upstreams */
@@ -126,6 +129,10 @@ struct session {
     char *hello_name; /* HELLO's SETNAME, until Redis has let it in */
     struct buf out;
     struct partial *partial; /* a request that has not arrived wholly */
+    struct list ahead;       /* bytes behind it, not looked at yet */
+    size_t ahead_bytes;
+    struct list in_stalled; /* its replies wait, and it is not read for that */
+    int64_t taken_ms;       /* since when, or when it last took some */
 
     struct list requests;
     struct request *next;   /* the first WAITING one */
@@ -168,14 +175,33 @@ bool session_is_finished(const struct session *s);
 /* Appends to what the client is to get. */
 void session_put(struct session *s, const char *bytes, size_t len);
 
+/* The proxy ends it, for a reason that an operator would want to know. */
+void session_disconnect(struct session *s, const char *why);
+
 /* ---- session_read.c ---- */
+/* Whether more requests may be taken; and whether they are read from the socket then. */
 bool session_wants_to_read(const struct session *s);
+bool session_reads(const struct session *s);
 /* Tells the stream what is wanted. */
 void session_update_interest(struct session *s);
 /* Takes what has come, and dispatches it. */
 void session_read(struct session *s);
+/* Frames what the client has sent. Wipes secrets where they are. */
+void session_feed(struct session *s, char *data, size_t len);
+/* All was taken that came before the end of the client's side. */
+void session_ended(struct session *s);
 /* Of a request that has not come wholly: the session ends. */
 void session_forget_partial(struct session *s);
+
+/* ---- session_ahead.c ---- */
+/* Whether it is read, or replies wait, may have changed; the client took some. */
+void session_watch_stall(struct session *s);
+void session_was_taken_from(struct session *s);
+/* Keeps what has come. */
+void session_read_ahead(struct session *s);
+/* Takes the first piece of it, if requests may be taken: one at a time, or others would wait. */
+void session_take_ahead(struct session *s);
+void session_forget_ahead(struct session *s);
 
 /* ---- session_wait.c ---- */
 void session_add(struct session *s, struct request *r);

@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* Unanswered questions of keep-alive after which the peer is gone, as Redis has it. */
@@ -218,6 +219,12 @@ void stream_close(struct stream *s)
     uv_close((uv_handle_t *)&s->poll, on_handle_closed);
     close(s->fd);
     s->fd = -1;
+}
+
+bool stream_has_input(const struct stream *s)
+{
+    int there = 0;
+    return ioctl(s->fd, FIONREAD, &there) == 0 && there > 0;
 }
 
 bool stream_is_open(const struct stream *s)

@@ -266,6 +266,8 @@ static void fill_rooms(struct config *config, const struct proxy_settings *proxy
         .max_clients = (size_t)proxy->max_clients,
         .request_max = (size_t)proxy->request_max,
         .output_high = (size_t)proxy->output_high,
+        .output_limit = (size_t)proxy->output_limit,
+        .output_memory = (size_t)proxy->output_memory,
         .drain_timeout_ms = proxy->drain_timeout,
         .tcp_keepalive_ms = proxy->tcp_keepalive,
         .tcp_user_timeout_ms = proxy->tcp_user_timeout,

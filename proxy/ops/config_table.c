@@ -57,6 +57,12 @@ static const struct config_option table[] = {
     {.name = "output_high", PROXY(output_high), .type = OPTION_SIZE, .standard = "1mb",
      .min = 16 * KB, .max = GB,
      .help = "replies that may wait for a client before no more are fetched for it"},
+    {.name = "output_limit", PROXY(output_limit), .type = OPTION_SIZE, .standard = "256mb",
+     .min = 64 * KB, .max = 64 * GB,
+     .help = "requests that are read of a client that does not read its replies; one that sends more "
+             "is disconnected"},
+    {.name = "output_memory", PROXY(output_memory), .type = OPTION_SIZE, .standard = "1gb",
+     .min = 64 * KB, .max = 64 * GB, .help = "the same, of all clients together"},
     {.name = "tcp_keepalive", PROXY(tcp_keepalive), .type = OPTION_DURATION, .standard = "300s",
      .min = SECONDS, .max = 24 * 60 * MINUTES / 3, .word = "off", .word_value = 0,
      .help = "a client that is idle for so long is asked whether it is still there; one whose host has "

@@ -51,9 +51,14 @@ static bool node_value(const struct topology_group *group, size_t index, enum no
     return gauge == NODE_SUSPECT ? node->suspect : node->readable;
 }
 
+static void put_typed(FILE *out, const char *name, const char *help, const char *type)
+{
+    fprintf(out, "# HELP redisproxy_%s %s\n# TYPE redisproxy_%s %s\n", name, help, name, type);
+}
+
 static void put_head(FILE *out, const char *name, const char *help)
 {
-    fprintf(out, "# HELP redisproxy_%s %s\n# TYPE redisproxy_%s gauge\n", name, help, name);
+    put_typed(out, name, help, "gauge");
 }
 
 static void put_label(FILE *out, const char *name, const char *value)
@@ -124,14 +129,19 @@ static void put_nodes(FILE *out, const struct topology *topology)
 static const struct {
     struct gauge gauge;
     size_t offset;
+    bool counter;
 } worker_gauge_list[] = {
-    {{"sessions", "Client connections."}, offsetof(struct worker_gauges, sessions)},
+    {{"sessions", "Client connections."}, offsetof(struct worker_gauges, sessions), false},
     {{"upstreams", "Connections to nodes that carry clients' commands."},
-     offsetof(struct worker_gauges, upstreams)},
+     offsetof(struct worker_gauges, upstreams), false},
     {{"held_sessions", "Client connections whose requests wait for a node."},
-     offsetof(struct worker_gauges, held)},
+     offsetof(struct worker_gauges, held), false},
     {{"held_bytes", "Bytes of requests that wait for a node."},
-     offsetof(struct worker_gauges, held_bytes)},
+     offsetof(struct worker_gauges, held_bytes), false},
+    {{"ahead_bytes", "Bytes of requests that were read of clients that read no replies."},
+     offsetof(struct worker_gauges, ahead_bytes), false},
+    {{"disconnected_total", "Client connections that the proxy ended; the log says why."},
+     offsetof(struct worker_gauges, disconnected), true},
 };
 
 static void put_workers(FILE *out, const struct worker_gauges *workers, size_t count)
@@ -139,7 +149,8 @@ static void put_workers(FILE *out, const struct worker_gauges *workers, size_t c
     size_t gauges = count ? sizeof(worker_gauge_list) / sizeof(worker_gauge_list[0]) : 0;
     for (size_t k = 0; k < gauges; k++) {
         const struct gauge *gauge = &worker_gauge_list[k].gauge;
-        put_head(out, gauge->name, gauge->help);
+        put_typed(out, gauge->name, gauge->help,
+                  worker_gauge_list[k].counter ? "counter" : "gauge");
         for (size_t i = 0; i < count; i++)
             fprintf(out, "redisproxy_%s{worker=\"%zu\"} %zu\n", gauge->name, i,
                     *(const size_t *)((const char *)&workers[i] + worker_gauge_list[k].offset));

@@ -53,7 +53,9 @@ void crew_gauges(const struct crew *crew, size_t worker, struct worker_gauges *o
     const struct desk *desk = &crew->office->desks[worker];
     *out = (struct worker_gauges){
         .sessions = atomic_load_explicit(&desk->sessions, memory_order_relaxed),
-        .upstreams = atomic_load_explicit(&desk->upstreams, memory_order_relaxed)};
+        .upstreams = atomic_load_explicit(&desk->upstreams, memory_order_relaxed),
+        .ahead_bytes = atomic_load_explicit(&desk->ahead_bytes, memory_order_relaxed),
+        .disconnected = atomic_load_explicit(&desk->disconnected, memory_order_relaxed)};
     for (size_t i = 0; i < crew->office->group_count; i++) {
         out->held += atomic_load_explicit(&desk->holds[i].sessions, memory_order_relaxed);
         out->held_bytes += atomic_load_explicit(&desk->holds[i].bytes, memory_order_relaxed);

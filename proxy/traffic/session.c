@@ -52,6 +52,8 @@ void session_put(struct session *s, const char *bytes, size_t len)
 /* The client took that much. */
 static void took(struct session *s, size_t len)
 {
+    if (len > 0)
+        session_was_taken_from(s);
     if (len == buf_len(&s->out))
         buf_put(&s->out, &s->host->turn->stock);
     else
@@ -100,11 +102,15 @@ static void on_event(struct stream *stream, unsigned events, int error)
     (void)error; /* only connecting fails here, and a session is accepted */
     if ((events & STREAM_WRITABLE) && !s->closing)
         session_flush(s);
+    if ((events & STREAM_WRITABLE) && !s->closing)
+        session_take_ahead(s);
     if ((events & STREAM_READABLE) && !s->closing) {
-        if (events & STREAM_GONE && !session_wants_to_read(s))
-            session_close(s, "the client's connection broke");
-        else
+        if (s->reads_ahead)
+            session_read_ahead(s);
+        else if (session_reads(s))
             session_read(s);
+        else if (events & STREAM_GONE)
+            session_close(s, "the client's connection broke");
     } else if ((events & STREAM_GONE) && !s->closing) {
         s->gone = true;
         if (hold_waits(&s->held) || s->blocked)
@@ -143,6 +149,8 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     list_init(&s->requests);
     list_init(&s->tx_log);
     s->tx_logged = true;
+    list_init(&s->ahead);
+    list_init(&s->in_stalled);
     list_init(&s->in_woken);
     list_init(&s->in_dirty);
     held_init(&s->held);
@@ -199,11 +207,20 @@ void session_close(struct session *s, const char *why)
     if (s->asking)
         s->asking->owner = NULL;
     session_forget_partial(s);
+    session_forget_ahead(s);
     router_leave_replica(s->host->router, &s->place);
     identity_release(s->identity);
     buf_free(&s->out);
     free(s->name);
     free(s->hello_name);
+}
+
+void session_disconnect(struct session *s, const char *why)
+{
+    log_event(LOG_WARN, "a client is disconnected", "session=%" PRIu64 " reason=\"%s\"", s->id,
+              why);
+    s->host->disconnected++;
+    session_close(s, why);
 }
 
 void session_stuck(void *data, void *session)
@@ -213,10 +230,7 @@ void session_stuck(void *data, void *session)
     if (!s)
         return;
     assert(s->magic == SESSION_MAGIC);
-    log_event(LOG_WARN, "a client is disconnected",
-              "session=%" PRIu64 " reason=\"it does not read a large reply, and others wait\"",
-              s->id);
-    session_close(s, "it does not read a large reply, and others wait");
+    session_disconnect(s, "it does not read a large reply, and others wait");
 }
 
 void session_drain_all(struct session_host *host, bool now)

@@ -350,10 +350,7 @@ static bool ends_connections(struct session *s, const struct request *r)
 {
     if (r->ends < ENDS_MAX)
         return false;
-    log_event(LOG_WARN, "a client is disconnected",
-              "session=%" PRIu64 " reason=\"the node ends the connection instead of answering\"",
-              s->id);
-    session_close(s, "the node ends the connection instead of answering");
+    session_disconnect(s, "the node ends the connection instead of answering");
     return true;
 }
 

@@ -38,12 +38,27 @@ bool session_wants_to_read(const struct session *s)
            s->waiting_bytes < AHEAD_BYTES && buf_len(&s->out) < s->host->options->output_high;
 }
 
+bool session_reads(const struct session *s)
+{
+    return list_empty(&s->ahead) && !s->ahead_end && session_wants_to_read(s);
+}
+
+/* What was read ahead is taken when the socket is writable: replies go first. */
+static bool waits_to_write(const struct session *s)
+{
+    if (buf_len(&s->out) > 0)
+        return !list_linked(&s->in_dirty);
+    return !list_empty(&s->ahead) && session_wants_to_read(s);
+}
+
 /* The one place that decides. Whoever makes one of the reasons go away (a reply delivered, bytes
  * written) comes by here through session_flush(). */
 void session_update_interest(struct session *s)
 {
-    unsigned want = session_wants_to_read(s) ? STREAM_READABLE : 0;
-    if (buf_len(&s->out) > 0 && !list_linked(&s->in_dirty))
+    unsigned want;
+    session_watch_stall(s);
+    want = session_reads(s) || s->reads_ahead ? STREAM_READABLE : 0;
+    if (waits_to_write(s))
         want |= STREAM_WRITABLE;
     stream_want(&s->stream, want);
 }
@@ -227,7 +242,7 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
     return taken;
 }
 
-static void feed(struct session *s, char *data, size_t len)
+void session_feed(struct session *s, char *data, size_t len)
 {
     struct resp_request parse;
     if (s->partial) {
@@ -263,12 +278,8 @@ void session_forget_partial(struct session *s)
 
 /* ---- reading ---- */
 
-static void on_end(struct session *s, ssize_t status)
+void session_ended(struct session *s)
 {
-    if (status != UV_EOF) {
-        session_close(s, uv_strerror((int)status));
-        return;
-    }
     s->eof = true;
     /* A blocked command would pop an item for nobody; a held one would be done after its client
      * gave up and came back (decision 3). What is on its way is still answered: a client may have
@@ -307,20 +318,22 @@ void session_read(struct session *s)
 {
     struct turn *turn = s->host->turn;
     s->read_ms = turn_now(turn);
-    for (int i = 0; i < READS_PER_EVENT && !s->closing && session_wants_to_read(s); i++) {
+    for (int i = 0; i < READS_PER_EVENT && !s->closing && session_reads(s); i++) {
         ssize_t n;
         bool direct = read_direct(s, &n);
         if (!direct) {
             n = stream_read(&s->stream, turn->read, sizeof(turn->read));
             if (n > 0)
-                feed(s, turn->read, (size_t)n);
+                session_feed(s, turn->read, (size_t)n);
         }
         if (s->closing || n == 0)
             break;
         if (n < 0) {
             session_dispatch(s);
-            if (!s->closing)
-                on_end(s, n);
+            if (!s->closing && n == UV_EOF)
+                session_ended(s);
+            else
+                session_close(s, uv_strerror((int)n));
             return;
         }
         if (!direct && (size_t)n < sizeof(turn->read))

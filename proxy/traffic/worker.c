@@ -178,6 +178,8 @@ static void show_gauges(struct worker *w)
     }
     atomic_store_explicit(&desk->sessions, w->host.count, memory_order_relaxed);
     atomic_store_explicit(&desk->ended, w->given - w->host.count, memory_order_relaxed);
+    atomic_store_explicit(&desk->ahead_bytes, w->host.ahead_bytes, memory_order_relaxed);
+    atomic_store_explicit(&desk->disconnected, w->host.disconnected, memory_order_relaxed);
     atomic_store_explicit(&desk->upstreams, router_upstreams(w->host.router), memory_order_relaxed);
 }
 
@@ -248,6 +250,7 @@ static void on_tick(uv_timer_t *timer)
     struct worker *w = timer->data;
     int64_t now = turn_now(&w->turn);
     router_tick(w->host.router, now, session_stuck, w);
+    session_look_at_stalled(&w->host, now);
     for (size_t i = 0; i < w->options->group_count; i++)
         session_expire_held(router_hold(w->host.router, i), now);
     if (w->draining)
@@ -296,6 +299,7 @@ static void init_host(struct worker *w)
     w->host.options = w->options;
     list_init(&w->host.rounds);
     list_init(&w->host.sessions);
+    list_init(&w->host.stalled);
     w->host.learn = learn_new(&w->turn.requests);
     w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
     if (!w->host.scripts)

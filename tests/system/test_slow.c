@@ -8,6 +8,7 @@
 #include "harness/wait.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,4 +57,90 @@ Test(slow, a_client_that_pauses_gets_everything, .timeout = 60)
     cr_assert(raw_expect(fd, "$3\r\nend\r\n"));
     close(fd);
     compare_clean(&s);
+}
+
+/* ---- a pipeline that is written before anything is read ---- */
+
+struct pipeline {
+    int count;
+    size_t size;
+    bool sets; /* each GET stands behind a SET of the same */
+};
+
+static size_t put_set(char *out, size_t size)
+{
+    size_t at = (size_t)sprintf(out, "*3\r\n$3\r\nSET\r\n$9\r\npipelined\r\n$%zu\r\n", size);
+    memset(out + at, 'v', size);
+    memcpy(out + at + size, "\r\n", 2);
+    return at + size + 2;
+}
+
+static void write_all(int fd, const struct pipeline *p)
+{
+    static const char get[] = "*2\r\n$3\r\nGET\r\n$9\r\npipelined\r\n";
+    size_t batch = 100, one = sizeof(get) + p->size + 64;
+    char *bytes = malloc(batch * one);
+    for (int i = 0; i < p->count; i += (int)batch) {
+        size_t len = 0;
+        for (size_t k = 0; k < batch; k++) {
+            if (p->sets)
+                len += put_set(bytes + len, p->size);
+            memcpy(bytes + len, get, sizeof(get) - 1);
+            len += sizeof(get) - 1;
+        }
+        cr_assert(raw_send(fd, bytes, len), "the connection ended at %d", i);
+    }
+    free(bytes);
+}
+
+static void read_all(int fd, const struct pipeline *p)
+{
+    char *want = malloc(p->size + 64), *got = malloc(p->size + 64);
+    size_t len = (size_t)sprintf(want, "%s$%zu\r\n", p->sets ? "+OK\r\n" : "", p->size);
+    memset(want + len, 'v', p->size);
+    memcpy(want + len + p->size, "\r\n", 2);
+    len += p->size + 2;
+    for (int i = 0; i < p->count; i++)
+        cr_assert(raw_read(fd, got, len, 20000) == len && memcmp(got, want, len) == 0, "reply %d",
+                  i);
+    free(want);
+    free(got);
+}
+
+static int64_t play(const char *host, int port, const struct pipeline *p)
+{
+    int64_t began = now_ms();
+    int fd = raw_open(host, port);
+    write_all(fd, p);
+    read_all(fd, p);
+    close(fd);
+    return now_ms() - began;
+}
+
+/* Redis reads on while the client's socket takes nothing. */
+static void write_first(const struct pipeline *p)
+{
+    struct shared s = shared();
+    set_large(&s, "pipelined", p->size);
+    int64_t direct = play(s.trio.host[trio_master(&s.trio)], 6379, p);
+    int64_t through = play(s.proxy.host, PROXY_MASTER, p);
+    cr_expect(through < 5 * direct + 2000, "%ld ms, directly %ld", (long)through, (long)direct);
+    cr_expect(wait_until(5000, proxy_gauge(&s.proxy, "redisproxy_ahead_bytes", -1) == 0));
+    compare_clean(&s);
+}
+
+Test(slow, all_gets_are_written_before_anything_is_read, .timeout = 60)
+{
+    write_first(&(struct pipeline){.count = 200000, .size = 400});
+}
+
+Test(slow, all_pairs_are_written_before_anything_is_read, .timeout = 60)
+{
+    write_first(&(struct pipeline){.count = 2000, .size = 10000, .sets = true});
+}
+
+/* Each reply alone is large: it waits in the kernel and at its node, and requests go on coming in. */
+Test(slow, large_pairs_are_written_before_anything_is_read, .timeout = 60)
+{
+    write_first(&(struct pipeline){.count = 100, .size = 2 * MB / 2 + 1000, .sets = true});
 }

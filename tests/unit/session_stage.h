@@ -77,6 +77,7 @@ static inline void stage_tick(uv_timer_t *tick)
     struct stage *s = tick->data;
     int64_t now = turn_now(&s->w->turn);
     router_tick(s->host.router, now, session_stuck, s);
+    session_look_at_stalled(&s->host, now);
     session_expire_held(router_hold(s->host.router, 0), now);
 }
 
@@ -156,13 +157,16 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
                                           .listener_count = 3,
                                           .max_clients = 100,
                                           .request_max = (size_t)64 << 20,
-                                          .output_high = (size_t)16 << 10};
+                                          .output_high = (size_t)16 << 10,
+                                          .output_limit = (size_t)256 << 10,
+                                          .output_memory = (size_t)1 << 20};
     s->office = office_new(workers, 1);
     s->last_id = SESSION_ID_BASE;
     s->host =
         (struct session_host){.turn = &s->w->turn, .options = &s->options, .office = s->office};
     list_init(&s->host.rounds);
     list_init(&s->host.sessions);
+    list_init(&s->host.stalled);
     s->scripts = scripts_new(64 * 1024);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->w->turn.requests);

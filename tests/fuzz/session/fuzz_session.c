@@ -98,6 +98,7 @@ static void pass_time(struct stage *s, unsigned ms)
         node_expire_blocked(i);
     timers_run();
     router_tick(s->host.router, (int64_t)wire_now, session_stuck, s);
+    session_look_at_stalled(&s->host, (int64_t)wire_now);
     session_expire_held(router_hold(s->host.router, 0), (int64_t)wire_now);
 }
 
@@ -150,11 +151,14 @@ static void begin(struct stage *s, uint8_t how)
                                           .listener_count = 3,
                                           .max_clients = 100,
                                           .request_max = 1 << 20,
-                                          .output_high = how & 4 ? 200 : 1 << 16};
+                                          .output_high = how & 4 ? 200 : 1 << 16,
+                                          .output_limit = 1 << 16,
+                                          .output_memory = 1 << 17};
     s->office = office_new(1, 1);
     s->host = (struct session_host){.turn = &s->turn, .options = &s->options, .office = s->office};
     list_init(&s->host.rounds);
     list_init(&s->host.sessions);
+    list_init(&s->host.stalled);
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->turn.requests);

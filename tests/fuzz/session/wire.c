@@ -226,6 +226,18 @@ void stream_close(struct stream *s)
     wire->peer = NULL;
 }
 
+void stream_watch_peer(struct stream *s, int64_t keepalive_ms, int64_t user_timeout_ms)
+{
+    (void)s;
+    (void)keepalive_ms;
+    (void)user_timeout_ms;
+}
+
+bool stream_has_input(const struct stream *s)
+{
+    return buf_len(&wire_of(s)->in) > 0;
+}
+
 bool stream_is_open(const struct stream *s)
 {
     return s->state == OPEN;
