@@ -100,6 +100,8 @@ struct election_node {
     int64_t suspect_ms;      /* when shown.suspect last changed */
     bool was_master;         /* when it last said what it is */
     int64_t turned_ms;       /* when it last turned from a master into a replica; 0: never */
+    enum node_role last_role;       /* what it last said, also after a loss, */
+    struct address last_master;     /* and whose replica it was then */
     char replica_runid[RUNID_SIZE]; /* its run id when it last said that it is a replica */
     bool silent;                    /* a question is unanswered for too long */
     bool down;                      /* connecting to it failed */

@@ -42,9 +42,12 @@ struct topology_node {
      */
     bool leaving;
     bool suspect; /* silent for 500 ms, or refusing connections: write nothing more to it */
-    bool up;      /* it answers its probe; for people */
+    bool up;      /* it answers its probe */
     /* Which process answers at the address: another one after a restart; 0: not known. */
     uint32_t process;
+    /* Grows when it is another process, has another role, or another master: who is connected since then
+     * met nothing of it. */
+    uint64_t tenure;
 };
 
 struct topology_group {

@@ -90,6 +90,17 @@ bool router_same_node(const struct upstream *a, const struct upstream *b);
 /* Whether the group is well and has been for a while: what its master says then is the answer. */
 bool router_is_settled(const struct router *router, size_t group);
 
+/* A connection that its node ended, and when. */
+struct ended {
+    uint64_t node, tenure;
+    enum purpose purpose;
+    int64_t at_ms;
+};
+
+/* Whether that node is still what it was, as far as is known by now: the same process in the same office,
+ * and nothing in the group has changed since, or shortly before. */
+bool router_in_office(const struct router *router, size_t group, const struct ended *ended);
+
 /* The id of the upstream's node, and its name. */
 uint64_t router_node(const struct upstream *upstream);
 const char *router_node_name(const struct upstream *upstream);

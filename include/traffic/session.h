@@ -48,6 +48,7 @@ struct session_host {
     struct list sessions;
     size_t count;
     struct list stalled; /* sessions whose clients take no replies, and are not read (session_ahead.c) */
+    struct list doubted; /* sessions whose node ended their lease (session_ended.c) */
     size_t ahead_bytes;  /* what is kept of them */
     size_t disconnected; /* sessions that the proxy ended, ever */
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
@@ -80,6 +81,9 @@ void session_stuck(void *data, void *session);
 
 /* Every 100 ms: clients that take no replies are read ahead, within bounds. */
 void session_look_at_stalled(struct session_host *host, int64_t now_ms);
+
+/* Every 100 ms, and with each snapshot: was it a switch? */
+void session_judge_ended(struct session_host *host, int64_t now_ms);
 
 /* Draining: closes it once nothing is unfinished. `now`: closes it at once. */
 void session_drain_all(struct session_host *host, bool now);

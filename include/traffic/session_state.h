@@ -16,6 +16,7 @@
  *     session_kill.c     CLIENT KILL; session_choice.c: whom it and LIST mean
  *     session_unblock.c  CLIENT UNBLOCK
  *     session_lease.c    transactions, whatever needs a connection of its own
+ *     session_ended.c    a lease that its node has ended
  *     session_blocking.c what waits for other clients' writes
  *     session_adopt.c    AUTH, HELLO, SELECT
  *     session_info.c     INFO's own section
@@ -155,6 +156,8 @@ struct session {
     struct request *refused_multi; /* not delivered yet: what follows it is refused, up to EXEC */
 
     struct upstream *lease;
+    struct ended ended;       /* the last one, while it is not known why (session_ended.c) */
+    struct list in_doubted;
     unsigned unblocks; /* the proxy's own that were sent for the lease, and have ended nothing */
     struct upstream *paused; /* not read because this client does not read */
     struct upstream *early;  /* not read because other replies have to come first */
@@ -177,6 +180,8 @@ void session_put(struct session *s, const char *bytes, size_t len);
 
 /* The proxy ends it, for a reason that an operator would want to know. */
 void session_disconnect(struct session *s, const char *why);
+/* Logs and counts that; the session ends otherwise. */
+void session_count_disconnected(struct session *s, const char *why);
 
 /* ---- session_read.c ---- */
 /* Whether more requests may be taken; and whether they are read from the socket then. */
@@ -322,6 +327,14 @@ void session_lease_settle(struct session *s);
 void session_lease_drop(struct session *s);
 void session_recount(struct session *s);
 bool session_is_tx_verb(uint8_t verb);
+
+/* ---- session_ended.c ---- */
+/* The lease was ended by its node. Until it is known why, nothing is dispatched. */
+void session_doubt(struct session *s, const struct upstream *lease);
+static inline bool session_doubts(const struct session *s)
+{
+    return list_linked(&s->in_doubted);
+}
 
 /* ---- session_blocking.c ---- */
 bool session_is_blocking(const struct request *r);

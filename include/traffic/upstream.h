@@ -88,6 +88,7 @@ struct upstream {
     bool select_first; /* while ENTERING: the second way, for users who may not SELECT */
     bool retired;
     bool paused; /* not read: whoever is answered does not drain */
+    bool ended;  /* by its node */
     bool undone; /* it ended, and its node executed no write that it had not answered */
     struct stream stream;
     struct turn *turn;
@@ -110,6 +111,7 @@ struct upstream {
     struct credential *own; /* the proxy's; NULL: none, or shown already */
     size_t group;
     uint64_t node;
+    uint64_t tenure; /* the node's, when it was opened */
     enum purpose purpose;
     uint64_t client_id; /* at the node; 0: unknown */
     uint32_t process;   /* which one the node is (process.h); 0: it has not said so */

@@ -40,7 +40,8 @@ static bool same_node(const struct topology_node *a, const struct topology_node 
 {
     return a->id == b->id && a->readable == b->readable && a->suspect == b->suspect &&
            a->leaving == b->leaving && a->up == b->up && a->process == b->process &&
-           address_equal(&a->address, &b->address) && strcmp(a->name, b->name) == 0;
+           a->tenure == b->tenure && address_equal(&a->address, &b->address) &&
+           strcmp(a->name, b->name) == 0;
 }
 
 static bool same_group(const struct topology_group *a, const struct topology_group *b)

@@ -102,6 +102,17 @@ void nodes_sweep(struct nodes *nodes)
     nodes->count = kept;
 }
 
+/* Is it in office as it was? `runid`: its last known one. */
+static void note_tenure(struct election_node *node, const char *runid)
+{
+    const struct node_answer *says = &node->says;
+    if (strcmp(says->runid, runid) != 0 || says->role != node->last_role ||
+        (says->role == ROLE_REPLICA && !address_equal(&says->master, &node->last_master)))
+        node->shown.tenure++;
+    node->last_role = says->role;
+    node->last_master = says->master;
+}
+
 void node_take_answer(struct election_node *node, const struct node_answer *answer,
                       int64_t asked_ms, int64_t now_ms)
 {
@@ -113,6 +124,7 @@ void node_take_answer(struct election_node *node, const struct node_answer *answ
     else if (strcmp(node->says.runid, runid) != 0)
         node->member = false;
     node->shown.process = topology_process(node->says.runid);
+    note_tenure(node, runid);
     node->asked_ms = asked_ms;
     node->answered_ms = now_ms;
     node->down = false;

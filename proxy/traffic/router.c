@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a node does so soon after a change in its group belongs to that. */
+#define CHANGED_MS 1000
+
 /* A node that keeps writes waiting, as far as is known. */
 struct wait {
     uint64_t node;
@@ -356,6 +359,18 @@ bool router_is_settled(const struct router *router, size_t group)
 {
     const struct topology_group *view = router_view(router, group);
     return view && view->writable && !view->settling;
+}
+
+bool router_in_office(const struct router *router, size_t group, const struct ended *ended)
+{
+    const struct topology_group *view = router_view(router, group);
+    const struct topology_node *node = view ? topology_node_by_id(view, ended->node) : NULL;
+    if (!node || !node->up || node->suspect || node->leaving || node->tenure != ended->tenure ||
+        view->state != GROUP_STEADY || view->since_ms > ended->at_ms - CHANGED_MS)
+        return false;
+    return ended->purpose == PURPOSE_REPLICA
+               ? node->readable
+               : view->writable && view->master >= 0 && view->nodes[view->master].id == node->id;
 }
 
 uint64_t router_node(const struct upstream *up)

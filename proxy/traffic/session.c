@@ -151,6 +151,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->tx_logged = true;
     list_init(&s->ahead);
     list_init(&s->in_stalled);
+    list_init(&s->in_doubted);
     list_init(&s->in_woken);
     list_init(&s->in_dirty);
     held_init(&s->held);
@@ -189,6 +190,7 @@ void session_close(struct session *s, const char *why)
     hold_leave(&s->held);
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
+    list_remove(&s->in_doubted);
     list_remove(&s->in_host);
     s->host->count--;
     while ((node = s->requests.next) != &s->requests)
@@ -215,11 +217,16 @@ void session_close(struct session *s, const char *why)
     free(s->hello_name);
 }
 
-void session_disconnect(struct session *s, const char *why)
+void session_count_disconnected(struct session *s, const char *why)
 {
     log_event(LOG_WARN, "a client is disconnected", "session=%" PRIu64 " reason=\"%s\"", s->id,
               why);
     s->host->disconnected++;
+}
+
+void session_disconnect(struct session *s, const char *why)
+{
+    session_count_disconnected(s, why);
     session_close(s, why);
 }
 

@@ -183,6 +183,8 @@ static void on_lost(void *data)
         open = false;
     if (s->paused == s->lease)
         s->paused = NULL;
+    if (s->lease->ended && (session_subscribed(s) || s->monitoring || session_tracks(s)))
+        session_doubt(s, s->lease);
     s->lease = NULL;
     s->tx_confirmed = s->watch_confirmed = false;
     s->watching = false;

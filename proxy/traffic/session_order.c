@@ -306,7 +306,9 @@ void session_dispatch(struct session *s)
     bool refused = false;
     list_remove(&s->in_woken);
     hold_leave(&s->held);
-    if (session_wants_resubscribe(s) && s->inflight == 0 && !session_take_lease(s))
+    if (session_doubts(s))
+        step = STEP_WAIT;
+    else if (session_wants_resubscribe(s) && s->inflight == 0 && !session_take_lease(s))
         step = STEP_HOLD;
     while (step == STEP_ON && (r = s->next) != NULL && !s->closing && !s->quitting)
         step = dispatch_one(s, r);

@@ -333,6 +333,7 @@ static void reached_end(struct upstream *up, int error)
     struct request *head = first_sent(up);
     if (head && !head->blocking && head->ends < UINT8_MAX)
         head->ends++; /* one that blocks waits for days, and is not why it ends */
+    up->ended = true;
     up->undone = error == UV_EOF && up->reply.total == 0 && buf_len(&up->stash) == 0 &&
                  up->owner->lets_no_write_through(up);
     upstream_cut(up, error == UV_EOF ? "closed by the node" : uv_strerror(error));
@@ -413,6 +414,7 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
     up->own = credential_retain(own);
     up->group = target->group;
     up->node = target->node;
+    up->tenure = target->view->tenure;
     up->purpose = target->purpose;
     up->deadline_ms = turn_now(turn) + timeout_ms;
     snprintf(up->name, sizeof(up->name), "%s", target->view->name);

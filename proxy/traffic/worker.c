@@ -144,6 +144,7 @@ static void adopt_newest(struct worker *w)
         return;
     w->seq = topology->seq;
     router_adopt(w->host.router, topology);
+    session_judge_ended(&w->host, turn_now(&w->turn));
 }
 
 static void flush_upstreams(struct worker *w)
@@ -251,6 +252,7 @@ static void on_tick(uv_timer_t *timer)
     int64_t now = turn_now(&w->turn);
     router_tick(w->host.router, now, session_stuck, w);
     session_look_at_stalled(&w->host, now);
+    session_judge_ended(&w->host, now);
     for (size_t i = 0; i < w->options->group_count; i++)
         session_expire_held(router_hold(w->host.router, i), now);
     if (w->draining)
@@ -300,6 +302,7 @@ static void init_host(struct worker *w)
     list_init(&w->host.rounds);
     list_init(&w->host.sessions);
     list_init(&w->host.stalled);
+    list_init(&w->host.doubted);
     w->host.learn = learn_new(&w->turn.requests);
     w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
     if (!w->host.scripts)

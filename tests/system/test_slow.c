@@ -144,3 +144,47 @@ Test(slow, large_pairs_are_written_before_anything_is_read, .timeout = 60)
 {
     write_first(&(struct pipeline){.count = 100, .size = 2 * MB / 2 + 1000, .sets = true});
 }
+
+/* ---- a subscriber whose node ends its connection ---- */
+
+/* Over its node's output limit: messages are lost, and it is told by the end of its connection, as directly. */
+Test(slow, a_subscriber_over_the_output_limit_is_disconnected, .timeout = 60)
+{
+    struct shared s = shared();
+    int master = trio_master(&s.trio);
+    redisContext *c = trio_node(&s.trio, master);
+    char *message = malloc(MB);
+    memset(message, 'm', MB);
+    EXPECT(c, "+OK", "CONFIG SET client-output-buffer-limit %s", "pubsub 1mb 1mb 1");
+    int through = raw_open(s.proxy.host, PROXY_MASTER);
+    int direct = raw_open(s.trio.host[master], 6379);
+    cr_assert(raw_send_text(through, "SUBSCRIBE slow\r\n") &&
+              raw_expect(through, "*3\r\n$9\r\nsubscribe\r\n$4\r\nslow\r\n:1\r\n"));
+    cr_assert(raw_send_text(direct, "SUBSCRIBE slow\r\n") &&
+              raw_expect(direct, "*3\r\n$9\r\nsubscribe\r\n$4\r\nslow\r\n:1\r\n"));
+    for (int i = 0; i < 40; i++) {
+        redisReply *r = redisCommand(c, "PUBLISH slow %b", message, (size_t)MB);
+        cr_assert(r);
+        freeReplyObject(r);
+    }
+    cr_expect(raw_ended(direct, 5000), "directly it stays");
+    cr_expect(raw_ended(through, 5000), "it stays, and messages are missing");
+    EXPECT(c, "+OK", "CONFIG SET client-output-buffer-limit %s", "pubsub 32mb 8mb 60");
+    redisFree(c);
+    free(message);
+    close(through);
+    close(direct);
+}
+
+Test(slow, a_subscriber_killed_at_its_node_is_disconnected, .timeout = 60)
+{
+    struct shared s = shared();
+    redisContext *c = trio_node(&s.trio, trio_master(&s.trio));
+    int fd = raw_open(s.proxy.host, PROXY_MASTER);
+    cr_assert(raw_send_text(fd, "SUBSCRIBE killed\r\n") &&
+              raw_expect(fd, "*3\r\n$9\r\nsubscribe\r\n$6\r\nkilled\r\n:1\r\n"));
+    cr_assert(atoi(ask(c, "CLIENT KILL TYPE pubsub") + 1) >= 1);
+    cr_expect(raw_closed(fd, 5000), "it stays, and is subscribed again");
+    redisFree(c);
+    close(fd);
+}

@@ -78,6 +78,7 @@ static inline void stage_tick(uv_timer_t *tick)
     int64_t now = turn_now(&s->w->turn);
     router_tick(s->host.router, now, session_stuck, s);
     session_look_at_stalled(&s->host, now);
+    session_judge_ended(&s->host, now);
     session_expire_held(router_hold(s->host.router, 0), now);
 }
 
@@ -132,6 +133,7 @@ static inline void show(struct stage *s, struct scene scene)
     board_publish(s->w->turn.board, next);
     if (!scene.unseen)
         router_adopt(s->host.router, board_acquire(s->w->turn.board));
+    session_judge_ended(&s->host, turn_now(&s->w->turn));
 }
 
 /* As the first of so many workers; the others are the test's. */
@@ -167,6 +169,7 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
     list_init(&s->host.rounds);
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);
+    list_init(&s->host.doubted);
     s->scripts = scripts_new(64 * 1024);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->w->turn.requests);

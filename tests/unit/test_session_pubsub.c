@@ -113,6 +113,63 @@ Test(session_pubsub, a_user_who_is_refused_after_a_switch_ends_the_session)
     stage_end(&s);
 }
 
+/* ---- a node that ends the subscriber's connection ---- */
+
+static const struct scene well = {.master = 0, .writable = true};
+
+/* Its output limit, CLIENT KILL: what it published meanwhile is lost, and directly the client knows. */
+Test(session_pubsub, a_subscriber_whose_node_ends_it_in_office_is_disconnected)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    s.nodes[0].view.up = true;
+    show(&s, well);
+    c = client(&s);
+    client_asks(c, "SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    confirms(&s, c, fd);
+    node_says(fd, MESSAGE);
+    close(fd);
+    hears(&s, c, MESSAGE);
+    node_hears_the_end(s.w, c.fd);
+    nobody_comes(&s, 0);
+    cr_assert_eq(s.host.disconnected, 1);
+    stage_end(&s);
+}
+
+/* The connection's end comes before the news: the process was restarted, the role changed. */
+Test(session_pubsub, a_subscriber_whose_node_changed_is_subscribed_again)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    s.nodes[0].view.up = true;
+    show(&s, well);
+    c = client(&s);
+    client_asks(c, "SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    confirms(&s, c, fd);
+    close(fd);
+    nobody_comes(&s, 0); /* it is not known yet */
+    s.nodes[0].view.tenure++;
+    show(&s, well);
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "SUBSCRIBE ch");
+    node_says(fd, CONFIRMED MESSAGE);
+    hears(&s, c, MESSAGE);
+    close(fd);
+    show(&s, switching);
+    show(&s, switched);
+    is_subscribed_again(&s, c);
+    cr_assert_eq(s.host.disconnected, 0);
+    stage_end(&s);
+}
+
 /* ---- messages, and what only looks like one ---- */
 
 Test(session_pubsub, a_list_that_reads_like_a_message_is_an_answer)

@@ -33,6 +33,7 @@ static void crew_begin(struct crew *c)
         host->count = 0;
         list_init(&host->sessions);
         list_init(&host->stalled);
+        list_init(&host->doubted);
         list_init(&host->rounds);
         c->scripts[i - 1] = scripts_new(64 * 1024);
         host->scripts = &c->scripts[i - 1];

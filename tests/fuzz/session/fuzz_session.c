@@ -99,6 +99,7 @@ static void pass_time(struct stage *s, unsigned ms)
     timers_run();
     router_tick(s->host.router, (int64_t)wire_now, session_stuck, s);
     session_look_at_stalled(&s->host, (int64_t)wire_now);
+    session_judge_ended(&s->host, (int64_t)wire_now);
     session_expire_held(router_hold(s->host.router, 0), (int64_t)wire_now);
 }
 
@@ -159,6 +160,7 @@ static void begin(struct stage *s, uint8_t how)
     list_init(&s->host.rounds);
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);
+    list_init(&s->host.doubted);
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->turn.requests);
