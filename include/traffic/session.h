@@ -47,10 +47,11 @@ struct session_host {
     struct list rounds; /* of other workers, that wait here */
     struct list sessions;
     size_t count;
-    struct list stalled; /* sessions whose clients take no replies, and are not read (session_ahead.c) */
-    struct list doubted; /* sessions whose node ended their lease (session_ended.c) */
-    size_t ahead_bytes;  /* what is kept of them */
-    size_t disconnected; /* sessions that the proxy ended, ever */
+    struct list
+        stalled; /* sessions whose clients take no replies, and are not read (session_ahead.c) */
+    struct list doubted;     /* sessions whose node ended their lease (session_ended.c) */
+    size_t ahead_bytes;      /* what is kept of them */
+    size_t disconnected;     /* sessions that the proxy ended, ever */
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 

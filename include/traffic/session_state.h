@@ -83,13 +83,13 @@ typedef void session_told(struct session *s, struct request *r, const struct ups
 
 struct session {
     unsigned magic;
-    bool closing;    /* terminal */
-    bool eof;        /* the client ended its side: what it sent is still answered */
-    bool gone;       /* the same, seen without reading */
-    bool last_words; /* nothing more is read; closes when all is answered and written */
-    bool quitting;   /* nothing more is dispatched */
-    bool said_all;   /* QUIT was answered: closes when that is written */
-    bool draining;   /* closes when nothing is unfinished */
+    bool closing;     /* terminal */
+    bool eof;         /* the client ended its side: what it sent is still answered */
+    bool gone;        /* the same, seen without reading */
+    bool last_words;  /* nothing more is read; closes when all is answered and written */
+    bool quitting;    /* nothing more is dispatched */
+    bool said_all;    /* QUIT was answered: closes when that is written */
+    bool draining;    /* closes when nothing is unfinished */
     bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */
     bool ahead_end;   /* and behind these it ended its side */
     /* dispatch-time state */
@@ -156,7 +156,7 @@ struct session {
     struct request *refused_multi; /* not delivered yet: what follows it is refused, up to EXEC */
 
     struct upstream *lease;
-    struct ended ended;       /* the last one, while it is not known why (session_ended.c) */
+    struct ended ended; /* the last one, while it is not known why (session_ended.c) */
     struct list in_doubted;
     unsigned unblocks; /* the proxy's own that were sent for the lease, and have ended nothing */
     struct upstream *paused; /* not read because this client does not read */

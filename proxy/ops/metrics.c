@@ -133,15 +133,20 @@ static const struct {
 } worker_gauge_list[] = {
     {{"sessions", "Client connections."}, offsetof(struct worker_gauges, sessions), false},
     {{"upstreams", "Connections to nodes that carry clients' commands."},
-     offsetof(struct worker_gauges, upstreams), false},
+     offsetof(struct worker_gauges, upstreams),
+     false},
     {{"held_sessions", "Client connections whose requests wait for a node."},
-     offsetof(struct worker_gauges, held), false},
+     offsetof(struct worker_gauges, held),
+     false},
     {{"held_bytes", "Bytes of requests that wait for a node."},
-     offsetof(struct worker_gauges, held_bytes), false},
+     offsetof(struct worker_gauges, held_bytes),
+     false},
     {{"ahead_bytes", "Bytes of requests that were read of clients that read no replies."},
-     offsetof(struct worker_gauges, ahead_bytes), false},
+     offsetof(struct worker_gauges, ahead_bytes),
+     false},
     {{"disconnected_total", "Client connections that the proxy ended; the log says why."},
-     offsetof(struct worker_gauges, disconnected), true},
+     offsetof(struct worker_gauges, disconnected),
+     true},
 };
 
 static void put_workers(FILE *out, const struct worker_gauges *workers, size_t count)

@@ -43,10 +43,9 @@ Test(vanished, a_ghost_is_noticed_by_keepalive, .timeout = 60)
     struct proxy_options options = {.proxy_lines = "tcp_keepalive = 2s\n", .master_lines = door};
     cr_assert(proxy_start(&s.proxy, &s.trio, &options) == 0);
     cr_assert(proxy_wait_serving(&s.proxy, &s.trio) == 0);
-    pid_t ghost = trio_run(&s.trio, host,
-                           (const char *[]){"redis-cli", "-h", address, "-p", port, "BLPOP", "ghost",
-                                            "0", NULL},
-                           log);
+    pid_t ghost = trio_run(
+        &s.trio, host,
+        (const char *[]){"redis-cli", "-h", address, "-p", port, "BLPOP", "ghost", "0", NULL}, log);
     cr_assert(wait_until(5000, blocked_at(&s) == 1));
     int64_t cut = now_ms();
     net_move(&s.trio.net, host, NET_NOWHERE);
