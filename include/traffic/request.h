@@ -76,6 +76,7 @@ struct request {
     bool write : 1;       /* may change data: never sent twice */
     bool maybe_write : 1; /* as far as could be told when it came */
     bool after_write : 1; /* came while a write before it was unanswered */
+    bool publishes : 1;   /* it may publish messages */
     bool script : 1;      /* its error reply does not prove that nothing was executed */
     bool executed : 1;    /* ANSWERED, and perhaps executed (not rejected) */
     bool capture : 1;     /* the reply is kept whole and rewritten before it is delivered */

@@ -12,6 +12,7 @@
 #define REDISPROXY_TRAFFIC_ROUTER_H
 
 #include "topology/topology.h"
+#include "traffic/gate.h"
 #include "traffic/hold.h"
 #include "traffic/identity.h"
 #include "traffic/office.h"
@@ -60,6 +61,10 @@ void router_adopt(struct router *router, struct topology *topology);
 void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data);
 
+/* Once each turn: wakes what publishes, if it may go on now. */
+void router_let_publish(struct router *router);
+const struct gate *router_gate(const struct router *router, size_t group);
+
 /* ---- for sessions ---- */
 
 /* The shared upstream for the wish, NULL when there is nobody to send to: hold it. */
@@ -103,6 +108,13 @@ bool router_do_writes_wait(const struct router *router, size_t group);
 /* What is unanswered on shared upstreams to that node may wait for long: nobody shares them any more,
  * and the reads that stand behind go elsewhere. */
 void router_part(struct router *router, size_t group, uint64_t node);
+
+/* Whether what publishes a message may go on: not while subscriptions of this proxy's clients are being
+ * made again (gate.h). If not, hold it: its session is woken. */
+bool router_may_publish(struct router *router, size_t group);
+/* A session's subscriptions are lost with their connection; they stand again, or are given up. */
+void router_subscriber_lost(struct router *router, size_t group);
+void router_subscriber_renewed(struct router *router, size_t group);
 
 /* From now on every message on the lease goes through `tap`: not in the middle of one. */
 bool router_may_tap(const struct upstream *lease);

@@ -19,7 +19,7 @@
  *     session_adopt.c    AUTH, HELLO, SELECT
  *     session_info.c     INFO's own section
  *     session_tx.c       a transaction that lost its connection
- *     session_pubsub.c   subscriptions
+ *     session_pubsub.c   subscriptions, and what publishes to them
  *     session_kept.c     what the node was told about the connection (CLIENT TRACKING)
  *     session_redirect.c the session that gets another one's invalidations
  *     session_scripts.c  scripts that a node has lost
@@ -98,6 +98,7 @@ struct session {
     bool lease_named; /* and bears this session's name */
     bool pauses;      /* a CLIENT PAUSE of its own is on its way */
     bool monitoring;
+    bool unrenewed; /* its subscriptions were lost, and are not confirmed again yet */
     bool wrote;
     bool uncounted;    /* the last WAIT's lease could not be told of the session's writes */
     bool tunnel;       /* its lease carries replication: bytes, not requests */
@@ -105,6 +106,7 @@ struct session {
     bool tx_lost;      /* the open transaction is to be sent again on the next lease */
     bool tx_rejected;  /* a node rejected a part of it, for a reason that a switch will mend */
     bool tx_logged;    /* everything of it is in tx_log */
+    bool tx_publishes; /* it may publish a message */
     bool let_in;       /* not authenticated, and Redis does not mind */
     uint8_t tx;        /* enum tx */
     /* as confirmed by replies */
@@ -151,6 +153,7 @@ struct session {
     struct upstream *paused; /* not read because this client does not read */
     struct upstream *early;  /* not read because other replies have to come first */
     struct subscriptions *subs;
+    unsigned renewing; /* the proxy's own requests that make them again, unanswered */
     struct kept *kept;
     uint64_t redirecting;            /* the session that a CLIENT TRACKING in flight names */
     struct redirection *redirection; /* what another worker was asked about that one */
@@ -343,6 +346,11 @@ bool session_wants_resubscribe(const struct session *s);
  * transaction. */
 void session_resubscribe(struct session *s);
 void session_forget_subscriptions(struct session *s);
+/* Its lease is gone, or about to be: what others publish waits until the subscriptions stand again. */
+void session_subscriptions_lost(struct session *s);
+/* Whether the request may publish a message, and has to wait for such. */
+bool session_may_publish(const struct command *command);
+bool session_waits_for_subscribers(struct session *s, struct request *r);
 
 /* ---- session_kept.c ---- */
 bool session_is_kept_verb(uint8_t verb);

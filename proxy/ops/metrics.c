@@ -1,8 +1,8 @@
 /*
  * metrics: what /metrics answers.
  *
- * Everything is derived from the newest snapshot, and from what the workers hold, when somebody asks:
- * nothing is counted, so nothing has to be kept. Lines of one gauge stand together, as the format
+ * Everything is derived from the newest snapshot, and from what the workers hold and have counted, when
+ * somebody asks: nothing has to be kept here. Lines of one gauge stand together, as the format
  * wants it.
  */
 #include "ops/metrics.h"
@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct gauge {
     const char *name, *help;
@@ -51,9 +52,18 @@ static bool node_value(const struct topology_group *group, size_t index, enum no
     return gauge == NODE_SUSPECT ? node->suspect : node->readable;
 }
 
+/* A counter's name ends as Prometheus wants it. */
+static const char *type_of(const char *name)
+{
+    static const char total[] = "_total";
+    size_t len = strlen(name), end = sizeof(total) - 1;
+    return len > end && strcmp(name + len - end, total) == 0 ? "counter" : "gauge";
+}
+
 static void put_head(FILE *out, const char *name, const char *help)
 {
-    fprintf(out, "# HELP redisproxy_%s %s\n# TYPE redisproxy_%s gauge\n", name, help, name);
+    fprintf(out, "# HELP redisproxy_%s %s\n# TYPE redisproxy_%s %s\n", name, help, name,
+            type_of(name));
 }
 
 static void put_label(FILE *out, const char *name, const char *value)
@@ -132,6 +142,11 @@ static const struct {
      offsetof(struct worker_gauges, held)},
     {{"held_bytes", "Bytes of requests that wait for a node."},
      offsetof(struct worker_gauges, held_bytes)},
+    {{"unrenewed_subscribers", "Client connections whose subscriptions are to be made again."},
+     offsetof(struct worker_gauges, unrenewed)},
+    {{"early_publish_total",
+      "How often held messages went out before all subscriptions were made again."},
+     offsetof(struct worker_gauges, early)},
 };
 
 static void put_workers(FILE *out, const struct worker_gauges *workers, size_t count)

@@ -53,6 +53,8 @@ void crew_gauges(const struct crew *crew, size_t worker, struct worker_gauges *o
     const struct desk *desk = &crew->office->desks[worker];
     *out = (struct worker_gauges){
         .sessions = atomic_load_explicit(&desk->sessions, memory_order_relaxed),
+        .unrenewed = atomic_load_explicit(&desk->unrenewed, memory_order_relaxed),
+        .early = atomic_load_explicit(&desk->early, memory_order_relaxed),
         .upstreams = atomic_load_explicit(&desk->upstreams, memory_order_relaxed)};
     for (size_t i = 0; i < crew->office->group_count; i++) {
         out->held += atomic_load_explicit(&desk->holds[i].sessions, memory_order_relaxed);

@@ -122,6 +122,7 @@ void session_lease_drop(struct session *s)
 {
     struct upstream *lease = s->lease;
     s->lease = NULL;
+    session_subscriptions_lost(s);
     s->tx_confirmed = s->watch_confirmed = false;
     if (s->paused == lease)
         s->paused = NULL;
@@ -193,6 +194,7 @@ static void on_lost(void *data)
     if (!open && watching)
         s->watch_broken = true;
     s->sticky = false;
+    session_subscriptions_lost(s);
     session_kept_lost(s);
     if (s->tunnel)
         session_close(s, "the connection that it replicates from was lost");
@@ -277,6 +279,7 @@ static void track(struct session *s, struct request *r)
     }
     apply(r, &open, &s->watching);
     s->tx = open ? TX_OPEN : TX_NONE;
+    s->tx_publishes = s->tx == TX_OPEN && (s->tx_publishes || r->publishes);
     if (!open)
         s->tx_refused = s->tx_dirty = false;
     if (keeps_lease(r) && !s->sticky)

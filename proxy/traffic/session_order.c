@@ -146,6 +146,7 @@ static void classify(struct session *s, struct request *r)
     r->silent = (s->reply_off || s->reply_skip) && !session_is_subscribe_verb(c->verb);
     s->reply_skip = false;
     r->script = script;
+    r->publishes = session_may_publish(c);
     /* What neither reads nor is harmless may change something: it is never sent twice. */
     r->write = !(c->flags & COMMAND_READONLY) && (script || !(c->flags & COMMAND_READ_PORT));
     r->blocking = c->way == WAY_BLOCK && session_is_blocking(r);
@@ -253,6 +254,8 @@ static enum step dispatch_one(struct session *s, struct request *r)
         return STEP_WAIT; /* a subscriber may not do the same as others */
     if (c->way == WAY_SESSION && performs_itself(s, c->verb))
         return session_perform(s, r);
+    if ((r->publishes || c->verb == VERB_EXEC) && session_waits_for_subscribers(s, r))
+        return STEP_HOLD;
     if (session_needs_lease(s, r) || r->len > SHARE_MAX)
         return session_send_on_lease(s, r);
     if (c->verb == VERB_ANY_DB)

@@ -159,6 +159,7 @@ static void finish_turn(struct worker *w)
         rounds_retry(&w->host);
     do {
         adopt_newest(w);
+        router_let_publish(w->host.router);
         session_run_woken(&w->turn.woken);
         flush_upstreams(w);
         session_flush_dirty(&w->turn.dirty_sessions);
@@ -171,11 +172,16 @@ static void finish_turn(struct worker *w)
 static void show_gauges(struct worker *w)
 {
     struct desk *desk = desk_of(w);
+    size_t unrenewed = 0, early = 0;
     for (size_t i = 0; i < w->options->group_count; i++) {
+        unrenewed += router_gate(w->host.router, i)->unrenewed;
+        early += router_gate(w->host.router, i)->early;
         const struct hold *hold = router_hold(w->host.router, i);
         atomic_store_explicit(&desk->holds[i].sessions, hold->count, memory_order_relaxed);
         atomic_store_explicit(&desk->holds[i].bytes, hold->bytes, memory_order_relaxed);
     }
+    atomic_store_explicit(&desk->unrenewed, unrenewed, memory_order_relaxed);
+    atomic_store_explicit(&desk->early, early, memory_order_relaxed);
     atomic_store_explicit(&desk->sessions, w->host.count, memory_order_relaxed);
     atomic_store_explicit(&desk->ended, w->given - w->host.count, memory_order_relaxed);
     atomic_store_explicit(&desk->upstreams, router_upstreams(w->host.router), memory_order_relaxed);

@@ -64,6 +64,7 @@ static inline void stage_prepare(uv_prepare_t *prepare)
     struct turn *turn = &s->w->turn;
     struct list *node;
     do {
+        router_let_publish(s->host.router);
         session_run_woken(&turn->woken);
         while ((node = turn->dirty_upstreams.next) != &turn->dirty_upstreams)
             upstream_flush(container_of(node, struct upstream, in_turn));
