@@ -97,7 +97,7 @@ struct request {
     bool leased : 1;      /* sent on its session's lease */
     bool unbegun : 1;     /* part of a transaction that counts as unsent, though it was sent */
     bool placed : 1;      /* classified: the flags above are set */
-    bool reload : 1;      /* EVALSHA: the node had lost the script; SCRIPT LOAD goes before it */
+    bool scripts : 1;     /* EXEC: of a transaction with an EVALSHA */
     bool sticks : 1;      /* for it the session keeps its lease */
     bool unknown : 1;     /* the node does not know such a command */
     bool retried : 1;     /* sent before, and taken back */

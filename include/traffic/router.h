@@ -40,6 +40,8 @@ struct place {
 struct router_events {
     void (*wake)(struct held *held);           /* this session may try again */
     void (*on_hold)(void *data, size_t group); /* writing to the group's master has to stop */
+    /* A connection to the node ended unasked, or was the last one: it may have been restarted. */
+    void (*on_gone)(void *data, size_t group, uint64_t node);
 };
 
 /* `number`: which of the office's workers it is for. */

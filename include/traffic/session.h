@@ -46,6 +46,7 @@ struct session_host {
     size_t number;      /* of this worker */
     struct list rounds; /* of other workers, that wait here */
     struct list sessions;
+    struct list script_waiters; /* some of them: until a script is loaded */
     size_t count;
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };

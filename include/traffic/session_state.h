@@ -100,15 +100,17 @@ struct session {
     bool monitoring;
     bool unrenewed; /* its subscriptions were lost, and are not confirmed again yet */
     bool wrote;
-    bool uncounted;    /* the last WAIT's lease could not be told of the session's writes */
-    bool tunnel;       /* its lease carries replication: bytes, not requests */
-    bool scans_master; /* its newest iteration (SCAN 0) began on the master */
-    bool tx_lost;      /* the open transaction is to be sent again on the next lease */
-    bool tx_rejected;  /* a node rejected a part of it, for a reason that a switch will mend */
-    bool tx_logged;    /* everything of it is in tx_log */
-    bool tx_publishes; /* it may publish a message */
-    bool let_in;       /* not authenticated, and Redis does not mind */
-    uint8_t tx;        /* enum tx */
+    bool uncounted;       /* the last WAIT's lease could not be told of the session's writes */
+    bool tunnel;          /* its lease carries replication: bytes, not requests */
+    bool scans_master;    /* its newest iteration (SCAN 0) began on the master */
+    bool tx_lost;         /* the open transaction is to be sent again on the next lease */
+    bool tx_rejected;     /* a node rejected a part of it, for a reason that a switch will mend */
+    bool tx_logged;       /* everything of it is in tx_log */
+    bool tx_publishes;    /* it may publish a message */
+    bool tx_scripts;      /* there is an EVALSHA in it */
+    uint8_t script_tries; /* to load what its EVALSHAs need */
+    bool let_in;          /* not authenticated, and Redis does not mind */
+    uint8_t tx;           /* enum tx */
     /* as confirmed by replies */
     bool tx_confirmed, watch_confirmed;
 
@@ -117,6 +119,7 @@ struct session {
     const struct traffic_listener_options *listener;
     uint64_t id;
     struct list in_host, in_woken, in_dirty;
+    struct list in_script_wait; /* a script is being loaded */
     struct held held;
     struct place place;
     int64_t opened_ms,
@@ -385,10 +388,9 @@ void session_forget_redirection(struct session *s);
 void session_rewrite_redirect(struct session *s, struct request *r);
 
 /* ---- session_scripts.c ---- */
-/* EVAL or EVALSHA is about to be sent. */
-void session_script_goes(struct session *s, const struct request *r, struct upstream *to);
-/* The node says that it has no such script: whether there is more to be done than to pass that on. */
-bool session_can_reload(const struct session *s, const struct request *r);
+/* EVAL, EVALSHA or EXEC is to be sent on the lease, for whose node a script is loaded if need be. STEP_ON:
+ * it may. */
+enum step session_prepare_script(struct session *s, struct request *r);
 /* SCRIPT LOAD, SCRIPT FLUSH, sent. Whether other workers have to forget theirs. */
 bool session_script_command(struct session *s, const struct request *r);
 

@@ -47,6 +47,12 @@ static void on_pool_change(void *data, size_t group)
     release(data, group);
 }
 
+static void on_pool_gone(void *data, size_t group, uint64_t node)
+{
+    const struct router *router = data;
+    router->events->on_gone(router->data, group, node);
+}
+
 static void arm_retry(struct router *router);
 
 static void on_retry(uv_timer_t *timer)
@@ -94,6 +100,7 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
     identities_init(&router->identities);
     router->own = identity_own(&router->identities);
     router->pool = pool_new(turn, options, on_pool_change, router);
+    pool_on_gone(router->pool, on_pool_gone);
     uv_timer_init(turn->loop, &router->retry);
     router->retry.data = router;
     return router;

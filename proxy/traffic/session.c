@@ -143,6 +143,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->tx_logged = true;
     list_init(&s->in_woken);
     list_init(&s->in_dirty);
+    list_init(&s->in_script_wait);
     held_init(&s->held);
     list_append(&host->sessions, &s->in_host);
     host->count++;
@@ -179,6 +180,7 @@ void session_close(struct session *s, const char *why)
     hold_leave(&s->held);
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
+    list_remove(&s->in_script_wait);
     list_remove(&s->in_host);
     s->host->count--;
     while ((node = s->requests.next) != &s->requests)

@@ -84,8 +84,6 @@ static bool is_rejection(const struct session *s, const struct request *r, const
                          size_t len)
 {
     const struct topology_group *view = router_view(s->host->router, s->place.group);
-    if (starts(data, len, "-NOSCRIPT ") && !r->in_tx)
-        return session_can_reload(s, r);
     if (r->script || r->adopt || r->in_tx)
         return false; /* part of a script may have been executed; a transaction has its own rule */
     if (r->ends_tx)
@@ -174,9 +172,8 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
         size_t len = buf_len(&r->reply);
         r->state = REQUEST_REJECTED;
         s->rejected++;
-        r->reload = starts(reply, len, "-NOSCRIPT ");
         s->unblocks -= starts(reply, len, UNBLOCKED);
-        if (!r->reload && !starts(reply, len, "-UNBLOCKED "))
+        if (!starts(reply, len, "-UNBLOCKED "))
             router_rejected(s->host->router, s->place.group, up, starts(reply, len, "-READONLY "));
     } else {
         r->state = REQUEST_ANSWERED;
@@ -357,8 +354,6 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
     if (why == REQUEST_LOST && (r->unbegun || is_undone(r)))
         why = REQUEST_UNSENT;
     r->unbegun = false;
-    if (r->command->verb == VERB_EVALSHA)
-        r->reload = true; /* what was loaded for it may be lost, too */
     landed(s, r);
     r->state = REQUEST_ANSWERED; /* it is nowhere any more; what it becomes is decided below */
     if (s->paused == r->upstream && why == REQUEST_LOST)

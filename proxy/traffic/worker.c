@@ -203,7 +203,13 @@ static void on_hold(void *data, size_t group)
         w->host.scripts[group]); /* the next master may be one that was restarted */
 }
 
-static const struct router_events router_events = {session_wake, on_hold};
+static void on_gone(void *data, size_t group, uint64_t node)
+{
+    struct worker *w = data;
+    scripts_forget_node(w->host.scripts[group], node);
+}
+
+static const struct router_events router_events = {session_wake, on_hold, on_gone};
 
 /* ---- ending ---- */
 
@@ -302,6 +308,7 @@ static void init_host(struct worker *w)
     w->host.options = w->options;
     list_init(&w->host.rounds);
     list_init(&w->host.sessions);
+    list_init(&w->host.script_waiters);
     w->host.learn = learn_new(&w->turn.requests);
     w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
     if (!w->host.scripts)

@@ -33,6 +33,7 @@ static void crew_begin(struct crew *c)
         host->count = 0;
         list_init(&host->sessions);
         list_init(&host->rounds);
+        list_init(&host->script_waiters);
         c->scripts[i - 1] = scripts_new(64 * 1024);
         host->scripts = &c->scripts[i - 1];
         host->router = router_new(&c->s.w->turn, &c->s.options, c->s.office, i, &stage_events, c);
@@ -106,7 +107,7 @@ struct text {
 static bool text_visit(struct round *round, struct session_host *there)
 {
     (void)round;
-    (void)scripts_saw(there->scripts[0], (struct slice){"return(7)", 9}, 0);
+    (void)scripts_saw(there->scripts[0], (struct slice){"return(7)", 9});
     return true;
 }
 
@@ -138,7 +139,7 @@ Test(session_workers, a_flush_is_behind_all_texts)
 
     crew_begin(&c);
     flushes = client_of(&c, 0, &id);
-    (void)scripts_saw(c.others[1].scripts[0], (struct slice){"return(7)", 9}, 0);
+    (void)scripts_saw(c.others[1].scripts[0], (struct slice){"return(7)", 9});
     client_asks(flushes, "SCRIPT FLUSH");
     fd = admits(&c.s, 0, "master");
     node_gets(&c.s, fd, "SCRIPT FLUSH"); /* and it is on its way to worker 1 */
