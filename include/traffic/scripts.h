@@ -47,6 +47,13 @@ void scripts_load(struct scripts *scripts, struct slice sha, uint64_t node, cons
 void scripts_loaded(struct scripts *scripts, struct slice sha, uint64_t node, const void *on,
                     enum script_state now, const void *user);
 
+/* Whether the node is the one that was told the recent scripts last; from now on it is. */
+bool scripts_told(struct scripts *scripts, uint64_t node);
+/* Of the scripts that were asked for by SHA1, those that were used last, the last one first, and not more
+ * than `max_bytes` of text: tells those that are MISSING at the node, for this user. */
+void scripts_each_recent(struct scripts *scripts, uint64_t node, const void *user, size_t max_bytes,
+                         void (*each)(void *data, struct slice sha), void *data);
+
 /* The node may have been restarted (all may): it does not count as having a script any more. */
 void scripts_forget_node(struct scripts *scripts, uint64_t node);
 void scripts_forget_nodes(struct scripts *scripts);

@@ -388,6 +388,8 @@ void session_forget_redirection(struct session *s);
 void session_rewrite_redirect(struct session *s, struct request *r);
 
 /* ---- session_scripts.c ---- */
+/* Before the first request of a user who uses scripts goes to a new master: it is told the recent ones. */
+void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to);
 /* EVAL, EVALSHA or EXEC is to be sent on the lease, for whose node a script is loaded if need be. STEP_ON:
  * it may. */
 enum step session_prepare_script(struct session *s, struct request *r);

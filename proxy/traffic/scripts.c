@@ -29,6 +29,7 @@ struct script {
     UT_hash_handle hh; /* in `by_text`, the newest last */
     UT_hash_handle by_sha;
     struct list in_use;     /* the most recently used last */
+    bool asked;             /* for, by its SHA1 */
     char sha[SHA_TEXT + 1]; /* "": not reckoned yet */
     struct note notes[NODES_MAX];
     unsigned note_count;
@@ -40,6 +41,7 @@ struct scripts {
     struct script *by_text, *by_sha;
     struct script *unnamed; /* the oldest whose SHA1 was not reckoned; all behind it, too */
     struct list in_use;
+    uint64_t told; /* the node that was told the recent ones */
     size_t bytes, max;
 };
 
@@ -157,21 +159,28 @@ static struct note *find_note(struct script *script, uint64_t node)
     return NULL;
 }
 
+static enum script_state state_of(struct script *script, uint64_t node, const void *user)
+{
+    const struct note *note = find_note(script, node);
+    if (!note || (note->state == SCRIPT_REFUSED && note->who != user))
+        return SCRIPT_MISSING;
+    return note->state;
+}
+
 enum script_state scripts_at(struct scripts *scripts, struct slice sha, uint64_t node,
                              const void *user, const void **on)
 {
     struct script *script = find(scripts, sha);
-    const struct note *note;
+    enum script_state state;
     *on = NULL;
     if (!script)
         return SCRIPT_UNSEEN;
     use(scripts, script);
-    note = find_note(script, node);
-    if (!note || (note->state == SCRIPT_REFUSED && note->who != user))
-        return SCRIPT_MISSING;
-    if (note->state == SCRIPT_LOADING)
-        *on = note->who;
-    return note->state;
+    script->asked = true;
+    state = state_of(script, node, user);
+    if (state == SCRIPT_LOADING)
+        *on = find_note(script, node)->who;
+    return state;
 }
 
 /* With more nodes than fit the oldest note goes. */
@@ -208,4 +217,28 @@ void scripts_forget_nodes(struct scripts *scripts)
 {
     for (struct script *script = scripts->by_text; script; script = script->hh.next)
         script->note_count = 0;
+    scripts->told = 0;
+}
+
+bool scripts_told(struct scripts *scripts, uint64_t node)
+{
+    bool told = scripts->told == node;
+    scripts->told = node;
+    return told;
+}
+
+void scripts_each_recent(struct scripts *scripts, uint64_t node, const void *user, size_t max_bytes,
+                         void (*each)(void *data, struct slice sha), void *data)
+{
+    size_t bytes = 0;
+    for (struct list *it = scripts->in_use.prev; it != &scripts->in_use; it = it->prev) {
+        struct script *script = container_of(it, struct script, in_use);
+        if (!script->asked)
+            continue;
+        bytes += script->len;
+        if (bytes > max_bytes)
+            return;
+        if (state_of(script, node, user) == SCRIPT_MISSING)
+            each(data, (struct slice){script->sha, SHA_TEXT});
+    }
 }

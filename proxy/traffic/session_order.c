@@ -58,6 +58,8 @@ void session_send(struct session *s, struct request *r, struct upstream *to)
         s->inflight_writes++;
         s->wrote |= r->command->verb != VERB_WAIT;
     }
+    if (s->identity->scripted && to->purpose == PURPOSE_MASTER)
+        session_tell_scripts(s, r, to);
     router_send(to, r);
 }
 

@@ -10,6 +10,9 @@
  *     EVALSHA in MULTI    it would be queued there: SCRIPT LOAD goes over a shared connection of the same
  *                         user, and EXEC waits for its answer
  *
+ * A new master is told those that were used last before anything else comes to it from a user who uses
+ * scripts: what follows on that connection is behind them.
+ *
  * An error reply is never a reason to send a script again, whatever it says: the script itself may have
  * said it, and done something before. So a NOSCRIPT is passed on. It is what Redis would have said, too:
  * somebody flushed the node's scripts. One whose user may not SCRIPT LOAD goes without.
@@ -64,6 +67,8 @@ static void saw(struct session *s, struct slice text)
 
 /* ---- loading ---- */
 
+/* So many bytes of texts a new master is told before anything else comes to it; the rest when it is needed. */
+#define RECENT_MAX ((size_t)1024 * 1024)
 /* A load in an open transaction that its node does not answer well is tried so often. */
 #define TRIES_MAX 4
 
@@ -162,6 +167,29 @@ static enum step wait_for_load(struct session *s)
     return STEP_WAIT;
 }
 
+/* ---- a new master ---- */
+
+struct telling {
+    struct session *s;
+    struct upstream *to;
+};
+
+static void tell(void *data, struct slice sha)
+{
+    const struct telling *telling = data;
+    load_on(telling->s, sha, telling->to);
+}
+
+void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to)
+{
+    struct telling telling = {s, to};
+    if (r->in_tx || r->ends_tx || r->adopt || (session_subscribed(s) && !s->identity->resp3))
+        return;
+    if (!scripts_told(scripts_of(s), router_node(to)))
+        scripts_each_recent(scripts_of(s), router_node(to), s->identity, RECENT_MAX, tell,
+                            &telling);
+}
+
 /* ---- transactions ---- */
 
 /* Whether EXEC has to wait for what this part of its transaction needs. */
@@ -207,6 +235,7 @@ static enum step prepare_evalsha(struct session *s, const struct request *r)
     struct slice sha = session_arg(r, 1);
     const void *on;
     enum script_state state = state_at_lease(s, sha, &on);
+    s->identity->scripted = true;
     if (s->tx == TX_OPEN) { /* early, so that EXEC need not wait */
         if (state == SCRIPT_MISSING)
             (void)load_beside(s, sha);

@@ -101,3 +101,39 @@ Test(scripts, who_has_it)
     cr_assert_eq(scripts_at(s, of(SHA_7), 10, &anna, &on), SCRIPT_MISSING, "long ago");
     scripts_free(s);
 }
+
+static void note(void *data, struct slice sha)
+{
+    strncat(data, sha.data, 4);
+}
+
+/* The last one used first, in bounds, and only what somebody asked for by its SHA1. */
+Test(scripts, the_recent_ones)
+{
+    struct scripts *s = scripts_new(1000);
+    static const int conn;
+    char told[40] = "";
+    const void *on;
+    scripts_saw(s, of("return(7)"));
+    scripts_saw(s, of("return 1"));
+    scripts_saw(s, of("return 'never asked for'"));
+    scripts_each_recent(s, 1, NULL, 1000, note, told);
+    cr_assert_str_empty(told);
+    (void)scripts_at(s, of(SHA_1), 1, NULL, &on);
+    (void)scripts_at(s, of(SHA_7), 1, NULL, &on);
+    scripts_each_recent(s, 1, NULL, 1000, note, told);
+    cr_assert_str_eq(told, "bc70e0e1");
+    told[0] = '\0';
+    scripts_each_recent(s, 1, NULL, 10, note, told);
+    cr_assert_str_eq(told, "bc70");
+    told[0] = '\0';
+    scripts_load(s, of(SHA_7), 1, &conn);
+    scripts_each_recent(s, 1, NULL, 1000, note, told);
+    cr_assert_str_eq(told, "e0e1");
+    cr_assert_not(scripts_told(s, 1));
+    cr_assert(scripts_told(s, 1));
+    cr_assert_not(scripts_told(s, 2));
+    scripts_forget_nodes(s);
+    cr_assert_not(scripts_told(s, 2));
+    scripts_free(s);
+}

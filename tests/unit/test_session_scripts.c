@@ -186,6 +186,48 @@ Test(session_scripts, a_user_who_may_not_load_goes_without)
     stage_end(&s);
 }
 
+/* ---- a new master is told what was used last ---- */
+
+static void uses(struct stage *s, struct client c, int fd, const char *text, const char *sha)
+{
+    char command[100], loads[200];
+    snprintf(command, sizeof(command), "EVALSHA %s 0", sha);
+    snprintf(loads, sizeof(loads), "SCRIPT LOAD %s | %s", text, command);
+    client_asks(c, command);
+    node_gets(s, fd, loads);
+    node_says(fd, LOADED ":7\r\n");
+    hears(s, c, ":7\r\n");
+    settles(s);
+}
+
+/* Before the MULTI that needs one of them, and before whatever else that user sends. */
+Test(session_scripts, a_new_master_is_told_before_anything_else)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    c = client(&s);
+    int fd = evaluated(&s, c);
+    uses(&s, c, fd, "return(7)", SHA_7);
+    client_asks(c, "EVAL return(9) 0"); /* nobody asks for it by its SHA1 */
+    node_gets(&s, fd, "EVAL return(9) 0");
+    node_says(fd, ":9\r\n");
+    hears(&s, c, ":9\r\n");
+    settles(&s);
+    show(&s, switching);
+    show(&s, switched);
+    client_asks(c, "GET k");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "SCRIPT LOAD return(7) | GET k");
+    node_says(fd, LOADED "$-1\r\n");
+    hears(&s, c, "$-1\r\n");
+    client_asks(c, "MULTI | EVALSHA " SHA_7 " 0 | EXEC");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "MULTI | EVALSHA " SHA_7 " 0 | EXEC"); /* in one piece */
+    stage_end(&s);
+}
+
 /* ---- transactions ---- */
 
 #define MULTI_AND "+OK\r\n+QUEUED\r\n"
