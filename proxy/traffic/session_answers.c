@@ -84,8 +84,10 @@ static bool is_rejection(const struct session *s, const struct request *r, const
                          size_t len)
 {
     const struct topology_group *view = router_view(s->host->router, s->place.group);
-    if (r->script || r->adopt || r->in_tx)
-        return false; /* part of a script may have been executed; a transaction has its own rule */
+    /* A script, or a module, may have executed a part, and may say what it likes; a transaction has its
+     * own rule. */
+    if (r->script || r->adopt || r->in_tx || (r->write && (r->command->flags & COMMAND_MODULE)))
+        return false;
     if (r->ends_tx)
         return starts(data, len, "-EXECABORT ") && s->tx_logged && !r->discards && view &&
                (view->settling || !view->writable) &&
@@ -106,6 +108,13 @@ static bool is_unknown(const char *data, size_t len)
     return starts(data, len, "-ERR unknown command") ||
            starts(data, len, "-ERR unknown subcommand") ||
            starts(data, len, "-ERR Unknown subcommand");
+}
+
+/* It is EVAL_RO, or one of its kin, that the node does not have, and not something that the script named. */
+static bool names_read_form(const char *data, size_t len)
+{
+    const char *end = memchr(data, ',', len);
+    return end && memmem(data, (size_t)(end - data), "_RO", 3) != NULL;
 }
 
 /* All that was in flight is answered: what of the rejected ones? Overtaken they are by a write, and
@@ -271,7 +280,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         r->reply_type = data[0];
         r->rejecting = data[0] == '-' && is_rejection(s, r, data, len);
         r->unknown = data[0] == '-' && is_unknown(data, len);
-        r->capture |= r->unknown && r->read_form;
+        r->capture |= r->unknown && r->read_form && names_read_form(data, len);
     }
     r->reply_len += len;
     if (!head || r->rejecting || r->capture || r->fan || r->in_tx) {

@@ -118,6 +118,52 @@ Test(session_scripts, no_error_makes_a_script_run_twice)
     stage_end(&s);
 }
 
+/* So may a module. What it only reads is read again. */
+Test(session_scripts, no_error_makes_a_module_run_twice)
+{
+    static const char error[] = "-READONLY You can't write against a read only replica.\r\n";
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "M.SET k v");
+    int own = node_admit(s.w, &s.nodes[0], "master", false);
+    node_gets(&s, own, "Command INFO M.SET");
+    node_says(own, "*1\r\n*10\r\n$5\r\nm.set\r\n:3\r\n*2\r\n+write\r\n+module\r\n:1\r\n:1\r\n:1\r\n"
+                   "*0\r\n*0\r\n*0\r\n*0\r\n");
+    int fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "M.SET k v");
+    node_says(fd, error);
+    hears(&s, c, error);
+    node_gets_nothing(&s, fd);
+    stage_end(&s);
+}
+
+/* On the read port, where a node without EVAL_RO is told from a script that speaks of unknown commands. */
+Test(session_scripts, a_script_may_speak_of_an_unknown_command)
+{
+    static const struct scene scene = {.master = 0, .writable = true, .readable = 2};
+    static const char own[] = "-ERR unknown command 'X', says the script\r\n";
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    show(&s, scene);
+    c = client_on(&s, ROUTE_REPLICA);
+    client_asks(c, "EVAL return(7) 0");
+    int fd = admits(&s, 1, "slave");
+    node_gets(&s, fd, "EVAL_RO return(7) 0");
+    node_says(fd, own);
+    hears(&s, c, own);
+    client_asks(c, "EVAL return(7) 0");
+    node_gets(&s, fd, "EVAL_RO return(7) 0");
+    node_says(fd,
+              "-ERR unknown command `EVAL_RO`, with args beginning with: `return(7)`, `0`, \r\n");
+    hears(&s, c, "-READONLY You can't write against a read only replica.\r\n");
+    stage_end(&s);
+}
+
 /* ---- two at a time ---- */
 
 /* The text is sent once, and nobody overtakes it. */
