@@ -99,7 +99,7 @@ static void add(struct scripts *scripts, struct slice text)
     if (!scripts->unnamed)
         scripts->unnamed = script;
     scripts->bytes += text.len;
-    while (scripts->bytes > scripts->max)
+    while (scripts->by_text && scripts->bytes > scripts->max)
         drop(scripts, container_of(scripts->in_use.next, struct script, in_use));
 }
 
