@@ -141,6 +141,7 @@ UNIT_test_request   = $(UNIT_REQUEST)
 UNIT_test_identity  = $(UNIT_REQUEST)
 UNIT_test_learn     = traffic/learn redis/command $(UNIT_REQUEST)
 UNIT_test_hold     := traffic/hold
+UNIT_test_gate     := traffic/gate traffic/office traffic/mail
 UNIT_test_mail     := traffic/mail
 UNIT_test_spread   := traffic/spread traffic/office traffic/mail
 UNIT_test_round    := traffic/round traffic/mail traffic/office
@@ -155,8 +156,8 @@ UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
 UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/traffic/session*.c)) \
                       traffic/round traffic/office traffic/mail traffic/roll traffic/scripts \
-                      traffic/router traffic/hold traffic/learn traffic/process traffic/cursor \
-                      redis/command $(UNIT_POOL)
+                      traffic/router traffic/gate traffic/hold traffic/learn traffic/process \
+                      traffic/cursor redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)
 UNIT_test_steady    = $(UNIT_SESSION)

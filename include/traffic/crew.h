@@ -29,6 +29,8 @@ int64_t crew_last_turn(const struct crew *crew, size_t worker);
 
 /* What a worker held at the end of its loop's last turn. Any thread. */
 struct worker_gauges {
+    size_t unrenewed; /* sessions whose subscriptions are to be made again */
+    size_t early;     /* how often messages went out before that was done, ever */
     size_t sessions, upstreams;
     size_t held, held_bytes; /* sessions whose requests wait for a node, and these */
     size_t ahead_bytes;      /* of requests of clients that read no replies */

@@ -28,6 +28,7 @@ struct identity {
     bool own;      /* the proxy's own: carries the worker's questions, never a client's command */
     bool has_user; /* AUTH was given a user name */
     bool resp3;
+    bool scripted; /* its sessions send EVALSHA */
     int64_t db;
     char *user; /* NULL unless has_user */
     size_t user_len;

@@ -38,6 +38,9 @@ void mailbox_init(struct mailbox *box, void (*ring)(void *arg), void *arg);
 /* Any thread. */
 void mailbox_post(struct mailbox *box, struct mail *mail);
 
+/* Wakes the reader up, without a letter. Any thread. */
+void mailbox_ring(struct mailbox *box);
+
 /* The reader: opens what is there now. */
 void mailbox_read(struct mailbox *box, void *reader);
 

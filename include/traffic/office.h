@@ -9,7 +9,9 @@
 #include "traffic/mail.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Desks are this far apart, so that no two are in one line of a cache. */
 #define DESK_LINE 128
@@ -23,8 +25,11 @@ struct desk {
     struct mailbox box;
     atomic_llong last_turn_ms;
     atomic_size_t sessions, upstreams, ahead_bytes, disconnected;
-    atomic_size_t ended;     /* sessions that it was given and has no more */
-    struct desk_hold *holds; /* one for each group */
+    atomic_size_t ended;            /* sessions that it was given and has no more */
+    atomic_size_t unrenewed, early; /* of its gates (gate.h) */
+    atomic_ullong adopted;          /* the sequence of the snapshot that it has adopted */
+    atomic_bool waits;              /* its publishers wait for others' subscriptions (gate.h) */
+    struct desk_hold *holds;        /* one for each group */
 } __attribute__((aligned(DESK_LINE)));
 
 struct office {
@@ -33,10 +38,16 @@ struct office {
     /* One for each group: the bytes that all workers hold (hold.h). */
     atomic_size_t *held_bytes;
     atomic_size_t ahead_bytes; /* of requests that were read ahead, of all workers */
+    /* One for each group: sessions, of all workers, whose subscriptions a node has lost, and no other
+     * has confirmed yet (gate.h). */
+    atomic_size_t *unrenewed;
 };
 
 /* The mailboxes are the workers' to begin. */
 struct office *office_new(size_t desks, size_t groups);
 void office_free(struct office *office);
+
+/* Something has changed that publishers may wait for: the workers whose publishers do are rung. */
+void office_ring_waiting(struct office *office);
 
 #endif

@@ -20,6 +20,8 @@ struct pool;
  * be tried. */
 struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
                       void (*on_change)(void *data, size_t group), void *data);
+/* `on_gone(data, group, node)`: a connection to the node ended unasked, or was the last one. */
+void pool_on_gone(struct pool *pool, void (*on_gone)(void *data, size_t group, uint64_t node));
 /* Cuts every upstream; free the pool once the loop has run their last callbacks (pool_empty). */
 void pool_close(struct pool *pool);
 bool pool_empty(const struct pool *pool);

@@ -77,6 +77,7 @@ struct request {
     bool write : 1;       /* may change data: never sent twice */
     bool maybe_write : 1; /* as far as could be told when it came */
     bool after_write : 1; /* came while a write before it was unanswered */
+    bool publishes : 1;   /* it may publish messages */
     bool script : 1;      /* its error reply does not prove that nothing was executed */
     bool executed : 1;    /* ANSWERED, and perhaps executed (not rejected) */
     bool capture : 1;     /* the reply is kept whole and rewritten before it is delivered */
@@ -97,7 +98,7 @@ struct request {
     bool leased : 1;      /* sent on its session's lease */
     bool unbegun : 1;     /* part of a transaction that counts as unsent, though it was sent */
     bool placed : 1;      /* classified: the flags above are set */
-    bool reload : 1;      /* EVALSHA: the node had lost the script; SCRIPT LOAD goes before it */
+    bool scripts : 1;     /* EXEC: of a transaction with an EVALSHA */
     bool sticks : 1;      /* for it the session keeps its lease */
     bool unknown : 1;     /* the node does not know such a command */
     bool retried : 1;     /* sent before, and taken back */

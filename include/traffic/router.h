@@ -12,6 +12,7 @@
 #define REDISPROXY_TRAFFIC_ROUTER_H
 
 #include "topology/topology.h"
+#include "traffic/gate.h"
 #include "traffic/hold.h"
 #include "traffic/identity.h"
 #include "traffic/office.h"
@@ -39,6 +40,8 @@ struct place {
 struct router_events {
     void (*wake)(struct held *held);           /* this session may try again */
     void (*on_hold)(void *data, size_t group); /* writing to the group's master has to stop */
+    /* A connection to the node ended unasked, or was the last one: it may have been restarted. */
+    void (*on_gone)(void *data, size_t group, uint64_t node);
 };
 
 /* `number`: which of the office's workers it is for. */
@@ -59,6 +62,10 @@ void router_adopt(struct router *router, struct topology *topology);
 /* Every 100 ms: timeouts. */
 void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data);
+
+/* Once each turn: wakes what publishes, if it may go on now. */
+void router_let_publish(struct router *router);
+const struct gate *router_gate(const struct router *router, size_t group);
 
 /* ---- for sessions ---- */
 
@@ -118,6 +125,13 @@ bool router_do_writes_wait(const struct router *router, size_t group);
 /* What is unanswered on shared upstreams to that node may wait for long: nobody shares them any more,
  * and the reads that stand behind go elsewhere. */
 void router_part(struct router *router, size_t group, uint64_t node);
+
+/* Whether what publishes a message may go on: not while subscriptions of this proxy's clients are being
+ * made again (gate.h). If not, hold it: its session is woken. */
+bool router_may_publish(struct router *router, size_t group);
+/* A session's subscriptions are lost with their connection; they stand again, or are given up. */
+void router_subscriber_lost(struct router *router, size_t group);
+void router_subscriber_renewed(struct router *router, size_t group);
 
 /* From now on every message on the lease goes through `tap`: not in the middle of one. */
 bool router_may_tap(const struct upstream *lease);

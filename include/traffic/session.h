@@ -46,6 +46,7 @@ struct session_host {
     size_t number;      /* of this worker */
     struct list rounds; /* of other workers, that wait here */
     struct list sessions;
+    struct list script_waiters; /* some of them: until a script is loaded */
     size_t count;
     struct list
         stalled; /* sessions whose clients take no replies, and are not read (session_ahead.c) */

@@ -21,7 +21,7 @@
  *     session_adopt.c    AUTH, HELLO, SELECT
  *     session_info.c     INFO's own section
  *     session_tx.c       a transaction that lost its connection
- *     session_pubsub.c   subscriptions
+ *     session_pubsub.c   subscriptions, and what publishes to them
  *     session_kept.c     what the node was told about the connection (CLIENT TRACKING)
  *     session_redirect.c the session that gets another one's invalidations
  *     session_scripts.c  scripts that a node has lost
@@ -103,15 +103,19 @@ struct session {
     bool lease_named; /* and bears this session's name */
     bool pauses;      /* a CLIENT PAUSE of its own is on its way */
     bool monitoring;
+    bool unrenewed; /* its subscriptions were lost, and are not confirmed again yet */
     bool wrote;
-    bool uncounted;   /* the last WAIT's lease could not be told of the session's writes */
-    bool tunnel;      /* its lease carries replication: bytes, not requests */
-    bool tx_scans;    /* a SCAN, or one of its kin, is in the open transaction */
-    bool tx_lost;     /* the open transaction is to be sent again on the next lease */
-    bool tx_rejected; /* a node rejected a part of it, for a reason that a switch will mend */
-    bool tx_logged;   /* everything of it is in tx_log */
-    bool let_in;      /* not authenticated, and Redis does not mind */
-    uint8_t tx;       /* enum tx */
+    bool uncounted;       /* the last WAIT's lease could not be told of the session's writes */
+    bool tunnel;          /* its lease carries replication: bytes, not requests */
+    bool tx_scans;        /* a SCAN, or one of its kin, is in the open transaction */
+    bool tx_lost;         /* the open transaction is to be sent again on the next lease */
+    bool tx_rejected;     /* a node rejected a part of it, for a reason that a switch will mend */
+    bool tx_logged;       /* everything of it is in tx_log */
+    bool tx_publishes;    /* it may publish a message */
+    bool tx_scripts;      /* there is an EVALSHA in it */
+    uint8_t script_tries; /* to load what its EVALSHAs need */
+    bool let_in;          /* not authenticated, and Redis does not mind */
+    uint8_t tx;           /* enum tx */
     /* as confirmed by replies */
     bool tx_confirmed, watch_confirmed;
 
@@ -120,6 +124,7 @@ struct session {
     const struct traffic_listener_options *listener;
     uint64_t id;
     struct list in_host, in_woken, in_dirty;
+    struct list in_script_wait; /* a script is being loaded */
     struct held held;
     struct place place;
     int64_t opened_ms,
@@ -162,6 +167,7 @@ struct session {
     struct upstream *paused; /* not read because this client does not read */
     struct upstream *early;  /* not read because other replies have to come first */
     struct subscriptions *subs;
+    unsigned renewing; /* the proxy's own requests that make them again, unanswered */
     struct kept *kept;
     uint64_t redirecting;            /* the session that a CLIENT TRACKING in flight names */
     struct redirection *redirection; /* what another worker was asked about that one */
@@ -383,6 +389,11 @@ bool session_wants_resubscribe(const struct session *s);
  * transaction. */
 void session_resubscribe(struct session *s);
 void session_forget_subscriptions(struct session *s);
+/* Its lease is gone, or about to be: what others publish waits until the subscriptions stand again. */
+void session_subscriptions_lost(struct session *s);
+/* Whether the request may publish a message, and has to wait for such. */
+bool session_may_publish(const struct command *command);
+bool session_waits_for_subscribers(struct session *s, struct request *r);
 
 /* ---- session_kept.c ---- */
 bool session_is_kept_verb(uint8_t verb);
@@ -417,10 +428,11 @@ void session_forget_redirection(struct session *s);
 void session_rewrite_redirect(struct session *s, struct request *r);
 
 /* ---- session_scripts.c ---- */
-/* EVAL or EVALSHA is about to be sent. */
-void session_script_goes(struct session *s, const struct request *r, struct upstream *to);
-/* The node says that it has no such script: whether there is more to be done than to pass that on. */
-bool session_can_reload(const struct session *s, const struct request *r);
+/* Before the first request of a user who uses scripts goes to a new master: it is told the recent ones. */
+void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to);
+/* EVAL, EVALSHA or EXEC is to be sent on the lease, for whose node a script is loaded if need be. STEP_ON:
+ * it may. */
+enum step session_prepare_script(struct session *s, struct request *r);
 /* SCRIPT LOAD, SCRIPT FLUSH, sent. Whether other workers have to forget theirs. */
 bool session_script_command(struct session *s, const struct request *r);
 

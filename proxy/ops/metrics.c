@@ -1,8 +1,8 @@
 /*
  * metrics: what /metrics answers.
  *
- * Everything is derived from the newest snapshot, and from what the workers hold, when somebody asks:
- * nothing is counted, so nothing has to be kept. Lines of one gauge stand together, as the format
+ * Everything is derived from the newest snapshot, and from what the workers hold and have counted, when
+ * somebody asks: nothing has to be kept here. Lines of one gauge stand together, as the format
  * wants it.
  */
 #include "ops/metrics.h"
@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct gauge {
     const char *name, *help;
@@ -51,14 +52,18 @@ static bool node_value(const struct topology_group *group, size_t index, enum no
     return gauge == NODE_SUSPECT ? node->suspect : node->readable;
 }
 
-static void put_typed(FILE *out, const char *name, const char *help, const char *type)
+/* A counter's name ends as Prometheus wants it. */
+static const char *type_of(const char *name)
 {
-    fprintf(out, "# HELP redisproxy_%s %s\n# TYPE redisproxy_%s %s\n", name, help, name, type);
+    static const char total[] = "_total";
+    size_t len = strlen(name), end = sizeof(total) - 1;
+    return len > end && strcmp(name + len - end, total) == 0 ? "counter" : "gauge";
 }
 
 static void put_head(FILE *out, const char *name, const char *help)
 {
-    put_typed(out, name, help, "gauge");
+    fprintf(out, "# HELP redisproxy_%s %s\n# TYPE redisproxy_%s %s\n", name, help, name,
+            type_of(name));
 }
 
 static void put_label(FILE *out, const char *name, const char *value)
@@ -129,24 +134,23 @@ static void put_nodes(FILE *out, const struct topology *topology)
 static const struct {
     struct gauge gauge;
     size_t offset;
-    bool counter;
 } worker_gauge_list[] = {
-    {{"sessions", "Client connections."}, offsetof(struct worker_gauges, sessions), false},
+    {{"sessions", "Client connections."}, offsetof(struct worker_gauges, sessions)},
     {{"upstreams", "Connections to nodes that carry clients' commands."},
-     offsetof(struct worker_gauges, upstreams),
-     false},
+     offsetof(struct worker_gauges, upstreams)},
     {{"held_sessions", "Client connections whose requests wait for a node."},
-     offsetof(struct worker_gauges, held),
-     false},
+     offsetof(struct worker_gauges, held)},
     {{"held_bytes", "Bytes of requests that wait for a node."},
-     offsetof(struct worker_gauges, held_bytes),
-     false},
+     offsetof(struct worker_gauges, held_bytes)},
     {{"ahead_bytes", "Bytes of requests that were read of clients that read no replies."},
-     offsetof(struct worker_gauges, ahead_bytes),
-     false},
+     offsetof(struct worker_gauges, ahead_bytes)},
     {{"disconnected_total", "Client connections that the proxy ended; the log says why."},
-     offsetof(struct worker_gauges, disconnected),
-     true},
+     offsetof(struct worker_gauges, disconnected)},
+    {{"unrenewed_subscribers", "Client connections whose subscriptions are to be made again."},
+     offsetof(struct worker_gauges, unrenewed)},
+    {{"early_publish_total",
+      "How often held messages went out before all subscriptions were made again."},
+     offsetof(struct worker_gauges, early)},
 };
 
 static void put_workers(FILE *out, const struct worker_gauges *workers, size_t count)
@@ -154,8 +158,7 @@ static void put_workers(FILE *out, const struct worker_gauges *workers, size_t c
     size_t gauges = count ? sizeof(worker_gauge_list) / sizeof(worker_gauge_list[0]) : 0;
     for (size_t k = 0; k < gauges; k++) {
         const struct gauge *gauge = &worker_gauge_list[k].gauge;
-        put_typed(out, gauge->name, gauge->help,
-                  worker_gauge_list[k].counter ? "counter" : "gauge");
+        put_head(out, gauge->name, gauge->help);
         for (size_t i = 0; i < count; i++)
             fprintf(out, "redisproxy_%s{worker=\"%zu\"} %zu\n", gauge->name, i,
                     *(const size_t *)((const char *)&workers[i] + worker_gauge_list[k].offset));

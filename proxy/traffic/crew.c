@@ -54,6 +54,8 @@ void crew_gauges(const struct crew *crew, size_t worker, struct worker_gauges *o
     *out = (struct worker_gauges){
         .sessions = atomic_load_explicit(&desk->sessions, memory_order_relaxed),
         .upstreams = atomic_load_explicit(&desk->upstreams, memory_order_relaxed),
+        .unrenewed = atomic_load_explicit(&desk->unrenewed, memory_order_relaxed),
+        .early = atomic_load_explicit(&desk->early, memory_order_relaxed),
         .ahead_bytes = atomic_load_explicit(&desk->ahead_bytes, memory_order_relaxed),
         .disconnected = atomic_load_explicit(&desk->disconnected, memory_order_relaxed)};
     for (size_t i = 0; i < crew->office->group_count; i++) {

@@ -110,7 +110,7 @@ static unsigned take_flag(struct command *command, struct slice name)
         {"+write", COMMAND_WRITE, 0},
         {"+movablekeys", COMMAND_MOVABLE_KEYS, 0},
         {"+blocking", COMMAND_BLOCKING, MAY_WAIT},
-        {"+module", 0, MAY_WAIT},
+        {"+module", COMMAND_MODULE, MAY_WAIT},
         {"+noscript", COMMAND_NOSCRIPT, MAY_WAIT},
         {"+admin", 0, MAY_WAIT},
         {"+pubsub", 0, MAY_CHANGE},
@@ -139,10 +139,12 @@ static enum command_way way_of(const struct command *command, unsigned traits)
 static void read_answer(struct command *command, struct slice rest)
 {
     unsigned traits = 0;
-    take_line(&rest); /* *1 */
-    if (take_number(&rest, '*') < 10)
-        traits = MAY_WAIT; /* before 7.0 nothing was said of that */
-    take_line(&rest);      /* $length */
+    take_line(&rest);                   /* *1 */
+    if (take_number(&rest, '*') < 10) { /* before 7.0 nothing was said of that */
+        traits = MAY_WAIT;
+        command->flags |= COMMAND_MODULE;
+    }
+    take_line(&rest); /* $length */
     take_line(&rest);
     command->arity = (int16_t)take_number(&rest, ':');
     for (int left = take_number(&rest, '*'); left > 0; left--)

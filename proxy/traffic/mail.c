@@ -24,6 +24,14 @@ void mailbox_post(struct mailbox *box, struct mail *mail)
     pthread_mutex_unlock(&box->mutex);
 }
 
+void mailbox_ring(struct mailbox *box)
+{
+    pthread_mutex_lock(&box->mutex);
+    if (box->ring && !box->shut)
+        box->ring(box->arg);
+    pthread_mutex_unlock(&box->mutex);
+}
+
 static void take_all(struct mailbox *box, struct list *taken)
 {
     list_init(taken);

@@ -61,6 +61,7 @@ struct pool_node {
     uint64_t id;
     unsigned failures;
     unsigned users;
+    unsigned upstreams;
     bool rejects;        /* the last failure was no connection's: one that stands proves nothing */
     int64_t retry_at_ms; /* 0: usable */
     int64_t failed_ms;   /* the last failure */
@@ -71,6 +72,7 @@ struct pool {
     const struct traffic_options *options;
     const struct topology *topology;
     void (*on_change)(void *data, size_t group);
+    void (*on_gone)(void *data, size_t group, uint64_t node);
     void *data;
     struct slot *slots;
     struct list upstreams;
@@ -94,6 +96,11 @@ struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
     list_init(&pool->upstreams);
     list_init(&pool->nodes);
     return pool;
+}
+
+void pool_on_gone(struct pool *pool, void (*on_gone)(void *data, size_t group, uint64_t node))
+{
+    pool->on_gone = on_gone;
 }
 
 uint64_t pool_epoch(const struct pool *pool)
@@ -319,6 +326,7 @@ static void on_cut(struct upstream *up, const char *why, bool error)
     struct slot *slot = up->owner_data;
     struct pool *pool = slot->pool;
     bool stood = up->state == UPSTREAM_READY;
+    unsigned left;
     char quoted[200];
 
     if (slot->shared == up)
@@ -339,6 +347,9 @@ static void on_cut(struct upstream *up, const char *why, bool error)
                   up->purpose == PURPOSE_MASTER ? "master" : "replica", up->leased,
                   log_quote(quoted, sizeof(quoted), why));
     }
+    left = --get_node(pool, up->group, up->node)->upstreams;
+    if (pool->on_gone && ((error && stood) || left == 0))
+        pool->on_gone(pool->data, up->group, up->node);
     pool->epoch++;
     pool->count--;
     slot->upstreams--;
@@ -375,6 +386,7 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
         return NULL;
     }
     slot->upstreams++;
+    get_node(pool, target->group, target->node)->upstreams++;
     slot->key.identity->pooled++;
     pool->count++;
     list_append(&pool->upstreams, &up->in_pool);
@@ -491,7 +503,7 @@ static void forget_nodes(struct pool *pool)
 {
     list_each (it, &pool->nodes) {
         struct pool_node *node = container_of(it, struct pool_node, in_pool);
-        if (node->users == 0 &&
+        if (node->users == 0 && node->upstreams == 0 &&
             !topology_node_by_id(&pool->topology->groups[node->group], node->id)) {
             list_remove(&node->in_pool);
             free(node);

@@ -25,9 +25,12 @@ struct router {
     struct pool *pool;
     struct identities identities;
     struct identity *own; /* the proxy's own: for its questions */
-    struct hold *holds;   /* one for each group */
-    struct wait *waits;   /* the same */
-    size_t turns;         /* of choosing a replica */
+    struct office *office;
+    size_t number;
+    struct hold *holds; /* one for each group */
+    struct wait *waits; /* the same */
+    struct gate *gates; /* the same */
+    size_t turns;       /* of choosing a replica */
     uv_timer_t retry;
     const struct router_events *events;
     void *data;
@@ -45,6 +48,12 @@ static void release(struct router *router, size_t group)
 static void on_pool_change(void *data, size_t group)
 {
     release(data, group);
+}
+
+static void on_pool_gone(void *data, size_t group, uint64_t node)
+{
+    const struct router *router = data;
+    router->events->on_gone(router->data, group, node);
 }
 
 static void arm_retry(struct router *router);
@@ -77,18 +86,24 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
     router->turn = turn;
     router->options = options;
     router->turns = number; /* not all of them begin with the same replica */
+    router->office = office;
+    router->number = number;
     router->events = events;
     router->data = data;
     router->holds = calloc(options->group_count, sizeof(*router->holds));
     router->waits = calloc(options->group_count, sizeof(*router->waits));
-    if (!router->holds || !router->waits)
+    router->gates = calloc(options->group_count, sizeof(*router->gates));
+    if (!router->holds || !router->waits || !router->gates)
         abort();
+    for (size_t i = 0; i < options->group_count; i++)
+        gate_init(&router->gates[i], office, i, number);
     for (size_t i = 0; i < options->group_count; i++)
         hold_init(&router->holds[i], &office->held_bytes[i], options->groups[i].hold_memory,
                   options->groups[i].hold_timeout_ms);
     identities_init(&router->identities);
     router->own = identity_own(&router->identities);
     router->pool = pool_new(turn, options, on_pool_change, router);
+    pool_on_gone(router->pool, on_pool_gone);
     uv_timer_init(turn->loop, &router->retry);
     router->retry.data = router;
     return router;
@@ -108,12 +123,18 @@ void router_free(struct router *router)
         topology_release(router->topology);
     free(router->holds);
     free(router->waits);
+    free(router->gates);
     free(router);
 }
 
 struct identities *router_identities(struct router *router)
 {
     return &router->identities;
+}
+
+static uint64_t master_id(const struct topology_group *group)
+{
+    return group->master < 0 ? 0 : group->nodes[group->master].id;
 }
 
 void router_adopt(struct router *router, struct topology *topology)
@@ -125,16 +146,67 @@ void router_adopt(struct router *router, struct topology *topology)
         const struct topology_group *now = &topology->groups[i];
         if (old && old->groups[i].writable && !now->writable)
             router->events->on_hold(router->data, i);
+        if (old && now->writable &&
+            (!old->groups[i].writable || master_id(&old->groups[i]) != master_id(now)))
+            gate_bar(&router->gates[i], topology->seq);
         release(router, i);
     }
+    gate_adopted(router->office, router->number, topology->seq);
     if (old)
         topology_release(old);
+}
+
+/* ---- what publishes ---- */
+
+static void give_up(struct router *router, size_t group, int64_t now_ms)
+{
+    struct gate *gate = &router->gates[group];
+    int64_t waited_ms;
+    if (!gate_gives_up(gate, now_ms, &waited_ms))
+        return;
+    log_event(LOG_WARN, "messages go out before all subscriptions are made again",
+              "group=%s worker=%zu subscribers=%zu waited_ms=%" PRId64,
+              router->options->groups[group].name, router->number,
+              atomic_load(&router->office->unrenewed[group]), waited_ms);
+    release(router, group);
 }
 
 void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data)
 {
     pool_tick(router->pool, now_ms, on_stuck, data);
+    for (size_t i = 0; i < router->options->group_count; i++)
+        give_up(router, i, now_ms);
+}
+
+bool router_may_publish(struct router *router, size_t group)
+{
+    const struct topology_group *view = router_view(router, group);
+    if (!view || !view->writable)
+        return true; /* it is held anyway */
+    return gate_is_open(&router->gates[group], turn_now(router->turn));
+}
+
+void router_let_publish(struct router *router)
+{
+    for (size_t i = 0; i < router->options->group_count; i++)
+        if (gate_opens(&router->gates[i]))
+            release(router, i);
+}
+
+void router_subscriber_lost(struct router *router, size_t group)
+{
+    gate_lost(&router->gates[group]);
+}
+
+void router_subscriber_renewed(struct router *router, size_t group)
+{
+    gate_renewed(&router->gates[group]);
+}
+
+const struct gate *router_gate(const struct router *router, size_t group)
+{
+    return &router->gates[group];
 }
 
 /* ---- choosing ---- */

@@ -154,6 +154,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     list_init(&s->in_doubted);
     list_init(&s->in_woken);
     list_init(&s->in_dirty);
+    list_init(&s->in_script_wait);
     held_init(&s->held);
     list_append(&host->sessions, &s->in_host);
     host->count++;
@@ -191,6 +192,7 @@ void session_close(struct session *s, const char *why)
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
     list_remove(&s->in_doubted);
+    list_remove(&s->in_script_wait);
     list_remove(&s->in_host);
     s->host->count--;
     while ((node = s->requests.next) != &s->requests)

@@ -84,10 +84,10 @@ static bool is_rejection(const struct session *s, const struct request *r, const
                          size_t len)
 {
     const struct topology_group *view = router_view(s->host->router, s->place.group);
-    if (starts(data, len, "-NOSCRIPT ") && !r->in_tx)
-        return session_can_reload(s, r);
-    if (r->script || r->adopt || r->in_tx)
-        return false; /* part of a script may have been executed; a transaction has its own rule */
+    /* A script, or a module, may have executed a part, and may say what it likes; a transaction has its
+     * own rule. */
+    if (r->script || r->adopt || r->in_tx || (r->write && (r->command->flags & COMMAND_MODULE)))
+        return false;
     if (r->ends_tx)
         return starts(data, len, "-EXECABORT ") && s->tx_logged && !r->discards && view &&
                (view->settling || !view->writable) &&
@@ -108,6 +108,13 @@ static bool is_unknown(const char *data, size_t len)
     return starts(data, len, "-ERR unknown command") ||
            starts(data, len, "-ERR unknown subcommand") ||
            starts(data, len, "-ERR Unknown subcommand");
+}
+
+/* It is EVAL_RO, or one of its kin, that the node does not have, and not something that the script named. */
+static bool names_read_form(const char *data, size_t len)
+{
+    const char *end = memchr(data, ',', len);
+    return end && memmem(data, (size_t)(end - data), "_RO", 3) != NULL;
 }
 
 /* All that was in flight is answered: what of the rejected ones? Overtaken they are by a write, and
@@ -175,9 +182,8 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
         size_t len = buf_len(&r->reply);
         r->state = REQUEST_REJECTED;
         s->rejected++;
-        r->reload = starts(reply, len, "-NOSCRIPT ");
         s->unblocks -= starts(reply, len, UNBLOCKED);
-        if (!r->reload && !starts(reply, len, "-UNBLOCKED "))
+        if (!starts(reply, len, "-UNBLOCKED "))
             router_rejected(s->host->router, s->place.group, up, starts(reply, len, "-READONLY "));
     } else {
         r->state = REQUEST_ANSWERED;
@@ -277,7 +283,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         r->unknown = data[0] == '-' && is_unknown(data, len);
         r->page_begins = r->command->verb == VERB_SCAN && data[0] != '-' && !r->in_tx;
         r->page_lost = false;
-        r->capture |= r->unknown && r->read_form;
+        r->capture |= r->unknown && r->read_form && names_read_form(data, len);
     }
     r->reply_len += len;
     if (r->page_lost) {
@@ -361,8 +367,6 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
     if (why == REQUEST_LOST && (r->unbegun || is_undone(r)))
         why = REQUEST_UNSENT;
     r->unbegun = false;
-    if (r->command->verb == VERB_EVALSHA)
-        r->reload = true; /* what was loaded for it may be lost, too */
     landed(s, r);
     r->state = REQUEST_ANSWERED; /* it is nowhere any more; what it becomes is decided below */
     if (s->paused == r->upstream && why == REQUEST_LOST)

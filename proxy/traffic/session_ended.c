@@ -7,7 +7,8 @@
  * The end of the connection may arrive before the news: Sentinel kills clients as it changes a node's role,
  * and a process that dies closes all its connections at once. So it is waited for what the probes say:
  * a node whose process or role is another has another tenure; one that is silent is suspect after 500 ms.
- * Whatever speaks for a switch decides at once, and nothing within WAIT_MS against it.
+ * Whatever speaks for a switch decides at once, and nothing within WAIT_MS against it. Until then nobody's
+ * messages wait for this session's subscriptions (gate.h): one slow subscriber is no reason to stop publishers.
  */
 #include "traffic/session_state.h"
 
@@ -40,9 +41,11 @@ void session_judge_ended(struct session_host *host, int64_t now_ms)
         if (in_office && now_ms - s->ended.at_ms < WAIT_MS)
             continue;
         list_remove(&s->in_doubted);
-        if (in_office)
+        if (in_office) {
             end_as_its_node_did(s);
-        else
+        } else {
+            session_subscriptions_lost(s);
             session_mark_woken(s);
+        }
     }
 }

@@ -122,6 +122,7 @@ void session_lease_drop(struct session *s)
 {
     struct upstream *lease = s->lease;
     s->lease = NULL;
+    session_subscriptions_lost(s);
     s->tx_confirmed = s->watch_confirmed = false;
     if (s->paused == lease)
         s->paused = NULL;
@@ -195,6 +196,8 @@ static void on_lost(void *data)
     if (!open && watching)
         s->watch_broken = true;
     s->sticky = false;
+    if (!session_doubts(s))
+        session_subscriptions_lost(s);
     session_kept_lost(s);
     if (s->tunnel)
         session_close(s, "the connection that it replicates from was lost");
@@ -282,6 +285,8 @@ static void track(struct session *s, struct request *r)
     }
     apply(r, &open, &s->watching);
     s->tx = open ? TX_OPEN : TX_NONE;
+    s->tx_publishes = s->tx == TX_OPEN && (s->tx_publishes || r->publishes);
+    s->tx_scripts = s->tx == TX_OPEN && (s->tx_scripts || verb == VERB_EVALSHA);
     if (!open)
         s->tx_refused = s->tx_dirty = s->tx_scans = false;
     if (keeps_lease(r) && !s->sticky)
@@ -330,14 +335,17 @@ enum step session_send_on_lease(struct session *s, struct request *r)
         if (step != STEP_ON)
             return step;
     }
+    if (r->script || verb == VERB_EXEC) {
+        enum step step = session_prepare_script(s, r);
+        if (step != STEP_ON)
+            return step;
+    }
     r->capture |= verb == VERB_CLIENT_REDIR;
     track(s, r);
     if (verb == VERB_WAIT && s->tx != TX_OPEN)
         session_count_all(s, r);
     if (blocking && r->blocked_until_ms && (r->held_since_ms || r->retried))
         session_rewrite_timeout(s, r);
-    if (r->script)
-        session_script_goes(s, r, s->lease);
     if (verb == VERB_CLIENT_PAUSE)
         session_pause_goes(s, r);
     session_send(s, r, s->lease);

@@ -44,6 +44,8 @@ void session_send(struct session *s, struct request *r, struct upstream *to)
         s->inflight_writes++;
         s->wrote |= r->command->verb != VERB_WAIT;
     }
+    if (s->identity->scripted && to->purpose == PURPOSE_MASTER)
+        session_tell_scripts(s, r, to);
     router_send(to, r);
 }
 
@@ -132,6 +134,7 @@ static void classify(struct session *s, struct request *r)
     r->silent = (s->reply_off || s->reply_skip) && !session_is_subscribe_verb(c->verb);
     s->reply_skip = false;
     r->script = script;
+    r->publishes = session_may_publish(c);
     /* What neither reads nor is harmless may change something: it is never sent twice. */
     r->write = !(c->flags & COMMAND_READONLY) && (script || !(c->flags & COMMAND_READ_PORT));
     r->blocking = c->way == WAY_BLOCK && session_is_blocking(r);
@@ -290,6 +293,8 @@ static enum step dispatch_one(struct session *s, struct request *r)
         return STEP_WAIT; /* a subscriber may not do the same as others */
     if (c->way == WAY_SESSION && performs_itself(s, c->verb))
         return session_perform(s, r);
+    if ((r->publishes || c->verb == VERB_EXEC) && session_waits_for_subscribers(s, r))
+        return STEP_HOLD;
     if (c->verb == VERB_SCAN && r->len <= SHARE_MAX)
         return session_send_scan(s, r);
     if (session_needs_lease(s, r) || r->len > SHARE_MAX)

@@ -77,6 +77,22 @@ static void remember(struct session *s, enum kind kind, struct slice name)
     HASH_ADD(hh, s->subs->of[kind], name, name.len, sub);
 }
 
+/* They stand again, or nobody wants them any more. */
+static void renewed(struct session *s)
+{
+    if (s->unrenewed)
+        router_subscriber_renewed(s->host->router, s->place.group);
+    s->unrenewed = false;
+}
+
+void session_subscriptions_lost(struct session *s)
+{
+    if (!s->subs || s->unrenewed || s->closing)
+        return;
+    s->unrenewed = true;
+    router_subscriber_lost(s->host->router, s->place.group);
+}
+
 static void drop_if_empty(struct session *s)
 {
     for (int kind = 0; kind < KINDS; kind++)
@@ -85,6 +101,7 @@ static void drop_if_empty(struct session *s)
     free(s->subs);
     s->subs = NULL;
     s->lease_dirty = true;
+    renewed(s);
 }
 
 static void forget(struct session *s, enum kind kind, struct slice name)
@@ -113,6 +130,7 @@ void session_forget_subscriptions(struct session *s)
     }
     free(s->subs);
     s->subs = NULL;
+    renewed(s);
 }
 
 /* ---- messages ---- */
@@ -298,6 +316,8 @@ static void on_again_reply(struct request *r, const char *data, size_t len, bool
     if (!last)
         return;
     request_free(&s->host->turn->requests, r);
+    if (--s->renewing == 0)
+        renewed(s);
     if (data[0] == '-')
         session_close(s, "its subscriptions were refused after a switch");
 }
@@ -307,6 +327,7 @@ static void on_again_failed(struct request *r, enum request_failure why, const c
     struct session *s = r->owner_data;
     (void)text;
     request_free(&s->host->turn->requests, r);
+    s->renewing--;
     if (s->closing)
         return;
     if (why == REQUEST_REFUSED)
@@ -328,6 +349,7 @@ static void send_swallowed(struct session *s, const struct buf *bytes, uint8_t v
     r->parts_left = parts;
     r->owner = &again_owner;
     r->owner_data = s;
+    s->renewing++;
     router_send(s->lease, r);
 }
 
@@ -361,4 +383,25 @@ void session_resubscribe(struct session *s)
     }
     for (int kind = 0; s->subs && kind < KINDS; kind++)
         resubscribe_kind(s, (enum kind)kind);
+}
+
+/* ---- what publishes ---- */
+
+bool session_may_publish(const struct command *command)
+{
+    if (command->verb == VERB_EVAL || command->verb == VERB_EVALSHA || command->verb == VERB_FCALL)
+        return true; /* the read-only forms, too */
+    return !(command->flags & COMMAND_READONLY) &&
+           (command->flags & (COMMAND_MAY_REPLICATE | COMMAND_MODULE));
+}
+
+bool session_waits_for_subscribers(struct session *s, struct request *r)
+{
+    if (r->command->verb == VERB_EXEC)
+        r->publishes |= s->tx_publishes;
+    else if (s->tx == TX_OPEN)
+        return false; /* it is only queued */
+    /* From a read port nothing goes to others than the same node's subscribers. */
+    return r->publishes && s->place.route != ROUTE_REPLICA &&
+           !router_may_publish(s->host->router, s->place.group);
 }

@@ -1,14 +1,24 @@
 /*
- * session_scripts: an EVALSHA that meets a node without its script, because that one was promoted or
- * restarted since, gets the script loaded again, if its text was seen: a client shall not see a
- * NOSCRIPT that a failover caused.
+ * session_scripts: an EVALSHA that comes to a node without its script, because that one was promoted or
+ * restarted since, finds it loaded again, if its text was seen: a client shall not see a NOSCRIPT that a
+ * failover caused.
  *
- * Before a node's first EVALSHA of a script, and the first after a hold, SCRIPT LOAD is sent in
- * front of it: what follows in the client's pipeline does not overtake it so. The NOSCRIPT of a node
- * that counts as having it, and was restarted without a hold, is a rejection (session_answers.c):
- * SCRIPT LOAD and EVALSHA are sent again.
+ * A node counts as having a script from the moment in which it answered a SCRIPT LOAD, until a switch,
+ * or until a connection to it is lost. Until then
+ *
+ *     EVALSHA             SCRIPT LOAD goes before it on its own connection; others wait for the answer
+ *     EVALSHA in MULTI    it would be queued there: SCRIPT LOAD goes over a shared connection of the same
+ *                         user, and EXEC waits for its answer
+ *
+ * A new master is told those that were used last before anything else comes to it from a user who uses
+ * scripts: what follows on that connection is behind them.
+ *
+ * An error reply is never a reason to send a script again, whatever it says: the script itself may have
+ * said it, and done something before. So a NOSCRIPT is passed on. It is what Redis would have said, too:
+ * somebody flushed the node's scripts. One whose user may not SCRIPT LOAD goes without.
  *
  * Any session may ask for what another one brought: a text that is new to a worker goes to the others.
+ * Functions need none of this: Redis replicates them.
  */
 #include "traffic/session_state.h"
 
@@ -31,7 +41,7 @@ struct news {
 static bool news_visit(struct round *round, struct session_host *there)
 {
     const struct news *news = container_of(round, struct news, round);
-    (void)scripts_saw(there->scripts[news->group], (struct slice){news->text, news->len}, 0);
+    (void)scripts_saw(there->scripts[news->group], (struct slice){news->text, news->len});
     return true;
 }
 
@@ -40,10 +50,10 @@ static void news_drop(struct round *round)
     free(container_of(round, struct news, round));
 }
 
-static void saw(struct session *s, struct slice text, uint64_t node)
+static void saw(struct session *s, struct slice text)
 {
     struct news *news;
-    if (!scripts_saw(scripts_of(s), text, node) || s->host->office->desk_count == 1)
+    if (!scripts_saw(scripts_of(s), text) || s->host->office->desk_count == 1)
         return;
     news = calloc(1, sizeof(*news) + text.len);
     if (!news)
@@ -55,35 +65,198 @@ static void saw(struct session *s, struct slice text, uint64_t node)
     round_start(&news->round, s->host);
 }
 
-/* ---- commands ---- */
+/* ---- loading ---- */
 
-/* Nobody waits for its answer. */
-static void load(struct session *s, struct slice text, struct upstream *to)
+/* So many bytes of texts a new master is told before anything else comes to it; the rest when it is needed. */
+#define RECENT_MAX ((size_t)1024 * 1024)
+/* A load in an open transaction that its node does not answer well is tried so often. */
+#define TRIES_MAX 4
+
+struct load {
+    struct session_host *host;
+    size_t group;
+    uint64_t node;
+    const struct upstream *on;
+    const struct identity *user; /* to be compared with */
+    char sha[40];
+};
+
+static void load_over(struct request *r, enum script_state now)
 {
-    struct slice argv[3] = {{"SCRIPT", 6}, {"LOAD", 4}, text};
+    struct load *load = r->owner_data;
+    struct list *waiting, *waiters = &load->host->script_waiters;
+    scripts_loaded(load->host->scripts[load->group], (struct slice){load->sha, sizeof(load->sha)},
+                   load->node, load->on, now, load->user);
+    while ((waiting = list_take(waiters)))
+        session_mark_woken(container_of(waiting, struct session, in_script_wait));
+    request_free(&load->host->turn->requests, r);
+    free(load);
+}
+
+static bool passes(const char *data, size_t len, const char *word)
+{
+    return len >= strlen(word) && memcmp(data, word, strlen(word)) == 0;
+}
+
+/* What the node says of itself will be over; all else it says of the user, or of the text. */
+static void on_load_reply(struct request *r, const char *data, size_t len, bool first, bool last)
+{
+    if (first)
+        r->rejecting = passes(data, len, "-BUSY ") || passes(data, len, "-LOADING ") ||
+                       passes(data, len, "-MASTERDOWN ");
+    if (first)
+        r->reply_type = data[0];
+    if (last)
+        load_over(r, r->rejecting           ? SCRIPT_MISSING
+                     : r->reply_type == '-' ? SCRIPT_REFUSED
+                                            : SCRIPT_THERE);
+}
+
+static void on_load_failed(struct request *r, enum request_failure why, const char *text)
+{
+    (void)text;
+    load_over(r, why == REQUEST_REFUSED ? SCRIPT_REFUSED : SCRIPT_MISSING);
+}
+
+static const struct request_owner load_owner = {on_load_reply, on_load_failed};
+
+static void load_on(struct session *s, struct slice sha, struct upstream *to)
+{
+    struct slice argv[3] = {{"SCRIPT", 6}, {"LOAD", 4}, scripts_text(scripts_of(s), sha)};
     struct buf bytes = {0};
+    struct load *load = calloc(1, sizeof(*load));
+    struct request *r;
+    if (!load)
+        abort();
+    *load = (struct load){.host = s->host,
+                          .group = s->place.group,
+                          .node = router_node(to),
+                          .on = to,
+                          .user = s->identity};
+    memcpy(load->sha, sha.data, sizeof(load->sha));
     resp_append_command(&bytes, 3, argv);
-    struct request *r = request_new(&s->host->turn->requests, buf_len(&bytes));
+    r = request_new(&s->host->turn->requests, buf_len(&bytes));
     request_set_bytes(r, buf_head(&bytes), buf_len(&bytes));
     buf_free(&bytes);
+    r->owner = &load_owner;
+    r->owner_data = load;
+    scripts_load(scripts_of(s), sha, load->node, to);
     router_send(to, r);
 }
 
-void session_script_goes(struct session *s, const struct request *r, struct upstream *to)
+/* Over a connection of its own to the lease's node. False: there is none to be had. */
+static bool load_beside(struct session *s, struct slice sha)
 {
-    uint64_t node = router_node(to);
-    if (r->command->verb == VERB_EVAL)
-        saw(s, session_arg(r, 1), s->tx == TX_OPEN ? 0 : node);
-    if (r->command->verb != VERB_EVALSHA || s->tx == TX_OPEN)
-        return;
-    if (!scripts_went_to(scripts_of(s), session_arg(r, 1), node) || r->reload)
-        load(s, scripts_text(scripts_of(s), session_arg(r, 1)), to);
+    enum wish wish = s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER;
+    struct upstream *up = router_shared(s->host->router, &s->place, wish, s->identity);
+    if (!up || !router_same_node(up, s->lease))
+        return false;
+    load_on(s, sha, up);
+    return true;
 }
 
-bool session_can_reload(const struct session *s, const struct request *r)
+static enum script_state state_at_lease(struct session *s, struct slice sha, const void **on)
 {
-    return r->command->verb == VERB_EVALSHA && !r->reload &&
-           scripts_text(scripts_of(s), session_arg(r, 1)).data;
+    return scripts_at(scripts_of(s), sha, router_node(s->lease), s->identity, on);
+}
+
+static enum step wait_for_load(struct session *s)
+{
+    if (!list_linked(&s->in_script_wait))
+        list_append(&s->host->script_waiters, &s->in_script_wait);
+    return STEP_WAIT;
+}
+
+/* ---- a new master ---- */
+
+struct telling {
+    struct session *s;
+    struct upstream *to;
+};
+
+static void tell(void *data, struct slice sha)
+{
+    const struct telling *telling = data;
+    load_on(telling->s, sha, telling->to);
+}
+
+void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to)
+{
+    struct telling telling = {s, to};
+    if (r->in_tx || r->ends_tx || r->adopt || (session_subscribed(s) && !s->identity->resp3))
+        return;
+    if (!scripts_told(scripts_of(s), router_node(to)))
+        scripts_each_recent(scripts_of(s), router_node(to), s->identity, RECENT_MAX, tell,
+                            &telling);
+}
+
+/* ---- transactions ---- */
+
+/* Whether EXEC has to wait for what this part of its transaction needs. */
+static bool is_awaited(struct session *s, const struct request *part)
+{
+    struct slice sha;
+    const void *on;
+    if (part->command->verb != VERB_EVALSHA)
+        return false;
+    sha = session_arg(part, 1);
+    switch (state_at_lease(s, sha, &on)) {
+    case SCRIPT_LOADING:
+        return true;
+    case SCRIPT_MISSING:
+        return s->script_tries++ < TRIES_MAX && load_beside(s, sha);
+    default:
+        return false;
+    }
+}
+
+static enum step prepare_exec(struct session *s, struct request *exec)
+{
+    bool wait = false;
+    exec->scripts |= s->tx_scripts;
+    if (!exec->scripts)
+        return STEP_ON;
+    for (struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next)
+        wait |= is_awaited(s, container_of(it, struct request, in_session));
+    for (struct list *it = s->requests.next; it != &exec->in_session; it = it->next) {
+        const struct request *part = container_of(it, struct request, in_session);
+        wait |= part->in_tx && is_awaited(s, part);
+    }
+    if (wait)
+        return wait_for_load(s);
+    s->script_tries = 0;
+    return STEP_ON;
+}
+
+/* ---- commands ---- */
+
+static enum step prepare_evalsha(struct session *s, const struct request *r)
+{
+    struct slice sha = session_arg(r, 1);
+    const void *on;
+    enum script_state state = state_at_lease(s, sha, &on);
+    s->identity->scripted = true;
+    if (s->tx == TX_OPEN) { /* early, so that EXEC need not wait */
+        if (state == SCRIPT_MISSING)
+            (void)load_beside(s, sha);
+        return STEP_ON;
+    }
+    if (state == SCRIPT_LOADING && on != s->lease)
+        return wait_for_load(s);
+    if (state == SCRIPT_MISSING)
+        load_on(s, sha, s->lease);
+    return STEP_ON;
+}
+
+enum step session_prepare_script(struct session *s, struct request *r)
+{
+    if (session_subscribed(s) && !s->identity->resp3)
+        return STEP_ON; /* Redis says that it is not allowed */
+    if (r->command->verb == VERB_EXEC && s->tx == TX_OPEN)
+        return prepare_exec(s, r);
+    if (r->command->verb == VERB_EVAL)
+        saw(s, session_arg(r, 1));
+    return r->command->verb == VERB_EVALSHA ? prepare_evalsha(s, r) : STEP_ON;
 }
 
 bool session_script_command(struct session *s, const struct request *r)
@@ -93,6 +266,6 @@ bool session_script_command(struct session *s, const struct request *r)
     if (flush)
         scripts_clear(scripts_of(s));
     else if (slice_is(what, "load"))
-        saw(s, session_arg(r, 2), router_node(r->upstream));
+        saw(s, session_arg(r, 2));
     return flush;
 }

@@ -160,6 +160,7 @@ static void finish_turn(struct worker *w)
         rounds_retry(&w->host);
     do {
         adopt_newest(w);
+        router_let_publish(w->host.router);
         session_run_woken(&w->turn.woken);
         flush_upstreams(w);
         session_flush_dirty(&w->turn.dirty_sessions);
@@ -172,11 +173,16 @@ static void finish_turn(struct worker *w)
 static void show_gauges(struct worker *w)
 {
     struct desk *desk = desk_of(w);
+    size_t unrenewed = 0, early = 0;
     for (size_t i = 0; i < w->options->group_count; i++) {
+        unrenewed += router_gate(w->host.router, i)->unrenewed;
+        early += router_gate(w->host.router, i)->early;
         const struct hold *hold = router_hold(w->host.router, i);
         atomic_store_explicit(&desk->holds[i].sessions, hold->count, memory_order_relaxed);
         atomic_store_explicit(&desk->holds[i].bytes, hold->bytes, memory_order_relaxed);
     }
+    atomic_store_explicit(&desk->unrenewed, unrenewed, memory_order_relaxed);
+    atomic_store_explicit(&desk->early, early, memory_order_relaxed);
     atomic_store_explicit(&desk->sessions, w->host.count, memory_order_relaxed);
     atomic_store_explicit(&desk->ended, w->given - w->host.count, memory_order_relaxed);
     atomic_store_explicit(&desk->ahead_bytes, w->host.ahead_bytes, memory_order_relaxed);
@@ -200,7 +206,13 @@ static void on_hold(void *data, size_t group)
         w->host.scripts[group]); /* the next master may be one that was restarted */
 }
 
-static const struct router_events router_events = {session_wake, on_hold};
+static void on_gone(void *data, size_t group, uint64_t node)
+{
+    struct worker *w = data;
+    scripts_forget_node(w->host.scripts[group], node);
+}
+
+static const struct router_events router_events = {session_wake, on_hold, on_gone};
 
 /* ---- ending ---- */
 
@@ -303,6 +315,7 @@ static void init_host(struct worker *w)
     list_init(&w->host.sessions);
     list_init(&w->host.stalled);
     list_init(&w->host.doubted);
+    list_init(&w->host.script_waiters);
     w->host.learn = learn_new(&w->turn.requests);
     w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
     if (!w->host.scripts)

@@ -64,6 +64,7 @@ static inline void stage_prepare(uv_prepare_t *prepare)
     struct turn *turn = &s->w->turn;
     struct list *node;
     do {
+        router_let_publish(s->host.router);
         session_run_woken(&turn->woken);
         while ((node = turn->dirty_upstreams.next) != &turn->dirty_upstreams)
             upstream_flush(container_of(node, struct upstream, in_turn));
@@ -89,7 +90,13 @@ static inline void stage_on_hold(void *data, size_t group)
     scripts_forget_nodes(s->host.scripts[group]);
 }
 
-static const struct router_events stage_events = {session_wake, stage_on_hold};
+static inline void stage_on_gone(void *data, size_t group, uint64_t node)
+{
+    struct stage *s = data;
+    scripts_forget_node(s->host.scripts[group], node);
+}
+
+static const struct router_events stage_events = {session_wake, stage_on_hold, stage_on_gone};
 
 /* The loop does nothing any more, but for its tick. */
 static inline bool is_quiet(struct stage *s)
@@ -170,6 +177,7 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);
     list_init(&s->host.doubted);
+    list_init(&s->host.script_waiters);
     s->scripts = scripts_new(64 * 1024);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->w->turn.requests);

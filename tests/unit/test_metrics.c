@@ -113,7 +113,7 @@ Test(metrics, what_the_workers_hold)
 {
     static const struct worker_gauges workers[] = {
         {.sessions = 3, .upstreams = 2, .held = 1, .held_bytes = 4000},
-        {.sessions = 50, .upstreams = 7}};
+        {.sessions = 50, .upstreams = 7, .unrenewed = 5, .early = 2}};
     struct topology topology = {.seq = 1};
     char *text = metrics_text(&topology, workers, 2);
 
@@ -137,5 +137,11 @@ Test(metrics, what_the_workers_hold)
                      "redisproxy_held_bytes{worker=\"0\"} 4000\n"
                      "redisproxy_held_bytes{worker=\"1\"} 0\n"),
         "%s", text);
+    cr_assert_not_null(strstr(text, "redisproxy_unrenewed_subscribers{worker=\"1\"} 5\n"), "%s",
+                       text);
+    cr_assert_not_null(strstr(text, "# TYPE redisproxy_early_publish_total counter\n"
+                                    "redisproxy_early_publish_total{worker=\"0\"} 0\n"
+                                    "redisproxy_early_publish_total{worker=\"1\"} 2\n"),
+                       "%s", text);
     free(text);
 }

@@ -22,8 +22,8 @@ Test(scripts, found_by_sha1_in_any_case)
 {
     struct scripts *s = scripts_new(1000);
     cr_assert_null(scripts_text(s, of(SHA_7)).data);
-    scripts_saw(s, of("return(7)"), 1);
-    scripts_saw(s, of("return 1"), 1);
+    scripts_saw(s, of("return(7)"));
+    scripts_saw(s, of("return 1"));
     cr_assert(is(scripts_text(s, of(SHA_7)), "return(7)"));
     cr_assert(is(scripts_text(s, of("BC70AE583496EF68242126E5F723B4224435AF02")), "return(7)"));
     cr_assert(is(scripts_text(s, of(SHA_1)), "return 1"));
@@ -38,38 +38,102 @@ Test(scripts, the_oldest_go_first)
 {
     struct scripts *s = scripts_new(16);
     char text[32];
-    scripts_saw(s, of("return(7)"), 1);
+    scripts_saw(s, of("return(7)"));
     cr_assert(scripts_text(s, of(SHA_7)).data);
-    scripts_saw(s, of("return 1"), 1); /* 17 bytes */
+    scripts_saw(s, of("return 1")); /* 17 bytes */
     cr_assert_null(scripts_text(s, of(SHA_7)).data);
     cr_assert(is(scripts_text(s, of(SHA_1)), "return 1"));
     for (int i = 0; i < 100; i++) {
         snprintf(text, sizeof(text), "return %d", i % 10);
-        scripts_saw(s, of(text), 1);
+        scripts_saw(s, of(text));
         if (i % 3 == 0)
             cr_assert_null(scripts_text(s, of(SHA_7)).data);
     }
-    scripts_saw(s, of("return 'longer than all that is kept'"), 1);
+    scripts_saw(s, of("return 'longer than all that is kept'"));
     cr_assert_null(scripts_text(s, of(SHA_1)).data);
     scripts_free(s);
 }
 
-Test(scripts, who_had_it)
+Test(scripts, what_is_used_stays)
+{
+    struct scripts *s = scripts_new(17);
+    const void *on;
+    scripts_saw(s, of("return(7)"));
+    scripts_saw(s, of("return 1"));
+    cr_assert_eq(scripts_at(s, of(SHA_7), 1, NULL, &on), SCRIPT_MISSING);
+    scripts_saw(s, of("return 2"));
+    cr_assert(scripts_text(s, of(SHA_7)).data);
+    cr_assert_null(scripts_text(s, of(SHA_1)).data);
+    scripts_free(s);
+}
+
+Test(scripts, who_has_it)
 {
     struct scripts *s = scripts_new(1000);
-    cr_assert(scripts_went_to(s, of(SHA_7), 1), "nothing can be done");
-    scripts_saw(s, of("return(7)"), 1);
-    cr_assert(scripts_went_to(s, of(SHA_7), 1));
-    cr_assert_not(scripts_went_to(s, of(SHA_7), 2));
-    cr_assert(scripts_went_to(s, of(SHA_7), 2));
-    scripts_saw(s, of("return(7)"), 3);
-    cr_assert(scripts_went_to(s, of(SHA_7), 3));
-    for (uint64_t node = 10; node < 30; node++)
-        cr_assert_not(scripts_went_to(s, of(SHA_7), node));
-    cr_assert_not(scripts_went_to(s, of(SHA_7), 1), "long ago");
-    cr_assert(scripts_went_to(s, of(SHA_7), 1));
+    static const int conn, other, anna, bert;
+    const void *on;
+    cr_assert_eq(scripts_at(s, of(SHA_7), 1, &anna, &on), SCRIPT_UNSEEN);
+    scripts_saw(s, of("return(7)"));
+    cr_assert_eq(scripts_at(s, of(SHA_7), 1, &anna, &on), SCRIPT_MISSING);
+    scripts_load(s, of(SHA_7), 1, &conn);
+    cr_assert_eq(scripts_at(s, of(SHA_7), 1, &anna, &on), SCRIPT_LOADING);
+    cr_assert_eq(on, &conn);
+    cr_assert_eq(scripts_at(s, of(SHA_7), 2, &anna, &on), SCRIPT_MISSING);
+    scripts_loaded(s, of(SHA_7), 1, &other, SCRIPT_THERE, &anna);
+    cr_assert_eq(scripts_at(s, of(SHA_7), 1, &anna, &on), SCRIPT_LOADING, "another one's");
+    scripts_loaded(s, of(SHA_7), 1, &conn, SCRIPT_THERE, &anna);
+    cr_assert_eq(scripts_at(s, of(SHA_7), 1, &anna, &on), SCRIPT_THERE);
+    scripts_load(s, of(SHA_7), 2, &conn);
+    scripts_loaded(s, of(SHA_7), 2, &conn, SCRIPT_REFUSED, &anna);
+    cr_assert_eq(scripts_at(s, of(SHA_7), 2, &anna, &on), SCRIPT_REFUSED);
+    cr_assert_eq(scripts_at(s, of(SHA_7), 2, &bert, &on), SCRIPT_MISSING);
+    scripts_forget_node(s, 1);
+    cr_assert_eq(scripts_at(s, of(SHA_7), 1, &anna, &on), SCRIPT_MISSING);
+    scripts_load(s, of(SHA_7), 3, &conn);
     scripts_forget_nodes(s);
-    cr_assert_not(scripts_went_to(s, of(SHA_7), 1));
-    cr_assert_not(scripts_went_to(s, of(SHA_7), 29));
+    scripts_loaded(s, of(SHA_7), 3, &conn, SCRIPT_THERE, &anna);
+    cr_assert_eq(scripts_at(s, of(SHA_7), 3, &anna, &on), SCRIPT_MISSING, "of a process before");
+    for (uint64_t node = 10; node < 30; node++) {
+        scripts_load(s, of(SHA_7), node, &conn);
+        scripts_loaded(s, of(SHA_7), node, &conn, SCRIPT_THERE, &anna);
+        cr_assert_eq(scripts_at(s, of(SHA_7), node, &anna, &on), SCRIPT_THERE);
+    }
+    cr_assert_eq(scripts_at(s, of(SHA_7), 10, &anna, &on), SCRIPT_MISSING, "long ago");
+    scripts_free(s);
+}
+
+static void note(void *data, struct slice sha)
+{
+    strncat(data, sha.data, 4);
+}
+
+/* The last one used first, in bounds, and only what somebody asked for by its SHA1. */
+Test(scripts, the_recent_ones)
+{
+    struct scripts *s = scripts_new(1000);
+    static const int conn;
+    char told[40] = "";
+    const void *on;
+    scripts_saw(s, of("return(7)"));
+    scripts_saw(s, of("return 1"));
+    scripts_saw(s, of("return 'never asked for'"));
+    scripts_each_recent(s, 1, NULL, 1000, note, told);
+    cr_assert_str_empty(told);
+    (void)scripts_at(s, of(SHA_1), 1, NULL, &on);
+    (void)scripts_at(s, of(SHA_7), 1, NULL, &on);
+    scripts_each_recent(s, 1, NULL, 1000, note, told);
+    cr_assert_str_eq(told, "bc70e0e1");
+    told[0] = '\0';
+    scripts_each_recent(s, 1, NULL, 10, note, told);
+    cr_assert_str_eq(told, "bc70");
+    told[0] = '\0';
+    scripts_load(s, of(SHA_7), 1, &conn);
+    scripts_each_recent(s, 1, NULL, 1000, note, told);
+    cr_assert_str_eq(told, "e0e1");
+    cr_assert_not(scripts_told(s, 1));
+    cr_assert(scripts_told(s, 1));
+    cr_assert_not(scripts_told(s, 2));
+    scripts_forget_nodes(s);
+    cr_assert_not(scripts_told(s, 2));
     scripts_free(s);
 }

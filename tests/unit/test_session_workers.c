@@ -35,6 +35,7 @@ static void crew_begin(struct crew *c)
         list_init(&host->stalled);
         list_init(&host->doubted);
         list_init(&host->rounds);
+        list_init(&host->script_waiters);
         c->scripts[i - 1] = scripts_new(64 * 1024);
         host->scripts = &c->scripts[i - 1];
         host->router = router_new(&c->s.w->turn, &c->s.options, c->s.office, i, &stage_events, c);
@@ -108,7 +109,7 @@ struct text {
 static bool text_visit(struct round *round, struct session_host *there)
 {
     (void)round;
-    (void)scripts_saw(there->scripts[0], (struct slice){"return(7)", 9}, 0);
+    (void)scripts_saw(there->scripts[0], (struct slice){"return(7)", 9});
     return true;
 }
 
@@ -140,7 +141,7 @@ Test(session_workers, a_flush_is_behind_all_texts)
 
     crew_begin(&c);
     flushes = client_of(&c, 0, &id);
-    (void)scripts_saw(c.others[1].scripts[0], (struct slice){"return(7)", 9}, 0);
+    (void)scripts_saw(c.others[1].scripts[0], (struct slice){"return(7)", 9});
     client_asks(flushes, "SCRIPT FLUSH");
     fd = admits(&c.s, 0, "master");
     node_gets(&c.s, fd, "SCRIPT FLUSH"); /* and it is on its way to worker 1 */
@@ -271,5 +272,135 @@ Test(session_workers, a_redirect_is_to_the_new_masters_connection)
     node_gets(&c.s, lease, "SUBSCRIBE ch");
     mail_goes(&c);
     node_gets(&c.s, fd, "CLIENT TRACKING ON REDIRECT 78");
+    crew_end(&c);
+}
+
+/* ---- messages ---- */
+
+#define CONFIRMED "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n"
+
+static void other_adopts(struct crew *c, size_t worker)
+{
+    router_adopt(host_of(c, worker)->router, board_acquire(c->s.w->turn.board));
+}
+
+static struct client subscribed_at(struct crew *c, size_t worker)
+{
+    uint64_t id;
+    struct client listens = client_of(c, worker, &id);
+    client_asks(listens, "SUBSCRIBE ch");
+    int lease = admits(&c->s, 0, "master");
+    node_gets(&c->s, lease, "SUBSCRIBE ch");
+    node_says(lease, CONFIRMED);
+    hears(&c->s, listens, CONFIRMED);
+    return listens;
+}
+
+/* Worker 0 knows of the new master first, and has the message; worker 1 has the subscriber, and has not
+ * heard yet that it lost its connection. What the others send is not kept waiting. */
+Test(session_workers, a_message_waits_for_another_workers_subscriptions)
+{
+    static struct crew c;
+    struct client publishes, writes;
+    uint64_t id;
+    int fd, lease;
+
+    crew_begin(&c);
+    (void)subscribed_at(&c, 1);
+    publishes = client_of(&c, 0, &id);
+    writes = client_of(&c, 0, &id);
+    show(&c.s, switched); /* worker 0 alone has seen it */
+    client_asks(publishes, "SET a 1 | PUBLISH ch hi | SET b 2");
+    fd = admits(&c.s, 1, "master");
+    node_gets(&c.s, fd, "SET a 1");
+    node_says(fd, "+OK\r\n");
+    hears(&c.s, publishes, "+OK\r\n");
+    client_asks(writes, "SET c 3");
+    node_gets(&c.s, fd, "SET c 3");
+    node_says(fd, "+OK\r\n");
+    hears(&c.s, writes, "+OK\r\n");
+    other_adopts(&c, 2);
+    node_gets_nothing(&c.s, fd);
+    other_adopts(&c, 1);
+    lease = admits(&c.s, 1, "master");
+    node_gets(&c.s, lease, "SUBSCRIBE ch");
+    node_gets_nothing(&c.s, fd);
+    node_says(lease, CONFIRMED);
+    node_gets(&c.s, fd, "PUBLISH ch hi | SET b 2");
+    crew_end(&c);
+}
+
+/* A transaction that publishes waits with its EXEC; others do not. */
+Test(session_workers, an_exec_waits_for_another_workers_subscriptions)
+{
+    static struct crew c;
+    struct client publishes, writes;
+    uint64_t id;
+    int fd, lease, other;
+
+    crew_begin(&c);
+    (void)subscribed_at(&c, 1);
+    publishes = client_of(&c, 0, &id);
+    writes = client_of(&c, 0, &id);
+    show(&c.s, switched);
+    client_asks(publishes, "MULTI | PUBLISH ch hi | EXEC");
+    fd = admits(&c.s, 1, "master");
+    node_gets(&c.s, fd, "MULTI | PUBLISH ch hi");
+    node_says(fd, "+OK\r\n+QUEUED\r\n");
+    node_gets_nothing(&c.s, fd);
+    client_asks(writes, "MULTI | SET k v | EXEC");
+    other = admits(&c.s, 1, "master");
+    node_gets(&c.s, other, "MULTI | SET k v | EXEC");
+    other_adopts(&c, 2);
+    other_adopts(&c, 1);
+    lease = admits(&c.s, 1, "master");
+    node_gets(&c.s, lease, "SUBSCRIBE ch");
+    node_says(lease, CONFIRMED);
+    node_gets(&c.s, fd, "EXEC");
+    crew_end(&c);
+}
+
+/* A subscriber that is gone is waited for no longer. */
+Test(session_workers, a_message_does_not_wait_for_who_is_gone)
+{
+    static struct crew c;
+    struct client listens, publishes;
+    uint64_t id;
+    int fd;
+
+    crew_begin(&c);
+    listens = subscribed_at(&c, 1);
+    publishes = client_of(&c, 0, &id);
+    show(&c.s, switched);
+    other_adopts(&c, 1);
+    other_adopts(&c, 2);
+    (void)admits(&c.s, 1, "master"); /* the subscriber's */
+    client_asks(publishes, "EVAL return(7) 0");
+    nobody_comes(&c.s, 1);
+    close(listens.fd);
+    fd = admits(&c.s, 1, "master");
+    node_gets(&c.s, fd, "EVAL return(7) 0");
+    crew_end(&c);
+}
+
+/* The node never lets the subscriber in again: the message goes out all the same, in time. */
+Test(session_workers, a_message_does_not_wait_for_ever)
+{
+    static struct crew c;
+    struct client publishes;
+    uint64_t id;
+    int fd;
+
+    crew_begin(&c);
+    (void)subscribed_at(&c, 1);
+    publishes = client_of(&c, 0, &id);
+    show(&c.s, switched);
+    other_adopts(&c, 1);
+    other_adopts(&c, 2);
+    (void)node_accept(c.s.w, &c.s.nodes[1]);
+    client_asks(publishes, "PUBLISH ch hi");
+    fd = admits(&c.s, 1, "master"); /* within the test's deadline, by the clock */
+    node_gets(&c.s, fd, "PUBLISH ch hi");
+    cr_assert_eq(router_gate(c.s.host.router, 0)->early, 1);
     crew_end(&c);
 }

@@ -54,13 +54,20 @@ static void on_hold(void *data, size_t group)
     scripts_forget_nodes(s->host.scripts[group]);
 }
 
-static const struct router_events events = {session_wake, on_hold};
+static void on_gone(void *data, size_t group, uint64_t node)
+{
+    struct stage *s = data;
+    scripts_forget_node(s->host.scripts[group], node);
+}
+
+static const struct router_events events = {session_wake, on_hold, on_gone};
 
 static void finish_turn(struct stage *s)
 {
     struct turn *turn = &s->turn;
     struct list *node;
     do {
+        router_let_publish(s->host.router);
         session_run_woken(&turn->woken);
         while ((node = turn->dirty_upstreams.next) != &turn->dirty_upstreams)
             upstream_flush(container_of(node, struct upstream, in_turn));
@@ -161,6 +168,7 @@ static void begin(struct stage *s, uint8_t how)
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);
     list_init(&s->host.doubted);
+    list_init(&s->host.script_waiters);
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->turn.requests);
