@@ -149,14 +149,16 @@ UNIT_UPSTREAM      := traffic/upstream traffic/handshake topology/topology topol
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
 UNIT_test_upstream_tap = $(UNIT_UPSTREAM)
 UNIT_test_handshake = $(UNIT_UPSTREAM)
-UNIT_POOL          := traffic/pool $(UNIT_UPSTREAM)
+UNIT_test_rights   := traffic/rights
+UNIT_POOL          := traffic/pool traffic/rights $(UNIT_UPSTREAM)
 UNIT_test_pool      = $(UNIT_POOL)
 UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
 UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/traffic/session*.c)) \
                       traffic/round traffic/office traffic/mail traffic/roll traffic/scripts \
-                      traffic/router traffic/hold traffic/learn redis/command $(UNIT_POOL)
+                      traffic/router traffic/admission traffic/hold traffic/learn redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
+UNIT_test_admission = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)
 UNIT_test_steady    = $(UNIT_SESSION)
 UNIT_test_scripts  := traffic/scripts

@@ -23,6 +23,8 @@ enum command_flag {
     COMMAND_READ_PORT = 1 << 8,
     /* Ours: not in Redis 7.0; it came later, or is none at all (POST, HOST:). */
     COMMAND_NEWER = 1 << 9,
+    /* Ours: may change who is let in by the node. */
+    COMMAND_RIGHTS = 1 << 10,
 };
 
 /* How a command travels (decision 1). */

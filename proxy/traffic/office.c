@@ -13,7 +13,8 @@ struct office *office_new(size_t desks, size_t groups)
     office->group_count = groups;
     office->desks = aligned_alloc(DESK_LINE, desks * sizeof(*office->desks));
     office->held_bytes = calloc(groups + 1, sizeof(*office->held_bytes));
-    if (!office->desks || !office->held_bytes)
+    office->rights = calloc(groups + 1, sizeof(*office->rights));
+    if (!office->desks || !office->held_bytes || !office->rights)
         abort();
     memset(office->desks, 0, desks * sizeof(*office->desks));
     for (size_t i = 0; i < desks; i++) {
@@ -32,5 +33,6 @@ void office_free(struct office *office)
         free(office->desks[i].holds);
     free(office->desks);
     free(office->held_bytes);
+    free(office->rights);
     free(office);
 }

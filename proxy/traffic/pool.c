@@ -52,6 +52,7 @@ struct slot {
     struct list idle; /* leases, the most recently used last */
     size_t idle_count;
     size_t upstreams; /* all that belong here */
+    struct proof proof;
     UT_hash_handle hh;
 };
 
@@ -61,6 +62,7 @@ struct pool_node {
     uint64_t id;
     unsigned failures;
     unsigned users;
+    struct proof greeting; /* of who is not authenticated */
     bool rejects;        /* the last failure was no connection's: one that stands proves nothing */
     int64_t retry_at_ms; /* 0: usable */
     int64_t failed_ms;   /* the last failure */
@@ -70,6 +72,7 @@ struct pool {
     struct turn *turn;
     const struct traffic_options *options;
     const struct topology *topology;
+    struct rights *rights;
     void (*on_change)(void *data, size_t group);
     void *data;
     struct slot *slots;
@@ -81,13 +84,15 @@ struct pool {
 };
 
 struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
-                      void (*on_change)(void *data, size_t group), void *data)
+                      struct rights *rights, void (*on_change)(void *data, size_t group),
+                      void *data)
 {
     struct pool *pool = calloc(1, sizeof(*pool));
     if (!pool)
         abort();
     pool->turn = turn;
     pool->options = options;
+    pool->rights = rights;
     pool->on_change = on_change;
     pool->data = data;
     pool->epoch = 1;
@@ -286,9 +291,76 @@ static const char *on_verify(struct upstream *up, const struct credentials_of_no
     return NULL;
 }
 
+/* ---- proofs ---- */
+
+static void note(struct proof *proof, const struct proof *next)
+{
+    if (!proof->known || next->ms >= proof->ms)
+        *proof = *next;
+}
+
+static struct proof proof_of(const struct upstream *up, bool let_in)
+{
+    return (struct proof){true, let_in, up->opened_ms, up->generation};
+}
+
+static void on_greeted(struct upstream *up, bool let_in)
+{
+    struct slot *slot = up->owner_data;
+    struct proof proof = proof_of(up, let_in);
+    if (!let_in)
+        proof.ms =
+            turn_now(slot->pool->turn); /* so that those who came with it turn round at once */
+    note(&get_node(slot->pool, up->group, up->node)->greeting, &proof);
+}
+
+struct proof pool_proof(struct pool *pool, const struct target *target, struct identity *identity)
+{
+    static const struct proof none;
+    if (!identity->authenticated) {
+        const struct pool_node *node = find_node(pool, target->group, target->node);
+        return node ? node->greeting : none;
+    }
+    const struct slot *slot = find_slot(pool, target, identity);
+    return slot ? slot->proof : none;
+}
+
+void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpose purpose,
+                     struct identity *identity, const struct proof *proof)
+{
+    const struct target target = {.group = group, .node = node, .purpose = purpose};
+    if (!identity->authenticated) {
+        note(&get_node(pool, group, node)->greeting, proof);
+        return;
+    }
+    struct slot *slot = find_slot(pool, &target, identity);
+    if (slot)
+        note(&slot->proof, proof);
+}
+
+bool pool_has(struct pool *pool, const struct target *target, struct identity *identity,
+              bool leased)
+{
+    const struct slot *slot = find_slot(pool, target, identity);
+    if (!slot)
+        return false;
+    return leased ? !list_empty(&slot->idle) : slot->shared && !slot->shared->retired;
+}
+
+bool pool_joins(struct pool *pool, const struct target *target, struct identity *identity,
+                int64_t since_ms, uint64_t generation)
+{
+    const struct slot *slot = find_slot(pool, target, identity);
+    const struct upstream *up = slot ? slot->shared : NULL;
+    return up && up->state < UPSTREAM_READY && up->opened_ms >= since_ms &&
+           up->generation == generation;
+}
+
 static void on_ready(struct upstream *up)
 {
     struct slot *slot = up->owner_data;
+    struct proof proof = proof_of(up, true);
+    note(&slot->proof, &proof);
     struct pool_node *node = get_node(slot->pool, up->group, up->node);
     if (node->failures > 1 && !node->rejects)
         log_event(LOG_INFO, "a node can be used again", "group=%s node=%s",
@@ -347,7 +419,8 @@ static void on_cut(struct upstream *up, const char *why, bool error)
     drop_slot_if_empty(slot);
 }
 
-static const struct upstream_owner owner = {on_verify, on_ready, lets_no_write_through, on_cut};
+static const struct upstream_owner owner = {on_verify, on_ready, on_greeted, lets_no_write_through,
+                                            on_cut};
 
 /* ---- handing out ---- */
 
@@ -374,6 +447,8 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
         drop_slot_if_empty(slot);
         return NULL;
     }
+    up->opened_ms = turn_now(pool->turn);
+    up->generation = rights_generation(&pool->rights[target->group], up->opened_ms);
     slot->upstreams++;
     slot->key.identity->pooled++;
     pool->count++;

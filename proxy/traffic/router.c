@@ -20,6 +20,9 @@ struct router {
     const struct traffic_options *options;
     struct topology *topology;
     struct pool *pool;
+    struct admission *admission;
+    struct rights *rights; /* the office's: one for each group */
+    struct list knocking;  /* places that wait for a node's word */
     struct identities identities;
     struct identity *own; /* the proxy's own: for its questions */
     struct hold *holds;   /* one for each group */
@@ -37,6 +40,8 @@ static void release(struct router *router, size_t group)
     /* The woken session leaves the hold when it is dispatched, and comes back when it must. */
     list_each (it, &router->holds[group].sessions)
         router->events->wake(container_of(it, struct held, in_hold));
+    list_each (it, &router->knocking)
+        router->events->wake(container_of(it, struct place, in_knock)->held);
 }
 
 static void on_pool_change(void *data, size_t group)
@@ -85,7 +90,11 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
                   options->groups[i].hold_timeout_ms);
     identities_init(&router->identities);
     router->own = identity_own(&router->identities);
-    router->pool = pool_new(turn, options, on_pool_change, router);
+    router->rights = office->rights;
+    list_init(&router->knocking);
+    router->pool = pool_new(turn, options, router->rights, on_pool_change, router);
+    router->admission = admission_new(turn, router->pool, &router->identities, router->rights,
+                                      on_pool_change, router);
     uv_timer_init(turn->loop, &router->retry);
     router->retry.data = router;
     return router;
@@ -99,6 +108,7 @@ void router_close(struct router *router)
 
 void router_free(struct router *router)
 {
+    admission_free(router->admission);
     identity_release(router->own);
     pool_free(router->pool);
     if (router->topology)
@@ -232,6 +242,7 @@ static bool choose(struct router *router, struct place *place, enum wish wish,
                    const struct want *want, struct target *target)
 {
     bool found;
+    place->entry = ENTRY_NONE;
     if (!router->topology)
         return false;
     found = wish == WISH_MASTER ? choose_master(router, place->group, want, target)
@@ -241,15 +252,59 @@ static bool choose(struct router *router, struct place *place, enum wish wish,
     return found;
 }
 
+/* The first use of a node by a session, by this identity, has to be allowed by the node. */
+static bool may_enter(struct router *router, struct place *place, const struct target *target,
+                      const struct want *want)
+{
+    bool entered = place->entered[0] == target->node || place->entered[1] == target->node;
+    place->entry = admission_try(router->admission, target, want->identity, want->leased, entered,
+                                 &place->refusal);
+    if (place->entry == ENTRY_FREE && !entered && !want->identity->own) {
+        place->entered[1] = place->entered[0];
+        place->entered[0] = target->node;
+    }
+    if (place->entry == ENTRY_WAITS && !list_linked(&place->in_knock))
+        list_append(&router->knocking, &place->in_knock);
+    if (place->entry == ENTRY_NONE)
+        arm_retry(router);
+    return place->entry == ENTRY_FREE;
+}
+
+void router_place(struct place *place, const struct traffic_listener_options *listener,
+                  struct held *held)
+{
+    *place = (struct place){.group = listener->group, .route = listener->route, .held = held};
+    list_init(&place->in_knock);
+}
+
+void router_entered(struct place *place, const struct upstream *by)
+{
+    place->entered[0] = by ? by->node : 0;
+    place->entered[1] = 0;
+    place->epoch[WISH_MASTER] = place->epoch[WISH_REPLICA] = 0;
+}
+
+void router_rights_changed(struct router *router, size_t group)
+{
+    rights_changed(&router->rights[group]);
+}
+
+void router_rights_refused(struct router *router, size_t group)
+{
+    rights_refused(&router->rights[group], turn_now(router->turn));
+}
+
 static struct upstream *find_shared(struct router *router, struct place *place, enum wish wish,
                                     struct identity *identity)
 {
     struct target target;
     struct upstream *up;
-    if (!choose(router, place, wish, &(struct want){identity, false}, &target))
+    const struct want want = {identity, false};
+    if (!choose(router, place, wish, &want, &target) || !may_enter(router, place, &target, &want))
         return NULL;
     up = pool_shared(router->pool, &target, identity);
     if (!up) {
+        place->entry = ENTRY_NONE;
         arm_retry(router);
         return NULL;
     }
@@ -272,12 +327,15 @@ struct upstream *router_shared(struct router *router, struct place *place, enum 
 }
 
 struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
-                             struct identity *identity)
+                             struct identity *identity, bool proves)
 {
+    const struct want want = {identity, false};
     struct target target;
     struct upstream *up;
-    if (!choose(router, place, wish, &(struct want){identity, false}, &target))
+    if (!choose(router, place, wish, &want, &target) ||
+        (!proves && !may_enter(router, place, &target, &want)))
         return NULL;
+    place->entry = ENTRY_NONE;
     up = pool_door(router->pool, &target, identity);
     if (!up)
         arm_retry(router);
@@ -289,8 +347,10 @@ struct upstream *router_lease(struct router *router, struct place *place, enum w
 {
     struct target target;
     struct upstream *up;
-    if (!choose(router, place, wish, &(struct want){identity, true}, &target))
+    const struct want want = {identity, true};
+    if (!choose(router, place, wish, &want, &target) || !may_enter(router, place, &target, &want))
         return NULL;
+    place->entry = ENTRY_NONE;
     up = pool_lease(router->pool, &target, identity, on_lost, lease_data);
     if (!up)
         arm_retry(router);
