@@ -101,13 +101,14 @@ UNIT_test_log      := base/log base/clock
 UNIT_test_address  := net/address
 UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
                       net/address base/cpus base/secret base/buf base/log base/clock
-UNIT_test_health   := ops/health topology/topology topology/credential \
+UNIT_test_health   := ops/health topology/topology topology/refusals topology/credential \
                       base/secret base/log base/clock
-UNIT_test_metrics  := ops/metrics topology/topology topology/credential \
+UNIT_test_metrics  := ops/metrics topology/topology topology/refusals topology/credential \
                       base/secret base/log base/clock
 UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules \
                       topology/election_switch topology/election_trust topology/election_assist \
-                      topology/votes topology/topology topology/credential net/address \
+                      topology/votes topology/topology topology/refusals \
+                      topology/credential net/address \
                       base/secret base/log base/clock
 UNIT_test_election  = $(UNIT_ELECTION)
 UNIT_test_election_quorum = $(UNIT_ELECTION)
@@ -119,7 +120,9 @@ UNIT_test_election_assist = $(UNIT_ELECTION)
 UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control.c, \
                         $(wildcard proxy/topology/*.c))) \
                       net/stream net/resolve net/address base/secret base/buf base/log base/clock
-UNIT_test_topology := topology/topology topology/credential base/secret base/log base/clock
+UNIT_test_refusals := topology/refusals
+UNIT_test_topology := topology/topology topology/refusals \
+                      topology/credential base/secret base/log base/clock
 UNIT_test_keyring  := topology/keyring topology/credential base/secret base/log base/clock
 UNIT_test_control_conn := topology/control_conn topology/credential net/stream net/resolve \
                       net/address base/secret base/buf base/log base/clock
@@ -144,7 +147,8 @@ UNIT_test_hold     := traffic/hold
 UNIT_test_mail     := traffic/mail
 UNIT_test_spread   := traffic/spread traffic/office traffic/mail
 UNIT_test_round    := traffic/round traffic/mail traffic/office
-UNIT_UPSTREAM      := traffic/upstream traffic/handshake topology/topology topology/credential \
+UNIT_UPSTREAM      := traffic/upstream traffic/handshake topology/topology topology/refusals \
+                      topology/credential \
                       redis/resp_reply net/stream net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
 UNIT_test_upstream_tap = $(UNIT_UPSTREAM)

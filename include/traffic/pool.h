@@ -93,6 +93,9 @@ void pool_penalize(struct pool *pool, size_t group, uint64_t node);
 unsigned pool_users(const struct pool *pool, size_t group, uint64_t node);
 void pool_add_user(struct pool *pool, size_t group, uint64_t node, int delta);
 
+/* Tries whether the node still refuses the proxy (refusals.h), unless it has just been tried. */
+void pool_test(struct pool *pool, const struct target *target, struct identity *identity);
+
 /* When the next node may be tried again, INT64_MAX: none waits. */
 int64_t pool_next_try(const struct pool *pool);
 /* Tells of nodes that may be tried again. */

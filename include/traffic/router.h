@@ -62,6 +62,10 @@ void router_free(struct router *router);
 /* Takes over the caller's reference to the newest snapshot and acts on it. */
 void router_adopt(struct router *router, struct topology *topology);
 
+/* Why a request for the group's master need not wait any longer: the master refuses the proxy. Returns
+ * its text, in `out`, or NULL. */
+const char *router_refusal(const struct router *router, size_t group, char *out, size_t size);
+
 /* Every 100 ms: timeouts. */
 void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data);

@@ -90,6 +90,8 @@ struct upstream {
     bool singly;       /* what it is asked is sent when all before it is answered */
     bool busy;         /* while VERIFYING: the node runs a script, and is asked in another way */
     bool select_first; /* while ENTERING: the second way, for users who may not SELECT */
+    bool refused;      /* cut because the node does not let the proxy in, see refusals.h; */
+    bool waits;        /* and the password's file is read again */
     bool retired;
     bool paused; /* not read: whoever is answered does not drain */
     bool undone; /* it ended, and its node executed no write that it had not answered */

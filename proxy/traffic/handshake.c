@@ -213,12 +213,20 @@ static bool info_field(const char *info, size_t len, const char *field, char *ou
     return false;
 }
 
+/* The node lets the proxy not in, whatever connection it is. */
+static void cut_refused(struct upstream *up, const char *why)
+{
+    up->refused = true;
+    upstream_cut(up, why);
+}
+
 /* What the node thinks of the credential; from here on nobody needs it any more. A node without a
  * password refuses AUTH, and needs none. Returns whether the node may be used. */
 static bool own_auth_answered(struct upstream *up, const char *error)
 {
     struct credential *own = up->own;
     up->own = NULL;
+    up->waits = error && credential_is_refusal(error) && own->owner->file;
     if (!error)
         credential_accept(own);
     else if (credential_is_refusal(error))
@@ -245,7 +253,7 @@ static void on_own_auth(struct request *request, const char *data, size_t len, b
              credential_is_refusal(line) ? "the proxy's own password was refused"
                                          : "AUTH was refused",
              line);
-    upstream_cut(up, why);
+    cut_refused(up, why);
 }
 
 static void on_info(struct request *request, const char *data, size_t len, bool first, bool last)
@@ -254,6 +262,7 @@ static void on_info(struct request *request, const char *data, size_t len, bool 
     struct credentials_of_node node = {0};
     char role[16] = "", line[120], text[160];
     const char *why = NULL;
+    bool refused = false;
     (void)first;
     if (!whole(request, data, len, last))
         return;
@@ -263,6 +272,7 @@ static void on_info(struct request *request, const char *data, size_t len, bool 
         snprintf(text, sizeof(text), "INFO replication was refused: %s",
                  error_line(request, line, sizeof(line)));
         why = text;
+        refused = true;
     } else {
         const char *info = buf_head(&request->reply);
         size_t info_len = buf_len(&request->reply);
@@ -274,7 +284,9 @@ static void on_info(struct request *request, const char *data, size_t len, bool 
         why = up->owner->verify(up, &node);
     }
     done(request);
-    if (why)
+    if (refused)
+        cut_refused(up, why);
+    else if (why)
         upstream_cut(up, why);
 }
 

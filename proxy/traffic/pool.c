@@ -4,6 +4,7 @@
  */
 #include "traffic/pool.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -21,6 +22,10 @@
 #define RETRY_MAX_MS 100
 /* A failure this long after the one before counts as the first. */
 #define FORGIVE_MS 2000
+/* Where nobody wants anything, a node that refuses the proxy is tried this often. */
+#define TEST_MS 500
+/* A node that has no room for another client may have some soon: so long requests wait for that. */
+#define ROOM_MS 1000
 #define IDLE_LEASES_MAX 32
 /* So long an idle lease is kept, and a shared upstream of an identity that no session has. */
 #define IDLE_MS 30000
@@ -356,11 +361,42 @@ bool pool_joins(struct pool *pool, const struct target *target, struct identity 
            up->generation == generation;
 }
 
+/* ---- refusals ---- */
+
+/* How long a request waits for the end of a refusal: for a new password in its file as long as for a
+ * master, for room a moment; the rest needs a person. */
+static int64_t patience(const struct pool *pool, const struct upstream *up)
+{
+    if (up->waits)
+        return pool->options->groups[up->group].hold_timeout_ms;
+    return strstr(up->why, "max number of clients") ? ROOM_MS : 0;
+}
+
+static void note_refusal(const struct pool *pool, const struct upstream *up)
+{
+    char quoted[200];
+    if (up->refused && refusals_note(board_refusals(pool->turn->board), up->group, up->node,
+                                     up->why, clock_ms(), patience(pool, up)))
+        log_event(
+            LOG_WARN,
+            "a node refuses the proxy: connections that stand are used, there are no new ones",
+            "group=%s node=%s reason=%s", pool->options->groups[up->group].name, up->name,
+            log_quote(quoted, sizeof(quoted), up->why));
+}
+
+static void note_success(const struct pool *pool, const struct upstream *up)
+{
+    if (refusals_clear(board_refusals(pool->turn->board), up->group, up->node))
+        log_event(LOG_INFO, "a node lets the proxy in again", "group=%s node=%s",
+                  pool->options->groups[up->group].name, up->name);
+}
+
 static void on_ready(struct upstream *up)
 {
     struct slot *slot = up->owner_data;
     struct proof proof = proof_of(up, true);
     note(&slot->proof, &proof);
+    note_success(slot->pool, up);
     struct pool_node *node = get_node(slot->pool, up->group, up->node);
     if (node->failures > 1 && !node->rejects)
         log_event(LOG_INFO, "a node can be used again", "group=%s node=%s",
@@ -405,7 +441,8 @@ static void on_cut(struct upstream *up, const char *why, bool error)
         bool news = stood ? !up->leased : node->failures == 1;
         if (!stood || node->failures == 0)
             note_failure(pool, node, false);
-        log_event(news ? LOG_WARN : LOG_DEBUG, "an upstream ended",
+        note_refusal(pool, up);
+        log_event(news && !up->refused ? LOG_WARN : LOG_DEBUG, "an upstream ended",
                   "group=%s node=%s purpose=%s leased=%d reason=%s",
                   pool->options->groups[up->group].name, up->name,
                   up->purpose == PURPOSE_MASTER ? "master" : "replica", up->leased,
@@ -477,6 +514,18 @@ struct upstream *pool_shared(struct pool *pool, const struct target *target,
     if (up)
         slot->shared = up;
     return up;
+}
+
+void pool_test(struct pool *pool, const struct target *target, struct identity *identity)
+{
+    struct pool_node *node = get_node(pool, target->group, target->node);
+    struct upstream *up;
+    if (turn_now(pool->turn) - node->failed_ms < TEST_MS)
+        return;
+    up = open_upstream(get_slot(pool, target, identity), target);
+    if (up)
+        up->singly = true; /* it ends when it is ready */
+    node->failed_ms = turn_now(pool->turn);
 }
 
 struct upstream *pool_door(struct pool *pool, const struct target *target,
