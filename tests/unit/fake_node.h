@@ -388,8 +388,9 @@ static inline struct world *watched_ready(struct watched *s)
     char text[500];
     struct world *w = world_new();
     watched_open(s, w, identity_nobody(&w->identities), NULL);
-    node_hears(w, s->fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(w, s->fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
     node_says(s->fd, node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true));
+    node_says(s->fd, "+PONG\r\n");
     until(s->readied == 1, world_turn(w));
     return w;
 }
