@@ -101,13 +101,14 @@ UNIT_test_log      := base/log base/clock
 UNIT_test_address  := net/address
 UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
                       net/address base/cpus base/secret base/buf base/log base/clock
-UNIT_test_health   := ops/health topology/topology topology/credential \
+UNIT_test_health   := ops/health topology/topology topology/refusals topology/credential \
                       base/secret base/log base/clock
-UNIT_test_metrics  := ops/metrics topology/topology topology/credential \
+UNIT_test_metrics  := ops/metrics topology/topology topology/refusals topology/credential \
                       base/secret base/log base/clock
 UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules \
                       topology/election_switch topology/election_trust topology/election_assist \
-                      topology/votes topology/topology topology/credential net/address \
+                      topology/votes topology/topology topology/refusals \
+                      topology/credential net/address \
                       base/secret base/log base/clock
 UNIT_test_election  = $(UNIT_ELECTION)
 UNIT_test_election_quorum = $(UNIT_ELECTION)
@@ -119,7 +120,9 @@ UNIT_test_election_assist = $(UNIT_ELECTION)
 UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control.c, \
                         $(wildcard proxy/topology/*.c))) \
                       net/stream net/resolve net/address base/secret base/buf base/log base/clock
-UNIT_test_topology := topology/topology topology/credential base/secret base/log base/clock
+UNIT_test_refusals := topology/refusals
+UNIT_test_topology := topology/topology topology/refusals \
+                      topology/credential base/secret base/log base/clock
 UNIT_test_keyring  := topology/keyring topology/credential base/secret base/log base/clock
 UNIT_test_control_conn := topology/control_conn topology/credential net/stream net/resolve \
                       net/address base/secret base/buf base/log base/clock
@@ -145,20 +148,23 @@ UNIT_test_gate     := traffic/gate traffic/office traffic/mail
 UNIT_test_mail     := traffic/mail
 UNIT_test_spread   := traffic/spread traffic/office traffic/mail
 UNIT_test_round    := traffic/round traffic/mail traffic/office
-UNIT_UPSTREAM      := traffic/upstream traffic/handshake topology/topology topology/credential \
+UNIT_UPSTREAM      := traffic/upstream traffic/handshake topology/topology topology/refusals \
+                      topology/credential \
                       redis/resp_reply net/stream net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
 UNIT_test_upstream_tap = $(UNIT_UPSTREAM)
 UNIT_test_handshake = $(UNIT_UPSTREAM)
-UNIT_POOL          := traffic/pool $(UNIT_UPSTREAM)
+UNIT_test_rights   := traffic/rights
+UNIT_POOL          := traffic/pool traffic/rights $(UNIT_UPSTREAM)
 UNIT_test_pool      = $(UNIT_POOL)
 UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
 UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/traffic/session*.c)) \
                       traffic/round traffic/office traffic/mail traffic/roll traffic/scripts \
-                      traffic/router traffic/gate traffic/hold traffic/learn traffic/process \
-                      traffic/cursor redis/command $(UNIT_POOL)
+                      traffic/router traffic/admission traffic/gate traffic/hold traffic/learn \
+                      traffic/process traffic/cursor redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
+UNIT_test_admission = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)
 UNIT_test_steady    = $(UNIT_SESSION)
 UNIT_test_scripts  := traffic/scripts

@@ -25,6 +25,7 @@ struct health_view {
     size_t loop_count;
     const struct topology *topology;            /* the newest snapshot */
     const struct traffic_group_options *groups; /* with the snapshot's indices */
+    struct refusals *refusals;                  /* the board's; NULL: nobody refuses the proxy */
     bool draining;
 };
 

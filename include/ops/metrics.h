@@ -12,7 +12,7 @@
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 /* The text, to be freed. */
-char *metrics_text(const struct topology *topology, const struct worker_gauges *workers,
-                   size_t worker_count);
+char *metrics_text(const struct topology *topology, struct refusals *refusals,
+                   const struct worker_gauges *workers, size_t worker_count);
 
 #endif

@@ -25,6 +25,8 @@ enum command_flag {
     COMMAND_NEWER = 1 << 9,
     /* Ours: a module's, or perhaps one: its code may do whatever a script may. */
     COMMAND_MODULE = 1 << 10,
+    /* Ours: may change who is let in by the node. */
+    COMMAND_RIGHTS = 1 << 11,
 };
 
 /* How a command travels (decision 1). */

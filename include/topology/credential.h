@@ -33,6 +33,8 @@ struct credential {
     atomic_bool refused;  /* until the file was read again */
     atomic_bool accepted; /* by some server */
     atomic_bool told;     /* the refusal is in the log */
+    atomic_bool noted;    /* ... and here: */
+    char refusal[160];    /* who refused it, and in which words */
 };
 
 /* With one reference, the caller's. Copies the password; `owner` lives as long as anybody may be
@@ -50,6 +52,8 @@ bool credential_is_needless(const char *error);
 
 /* A server (its name is for the log) answered AUTH so. Any thread. */
 void credential_refuse(struct credential *credential, const char *server, const char *error);
+/* What a server said that refused it, while no other has accepted it; otherwise NULL. */
+const char *credential_refusal(const struct credential *credential);
 void credential_accept(struct credential *credential);
 
 #endif

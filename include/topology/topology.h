@@ -13,6 +13,7 @@
 
 #include "net/address.h"
 #include "topology/credential.h"
+#include "topology/refusals.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -100,6 +101,9 @@ struct board;
 struct board *board_new(void);
 /* Releases the newest snapshot; nobody may use the board any more. */
 void board_free(struct board *board);
+
+/* Which nodes refuse the proxy: the workers', and whoever shows it. */
+struct refusals *board_refusals(const struct board *board);
 
 /* `notify(arg)` is called after every publication, on the publishing thread, until the subscription
  * is taken back: it must be safe there, and not call the board (uv_async_send is, and does not). At

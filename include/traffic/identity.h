@@ -25,6 +25,8 @@ struct identity {
     unsigned refs;
     unsigned pooled; /* those of them that are the pool's, and its upstreams' */
     bool authenticated;
+    bool outside;  /* not authenticated, where the node asks for that: it can only come in */
+    bool asks;     /* carries the question whether such a one would be let in (admission.h) */
     bool own;      /* the proxy's own: carries the worker's questions, never a client's command */
     bool has_user; /* AUTH was given a user name */
     bool resp3;
@@ -44,11 +46,19 @@ struct identity *identity_own(struct identities *all);
 /* `base` with another credential; `user` with data NULL: AUTH without a user name. */
 struct identity *identity_with_credential(struct identities *all, const struct identity *base,
                                           struct slice user, struct slice password);
+/* `base`, which is not authenticated, as one whom the nodes let in without, or do not. */
+struct identity *identity_standing(struct identities *all, const struct identity *base,
+                                   bool outside);
+/* Who asks whether one who is not authenticated is let in. */
+struct identity *identity_asking(struct identities *all);
 /* `base` with another database. */
 struct identity *identity_with_db(struct identities *all, const struct identity *base, int64_t db);
 /* `base` speaking RESP3, or RESP2. */
 struct identity *identity_with_protocol(struct identities *all, const struct identity *base,
                                         bool resp3);
+
+/* Whether both come in with the same user and password. */
+bool identity_same_credential(const struct identity *a, const struct identity *b);
 
 void identity_retain(struct identity *identity);
 void identity_release(struct identity *identity);

@@ -1,12 +1,14 @@
 /*
  * office: all that the workers of the process share: for each a desk with its mailbox and with what
- * it shows others, and the number of bytes that they hold together. None of it is touched for a
- * request: a desk is written once a turn, by its own worker, and read when somebody asks.
+ * it shows others, the number of bytes that they hold together, and what a change of rights made old.
+ * None of it is touched for a request: a desk is written once a turn, by its own worker, and read when
+ * somebody asks.
  */
 #ifndef REDISPROXY_TRAFFIC_OFFICE_H
 #define REDISPROXY_TRAFFIC_OFFICE_H
 
 #include "traffic/mail.h"
+#include "traffic/rights.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -37,6 +39,7 @@ struct office {
     struct desk *desks;
     /* One for each group: the bytes that all workers hold (hold.h). */
     atomic_size_t *held_bytes;
+    struct rights *rights;     /* the same: whether those who come now may be let in otherwise */
     atomic_size_t ahead_bytes; /* of requests that were read ahead, of all workers */
     /* One for each group: sessions, of all workers, whose subscriptions a node has lost, and no other
      * has confirmed yet (gate.h). */

@@ -11,15 +11,17 @@
 
 #include "traffic/identity.h"
 #include "traffic/options.h"
+#include "traffic/rights.h"
 #include "traffic/turn.h"
 #include "traffic/upstream.h"
 
 struct pool;
 
 /* `on_change(data, group)`: an upstream became ready or a node may be tried again: what is held may
- * be tried. */
+ * be tried. `rights`: one for each group. */
 struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
-                      void (*on_change)(void *data, size_t group), void *data);
+                      struct rights *rights, void (*on_change)(void *data, size_t group),
+                      void *data);
 /* `on_gone(data, group, node)`: a connection to the node ended unasked, or was the last one. */
 void pool_on_gone(struct pool *pool, void (*on_gone)(void *data, size_t group, uint64_t node));
 /* Cuts every upstream; free the pool once the loop has run their last callbacks (pool_empty). */
@@ -51,6 +53,28 @@ struct upstream *pool_lease(struct pool *pool, const struct target *target,
  * another holder may have it. Otherwise it is closed, and requests on it fail. */
 void pool_return(struct pool *pool, struct upstream *upstream, bool clean);
 
+/* ---- what admission.c goes by ---- */
+
+/* What a node said to an identity, or later, and under which generation of rights. */
+struct proof {
+    bool known, let_in;
+    int64_t ms;
+    uint64_t generation;
+};
+
+/* Whether there is an upstream to share (`leased`: to lease) that was, or will be, let in for others. */
+bool pool_has(struct pool *pool, const struct target *target, struct identity *identity,
+              bool leased);
+/* Whether the one to share is on its way in, under this generation of rights, since `since_ms` or later. */
+bool pool_joins(struct pool *pool, const struct target *target, struct identity *identity,
+                int64_t since_ms, uint64_t generation);
+
+/* The last proof: of an identity that is authenticated its own, otherwise of all that are not. Not known
+ * when there is none, or a later one has been noted. */
+struct proof pool_proof(struct pool *pool, const struct target *target, struct identity *identity);
+void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpose purpose,
+                     struct identity *identity, const struct proof *proof);
+
 /* Grows whenever another upstream may be handed out for the same wish, and before one that was handed
  * out is gone. */
 uint64_t pool_epoch(const struct pool *pool);
@@ -70,6 +94,9 @@ void pool_penalize(struct pool *pool, size_t group, uint64_t node);
 /* How many sessions have chosen the node as their replica. */
 unsigned pool_users(const struct pool *pool, size_t group, uint64_t node);
 void pool_add_user(struct pool *pool, size_t group, uint64_t node, int delta);
+
+/* Tries whether the node still refuses the proxy (refusals.h), unless it has just been tried. */
+void pool_test(struct pool *pool, const struct target *target, struct identity *identity);
 
 /* When the next node may be tried again, INT64_MAX: none waits. */
 int64_t pool_next_try(const struct pool *pool);

@@ -12,6 +12,7 @@
 #define REDISPROXY_TRAFFIC_ROUTER_H
 
 #include "topology/topology.h"
+#include "traffic/admission.h"
 #include "traffic/gate.h"
 #include "traffic/hold.h"
 #include "traffic/identity.h"
@@ -34,6 +35,11 @@ struct place {
     /* What router_shared() gave it last for each wish: good while the pool's epoch is this one. */
     struct upstream *last[2];
     uint64_t epoch[2];
+    uint64_t entered[2];  /* the nodes that have let it in, or may have; 0: none */
+    enum entrance entry;  /* why it got no upstream, the last time */
+    const char *refusal;  /* with ENTRY_REFUSED: the node's error, good until the loop turns */
+    struct held *held;    /* its session's: who is woken */
+    struct list in_knock; /* while it waits for a node's word */
 };
 
 /* What the router tells the worker. */
@@ -59,6 +65,10 @@ void router_free(struct router *router);
 /* Takes over the caller's reference to the newest snapshot and acts on it. */
 void router_adopt(struct router *router, struct topology *topology);
 
+/* Why a request for the group's master need not wait any longer: the master refuses the proxy. Returns
+ * its text, in `out`, or NULL. */
+const char *router_refusal(const struct router *router, size_t group, char *out, size_t size);
+
 /* Every 100 ms: timeouts. */
 void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data);
@@ -73,16 +83,28 @@ const struct gate *router_gate(const struct router *router, size_t group);
 struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
                                struct identity *identity);
 /* The shared upstream to the node where this process is (topology_process()), if what goes to it by the
- * place's route may be read there now; otherwise NULL. */
-struct upstream *router_shared_of(struct router *router, const struct place *place,
-                                  uint32_t process, struct identity *identity);
-/* As router_shared(), for AUTH; see pool_door(). */
+ * place's route may be read there now; otherwise NULL. place->entry says whether the session has yet to be
+ * let in there: ENTRY_NONE, it need not wait for that. */
+struct upstream *router_shared_of(struct router *router, struct place *place, uint32_t process,
+                                  struct identity *identity);
+/* As router_shared(), for AUTH; see pool_door(). `proves`: the request itself asks the node whether this
+ * identity is let in. */
 struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
-                             struct identity *identity);
+                             struct identity *identity, bool proves);
 /* A lease, as above; see pool_lease(). */
 struct upstream *router_lease(struct router *router, struct place *place, enum wish wish,
                               struct identity *identity, upstream_lost *on_lost, void *lease_data);
 void router_return(struct router *router, struct upstream *lease, bool clean);
+
+/* Begins, and forgets, by whom the session was let in (admission.h); `by`: the node that has just done
+ * so, or NULL. */
+void router_place(struct place *place, const struct traffic_listener_options *listener,
+                  struct held *held);
+void router_entered(struct place *place, const struct upstream *by);
+
+/* What others may do may have changed, or somebody was refused: see rights.h. */
+void router_rights_changed(struct router *router, size_t group);
+void router_rights_refused(struct router *router, size_t group);
 
 /* Whether something may be written to this upstream now (a lease that was taken before a switch
  * began may not). */

@@ -113,6 +113,7 @@ struct session {
     bool tx_logged;       /* everything of it is in tx_log */
     bool tx_publishes;    /* it may publish a message */
     bool tx_scripts;      /* there is an EVALSHA in it */
+    bool tx_rights;       /* it may change who is let in */
     uint8_t script_tries; /* to load what its EVALSHAs need */
     bool let_in;          /* not authenticated, and Redis does not mind */
     uint8_t tx;           /* enum tx */
@@ -278,7 +279,11 @@ bool session_verb_is_local(uint8_t verb);
 enum step session_perform_adoption(struct session *s, struct request *r);
 /* The same on a lease that the session keeps. Returns true when it was answered here. */
 bool session_prepare_adoption(struct session *s, struct request *r);
-void session_adopted(struct session *s, struct request *r);
+void session_adopted(struct session *s, struct request *r, const struct upstream *by);
+/* Whether it shows the node a password. */
+bool session_proves(const struct request *r);
+/* Not authenticated, it stands on the other side: let in where it was not, or the reverse. */
+void session_change_sides(struct session *s);
 void session_hello_answered(struct session *s, struct request *r);
 /* Whether one of them is queued in the open transaction; and EXEC's answer, which is whole then. */
 bool session_tx_adopts(const struct session *s);

@@ -7,7 +7,8 @@
  *
  * VERIFYING runs as the proxy itself (AUTH, INFO replication, CLIENT ID; see handshake.c) and
  * ends with RESET, so that the proxy's own credential never carries a client's
- * command (decision 7), and no client's credential goes to a wrong node.
+ * command (decision 7), and no client's credential goes to a wrong node. Who is not authenticated is
+ * let in or not by what the node says to a PING then.
  *
  * A retired upstream takes no new requests and closes when the last is
  * answered. One worker's thread only.
@@ -53,6 +54,9 @@ struct upstream_owner {
     /* Whether the node is what the upstream is for; a text for the log when it is not. */
     const char *(*verify)(struct upstream *upstream, const struct credentials_of_node *node);
     void (*on_ready)(struct upstream *upstream);
+    /* Of an identity that is not authenticated: whether the node lets it in without. Then it comes to
+     * on_ready(), or, if its identity is said to stand elsewhere (identity->outside), is closed. */
+    void (*on_greeted)(struct upstream *upstream, bool let_in);
     /* Whether the node is known to be shutting down, as struct topology_node says it. */
     bool (*lets_no_write_through)(const struct upstream *upstream);
     /* Before the requests on it are failed. `error`: it ended before it was READY, or unasked. */
@@ -86,6 +90,8 @@ struct upstream {
     bool singly;       /* what it is asked is sent when all before it is answered */
     bool busy;         /* while VERIFYING: the node runs a script, and is asked in another way */
     bool select_first; /* while ENTERING: the second way, for users who may not SELECT */
+    bool refused;      /* cut because the node does not let the proxy in, see refusals.h; */
+    bool waits;        /* and the password's file is read again */
     bool retired;
     bool paused; /* not read: whoever is answered does not drain */
     bool ended;  /* by its node */
@@ -118,6 +124,10 @@ struct upstream {
     bool process_asked;
     int64_t deadline_ms; /* until READY; afterwards, of one that nobody uses: when it is closed */
     int64_t retired_ms;
+    /* When it was opened, and the generation of rights (rights.h) then: what the node said to its
+     * identity it said later. The pool's. */
+    int64_t opened_ms;
+    uint64_t generation;
     char name[ENDPOINT_TEXT_MAX]; /* the node's, for logs */
     char why[160];                /* why it was cut */
 };

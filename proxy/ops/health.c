@@ -16,8 +16,22 @@
 
 enum { OK = 200, UNAVAILABLE = 503 };
 
-static cJSON *node_list(const struct topology_group *group)
+static bool refuses(const struct health_view *view, const struct topology_group *group,
+                    const struct topology_node *node, struct refusal *out)
 {
+    return refusals_find(view->refusals, (size_t)(group - view->topology->groups), node->id, out);
+}
+
+/* Whether the master takes no new connection of the proxy's; *out tells why. */
+static bool master_refuses(const struct health_view *view, const struct topology_group *group,
+                           struct refusal *out)
+{
+    return group->master >= 0 && refuses(view, group, &group->nodes[group->master], out);
+}
+
+static cJSON *node_list(const struct topology_group *group, const struct health_view *view)
+{
+    struct refusal refusal;
     cJSON *list = cJSON_CreateArray();
 
     for (size_t i = 0; i < group->node_count; i++) {
@@ -26,7 +40,10 @@ static cJSON *node_list(const struct topology_group *group)
             continue;
         cJSON *item = cJSON_CreateObject();
         cJSON_AddStringToObject(item, "address", node->name);
-        cJSON_AddBoolToObject(item, "readable", node->readable);
+        cJSON_AddBoolToObject(item, "readable",
+                              node->readable && !refuses(view, group, node, &refusal));
+        if (refuses(view, group, node, &refusal))
+            cJSON_AddStringToObject(item, "refuses", refusal.text);
         cJSON_AddItemToArray(list, item);
     }
     return list;
@@ -47,6 +64,8 @@ static void add_time(cJSON *object, const char *name, int64_t wall)
 static cJSON *group_object(const struct topology_group *group, const struct health_view *view)
 {
     cJSON *object = cJSON_CreateObject();
+    struct refusal refusal;
+    bool refused = master_refuses(view, group, &refusal);
 
     cJSON_AddStringToObject(object, "group", group->name);
     cJSON_AddStringToObject(object, "state", group_state_name(group->state));
@@ -54,10 +73,12 @@ static cJSON *group_object(const struct topology_group *group, const struct heal
         cJSON_AddStringToObject(object, "master", group->nodes[group->master].name);
     else
         cJSON_AddNullToObject(object, "master");
-    cJSON_AddBoolToObject(object, "writable", group->writable);
-    cJSON_AddItemToObject(object, "replicas", node_list(group));
+    cJSON_AddBoolToObject(object, "writable", group->writable && !refused);
+    cJSON_AddItemToObject(object, "replicas", node_list(group, view));
     add_time(object, "since", view->wall - (view->now - group->since_ms));
-    if (*group->reason)
+    if (refused)
+        cJSON_AddStringToObject(object, "reason", refusal.text);
+    else if (*group->reason)
         cJSON_AddStringToObject(object, "reason", group->reason);
     return object;
 }
@@ -104,9 +125,25 @@ static bool serves(const struct topology_group *group)
     return false;
 }
 
+/* What a person has to mend, and no hold can outwait. Returns false when there is no such thing. */
+static bool is_shut_out(const struct health_view *view, const struct topology_group *group,
+                        char *reason, size_t size)
+{
+    struct refusal refusal;
+    const char *probes = group->master < 0 ? credential_refusal(group->own) : NULL;
+    if (master_refuses(view, group, &refusal) && view->now >= refusal.until_ms)
+        snprintf(reason, size, "%s: %s refuses the proxy: %s", group->name,
+                 group->nodes[group->master].name, refusal.text);
+    else if (probes && !group->own->owner->file)
+        snprintf(reason, size, "%s: %s", group->name, probes);
+    else
+        return false;
+    return true;
+}
+
 unsigned health_ready(const struct health_view *view, char **json)
 {
-    char reason[256] = "there is no group";
+    char reason[512] = "there is no group";
     const struct topology *topology = view->topology;
     bool holds = false;
 
@@ -115,6 +152,8 @@ unsigned health_ready(const struct health_view *view, char **json)
     for (size_t i = 0; i < topology->group_count; i++) {
         const struct topology_group *group = &topology->groups[i];
         int64_t waited = view->now - group->since_ms;
+        if (is_shut_out(view, group, reason, sizeof(reason)))
+            continue;
         if (serves(group))
             return answer(view, "ready", "", json);
         holds = holds || waited <= view->groups[i].hold_timeout_ms;

@@ -78,6 +78,7 @@ static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
         .loop_count = crew_size(sources->crew) + 1,
         .topology = topology,
         .groups = sources->options->groups,
+        .refusals = board_refusals(sources->board),
         .draining = atomic_load(&http->draining),
     };
     unsigned status = question(&view, &json);
@@ -98,7 +99,7 @@ static enum MHD_Result show_metrics(struct http *http, struct MHD_Connection *co
         abort();
     for (size_t i = 0; i < count; i++)
         crew_gauges(sources->crew, i, &workers[i]);
-    char *text = metrics_text(topology, workers, count);
+    char *text = metrics_text(topology, board_refusals(sources->board), workers, count);
     free(workers);
     topology_release(topology);
     return respond(connection, MHD_HTTP_OK, METRICS_TYPE, text, MHD_RESPMEM_MUST_FREE);

@@ -122,6 +122,18 @@ static void put_nodes_of(FILE *out, const struct topology_group *g, enum node_ga
         put(out, node_gauges[gauge].name, g, "node", g->nodes[i].name, node_value(g, i, gauge));
 }
 
+static void put_refusals(FILE *out, const struct topology *topology, struct refusals *refusals)
+{
+    struct refusal refusal;
+    put_head(out, "node_refuses", "Whether the node lets no new connection of the proxy in.");
+    for (size_t i = 0; i < topology->group_count; i++) {
+        const struct topology_group *g = &topology->groups[i];
+        for (size_t k = 0; k < g->node_count; k++)
+            put(out, "node_refuses", g, "node", g->nodes[k].name,
+                refusals_find(refusals, i, g->nodes[k].id, &refusal) || credential_refusal(g->own));
+    }
+}
+
 static void put_nodes(FILE *out, const struct topology *topology)
 {
     for (int k = 0; k < NODE_GAUGES; k++) {
@@ -165,8 +177,8 @@ static void put_workers(FILE *out, const struct worker_gauges *workers, size_t c
     }
 }
 
-char *metrics_text(const struct topology *topology, const struct worker_gauges *workers,
-                   size_t worker_count)
+char *metrics_text(const struct topology *topology, struct refusals *refusals,
+                   const struct worker_gauges *workers, size_t worker_count)
 {
     char *text;
     size_t len;
@@ -176,6 +188,7 @@ char *metrics_text(const struct topology *topology, const struct worker_gauges *
     put_states(out, topology);
     put_groups(out, topology);
     put_nodes(out, topology);
+    put_refusals(out, topology, refusals);
     put_workers(out, workers, worker_count);
     if (fclose(out) != 0)
         abort();

@@ -78,6 +78,7 @@ static const uint16_t letter_at[] = {
 #define MR COMMAND_MAY_REPLICATE
 #define MK COMMAND_MOVABLE_KEYS
 #define RP COMMAND_READ_PORT
+#define RT COMMAND_RIGHTS
 #define NEWER COMMAND_NEWER
 
 #define ROW(text, args, bits, first, last, step, how, what)                                        \

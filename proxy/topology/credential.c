@@ -5,6 +5,7 @@
 #include "base/secret.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct credential *credential_new(const struct credential_owner *owner, const ch
     atomic_init(&credential->refused, false);
     atomic_init(&credential->accepted, false);
     atomic_init(&credential->told, false);
+    atomic_init(&credential->noted, false);
     credential->owner = owner;
     credential->username = username;
     credential->password = secret_new(password, len);
@@ -74,10 +76,22 @@ void credential_refuse(struct credential *credential, const char *server, const 
 {
     if (!credential)
         return;
-    if (!atomic_exchange_explicit(&credential->told, true, memory_order_relaxed))
+    if (!atomic_exchange_explicit(&credential->told, true, memory_order_relaxed)) {
         tell(credential, server, error);
+        snprintf(credential->refusal, sizeof(credential->refusal),
+                 "%s refuses the proxy's own password: %s", server, error);
+        atomic_store_explicit(&credential->noted, true, memory_order_release);
+    }
     if (!atomic_exchange_explicit(&credential->refused, true, memory_order_release))
         credential->owner->wake(credential->owner->arg);
+}
+
+const char *credential_refusal(const struct credential *credential)
+{
+    if (!credential || !atomic_load_explicit(&credential->noted, memory_order_acquire) ||
+        atomic_load_explicit(&credential->accepted, memory_order_acquire))
+        return NULL;
+    return credential->refusal;
 }
 
 void credential_accept(struct credential *credential)

@@ -27,6 +27,7 @@ struct board {
     struct topology *newest;
     struct subscriber subscribers[SUBSCRIBERS_MAX];
     size_t subscriber_count;
+    struct refusals *refusals;
 };
 
 const char *group_state_name(enum group_state state)
@@ -97,6 +98,7 @@ struct board *board_new(void)
         abort();
     pthread_mutex_init(&board->mutex, NULL);
     atomic_init(&board->seq, 0);
+    board->refusals = refusals_new();
     return board;
 }
 
@@ -105,7 +107,13 @@ void board_free(struct board *board)
     if (board->newest)
         topology_release(board->newest);
     pthread_mutex_destroy(&board->mutex);
+    refusals_free(board->refusals);
     free(board);
+}
+
+struct refusals *board_refusals(const struct board *board)
+{
+    return board->refusals;
 }
 
 void board_subscribe(struct board *board, void (*notify)(void *arg), void *arg)

@@ -2,6 +2,7 @@
  * handshake: an upstream's first exchange, in two round trips.
  *
  *     as the proxy:  AUTH, INFO replication, CLIENT ID, RESET    is this the right node?
+ *     as nobody:     PING                                        with RESET: is a password needed?
  *     as the client: AUTH, SELECT                                only then its credential is shown
  *
  * A node that is busy with a script answers neither INFO nor CLIENT ID, and those who come to end the
@@ -32,6 +33,12 @@ static bool whole(struct request *request, const char *data, size_t len, bool la
 static bool is_error(const struct request *request)
 {
     return buf_len(&request->reply) == 0 || buf_head(&request->reply)[0] == '-';
+}
+
+/* Whether the node is asked if it lets its identity in without a password. */
+static bool is_greeted(const struct upstream *up)
+{
+    return !up->identity->authenticated && !up->identity->own && !up->identity->asks;
 }
 
 static bool is_busy(const struct request *request)
@@ -206,12 +213,20 @@ static bool info_field(const char *info, size_t len, const char *field, char *ou
     return false;
 }
 
+/* The node lets the proxy not in, whatever connection it is. */
+static void cut_refused(struct upstream *up, const char *why)
+{
+    up->refused = true;
+    upstream_cut(up, why);
+}
+
 /* What the node thinks of the credential; from here on nobody needs it any more. A node without a
  * password refuses AUTH, and needs none. Returns whether the node may be used. */
 static bool own_auth_answered(struct upstream *up, const char *error)
 {
     struct credential *own = up->own;
     up->own = NULL;
+    up->waits = error && credential_is_refusal(error) && own->owner->file;
     if (!error)
         credential_accept(own);
     else if (credential_is_refusal(error))
@@ -238,7 +253,7 @@ static void on_own_auth(struct request *request, const char *data, size_t len, b
              credential_is_refusal(line) ? "the proxy's own password was refused"
                                          : "AUTH was refused",
              line);
-    upstream_cut(up, why);
+    cut_refused(up, why);
 }
 
 static void on_info(struct request *request, const char *data, size_t len, bool first, bool last)
@@ -247,6 +262,7 @@ static void on_info(struct request *request, const char *data, size_t len, bool 
     struct credentials_of_node node = {0};
     char role[16] = "", line[120], text[160];
     const char *why = NULL;
+    bool refused = false;
     (void)first;
     if (!whole(request, data, len, last))
         return;
@@ -256,6 +272,7 @@ static void on_info(struct request *request, const char *data, size_t len, bool 
         snprintf(text, sizeof(text), "INFO replication was refused: %s",
                  error_line(request, line, sizeof(line)));
         why = text;
+        refused = true;
     } else {
         const char *info = buf_head(&request->reply);
         size_t info_len = buf_len(&request->reply);
@@ -267,7 +284,9 @@ static void on_info(struct request *request, const char *data, size_t len, bool 
         why = up->owner->verify(up, &node);
     }
     done(request);
-    if (why)
+    if (refused)
+        cut_refused(up, why);
+    else if (why)
         upstream_cut(up, why);
 }
 
@@ -324,6 +343,29 @@ static void on_reset(struct request *request, const char *data, size_t len, bool
     done(request);
     if (refused)
         upstream_cut(up, "RESET was refused: redisproxy needs Redis 6.2 or newer");
+    else if (!is_greeted(up))
+        verified(up);
+}
+
+/* Whatever it says but this, it says to one whom it has let in. */
+static void on_ping(struct request *request, const char *data, size_t len, bool first, bool last)
+{
+    static const char noauth[] = "-NOAUTH ";
+    struct upstream *up = request->owner_data;
+    (void)first;
+    if (!whole(request, data, len, last))
+        return;
+    bool let_in = buf_len(&request->reply) < sizeof(noauth) - 1 ||
+                  memcmp(buf_head(&request->reply), noauth, sizeof(noauth) - 1) != 0;
+    done(request);
+    if (up->busy) { /* it is asked again, behind HELLO */
+        verified(up);
+        return;
+    }
+    up->owner->on_greeted(up, let_in);
+    if (let_in == up->identity->outside)
+        upstream_close(up, let_in ? "the node asks for no password any more"
+                                  : "the node asks for a password now");
     else
         verified(up);
 }
@@ -332,6 +374,7 @@ static const struct request_owner auth_step = {on_own_auth, on_failed};
 static const struct request_owner info_step = {on_info, on_failed};
 static const struct request_owner id_step = {on_id, on_failed};
 static const struct request_owner reset_step = {on_reset, on_failed};
+static const struct request_owner ping_step = {on_ping, on_failed};
 static const struct request_owner hello_step = {on_hello, on_failed};
 
 static void send_auth(struct upstream *up)
@@ -342,6 +385,16 @@ static void send_auth(struct upstream *up)
         send_step(up, &auth_step, &command);
         buf_wipe(&command);
     }
+}
+
+/* Becomes a new client's connection again, and asks what such a one would hear. */
+static void send_reset(struct upstream *up)
+{
+    if (up->identity->own)
+        return;
+    send_words(up, &reset_step, "Reset", NULL);
+    if (is_greeted(up))
+        send_words(up, &ping_step, "Ping", NULL);
 }
 
 /* The first exchange is over. */
@@ -356,8 +409,7 @@ static void verified(struct upstream *up)
     up->busy = false;
     send_auth(up);
     send_words(up, &hello_step, "Hello", "2");
-    if (!up->identity->own)
-        send_words(up, &reset_step, "Reset", NULL);
+    send_reset(up);
 }
 
 void upstream_handshake(struct upstream *up)
@@ -365,6 +417,5 @@ void upstream_handshake(struct upstream *up)
     send_auth(up);
     send_words(up, &info_step, "Info", "replication");
     send_words(up, &id_step, "Client", "ID");
-    if (!up->identity->own)
-        send_words(up, &reset_step, "Reset", NULL);
+    send_reset(up);
 }

@@ -23,12 +23,17 @@ static bool same_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
     return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
 }
 
-static bool same(const struct identity *a, const struct identity *b)
+bool identity_same_credential(const struct identity *a, const struct identity *b)
 {
-    return a->authenticated == b->authenticated && a->own == b->own && a->db == b->db &&
-           a->resp3 == b->resp3 && a->has_user == b->has_user &&
+    return a->authenticated == b->authenticated && a->has_user == b->has_user &&
            same_bytes(a->user, a->user_len, b->user, b->user_len) &&
            same_bytes(a->password, a->password_len, b->password, b->password_len);
+}
+
+static bool same(const struct identity *a, const struct identity *b)
+{
+    return a->own == b->own && a->outside == b->outside && a->asks == b->asks && a->db == b->db &&
+           a->resp3 == b->resp3 && identity_same_credential(a, b);
 }
 
 /* The interned identity that equals `wanted`, whose strings are borrowed. */
@@ -72,11 +77,26 @@ struct identity *identity_own(struct identities *all)
     return intern(all, &wanted);
 }
 
+struct identity *identity_asking(struct identities *all)
+{
+    struct identity wanted = {.asks = true};
+    return intern(all, &wanted);
+}
+
+struct identity *identity_standing(struct identities *all, const struct identity *base,
+                                   bool outside)
+{
+    struct identity wanted = *base;
+    wanted.outside = outside;
+    return intern(all, &wanted);
+}
+
 struct identity *identity_with_credential(struct identities *all, const struct identity *base,
                                           struct slice user, struct slice password)
 {
     struct identity wanted = *base;
     wanted.authenticated = true;
+    wanted.outside = false;
     wanted.has_user = user.data != NULL;
     wanted.user = (char *)user.data;
     wanted.user_len = user.len;

@@ -28,8 +28,11 @@ struct learn_question {
     char name[NAME_MAX_LEN + 1];
 };
 
-static const struct command unknown = {
-    .name = "?", .arity = -1, .flags = COMMAND_WRITE, .way = WAY_LEASE, .verb = VERB_NONE};
+static const struct command unknown = {.name = "?",
+                                       .arity = -1,
+                                       .flags = COMMAND_WRITE | COMMAND_RIGHTS,
+                                       .way = WAY_LEASE,
+                                       .verb = VERB_NONE};
 
 const struct command *learn_unknown(void)
 {
@@ -153,6 +156,8 @@ static void read_answer(struct command *command, struct slice rest)
     command->last_key = (int16_t)take_number(&rest, ':');
     command->key_step = (int16_t)take_number(&rest, ':');
     command->way = (uint8_t)way_of(command, traits);
+    if (command->way == WAY_LEASE && !(command->flags & COMMAND_READONLY))
+        command->flags |= COMMAND_RIGHTS; /* a module's: who knows */
 }
 
 static const struct command *remember(struct learn *learn, const char *name,

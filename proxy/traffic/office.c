@@ -13,8 +13,9 @@ struct office *office_new(size_t desks, size_t groups)
     office->group_count = groups;
     office->desks = aligned_alloc(DESK_LINE, desks * sizeof(*office->desks));
     office->held_bytes = calloc(groups + 1, sizeof(*office->held_bytes));
+    office->rights = calloc(groups + 1, sizeof(*office->rights));
     office->unrenewed = calloc(groups + 1, sizeof(*office->unrenewed));
-    if (!office->desks || !office->held_bytes || !office->unrenewed)
+    if (!office->desks || !office->held_bytes || !office->rights || !office->unrenewed)
         abort();
     memset(office->desks, 0, desks * sizeof(*office->desks));
     for (size_t i = 0; i < desks; i++) {
@@ -34,6 +35,7 @@ void office_free(struct office *office)
     free(office->desks);
     free(office->held_bytes);
     free(office->unrenewed);
+    free(office->rights);
     free(office);
 }
 

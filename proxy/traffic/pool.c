@@ -4,6 +4,7 @@
  */
 #include "traffic/pool.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -21,6 +22,10 @@
 #define RETRY_MAX_MS 100
 /* A failure this long after the one before counts as the first. */
 #define FORGIVE_MS 2000
+/* Where nobody wants anything, a node that refuses the proxy is tried this often. */
+#define TEST_MS 500
+/* A node that has no room for another client may have some soon: so long requests wait for that. */
+#define ROOM_MS 1000
 #define IDLE_LEASES_MAX 32
 /* So long an idle lease is kept, and a shared upstream of an identity that no session has. */
 #define IDLE_MS 30000
@@ -52,6 +57,7 @@ struct slot {
     struct list idle; /* leases, the most recently used last */
     size_t idle_count;
     size_t upstreams; /* all that belong here */
+    struct proof proof;
     UT_hash_handle hh;
 };
 
@@ -62,6 +68,7 @@ struct pool_node {
     unsigned failures;
     unsigned users;
     unsigned upstreams;
+    struct proof greeting; /* of who is not authenticated */
     bool rejects;        /* the last failure was no connection's: one that stands proves nothing */
     int64_t retry_at_ms; /* 0: usable */
     int64_t failed_ms;   /* the last failure */
@@ -71,6 +78,7 @@ struct pool {
     struct turn *turn;
     const struct traffic_options *options;
     const struct topology *topology;
+    struct rights *rights;
     void (*on_change)(void *data, size_t group);
     void (*on_gone)(void *data, size_t group, uint64_t node);
     void *data;
@@ -83,13 +91,15 @@ struct pool {
 };
 
 struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
-                      void (*on_change)(void *data, size_t group), void *data)
+                      struct rights *rights, void (*on_change)(void *data, size_t group),
+                      void *data)
 {
     struct pool *pool = calloc(1, sizeof(*pool));
     if (!pool)
         abort();
     pool->turn = turn;
     pool->options = options;
+    pool->rights = rights;
     pool->on_change = on_change;
     pool->data = data;
     pool->epoch = 1;
@@ -293,9 +303,107 @@ static const char *on_verify(struct upstream *up, const struct credentials_of_no
     return NULL;
 }
 
+/* ---- proofs ---- */
+
+static void note(struct proof *proof, const struct proof *next)
+{
+    if (!proof->known || next->ms >= proof->ms)
+        *proof = *next;
+}
+
+static struct proof proof_of(const struct upstream *up, bool let_in)
+{
+    return (struct proof){true, let_in, up->opened_ms, up->generation};
+}
+
+static void on_greeted(struct upstream *up, bool let_in)
+{
+    struct slot *slot = up->owner_data;
+    struct proof proof = proof_of(up, let_in);
+    if (!let_in)
+        proof.ms =
+            turn_now(slot->pool->turn); /* so that those who came with it turn round at once */
+    note(&get_node(slot->pool, up->group, up->node)->greeting, &proof);
+}
+
+struct proof pool_proof(struct pool *pool, const struct target *target, struct identity *identity)
+{
+    static const struct proof none;
+    if (!identity->authenticated) {
+        const struct pool_node *node = find_node(pool, target->group, target->node);
+        return node ? node->greeting : none;
+    }
+    const struct slot *slot = find_slot(pool, target, identity);
+    return slot ? slot->proof : none;
+}
+
+void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpose purpose,
+                     struct identity *identity, const struct proof *proof)
+{
+    const struct target target = {.group = group, .node = node, .purpose = purpose};
+    if (!identity->authenticated) {
+        note(&get_node(pool, group, node)->greeting, proof);
+        return;
+    }
+    struct slot *slot = find_slot(pool, &target, identity);
+    if (slot)
+        note(&slot->proof, proof);
+}
+
+bool pool_has(struct pool *pool, const struct target *target, struct identity *identity,
+              bool leased)
+{
+    const struct slot *slot = find_slot(pool, target, identity);
+    if (!slot)
+        return false;
+    return leased ? !list_empty(&slot->idle) : slot->shared && !slot->shared->retired;
+}
+
+bool pool_joins(struct pool *pool, const struct target *target, struct identity *identity,
+                int64_t since_ms, uint64_t generation)
+{
+    const struct slot *slot = find_slot(pool, target, identity);
+    const struct upstream *up = slot ? slot->shared : NULL;
+    return up && up->state < UPSTREAM_READY && up->opened_ms >= since_ms &&
+           up->generation == generation;
+}
+
+/* ---- refusals ---- */
+
+/* How long a request waits for the end of a refusal: for a new password in its file as long as for a
+ * master, for room a moment; the rest needs a person. */
+static int64_t patience(const struct pool *pool, const struct upstream *up)
+{
+    if (up->waits)
+        return pool->options->groups[up->group].hold_timeout_ms;
+    return strstr(up->why, "max number of clients") ? ROOM_MS : 0;
+}
+
+static void note_refusal(const struct pool *pool, const struct upstream *up)
+{
+    char quoted[200];
+    if (up->refused && refusals_note(board_refusals(pool->turn->board), up->group, up->node,
+                                     up->why, clock_ms(), patience(pool, up)))
+        log_event(
+            LOG_WARN,
+            "a node refuses the proxy: connections that stand are used, there are no new ones",
+            "group=%s node=%s reason=%s", pool->options->groups[up->group].name, up->name,
+            log_quote(quoted, sizeof(quoted), up->why));
+}
+
+static void note_success(const struct pool *pool, const struct upstream *up)
+{
+    if (refusals_clear(board_refusals(pool->turn->board), up->group, up->node))
+        log_event(LOG_INFO, "a node lets the proxy in again", "group=%s node=%s",
+                  pool->options->groups[up->group].name, up->name);
+}
+
 static void on_ready(struct upstream *up)
 {
     struct slot *slot = up->owner_data;
+    struct proof proof = proof_of(up, true);
+    note(&slot->proof, &proof);
+    note_success(slot->pool, up);
     struct pool_node *node = get_node(slot->pool, up->group, up->node);
     if (node->failures > 1 && !node->rejects)
         log_event(LOG_INFO, "a node can be used again", "group=%s node=%s",
@@ -341,7 +449,8 @@ static void on_cut(struct upstream *up, const char *why, bool error)
         bool news = stood ? !up->leased : node->failures == 1;
         if (!stood || node->failures == 0)
             note_failure(pool, node, false);
-        log_event(news ? LOG_WARN : LOG_DEBUG, "an upstream ended",
+        note_refusal(pool, up);
+        log_event(news && !up->refused ? LOG_WARN : LOG_DEBUG, "an upstream ended",
                   "group=%s node=%s purpose=%s leased=%d reason=%s",
                   pool->options->groups[up->group].name, up->name,
                   up->purpose == PURPOSE_MASTER ? "master" : "replica", up->leased,
@@ -358,7 +467,8 @@ static void on_cut(struct upstream *up, const char *why, bool error)
     drop_slot_if_empty(slot);
 }
 
-static const struct upstream_owner owner = {on_verify, on_ready, lets_no_write_through, on_cut};
+static const struct upstream_owner owner = {on_verify, on_ready, on_greeted, lets_no_write_through,
+                                            on_cut};
 
 /* ---- handing out ---- */
 
@@ -385,6 +495,8 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
         drop_slot_if_empty(slot);
         return NULL;
     }
+    up->opened_ms = turn_now(pool->turn);
+    up->generation = rights_generation(&pool->rights[target->group], up->opened_ms);
     slot->upstreams++;
     get_node(pool, target->group, target->node)->upstreams++;
     slot->key.identity->pooled++;
@@ -414,6 +526,18 @@ struct upstream *pool_shared(struct pool *pool, const struct target *target,
     if (up)
         slot->shared = up;
     return up;
+}
+
+void pool_test(struct pool *pool, const struct target *target, struct identity *identity)
+{
+    struct pool_node *node = get_node(pool, target->group, target->node);
+    struct upstream *up;
+    if (turn_now(pool->turn) - node->failed_ms < TEST_MS)
+        return;
+    up = open_upstream(get_slot(pool, target, identity), target);
+    if (up)
+        up->singly = true; /* it ends when it is ready */
+    node->failed_ms = turn_now(pool->turn);
 }
 
 struct upstream *pool_door(struct pool *pool, const struct target *target,

@@ -1,6 +1,7 @@
 /* router: see the header. */
 #include "traffic/router.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "traffic/pool.h"
 
@@ -23,6 +24,9 @@ struct router {
     const struct traffic_options *options;
     struct topology *topology;
     struct pool *pool;
+    struct admission *admission;
+    struct rights *rights; /* the office's: one for each group */
+    struct list knocking;  /* places that wait for a node's word */
     struct identities identities;
     struct identity *own; /* the proxy's own: for its questions */
     struct office *office;
@@ -43,6 +47,8 @@ static void release(struct router *router, size_t group)
     /* The woken session leaves the hold when it is dispatched, and comes back when it must. */
     list_each (it, &router->holds[group].sessions)
         router->events->wake(container_of(it, struct held, in_hold));
+    list_each (it, &router->knocking)
+        router->events->wake(container_of(it, struct place, in_knock)->held);
 }
 
 static void on_pool_change(void *data, size_t group)
@@ -102,8 +108,12 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
                   options->groups[i].hold_timeout_ms);
     identities_init(&router->identities);
     router->own = identity_own(&router->identities);
-    router->pool = pool_new(turn, options, on_pool_change, router);
+    router->rights = office->rights;
+    list_init(&router->knocking);
+    router->pool = pool_new(turn, options, router->rights, on_pool_change, router);
     pool_on_gone(router->pool, on_pool_gone);
+    router->admission = admission_new(turn, router->pool, &router->identities, router->rights,
+                                      on_pool_change, router);
     uv_timer_init(turn->loop, &router->retry);
     router->retry.data = router;
     return router;
@@ -117,6 +127,7 @@ void router_close(struct router *router)
 
 void router_free(struct router *router)
 {
+    admission_free(router->admission);
     identity_release(router->own);
     pool_free(router->pool);
     if (router->topology)
@@ -156,6 +167,48 @@ void router_adopt(struct router *router, struct topology *topology)
         topology_release(old);
 }
 
+const char *router_refusal(const struct router *router, size_t group, char *out, size_t size)
+{
+    const struct topology_group *view = router_view(router, group);
+    const char *probes;
+    struct refusal refusal;
+    if (!view)
+        return NULL;
+    if (view->master >= 0) {
+        const struct topology_node *master = &view->nodes[view->master];
+        if (!view->writable ||
+            !refusals_find(board_refusals(router->turn->board), group, master->id, &refusal) ||
+            clock_ms() < refusal.until_ms)
+            return NULL;
+        snprintf(out, size, "%s refuses the proxy: %s", master->name, refusal.text);
+        return out;
+    }
+    probes = credential_refusal(view->own);
+    if (!probes || view->own->owner->file)
+        return NULL;
+    snprintf(out, size, "%s", probes);
+    return out;
+}
+
+/* Those who refuse the proxy are tried again, also when nobody wants anything of them. */
+static void test_refusing(struct router *router)
+{
+    struct refusal refusal;
+    for (size_t i = 0; router->topology && i < router->options->group_count; i++) {
+        const struct topology_group *view = &router->topology->groups[i];
+        for (size_t k = 0; k < view->node_count; k++) {
+            const struct topology_node *node = &view->nodes[k];
+            bool master = (int)k == view->master;
+            if (!refusals_find(board_refusals(router->turn->board), i, node->id, &refusal))
+                continue;
+            pool_test(
+                router->pool,
+                &(struct target){i, node->id, master ? PURPOSE_MASTER : PURPOSE_REPLICA, node},
+                router->own);
+        }
+    }
+}
+
 /* ---- what publishes ---- */
 
 static void give_up(struct router *router, size_t group, int64_t now_ms)
@@ -174,6 +227,7 @@ static void give_up(struct router *router, size_t group, int64_t now_ms)
 void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data)
 {
+    test_refusing(router);
     pool_tick(router->pool, now_ms, on_stuck, data);
     for (size_t i = 0; i < router->options->group_count; i++)
         give_up(router, i, now_ms);
@@ -307,6 +361,7 @@ static bool choose(struct router *router, struct place *place, enum wish wish,
                    const struct want *want, struct target *target)
 {
     bool found;
+    place->entry = ENTRY_NONE;
     if (!router->topology)
         return false;
     found = wish == WISH_MASTER ? choose_master(router, place->group, want, target)
@@ -316,15 +371,59 @@ static bool choose(struct router *router, struct place *place, enum wish wish,
     return found;
 }
 
+/* The first use of a node by a session, by this identity, has to be allowed by the node. */
+static bool may_enter(struct router *router, struct place *place, const struct target *target,
+                      const struct want *want)
+{
+    bool entered = place->entered[0] == target->node || place->entered[1] == target->node;
+    place->entry = admission_try(router->admission, target, want->identity, want->leased, entered,
+                                 &place->refusal);
+    if (place->entry == ENTRY_FREE && !entered && !want->identity->own) {
+        place->entered[1] = place->entered[0];
+        place->entered[0] = target->node;
+    }
+    if (place->entry == ENTRY_WAITS && !list_linked(&place->in_knock))
+        list_append(&router->knocking, &place->in_knock);
+    if (place->entry == ENTRY_NONE)
+        arm_retry(router);
+    return place->entry == ENTRY_FREE;
+}
+
+void router_place(struct place *place, const struct traffic_listener_options *listener,
+                  struct held *held)
+{
+    *place = (struct place){.group = listener->group, .route = listener->route, .held = held};
+    list_init(&place->in_knock);
+}
+
+void router_entered(struct place *place, const struct upstream *by)
+{
+    place->entered[0] = by ? by->node : 0;
+    place->entered[1] = 0;
+    place->epoch[WISH_MASTER] = place->epoch[WISH_REPLICA] = 0;
+}
+
+void router_rights_changed(struct router *router, size_t group)
+{
+    rights_changed(&router->rights[group]);
+}
+
+void router_rights_refused(struct router *router, size_t group)
+{
+    rights_refused(&router->rights[group], turn_now(router->turn));
+}
+
 static struct upstream *find_shared(struct router *router, struct place *place, enum wish wish,
                                     struct identity *identity)
 {
     struct target target;
     struct upstream *up;
-    if (!choose(router, place, wish, &(struct want){identity, false}, &target))
+    const struct want want = {identity, false};
+    if (!choose(router, place, wish, &want, &target) || !may_enter(router, place, &target, &want))
         return NULL;
     up = pool_shared(router->pool, &target, identity);
     if (!up) {
+        place->entry = ENTRY_NONE;
         arm_retry(router);
         return NULL;
     }
@@ -356,29 +455,37 @@ static bool may_read_at(const struct topology_group *view, const struct place *p
     return place->route != ROUTE_MASTER && node->readable;
 }
 
-struct upstream *router_shared_of(struct router *router, const struct place *place,
-                                  uint32_t process, struct identity *identity)
+struct upstream *router_shared_of(struct router *router, struct place *place, uint32_t process,
+                                  struct identity *identity)
 {
     const struct topology_group *view = router_view(router, place->group);
     const struct want want = {identity, false};
+    place->entry = ENTRY_NONE;
     for (size_t i = 0; view && i < view->node_count; i++) {
         const struct topology_node *node = &view->nodes[i];
         enum purpose purpose = (int)i == view->master ? PURPOSE_MASTER : PURPOSE_REPLICA;
         struct target target;
-        if (node->process == process && may_read_at(view, place, node) &&
-            target_for(router, place->group, node, purpose, &want, &target))
-            return pool_shared(router->pool, &target, identity);
+        if (node->process != process || !may_read_at(view, place, node) ||
+            !target_for(router, place->group, node, purpose, &want, &target))
+            continue;
+        if (!may_enter(router, place, &target, &want))
+            return NULL;
+        place->entry = ENTRY_NONE;
+        return pool_shared(router->pool, &target, identity);
     }
     return NULL;
 }
 
 struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
-                             struct identity *identity)
+                             struct identity *identity, bool proves)
 {
+    const struct want want = {identity, false};
     struct target target;
     struct upstream *up;
-    if (!choose(router, place, wish, &(struct want){identity, false}, &target))
+    if (!choose(router, place, wish, &want, &target) ||
+        (!proves && !may_enter(router, place, &target, &want)))
         return NULL;
+    place->entry = ENTRY_NONE;
     up = pool_door(router->pool, &target, identity);
     if (!up)
         arm_retry(router);
@@ -390,8 +497,10 @@ struct upstream *router_lease(struct router *router, struct place *place, enum w
 {
     struct target target;
     struct upstream *up;
-    if (!choose(router, place, wish, &(struct want){identity, true}, &target))
+    const struct want want = {identity, true};
+    if (!choose(router, place, wish, &want, &target) || !may_enter(router, place, &target, &want))
         return NULL;
+    place->entry = ENTRY_NONE;
     up = pool_lease(router->pool, &target, identity, on_lost, lease_data);
     if (!up)
         arm_retry(router);

@@ -144,7 +144,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->listener = listener;
     s->id = id;
     s->opened_ms = s->read_ms = turn_now(host->turn);
-    s->place = (struct place){.group = listener->group, .route = listener->route};
+    router_place(&s->place, listener, &s->held);
     s->identity = identity_nobody(router_identities(host->router));
     list_init(&s->requests);
     list_init(&s->tx_log);
@@ -189,6 +189,7 @@ void session_close(struct session *s, const char *why)
     }
     stream_close(&s->stream);
     hold_leave(&s->held);
+    list_remove(&s->place.in_knock);
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
     list_remove(&s->in_doubted);

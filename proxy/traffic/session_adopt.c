@@ -147,6 +147,8 @@ bool session_prepare_adoption(struct session *s, struct request *r)
 /* The session is what the command asked for, from now on. */
 static void adopt(struct session *s, struct request *r)
 {
+    if (!identity_same_credential(s->identity, r->adopt))
+        router_entered(&s->place, NULL);
     identity_release(s->identity);
     s->identity = r->adopt;
     r->adopt = NULL;
@@ -163,19 +165,39 @@ static void adopt_in_turn(struct session *s, struct request *r)
         adopt(s, r);
 }
 
-void session_adopted(struct session *s, struct request *r)
+bool session_proves(const struct request *r)
 {
-    bool spoke_resp3 = s->identity->resp3;
+    return r->command->verb == VERB_AUTH || (r->command->verb == VERB_HELLO && r->argc > 2);
+}
+
+void session_adopted(struct session *s, struct request *r, const struct upstream *by)
+{
+    bool spoke_resp3 = s->identity->resp3, proves = session_proves(r);
+    if (r->reply_type == '-' && proves)
+        router_rights_refused(s->host->router, s->place.group);
     if (r->reply_type == '-' || r->in_tx) /* queued only: EXEC will tell */
         return;
     if (!r->leased) {
         adopt(s, r);
+        if (proves)
+            router_entered(&s->place, by);
         return;
     }
     adopt_in_turn(s, r);
+    if (proves)
+        router_entered(&s->place, by);
     /* No node takes CLIENT TRACKING in RESP2: one that is new since then was told in vain. */
     if (session_tracks(s) && s->identity->resp3 && !spoke_resp3)
         session_restore_kept(s);
+}
+
+void session_change_sides(struct session *s)
+{
+    struct identity *other = identity_standing(all(s), s->identity, !s->identity->outside);
+    identity_release(s->identity);
+    s->identity = other;
+    s->let_in = false;
+    router_entered(&s->place, NULL);
 }
 
 enum step session_perform_adoption(struct session *s, struct request *r)

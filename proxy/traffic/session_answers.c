@@ -173,6 +173,17 @@ static void all_landed(struct session *s)
     session_lease_settle(s);
 }
 
+/* It may have changed who is let in, or will, at EXEC. */
+static void rights_change(struct session *s, const struct request *r)
+{
+    if (r->in_tx)
+        s->tx_rights = true;
+    else
+        router_rights_changed(s->host->router, s->place.group);
+    if (r->ends_tx)
+        s->tx_rights = false;
+}
+
 static void answered(struct session *s, struct request *r, struct upstream *up)
 {
     landed(s, r);
@@ -189,7 +200,9 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
         r->state = REQUEST_ANSWERED;
         r->executed = true;
         if (r->adopt)
-            session_adopted(s, r);
+            session_adopted(s, r, up);
+        if (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx_rights))
+            rights_change(s, r);
         if (r->capture)
             session_rewrite_reply(s, r, up);
         if (up == s->lease)
@@ -345,6 +358,7 @@ static void refused(struct session *s, struct request *r, const char *text)
 {
     char line[200];
     snprintf(line, sizeof(line), "-%s\r\n", text);
+    router_rights_refused(s->host->router, s->place.group);
     if (!r->adopt)
         r->close_after = s->quitting = true;
     session_settle(s, r, line);
@@ -364,6 +378,8 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
 {
     struct session *s = r->owner_data;
 
+    if (why == REQUEST_LOST && (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx_rights)))
+        rights_change(s, r); /* perhaps */
     if (why == REQUEST_LOST && (r->unbegun || is_undone(r)))
         why = REQUEST_UNSENT;
     r->unbegun = false;

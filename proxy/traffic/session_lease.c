@@ -105,6 +105,10 @@ bool session_take_lease(struct session *s)
     if (!session_kept_ready(s))
         return false;
     s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
+    if (!s->lease && s->place.entry == ENTRY_OTHER) {
+        session_change_sides(s);
+        s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
+    }
     s->tx_dirty = false;
     s->tx_confirmed = s->watch_confirmed = s->lease_dirty = s->lease_named = false;
     s->unblocks = 0;

@@ -75,8 +75,9 @@ bool session_in_order(const struct session *s, const struct request *r, const st
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity)
 {
     enum wish wish = session_wish(s, r);
-    struct upstream *up = r->knocks ? router_door(s->host->router, &s->place, wish, identity)
-                                    : router_shared(s->host->router, &s->place, wish, identity);
+    struct upstream *up =
+        r->knocks ? router_door(s->host->router, &s->place, wish, identity, session_proves(r))
+                  : router_shared(s->host->router, &s->place, wish, identity);
     if (!up)
         return STEP_HOLD;
     if (!session_in_order(s, r, up))
@@ -304,13 +305,45 @@ static enum step dispatch_one(struct session *s, struct request *r)
     return session_send_shared(s, r, s->identity);
 }
 
+/* The node does not let the session's identity in any more: as when a new connection is refused. */
+static void refuse_entry(struct session *s)
+{
+    if (!s->next) {
+        session_close(s, "it is not let in any more");
+        return;
+    }
+    s->next->close_after = s->quitting = true;
+    session_answerf(s, s->next, "-%s\r\n", s->place.refusal);
+}
+
+/* There is nobody to send to. Returns whether what is next has changed. */
+static bool not_now(struct session *s)
+{
+    const struct request *r = s->next;
+    switch (s->place.entry) {
+    case ENTRY_WAITS:
+        return false; /* the node's word will wake it */
+    case ENTRY_OTHER:
+        session_change_sides(s);
+        return true;
+    case ENTRY_REFUSED:
+        refuse_entry(s);
+        return false;
+    default:
+        session_enter_hold(s);
+        return s->next != r;
+    }
+}
+
 void session_dispatch(struct session *s)
 {
     struct request *r;
     enum step step = STEP_ON;
-    bool refused = false;
+    bool changed = false;
     list_remove(&s->in_woken);
+    list_remove(&s->place.in_knock);
     hold_leave(&s->held);
+    s->place.entry = ENTRY_NONE;
     if (session_doubts(s))
         step = STEP_WAIT;
     else if (session_wants_resubscribe(s) && s->inflight == 0 && !session_take_lease(s))
@@ -319,16 +352,13 @@ void session_dispatch(struct session *s)
         step = dispatch_one(s, r);
     if (s->closing)
         return;
-    if (step == STEP_HOLD) {
-        r = s->next;
-        session_enter_hold(s);
-        refused = s->next != r;
-    }
+    if (step == STEP_HOLD)
+        changed = not_now(s);
     if (!s->closing)
         session_deliver(s);
     list_remove(&s->in_woken);
-    if (refused)
-        session_mark_woken(s); /* what is next now may need no node */
+    if (changed)
+        session_mark_woken(s); /* what is next now may need no node, or can have one */
 }
 
 void session_wake(struct held *held)

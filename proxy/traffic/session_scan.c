@@ -91,8 +91,11 @@ enum step session_send_scan(struct session *s, struct request *r)
             return STEP_HOLD;
     }
     if (r->cursor_of && may_go_elsewhere(s) &&
-        !(s->lease && process_of(router, s->lease) == r->cursor_of))
+        !(s->lease && process_of(router, s->lease) == r->cursor_of)) {
         up = router_shared_of(router, &s->place, r->cursor_of, s->identity);
+        if (!up && s->place.entry != ENTRY_NONE)
+            return STEP_HOLD;
+    }
     if (!up)
         return leased ? session_send_on_lease(s, r) : send_shared(s, r);
     if (!session_in_order(s, r, up))

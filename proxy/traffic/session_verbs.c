@@ -192,6 +192,7 @@ static enum step reset(struct session *s, struct request *r)
     s->tx = TX_NONE;
     identity_release(s->identity);
     s->identity = identity_nobody(router_identities(s->host->router));
+    router_entered(&s->place, NULL);
     set_name(s, (struct slice){NULL, 0});
     r->silent = false;
     session_answer(s, r, "+RESET\r\n");

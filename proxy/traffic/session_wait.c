@@ -29,6 +29,15 @@ static struct request *first_waiting(struct session *s, struct list *it)
 static const char *masterdown(const struct session *s, char *out, size_t size)
 {
     const struct traffic_group_options *group = router_group(s->host->router, s->place.group);
+    char why[240];
+    if (router_refusal(s->host->router, s->place.group, why, sizeof(why))) {
+        const char *noauth = strstr(why, ": NOAUTH ");
+        if (noauth && !s->identity->authenticated) /* as the node would say to its client */
+            snprintf(out, size, "-%s\r\n", noauth + 2);
+        else
+            snprintf(out, size, "-MASTERDOWN redisproxy: %s\r\n", why);
+        return out;
+    }
     snprintf(out, size, "-MASTERDOWN redisproxy: no master for %s within %" PRId64 " ms\r\n",
              group->name, group->hold_timeout_ms);
     return out;
@@ -112,7 +121,7 @@ static void refuse_to_hold(struct session *s, struct request *r)
     struct request *multi;
     bool in_tx = is_in_tx(s, r, &multi);
     uint8_t verb = r->command ? r->command->verb : VERB_NONE;
-    char text[160];
+    char text[280];
     bool ends = verb == VERB_EXEC || verb == VERB_DISCARD;
     if (verb == VERB_RESET || verb == VERB_QUIT) { /* these need no node, only their turn */
         if (follows_refused_multi(s, r))
@@ -282,7 +291,10 @@ void session_enter_hold(struct session *s)
 static void expire(struct session *s, int64_t now_ms)
 {
     int64_t timeout = s->held.hold->timeout_ms;
+    char why[240];
     struct request *r;
+    if (router_refusal(s->host->router, s->place.group, why, sizeof(why)))
+        timeout = 0; /* nothing that waiting would mend */
     while ((r = s->next) != NULL && !answers_here(s)) {
         if (session_blocked_expired(r, now_ms))
             session_answer(s, r, session_null_array(s));

@@ -151,3 +151,26 @@ Test(startup, nothing_at_all_is_there, .timeout = 60)
     cr_expect(proxy_stop(&proxy) == 0);
     scratch_close(&nobody.scratch);
 }
+
+/* The nodes name a master, and none lets the proxy ask it: nothing that waiting would mend. */
+Test(startup, a_wrong_password_is_said_at_once, .timeout = 60)
+{
+    struct trio trio;
+    struct proxy proxy;
+    char body[4096];
+    cr_assert(trio_start(&trio, &(struct trio_options){0}) == 0);
+    cr_assert(trio_tell_all(&trio, "ACL SETUSER proxy on >right ~* &* +@all"));
+    cr_assert(proxy_start(&proxy, &trio,
+                          &(struct proxy_options){
+                              .master_lines = "username = proxy\npassword = wrong\n"}) == 0);
+    redisContext *c = proxy_client(&proxy, PROXY_MASTER);
+    const char *answer = ask(c, "GET a");
+    cr_expect(strstr(answer, "-MASTERDOWN redisproxy: ") && strstr(answer, "WRONGPASS "), "%s",
+              answer);
+    cr_expect_eq(health(&proxy, "/readyz", body, sizeof(body)), 503, "%s", body);
+    cr_expect(strstr(body, "WRONGPASS "), "%s", body);
+    cr_expect_geq(proxy_gauge(&proxy, "redisproxy_node_refuses", -1), 1);
+    redisFree(c);
+    cr_expect(proxy_stop(&proxy) == 0);
+    trio_stop(&trio);
+}

@@ -25,6 +25,8 @@
 #define HEARD_INFO "*2\r\n$4\r\nInfo\r\n$11\r\nreplication\r\n"
 #define HEARD_ID "*2\r\n$6\r\nClient\r\n$2\r\nID\r\n"
 #define HEARD_RESET "*1\r\n$5\r\nReset\r\n"
+/* ... of whom is not authenticated. */
+#define HEARD_PING "*1\r\n$4\r\nPing\r\n"
 
 struct world {
     uv_loop_t loop;
@@ -190,6 +192,17 @@ static inline const char *node_credentials(char *out, size_t size, const char *r
     return out;
 }
 
+/* Whether PING came with RESET: nobody's connection, which asks what nobody would hear. */
+static inline bool node_is_pinged(int fd)
+{
+    char text[sizeof(HEARD_PING)];
+    size_t len = sizeof(HEARD_PING) - 1;
+    if (recv(fd, text, len, MSG_PEEK | MSG_DONTWAIT) != (ssize_t)len ||
+        memcmp(text, HEARD_PING, len) != 0)
+        return false;
+    return recv(fd, text, len, MSG_DONTWAIT) == (ssize_t)len;
+}
+
 /* Takes a connection of an identity that needs no setting up (`reset`: a client's, not the proxy's
  * own) and lets it in. */
 static inline int node_admit(struct world *w, struct node *node, const char *role, bool reset)
@@ -197,7 +210,10 @@ static inline int node_admit(struct world *w, struct node *node, const char *rol
     char text[500];
     int fd = node_accept(w, node);
     node_hears(w, fd, reset ? HEARD_INFO HEARD_ID HEARD_RESET : HEARD_INFO HEARD_ID);
+    bool pings = reset && node_is_pinged(fd);
     node_says(fd, node_credentials(text, sizeof(text), role, REPLID_A, REPLID_NONE, reset));
+    if (pings)
+        node_says(fd, "+PONG\r\n");
     return fd;
 }
 
@@ -304,8 +320,8 @@ struct watched {
     int fd; /* the node's end */
     const char *verdict;
     struct credentials_of_node shown;
-    int verified, readied, cuts;
-    bool cut, error, leaving;
+    int verified, readied, greeted, cuts;
+    bool let_in, cut, error, leaving;
     char why[160];
 };
 
@@ -325,6 +341,13 @@ static inline void watched_on_ready(struct upstream *up)
     watched->readied++;
 }
 
+static inline void watched_on_greeted(struct upstream *up, bool let_in)
+{
+    struct watched *watched = up->owner_data;
+    watched->greeted++;
+    watched->let_in = let_in;
+}
+
 static inline bool watched_lets_no_write_through(const struct upstream *up)
 {
     const struct watched *watched = up->owner_data;
@@ -341,6 +364,7 @@ static inline void watched_on_cut(struct upstream *up, const char *why, bool err
 }
 
 static const struct upstream_owner watched_owner = {watched_verify, watched_on_ready,
+                                                    watched_on_greeted,
                                                     watched_lets_no_write_through, watched_on_cut};
 
 /* Connects to a node of its own as `identity`, whose reference it takes over. */
@@ -364,8 +388,9 @@ static inline struct world *watched_ready(struct watched *s)
     char text[500];
     struct world *w = world_new();
     watched_open(s, w, identity_nobody(&w->identities), NULL);
-    node_hears(w, s->fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(w, s->fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
     node_says(s->fd, node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true));
+    node_says(s->fd, "+PONG\r\n");
     until(s->readied == 1, world_turn(w));
     return w;
 }

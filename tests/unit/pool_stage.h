@@ -21,6 +21,7 @@ struct stage {
     struct traffic_options options;
     struct identity *nobody, *own;
     int changes[2];
+    struct rights rights[2];
 };
 
 static inline void on_change(void *data, size_t group)
@@ -55,7 +56,7 @@ static inline void begin(struct stage *s)
     s->options = (struct traffic_options){.groups = s->group_options, .group_count = 2};
     s->nobody = identity_nobody(&s->w->identities);
     s->own = identity_own(&s->w->identities);
-    s->pool = pool_new(&s->w->turn, &s->options, on_change, s);
+    s->pool = pool_new(&s->w->turn, &s->options, s->rights, on_change, s);
     adopt(s);
 }
 

@@ -99,15 +99,52 @@ Test(handshake, nobody_needs_one_round_trip)
 
     watched_open(&s, w, identity_nobody(&w->identities), NULL);
     ask(w, &asked, s.up, "PING\r\n");
-    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
     says_credentials(&s, "slave");
     cr_assert_not(s.shown.master);
-    cr_assert_eq(s.readied, 0);
     says_read(&s, "+RESET\r\n");
+    cr_assert_eq(s.readied + s.greeted, 0);
+    says_read(&s, "-NOPERM this user has no permissions to run the 'ping' command\r\n");
+    cr_assert_eq(s.greeted, 1);
+    cr_assert(s.let_in); /* whatever it may do */
     cr_assert_eq(s.readied, 1);
     node_hears(w, s.fd, "PING\r\n");
     watched_end(&s);
     has_failed(&asked, REQUEST_LOST);
+}
+
+/* Whoever is not authenticated shares only with those to whom the node said the same. */
+static void is_on_its_side(bool outside, const char *says, bool readies)
+{
+    struct watched s;
+    struct asked asked;
+    struct world *w = world_new();
+    struct identity *nobody = identity_nobody(&w->identities);
+
+    watched_open(&s, w, identity_standing(&w->identities, nobody, outside), NULL);
+    identity_release(nobody);
+    ask(w, &asked, s.up, "GET k\r\n");
+    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
+    says_credentials(&s, "master");
+    says_read(&s, "+RESET\r\n");
+    says_read(&s, says);
+    cr_assert_eq(s.greeted, 1);
+    cr_assert_eq(s.readied, readies);
+    cr_assert_eq(s.cut, !readies);
+    if (!readies) {
+        cr_assert_not(s.error);
+        has_failed(&asked, REQUEST_UNSENT);
+    }
+    watched_end(&s);
+}
+
+Test(handshake, nobody_is_let_in_or_is_not)
+{
+    static const char noauth[] = "-NOAUTH Authentication required.\r\n";
+    is_on_its_side(false, "+PONG\r\n", true);
+    is_on_its_side(false, noauth, false);
+    is_on_its_side(true, noauth, true);
+    is_on_its_side(true, "+PONG\r\n", false);
 }
 
 Test(handshake, the_proxys_own_connection_stays_its_own)

@@ -142,3 +142,20 @@ Test(health, a_loop_that_does_not_turn_is_named)
     s.loops[0].last_turn = NOW - 3000;
     answers(health_alive, &s, 503, "\"reason\":\"the control plane has not turned for 3000 ms\"");
 }
+
+/* What no hold can outwait is said at once, whatever the probes say; what may end soon is waited for. */
+Test(health, a_master_that_refuses_the_proxy)
+{
+    struct stage s;
+
+    set(&s);
+    s.view.refusals = refusals_new();
+    (void)refusals_note(s.view.refusals, 0, 1, "WRONGPASS no", NOW - 100, 500);
+    answers(health_ready, &s, 200, "\"writable\":false");
+    (void)refusals_note(s.view.refusals, 0, 1, "WRONGPASS no", NOW - 50, 0);
+    answers(health_ready, &s, 503, "10.0.0.1:6379 refuses the proxy: WRONGPASS no");
+    (void)refusals_clear(s.view.refusals, 0, 1);
+    (void)refusals_note(s.view.refusals, 0, 2, "ERR max", NOW - 50, 0);
+    answers(health_ready, &s, 200, "\"readable\":false,\"refuses\":\"ERR max\"");
+    refusals_free(s.view.refusals);
+}

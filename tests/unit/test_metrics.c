@@ -10,7 +10,7 @@
 static void gives(struct topology_group *groups, size_t count, const char *wanted)
 {
     struct topology topology = {.seq = 1, .group_count = count, .groups = groups};
-    char *text = metrics_text(&topology, NULL, 0);
+    char *text = metrics_text(&topology, NULL, NULL, 0);
 
     cr_assert_str_eq(text, wanted);
     free(text);
@@ -19,7 +19,7 @@ static void gives(struct topology_group *groups, size_t count, const char *wante
 static void shows(struct topology_group *groups, size_t count, const char *wanted)
 {
     struct topology topology = {.seq = 1, .group_count = count, .groups = groups};
-    char *text = metrics_text(&topology, NULL, 0);
+    char *text = metrics_text(&topology, NULL, NULL, 0);
 
     cr_assert_not_null(strstr(text, wanted), "wanted %s:\n%s", wanted, text);
     free(text);
@@ -40,44 +40,50 @@ Test(metrics, a_steady_group_and_its_nodes)
                                    .node_count = 3,
                                    .nodes = nodes};
 
-    gives(&group, 1,
-          "# HELP redisproxy_group_state Whether the group is in this state.\n"
-          "# TYPE redisproxy_group_state gauge\n"
-          "redisproxy_group_state{group=\"mymaster\",state=\"none\"} 0\n"
-          "redisproxy_group_state{group=\"mymaster\",state=\"steady\"} 1\n"
-          "redisproxy_group_state{group=\"mymaster\",state=\"switching\"} 0\n"
-          "redisproxy_group_state{group=\"mymaster\",state=\"provisional\"} 0\n"
-          "# HELP redisproxy_group_writable Whether requests are written to the group's master "
-          "now.\n"
-          "# TYPE redisproxy_group_writable gauge\n"
-          "redisproxy_group_writable{group=\"mymaster\"} 1\n"
-          "# HELP redisproxy_group_quorum Whether a majority of the group's Sentinels names one "
-          "master.\n"
-          "# TYPE redisproxy_group_quorum gauge\n"
-          "redisproxy_group_quorum{group=\"mymaster\"} 1\n"
-          "# HELP redisproxy_group_epoch Sentinel's config-epoch of the master.\n"
-          "# TYPE redisproxy_group_epoch gauge\n"
-          "redisproxy_group_epoch{group=\"mymaster\"} 17\n"
-          "# HELP redisproxy_node_master Whether the node is its group's master.\n"
-          "# TYPE redisproxy_node_master gauge\n"
-          "redisproxy_node_master{group=\"mymaster\",node=\"10.0.0.1:6379\"} 1\n"
-          "redisproxy_node_master{group=\"mymaster\",node=\"10.0.0.2:6379\"} 0\n"
-          "redisproxy_node_master{group=\"mymaster\",node=\"10.0.0.3:6379\"} 0\n"
-          "# HELP redisproxy_node_up Whether the node answers the proxy's probe.\n"
-          "# TYPE redisproxy_node_up gauge\n"
-          "redisproxy_node_up{group=\"mymaster\",node=\"10.0.0.1:6379\"} 1\n"
-          "redisproxy_node_up{group=\"mymaster\",node=\"10.0.0.2:6379\"} 1\n"
-          "redisproxy_node_up{group=\"mymaster\",node=\"10.0.0.3:6379\"} 0\n"
-          "# HELP redisproxy_node_suspect Whether the node is silent or refuses connections.\n"
-          "# TYPE redisproxy_node_suspect gauge\n"
-          "redisproxy_node_suspect{group=\"mymaster\",node=\"10.0.0.1:6379\"} 0\n"
-          "redisproxy_node_suspect{group=\"mymaster\",node=\"10.0.0.2:6379\"} 0\n"
-          "redisproxy_node_suspect{group=\"mymaster\",node=\"10.0.0.3:6379\"} 1\n"
-          "# HELP redisproxy_node_readable Whether the node is a replica that serves reads.\n"
-          "# TYPE redisproxy_node_readable gauge\n"
-          "redisproxy_node_readable{group=\"mymaster\",node=\"10.0.0.1:6379\"} 0\n"
-          "redisproxy_node_readable{group=\"mymaster\",node=\"10.0.0.2:6379\"} 1\n"
-          "redisproxy_node_readable{group=\"mymaster\",node=\"10.0.0.3:6379\"} 0\n");
+    gives(
+        &group, 1,
+        "# HELP redisproxy_group_state Whether the group is in this state.\n"
+        "# TYPE redisproxy_group_state gauge\n"
+        "redisproxy_group_state{group=\"mymaster\",state=\"none\"} 0\n"
+        "redisproxy_group_state{group=\"mymaster\",state=\"steady\"} 1\n"
+        "redisproxy_group_state{group=\"mymaster\",state=\"switching\"} 0\n"
+        "redisproxy_group_state{group=\"mymaster\",state=\"provisional\"} 0\n"
+        "# HELP redisproxy_group_writable Whether requests are written to the group's master "
+        "now.\n"
+        "# TYPE redisproxy_group_writable gauge\n"
+        "redisproxy_group_writable{group=\"mymaster\"} 1\n"
+        "# HELP redisproxy_group_quorum Whether a majority of the group's Sentinels names one "
+        "master.\n"
+        "# TYPE redisproxy_group_quorum gauge\n"
+        "redisproxy_group_quorum{group=\"mymaster\"} 1\n"
+        "# HELP redisproxy_group_epoch Sentinel's config-epoch of the master.\n"
+        "# TYPE redisproxy_group_epoch gauge\n"
+        "redisproxy_group_epoch{group=\"mymaster\"} 17\n"
+        "# HELP redisproxy_node_master Whether the node is its group's master.\n"
+        "# TYPE redisproxy_node_master gauge\n"
+        "redisproxy_node_master{group=\"mymaster\",node=\"10.0.0.1:6379\"} 1\n"
+        "redisproxy_node_master{group=\"mymaster\",node=\"10.0.0.2:6379\"} 0\n"
+        "redisproxy_node_master{group=\"mymaster\",node=\"10.0.0.3:6379\"} 0\n"
+        "# HELP redisproxy_node_up Whether the node answers the proxy's probe.\n"
+        "# TYPE redisproxy_node_up gauge\n"
+        "redisproxy_node_up{group=\"mymaster\",node=\"10.0.0.1:6379\"} 1\n"
+        "redisproxy_node_up{group=\"mymaster\",node=\"10.0.0.2:6379\"} 1\n"
+        "redisproxy_node_up{group=\"mymaster\",node=\"10.0.0.3:6379\"} 0\n"
+        "# HELP redisproxy_node_suspect Whether the node is silent or refuses connections.\n"
+        "# TYPE redisproxy_node_suspect gauge\n"
+        "redisproxy_node_suspect{group=\"mymaster\",node=\"10.0.0.1:6379\"} 0\n"
+        "redisproxy_node_suspect{group=\"mymaster\",node=\"10.0.0.2:6379\"} 0\n"
+        "redisproxy_node_suspect{group=\"mymaster\",node=\"10.0.0.3:6379\"} 1\n"
+        "# HELP redisproxy_node_readable Whether the node is a replica that serves reads.\n"
+        "# TYPE redisproxy_node_readable gauge\n"
+        "redisproxy_node_readable{group=\"mymaster\",node=\"10.0.0.1:6379\"} 0\n"
+        "redisproxy_node_readable{group=\"mymaster\",node=\"10.0.0.2:6379\"} 1\n"
+        "redisproxy_node_readable{group=\"mymaster\",node=\"10.0.0.3:6379\"} 0\n"
+        "# HELP redisproxy_node_refuses Whether the node lets no new connection of the proxy in.\n"
+        "# TYPE redisproxy_node_refuses gauge\n"
+        "redisproxy_node_refuses{group=\"mymaster\",node=\"10.0.0.1:6379\"} 0\n"
+        "redisproxy_node_refuses{group=\"mymaster\",node=\"10.0.0.2:6379\"} 0\n"
+        "redisproxy_node_refuses{group=\"mymaster\",node=\"10.0.0.3:6379\"} 0\n");
 }
 
 /* A gauge's lines stand together, whatever the group. */
@@ -115,7 +121,7 @@ Test(metrics, what_the_workers_hold)
         {.sessions = 3, .upstreams = 2, .held = 1, .held_bytes = 4000},
         {.sessions = 50, .upstreams = 7, .unrenewed = 5, .early = 2}};
     struct topology topology = {.seq = 1};
-    char *text = metrics_text(&topology, workers, 2);
+    char *text = metrics_text(&topology, NULL, workers, 2);
 
     cr_assert_not_null(
         strstr(text, "# HELP redisproxy_sessions Client connections.\n"

@@ -246,6 +246,7 @@ static bool good(enum purpose purpose, const char *role, const char *replid, con
     ask(s.w, &asked, shared(&s, purpose == PURPOSE_MASTER ? 0 : 1, purpose), "x");
     fd = node_accept(s.w, &s.nodes[purpose == PURPOSE_MASTER ? 0 : 1]);
     node_says(fd, node_credentials(text, sizeof(text), role, replid, replid2, true));
+    node_says(fd, "+PONG\r\n");
     until(s.changes[0] || asked.completed, world_turn(s.w));
     ready = s.changes[0] == 1;
     cr_assert_eq(ready, !asked.completed);

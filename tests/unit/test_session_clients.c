@@ -113,10 +113,11 @@ Test(session_clients, a_lease_tells_of_its_session)
     asks = client(&s);
     client_asks(asks, "CLIENT LIST");
     fd = node_accept(s.w, &s.nodes[0]);
-    node_hears(s.w, fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(s.w, fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
     node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true);
     memcpy(strstr(text, ":77"), ":78", 3);
     node_says(fd, text);
+    node_says(fd, "+PONG\r\n");
     node_gets(&s, fd, "CLIENT LIST");
     node_lists(fd, LINE("77", "b") LINE("78", "N"));
     is_told(&s, asks, text, sizeof(text));

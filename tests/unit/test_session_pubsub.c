@@ -59,7 +59,7 @@ Test(session_pubsub, a_subscription_that_was_withdrawn_is_made_again)
     c = subscribed(&s);
     show(&s, switched);
     fd = node_accept(s.w, &s.nodes[1]);
-    node_hears(s.w, fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(s.w, fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
     show(&s, not_yet);
     node_hears_the_end(s.w, fd);
     nobody_comes(&s, 1);

@@ -263,12 +263,13 @@ Test(session_workers, a_redirect_is_to_the_new_masters_connection)
     router_adopt(c.others[0].router, board_acquire(c.s.w->turn.board));
     settles(&c.s);
     lease = node_accept(c.s.w, &c.s.nodes[1]);
-    node_hears(c.s.w, lease, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(c.s.w, lease, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
     node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true);
     memcpy(strstr(text, ":77"), ":78", 3);
     mail_goes(&c);
     node_gets_nothing(&c.s, fd);
     node_says(lease, text);
+    node_says(lease, "+PONG\r\n");
     node_gets(&c.s, lease, "SUBSCRIBE ch");
     mail_goes(&c);
     node_gets(&c.s, fd, "CLIENT TRACKING ON REDIRECT 78");

@@ -21,8 +21,9 @@ Test(upstream, requests_keep_their_order)
     watched_open(&s, w, identity_nobody(&w->identities), NULL);
     ask(w, &before[0], s.up, "one ");
     ask(w, &before[1], s.up, "two ");
-    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
     node_says(s.fd, node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true));
+    node_says(s.fd, "+PONG\r\n");
     until(s.readied == 1, world_turn(w));
     ask(w, &after[0], s.up, "three ");
     ask(w, &after[1], s.up, "four ");
@@ -295,8 +296,9 @@ Test(upstream, withdrawing_before_it_is_ready_keeps_the_handshake)
     until(s.up->state == UPSTREAM_VERIFYING, uv_run(&w->loop, UV_RUN_NOWAIT));
     upstream_withdraw(s.up);
     has_failed(&asked, REQUEST_UNSENT);
-    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
     node_says(s.fd, node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true));
+    node_says(s.fd, "+PONG\r\n");
     until(s.readied == 1, world_turn(w));
     watched_end(&s);
 }
@@ -335,8 +337,9 @@ Test(upstream, one_request_can_be_taken_back_before_it_is_ready)
     ask(w, &asked[1], s.up, "1");
     upstream_unqueue(s.up, asked[0].request);
     request_free(&w->turn.requests, asked[0].request);
-    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
     node_says(s.fd, node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true));
+    node_says(s.fd, "+PONG\r\n");
     node_hears(w, s.fd, "1");
     watched_end(&s);
 }
