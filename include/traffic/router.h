@@ -56,6 +56,10 @@ void router_free(struct router *router);
 /* Takes over the caller's reference to the newest snapshot and acts on it. */
 void router_adopt(struct router *router, struct topology *topology);
 
+/* Whether the newest snapshot is carried out: where writes to a master are held, none that was sent to
+ * it before is unanswered any more. */
+bool router_is_quiet(const struct router *router);
+
 /* Every 100 ms: timeouts. */
 void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data);

@@ -88,6 +88,7 @@ struct session {
     bool said_all;   /* QUIT was answered: closes when that is written */
     bool draining;   /* closes when nothing is unfinished */
     /* dispatch-time state */
+    int64_t pauses_until_ms; /* of `pauses` */
     bool reply_off, reply_skip;
     bool mixed; /* requests (reads) are in flight on several upstreams */
     bool watching, watch_broken;
@@ -96,7 +97,7 @@ struct session {
     bool sticky;      /* the lease is kept until the session ends */
     bool lease_dirty; /* the lease must not go to another session */
     bool lease_named; /* and bears this session's name */
-    bool pauses;      /* a CLIENT PAUSE of its own is on its way */
+    bool pauses;      /* a CLIENT PAUSE of its own is on its way, */
     bool monitoring;
     bool wrote;
     bool uncounted;    /* the last WAIT's lease could not be told of the session's writes */

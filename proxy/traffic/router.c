@@ -128,6 +128,23 @@ void router_adopt(struct router *router, struct topology *topology)
         topology_release(old);
 }
 
+static void find_write(void *data, struct upstream *up)
+{
+    bool *found = data;
+    *found = *found || upstream_has_write(up);
+}
+
+bool router_is_quiet(const struct router *router)
+{
+    bool writes = false;
+    for (size_t i = 0; i < router->options->group_count && router->topology; i++) {
+        const struct topology_group *group = &router->topology->groups[i];
+        if (group->state == GROUP_SWITCHING && group->master >= 0 && !group->writable)
+            pool_each(router->pool, i, group->nodes[group->master].id, find_write, &writes);
+    }
+    return !writes;
+}
+
 void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data)
 {
