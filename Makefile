@@ -107,6 +107,7 @@ UNIT_test_metrics  := ops/metrics topology/topology topology/credential \
                       base/secret base/log base/clock
 UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules \
                       topology/election_switch topology/election_trust topology/election_assist \
+                      topology/election_fence \
                       topology/votes topology/topology topology/credential net/address \
                       base/secret base/log base/clock
 UNIT_test_election  = $(UNIT_ELECTION)
@@ -116,6 +117,7 @@ UNIT_test_election_stray = $(UNIT_ELECTION)
 UNIT_test_election_failures = $(UNIT_ELECTION)
 UNIT_test_election_leader = $(UNIT_ELECTION)
 UNIT_test_election_assist = $(UNIT_ELECTION)
+UNIT_test_election_fence = $(UNIT_ELECTION)
 UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control.c, \
                         $(wildcard proxy/topology/*.c))) \
                       net/stream net/resolve net/address base/secret base/buf base/log base/clock

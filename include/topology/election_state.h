@@ -51,6 +51,8 @@ struct election {
         int64_t since_ms, not_before_ms;
     } assist;
     int64_t lists_ms; /* when a Sentinel that knows the group last answered */
+    struct address demoted; /* demote = yes: the old master, until it is a replica; len 0: none */
+    int64_t demote_ms, demote_sent_ms;
 
     /* One switch: meaningless while steady. */
     struct address old;       /* who was master before; len 0: nobody */
@@ -72,6 +74,12 @@ struct election {
     bool rivals;          /* two Sentinels led one in this switch */
     bool repointed;       /* a replica was pointed at the candidate by this proxy */
     int64_t leader_heard_ms, leader_refused_ms;
+    struct {
+        enum { FENCE_NONE, FENCE_PAUSED, FENCE_IS_CUT } step;
+        int64_t until_ms; /* what was sent last ends by itself then */
+        bool refused;     /* by the node */
+        bool spared;      /* a client's pause stands in the way */
+    } fence;
 };
 
 /* Looks at everything that is known, and moves on. */
@@ -140,6 +148,16 @@ void election_assist_undo(struct election *e, const struct election_node *old);
 void election_assist_quorum(struct election *e, uint64_t key, bool good, int64_t now_ms);
 /* A steady group was found at the start. */
 void election_assist_start(struct election *e, int64_t now_ms);
+
+/* ---- election_fence.c ---- */
+
+void election_fence(struct election *e, int64_t now_ms);
+int64_t election_fence_deadline(const struct election *e, int64_t now_ms);
+/* The old master stays in office. */
+void election_fence_lift(struct election *e, const struct election_node *old, int64_t now_ms);
+/* A majority names another master. */
+void election_demote_begin(struct election *e, int64_t now_ms);
+void election_demote(struct election *e, int64_t now_ms);
 
 void election_story(struct election *e, enum log_level level, const char *msg, const char *pairs,
                     ...) __attribute__((format(printf, 4, 5)));

@@ -239,6 +239,7 @@ static void decide_provisional(struct election *e, int64_t now_ms)
     bool decided = election_named_otherwise(e, &e->old, now_ms);
     bool agreed = decided && address_equal(&e->verdict.master, &e->master);
     if (agreed && node_says_master(node)) {
+        election_demote_begin(e, now_ms);
         election_become_steady(e, node, now_ms);
         election_story(e, LOG_INFO, "the provisional master is confirmed",
                        "master=%s epoch=%llu after_ms=%lld", node->shown.name,
@@ -274,5 +275,7 @@ void election_decide(struct election *e, int64_t now_ms)
         decide_provisional(e, now_ms);
     if (e->view.state == GROUP_STEADY)
         stay_steady(e, nodes_find(&e->nodes, &e->master), now_ms);
+    election_fence(e, now_ms);
+    election_demote(e, now_ms);
     election_assist(e, now_ms);
 }

@@ -32,6 +32,8 @@ static void begin_switch(struct election *e, uint64_t leader, int64_t now_ms)
     e->unannounced = e->asked = e->inquired = false;
     election_set_leader(e, leader);
     e->leader_heard_ms = -1;
+    memset(&e->fence, 0, sizeof(e->fence));
+    e->view.hold_seq++;
     election_clear_candidates(e);
     e->view.poll_seq++;
 }
@@ -200,6 +202,7 @@ static void release_to_new(struct election *e, struct election_node *master, int
 static void release_to_old(struct election *e, struct election_node *old, int64_t now_ms)
 {
     bool promoted = e->promoted;
+    election_fence_lift(e, old, now_ms);
     election_assist_undo(e, old);
     for (size_t i = 0; i < e->nodes.count; i++)
         e->nodes.at[i]->dismissed = e->nodes.at[i] != old && node_says_master(e->nodes.at[i]);
@@ -385,6 +388,7 @@ void election_try_confirm(struct election *e, const struct address *named, int64
     }
     if (!address_equal(&e->confirmed, named)) {
         wait_for_replicas(e, node, now_ms);
+        election_demote_begin(e, now_ms);
         election_story(e, LOG_INFO, "new master confirmed",
                        "master=%s epoch=%llu votes=%zu sentinels=%zu after_ms=%lld",
                        node->shown.name, (unsigned long long)e->verdict.epoch, e->verdict.votes,
