@@ -116,6 +116,7 @@ bool election_all_answered_since(const struct election *e, int64_t since_ms, int
 void election_note_undone(struct election *e, int64_t now_ms);
 void election_try_release(struct election *e, int64_t now_ms);
 void election_try_confirm(struct election *e, const struct address *named, int64_t now_ms);
+void election_try_return(struct election *e, struct election_node *old, int64_t now_ms);
 void election_try_successor(struct election *e, struct election_node *node, int64_t now_ms);
 void election_try_provisional(struct election *e, int64_t now_ms);
 
@@ -138,6 +139,9 @@ struct election_node *election_promoted_node(const struct election *e, const str
                                              size_t *how_many);
 /* The master whose linked replica the old master says that it is; NULL: it does not. */
 struct election_node *election_successor(const struct election *e);
+/* The old master, when the node that a majority names was made its replica again right after the promotion;
+ * NULL: it was not. */
+struct election_node *election_turned_back(const struct election *e);
 
 /* ---- election_assist.c ---- */
 
