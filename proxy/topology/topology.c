@@ -198,15 +198,14 @@ static struct client_pause *pause_place(struct board *board, size_t group, uint6
     return place;
 }
 
-/* A later pause does not shorten one that stands. */
+/* A later pause does not shorten one that stands; where there is no room for all, the longest count. */
 void board_note_pause(struct board *board, size_t group, uint64_t node, int64_t until_ms)
 {
     pthread_mutex_lock(&board->mutex);
     struct client_pause *place = pause_place(board, group, node);
-    bool longer = place->group == group && place->node == node && place->until_ms > until_ms;
     if (until_ms == 0 && place->node == node && place->group == group)
         place->until_ms = 0;
-    else if (until_ms > 0 && !longer)
+    else if (until_ms > place->until_ms)
         *place = (struct client_pause){group, node, until_ms};
     pthread_mutex_unlock(&board->mutex);
 }
