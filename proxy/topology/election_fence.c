@@ -25,7 +25,8 @@
 #define GRACE_MS 25    /* from the hold on: other proxies have heard of it by then */
 #define LOOK_MS 5      /* how often to look whether the writes in flight are answered */
 #define PAUSE_MS 3000  /* of writes */
-#define CUT_MS 1300    /* of everything: until Sentinel has re-pointed the other replicas */
+#define CUT_MS 1300    /* of everything: until Sentinel has re-pointed the other replicas, */
+#define CUT_ALL_MS 2600 /* again when it has not (its INFO is late on a busy machine), up to this in all */
 #define GAP_MS 50      /* between two pauses of writes */
 #define UNKNOWN_MS 1000 /* down-after-milliseconds, when no Sentinel tells it */
 #define DEMOTE_MS 10000 /* Sentinel does it itself by then */
@@ -124,7 +125,7 @@ static void cut_off(struct election *e, const struct election_node *old, int64_t
 {
     int64_t ms = at_most(e, CUT_MS, now_ms);
     bool again = e->fence.step == FENCE_IS_CUT;
-    if (now_ms < next_cut_ms(e, ms) || (again && e->fence.until_ms >= e->promoted_ms + CUT_MS) ||
+    if (now_ms < next_cut_ms(e, ms) || (again && e->fence.until_ms >= e->promoted_ms + CUT_ALL_MS) ||
         spares_client(e, old, now_ms))
         return;
     order(e, old, FENCE_CUT, ms);

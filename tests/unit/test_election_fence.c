@@ -91,6 +91,25 @@ Test(election_fence, pauses_writes_and_cuts_off)
     cr_assert_eq(orders(), 2);
 }
 
+/* Sentinel sees the promotion late on a busy machine. */
+Test(election_fence, stays_until_the_new_master_is_confirmed)
+{
+    begin_fenced(FENCE_FULL, 10000);
+    elect();
+    pass(25);
+    promote();
+    expect_order(2, FENCE_CUT, 1300, 'A');
+    pass(1039);
+    cr_assert_eq(orders(), 2);
+    pass(1);
+    expect_order(3, FENCE_CUT, 1300, 'A');
+    pass(1039);
+    pass(1);
+    expect_order(4, FENCE_CUT, 1300, 'A');
+    pass(5000);
+    cr_assert_eq(orders(), 4);
+}
+
 Test(election_fence, not_while_a_write_of_ours_is_in_flight)
 {
     begin_fenced(FENCE_FULL, 10000);

@@ -37,6 +37,9 @@ extern const struct scenario scenario_two_hosts_gone, scenario_all_gone;
 extern const struct scenario scenario_eager, scenario_eager_leader_dies,
     scenario_eager_leader_hangs, scenario_assist, scenario_assist_leader_dies,
     scenario_inflight_close;
+/* fence.c */
+extern const struct scenario scenario_direct, scenario_direct_demote, scenario_direct_unfenced,
+    scenario_no_rights, scenario_two_proxies;
 /* assist.c */
 extern const struct scenario scenario_failover_assist, scenario_assist_not_owner,
     scenario_assist_hang, scenario_assist_too_soon;
