@@ -42,18 +42,6 @@ static void nothing(struct stage *s)
     (void)s;
 }
 
-/* The full resyncs that the nodes have given, ever. */
-static long full_resyncs(const struct trio *t)
-{
-    long count = 0;
-    for (int i = 0; i < t->options.nodes; i++) {
-        redisContext *c = trio_node(t, i);
-        count += atol(info_field(c, "stats", "sync_full"));
-        redisFree(c);
-    }
-    return count;
-}
-
 static void note_sight(void *user, int64_t at, int sentinel, const char *event)
 {
     fprintf(user, "%lld sentinel %d: %s\n", (long long)at, sentinel + 1, event);
@@ -100,7 +88,7 @@ static int64_t ask_for_one(struct stage *s, struct series *r)
 static void play_one(struct series *r, struct stage *s)
 {
     struct switchover seen;
-    long full = full_resyncs(&s->trio);
+    long full = stage_full_resyncs(s);
     int64_t asked = ask_for_one(s, r), end = 0;
     r->played++;
     if (!asked) {
@@ -112,7 +100,7 @@ static void play_one(struct series *r, struct stage *s)
     int64_t gap = load_gap(s->load, asked, now_us(), &end);
     int64_t floor = over ? seen.floor - (end - gap) : 0;
     bool stall = !over || gap < 0 || gap > floor + OVER_US || gap > LONG_US;
-    full = full_resyncs(&s->trio) - full;
+    full = stage_full_resyncs(s) - full;
     r->full += full;
     r->quick += gap >= 0 && gap <= QUICK_US;
     r->stalls += stall;

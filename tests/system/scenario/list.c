@@ -7,6 +7,8 @@
 
 const struct scenario *const scenarios[] = {
     &scenario_planned,
+    &scenario_planned_unfenced,
+    &scenario_planned_demote,
     &scenario_planned_0,
     &scenario_crowd,
     &scenario_rolling,
