@@ -77,6 +77,7 @@ struct election {
     struct {
         enum { FENCE_NONE, FENCE_PAUSED, FENCE_IS_CUT } step;
         int64_t until_ms; /* what was sent last ends by itself then */
+        int64_t begun_ms; /* since when nobody was let through */
         bool refused;     /* by the node */
         bool spared;      /* a client's pause stands in the way */
     } fence;

@@ -99,6 +99,7 @@ static void pause_writes(struct election *e, const struct election_node *old, in
         return;
     order(e, old, FENCE_PAUSE, ms);
     e->fence.step = FENCE_PAUSED;
+    e->fence.begun_ms = now_ms;
     e->fence.until_ms = now_ms + ms;
     election_story(e, LOG_INFO, "pausing writes at the old master", "master=%s ms=%lld after_ms=%lld",
                    old->shown.name, (long long)ms, (long long)(now_ms - e->hold_ms));
@@ -121,14 +122,29 @@ static int64_t next_cut_ms(const struct election *e, int64_t ms)
     return e->fence.step == FENCE_IS_CUT ? e->fence.until_ms - ms / 5 : e->promoted_ms;
 }
 
+/* It goes on where the pause of writes, or the last one, ends: as long as the links may wait. */
+static int64_t begin_cut(struct election *e, bool again, int64_t now_ms, bool *extend)
+{
+    int64_t half_ms = half_of_down_after(e, now_ms);
+    bool fresh = e->fence.step == FENCE_NONE || e->fence.until_ms <= now_ms;
+    bool tired = again && e->fence.begun_ms + half_ms - now_ms < CUT_MS;
+    if (fresh || tired)
+        e->fence.begun_ms = now_ms;
+    int64_t left_ms = e->fence.begun_ms + half_ms - now_ms;
+    *extend = again && !tired;
+    return left_ms < CUT_MS ? left_ms : CUT_MS;
+}
+
 static void cut_off(struct election *e, const struct election_node *old, int64_t now_ms)
 {
     int64_t ms = at_most(e, CUT_MS, now_ms);
-    bool again = e->fence.step == FENCE_IS_CUT;
+    bool again = e->fence.step == FENCE_IS_CUT, extend;
     if (now_ms < next_cut_ms(e, ms) || (again && e->fence.until_ms >= e->promoted_ms + CUT_ALL_MS) ||
         spares_client(e, old, now_ms))
         return;
+    ms = begin_cut(e, again, now_ms, &extend);
     order(e, old, FENCE_CUT, ms);
+    e->view.wish.fence.extend = extend;
     e->fence.step = FENCE_IS_CUT;
     e->fence.until_ms = now_ms + ms;
     election_story(e, again ? LOG_DEBUG : LOG_INFO, "cutting the old master off",

@@ -294,12 +294,12 @@ bool probe_fence(struct probe *p, const struct fence_order *order)
     if (!control_conn_is_up(&p->conn))
         return false;
     p->fence.cut = *order;
-    if (order->act == FENCE_CUT && p->fence.exempt) {
+    if (order->act == FENCE_CUT && p->fence.exempt && !order->extend) {
         send_order(p, TAG_AGAIN, &lift);
         return true;
     }
     control_conn_cork(&p->conn, true);
-    if (order->act == FENCE_CUT)
+    if (order->act == FENCE_CUT && !p->fence.exempt)
         fence_exempt(&p->conn, TAG_EXEMPT);
     if (order->act == FENCE_DEMOTE && p->fence.exempt)
         fence_end_exemption(&p->conn, TAG_RESET);

@@ -103,11 +103,28 @@ Test(election_fence, stays_until_the_new_master_is_confirmed)
     cr_assert_eq(orders(), 2);
     pass(1);
     expect_order(3, FENCE_CUT, 1300, 'A');
+    cr_assert(view()->wish.fence.extend); /* nobody is let through in between */
     pass(1039);
     pass(1);
     expect_order(4, FENCE_CUT, 1300, 'A');
     pass(5000);
     cr_assert_eq(orders(), 4);
+}
+
+/* The links' half is counted from the pause of writes on. */
+Test(election_fence, all_of_it_lasts_half_of_down_after)
+{
+    begin_fenced(FENCE_FULL, 1000);
+    elect();
+    pass(25);
+    expect_order(1, FENCE_PAUSE, 500, 'A');
+    pass(100);
+    promote();
+    expect_order(2, FENCE_CUT, 400, 'A');
+    cr_assert_not(view()->wish.fence.extend);
+    pass(300);
+    expect_order(3, FENCE_CUT, 500, 'A');
+    cr_assert_not(view()->wish.fence.extend);
 }
 
 Test(election_fence, not_while_a_write_of_ours_is_in_flight)
