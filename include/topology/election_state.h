@@ -50,7 +50,7 @@ struct election {
         enum { ASSIST_IDLE, ASSIST_QUORUM, ASSIST_REREAD } step;
         int64_t since_ms, not_before_ms;
     } assist;
-    int64_t lists_ms; /* when a Sentinel that knows the group last answered */
+    int64_t lists_ms;       /* when a Sentinel that knows the group last answered */
     struct address demoted; /* demote = yes: the old master, until it is a replica; len 0: none */
     int64_t demote_ms, demote_sent_ms;
 

@@ -26,9 +26,9 @@ enum fence_act {
 
 struct fence_order {
     enum fence_act act;
-    int64_t ms;                   /* how long the pause lasts by itself */
-    bool keep;                    /* a client's pause stands: it is not lifted */
-    bool extend;                  /* FENCE_CUT: the last one still stands, nobody is let through */
+    int64_t ms;                    /* how long the pause lasts by itself */
+    bool keep;                     /* a client's pause stands: it is not lifted */
+    bool extend;                   /* FENCE_CUT: the last one still stands, nobody is let through */
     const struct endpoint *master; /* of FENCE_DEMOTE */
 };
 

@@ -22,12 +22,13 @@
 
 #include <stdio.h>
 
-#define GRACE_MS 25    /* from the hold on: other proxies have heard of it by then */
-#define LOOK_MS 5      /* how often to look whether the writes in flight are answered */
-#define PAUSE_MS 3000  /* of writes */
-#define CUT_MS 1300    /* of everything: until Sentinel has re-pointed the other replicas, */
-#define CUT_ALL_MS 2600 /* again when it has not (its INFO is late on a busy machine), up to this in all */
-#define GAP_MS 50      /* between two pauses of writes */
+#define GRACE_MS 25   /* from the hold on: other proxies have heard of it by then */
+#define LOOK_MS 5     /* how often to look whether the writes in flight are answered */
+#define PAUSE_MS 3000 /* of writes */
+#define CUT_MS 1300   /* of everything: until Sentinel has re-pointed the other replicas, */
+#define CUT_ALL_MS                                                                                 \
+    2600 /* again when it has not (its INFO is late on a busy machine), up to this in all */
+#define GAP_MS 50       /* between two pauses of writes */
 #define UNKNOWN_MS 1000 /* down-after-milliseconds, when no Sentinel tells it */
 #define DEMOTE_MS 10000 /* Sentinel does it itself by then */
 #define DEMOTE_AGAIN_MS 1000
@@ -101,8 +102,9 @@ static void pause_writes(struct election *e, const struct election_node *old, in
     e->fence.step = FENCE_PAUSED;
     e->fence.begun_ms = now_ms;
     e->fence.until_ms = now_ms + ms;
-    election_story(e, LOG_INFO, "pausing writes at the old master", "master=%s ms=%lld after_ms=%lld",
-                   old->shown.name, (long long)ms, (long long)(now_ms - e->hold_ms));
+    election_story(e, LOG_INFO, "pausing writes at the old master",
+                   "master=%s ms=%lld after_ms=%lld", old->shown.name, (long long)ms,
+                   (long long)(now_ms - e->hold_ms));
 }
 
 /* A client's pause would be lifted by it, or become one of everything for as long as it lasts. */
@@ -139,7 +141,8 @@ static void cut_off(struct election *e, const struct election_node *old, int64_t
 {
     int64_t ms = at_most(e, CUT_MS, now_ms);
     bool again = e->fence.step == FENCE_IS_CUT, extend;
-    if (now_ms < next_cut_ms(e, ms) || (again && e->fence.until_ms >= e->promoted_ms + CUT_ALL_MS) ||
+    if (now_ms < next_cut_ms(e, ms) ||
+        (again && e->fence.until_ms >= e->promoted_ms + CUT_ALL_MS) ||
         spares_client(e, old, now_ms))
         return;
     ms = begin_cut(e, again, now_ms, &extend);
@@ -184,8 +187,8 @@ void election_fence_lift(struct election *e, const struct election_node *old, in
     if (client_pauses(e, old, now_ms))
         return;
     order(e, old, FENCE_LIFT, 0);
-    election_story(e, LOG_INFO, "the old master may be written to again", "master=%s paused_ms=%lld",
-                   old->shown.name, (long long)(now_ms - e->hold_ms));
+    election_story(e, LOG_INFO, "the old master may be written to again",
+                   "master=%s paused_ms=%lld", old->shown.name, (long long)(now_ms - e->hold_ms));
 }
 
 void election_fence_refused(struct election *e, const struct address *address, const char *error)
@@ -196,8 +199,7 @@ void election_fence_refused(struct election *e, const struct address *address, c
         return;
     e->fence.refused = true;
     election_story(e, LOG_WARN, "a node does not let itself be fenced off, going on without",
-                   "node=%s error=%s", node->shown.name,
-                   log_quote(quoted, sizeof(quoted), error));
+                   "node=%s error=%s", node->shown.name, log_quote(quoted, sizeof(quoted), error));
 }
 
 /* ---- demote = yes ---- */
@@ -233,6 +235,7 @@ void election_demote(struct election *e, int64_t now_ms)
     e->view.wish.fence.keep = client_pauses(e, node, now_ms);
     snprintf(e->view.wish.demote_to, sizeof(e->view.wish.demote_to), "%s", master->shown.name);
     node->probe_seq++;
-    election_story(e, LOG_INFO, "pointing the old master at the new one", "node=%s master=%s after_ms=%lld",
-                   node->shown.name, master->shown.name, (long long)(now_ms - e->hold_ms));
+    election_story(e, LOG_INFO, "pointing the old master at the new one",
+                   "node=%s master=%s after_ms=%lld", node->shown.name, master->shown.name,
+                   (long long)(now_ms - e->hold_ms));
 }

@@ -408,10 +408,11 @@ void election_try_return(struct election *e, struct election_node *old, int64_t 
     }
     e->ceded = e->verdict.master;
     e->ceded_epoch = e->verdict.epoch;
-    election_story(e, LOG_WARN,
-                   "a Sentinel made the promoted node a replica again, going on with the old master",
-                   "master=%s epoch=%llu after_ms=%lld", old->shown.name,
-                   (unsigned long long)e->verdict.epoch, (long long)(now_ms - e->hold_ms));
+    election_story(
+        e, LOG_WARN,
+        "a Sentinel made the promoted node a replica again, going on with the old master",
+        "master=%s epoch=%llu after_ms=%lld", old->shown.name, (unsigned long long)e->verdict.epoch,
+        (long long)(now_ms - e->hold_ms));
     release_to_old(e, old, now_ms);
 }
 

@@ -192,9 +192,8 @@ static bool is_quiet(void *arg)
 static int64_t paused_until(void *arg, uint64_t node)
 {
     const struct group *group = arg;
-    return group->callbacks.paused_until
-               ? group->callbacks.paused_until(group->owner, group, node)
-               : 0;
+    return group->callbacks.paused_until ? group->callbacks.paused_until(group->owner, group, node)
+                                         : 0;
 }
 
 void group_published(struct group *group, uint64_t seq)

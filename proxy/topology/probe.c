@@ -68,9 +68,9 @@ struct probe {
     bool asking, again, beating, closely, leaving, suspect, closing, up_told, refusal_told;
     bool answered; /* on this connection */
     struct {
-        struct fence_order cut;      /* the next one, when the last one is lifted */
-        int64_t sent_ms, until_ms;   /* 0: nothing is owed, nothing is paused */
-        bool exempt;                 /* this connection */
+        struct fence_order cut;    /* the next one, when the last one is lifted */
+        int64_t sent_ms, until_ms; /* 0: nothing is owed, nothing is paused */
+        bool exempt;               /* this connection */
         bool refused;
     } fence;
     int open_handles;
@@ -317,8 +317,8 @@ static void look_at_fence(struct probe *p)
     bool owed = p->fence.sent_ms && now - p->fence.sent_ms >= FENCE_ANSWER_MS;
     bool over = p->fence.exempt && !p->fence.sent_ms && now >= p->fence.until_ms;
     if (control_conn_is_up(&p->conn) && (owed || over))
-        control_conn_fail(&p->conn, owed ? "it does not answer an order of the fence"
-                                         : "the fence is over");
+        control_conn_fail(&p->conn,
+                          owed ? "it does not answer an order of the fence" : "the fence is over");
 }
 
 static void on_reply(struct control_conn *conn, int tag, const redisReply *reply)

@@ -49,8 +49,9 @@ static void note_sight(void *user, int64_t at, int sentinel, const char *event)
 
 static void show_trouble(void *user, const struct trouble *t)
 {
-    fprintf(user, "%s: client %d, sequence %ld, sent %lld, answered %lld: %s\n", trouble_name(t->kind),
-            t->client, t->sequence, (long long)t->sent, (long long)t->answered, t->text);
+    fprintf(user, "%s: client %d, sequence %ld, sent %lld, answered %lld: %s\n",
+            trouble_name(t->kind), t->client, t->sequence, (long long)t->sent,
+            (long long)t->answered, t->text);
 }
 
 static void keep_logs(const struct series *r, struct stage *s, const char *name, int64_t asked)
@@ -105,11 +106,15 @@ static void play_one(struct series *r, struct stage *s)
     r->quick += gap >= 0 && gap <= QUICK_US;
     r->stalls += stall;
     r->longest = gap > r->longest ? gap : r->longest;
-    printf("%d: stall %.0f ms, floor %.0f ms, promoted after %.0f ms, writable after %.0f ms, full resyncs "
+    printf("%d: stall %.0f ms, floor %.0f ms, promoted after %.0f ms, writable after %.0f ms, full "
+           "resyncs "
            "%ld%s\n",
            r->played, (double)gap / 1000, (double)floor / 1000,
            (double)(seen.promoted - seen.asked) / 1000, (double)(seen.writable - seen.asked) / 1000,
-           full, !over ? ", NOT OVER" : stall ? ", STALL" : "");
+           full,
+           !over   ? ", NOT OVER"
+           : stall ? ", STALL"
+                   : "");
     fflush(stdout);
     char name[32];
     snprintf(name, sizeof(name), "stall-%d", r->played);
@@ -132,7 +137,8 @@ static int play(struct series *r, const struct scenario *scenario)
         stage_wrong(&stage, "the final master cannot be read");
     load_report_print(stdout, &report);
     keep_logs(r, &stage, "all", stage.began);
-    printf("%d switchovers, %d of them within 1300 ms, the longest %.0f ms, %ld full resyncs, %d stalls over "
+    printf("%d switchovers, %d of them within 1300 ms, the longest %.0f ms, %ld full resyncs, %d "
+           "stalls over "
            "their floor; %s\n",
            r->played, r->quick, (double)r->longest / 1000, r->full, r->stalls, stage.wrong);
     bool good = !r->stalls && !stage.wrong[0] && !report.errors && !report.unknown &&
@@ -164,8 +170,9 @@ int main(int argc, char **argv)
             return 2;
     }
     if (optind + 1 != argc || mkdir(argv[optind], 0755) < 0) {
-        fprintf(stderr, "usage: series [-n SWITCHOVERS] [-a APART_S] [-m MIN_REPLICAS] [-c LINE]... "
-                        "FOLDER (a new one)\n");
+        fprintf(stderr,
+                "usage: series [-n SWITCHOVERS] [-a APART_S] [-m MIN_REPLICAS] [-c LINE]... "
+                "FOLDER (a new one)\n");
         return 2;
     }
     r.folder = argv[optind];

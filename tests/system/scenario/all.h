@@ -8,8 +8,8 @@
 
 /* planned.c */
 extern const struct scenario scenario_planned, scenario_planned_unfenced, scenario_planned_demote,
-    scenario_planned_0, scenario_abort,
-    scenario_abort_late, scenario_leader_silent, scenario_coordinated, scenario_hand_over;
+    scenario_planned_0, scenario_abort, scenario_abort_late, scenario_leader_silent,
+    scenario_coordinated, scenario_hand_over;
 /* rolling.c */
 extern const struct scenario scenario_rolling, scenario_rolling_address, scenario_rolling_names,
     scenario_leader_dies, scenario_restart;

@@ -171,10 +171,8 @@ static bool second_begin(struct stage *s, struct second *o)
     snprintf(o->trio.proxy_host, sizeof(o->trio.proxy_host), "%s.101", s->trio.scratch.prefix);
     if (proxy_start(&o->proxy, &o->trio, NULL) < 0 || proxy_wait_serving(&o->proxy, &o->trio) < 0)
         return false;
-    o->load = load_start(&(struct load_options){.host = o->proxy.host,
-                                                .name = "second",
-                                                .write_port = PROXY_MASTER,
-                                                .writers = WRITERS});
+    o->load = load_start(&(struct load_options){
+        .host = o->proxy.host, .name = "second", .write_port = PROXY_MASTER, .writers = WRITERS});
     return true;
 }
 
