@@ -107,7 +107,7 @@ UNIT_test_metrics  := ops/metrics topology/topology topology/refusals topology/c
                       base/secret base/log base/clock
 UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules \
                       topology/election_switch topology/election_trust topology/election_assist \
-                      topology/votes topology/topology topology/refusals \
+                      topology/election_fence topology/votes topology/topology topology/refusals \
                       topology/credential net/address \
                       base/secret base/log base/clock
 UNIT_test_election  = $(UNIT_ELECTION)
@@ -117,6 +117,7 @@ UNIT_test_election_stray = $(UNIT_ELECTION)
 UNIT_test_election_failures = $(UNIT_ELECTION)
 UNIT_test_election_leader = $(UNIT_ELECTION)
 UNIT_test_election_assist = $(UNIT_ELECTION)
+UNIT_test_election_fence = $(UNIT_ELECTION)
 UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control.c, \
                         $(wildcard proxy/topology/*.c))) \
                       net/stream net/resolve net/address base/secret base/buf base/log base/clock
@@ -203,7 +204,7 @@ TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/ob
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs node-libraries bench bench-scale profile profile-check profile-keep failover soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
+.PHONY: all deps run test unit system programs node-libraries bench bench-scale profile profile-check profile-keep failover series soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -337,6 +338,14 @@ soak:
 	@SANITIZE=$(SANITIZE) REDISPROXY=$(CURDIR)/$(BINARY) tests/launch.sh build/tests/failover/soak \
 	    $(if $(SEED),-s $(SEED)) $(if $(EVENTS),-n $(EVENTS)) $(if $(FIRST),-f $(FIRST))
 
+# Planned switchovers back and forth, 20 s apart, each one's stall beside its floor; long ones keep their logs:
+# N=50 APART=20 LINE="fence = no" TO=a new folder.
+series:
+	@tests/deps.sh
+	@$(MAKE) --silent --no-print-directory $(BINARY) build/tests/failover/series
+	@REDISPROXY=$(CURDIR)/$(BINARY) build/tests/failover/series $(if $(N),-n $(N)) \
+	    $(if $(APART),-a $(APART)) $(if $(LINE),-c "$(LINE)") $(if $(TO),$(TO),build/series-$(shell date +%s))
+
 $(FAILOVER_SOURCES:%.c=build/%): build/tests/failover/%: build/obj/tests/failover/%.o \
                                  $(filter-out %/suite.o,$(HARNESS_OBJECTS))
 	@mkdir -p $(@D)
@@ -405,6 +414,7 @@ help:
 	@echo 'make profile         where the instructions of a request go  (WITH=perf: the time, the kernel too)'
 	@echo 'make profile-check   ... against the table in tests/bench;  profile-keep writes it anew'
 	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO="name ..." PROXY=name)'
+	@echo 'make series          planned switchovers 20 s apart, long stalls explained  (N=50 APART=20 LINE=setting)'
 	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
 	@echo 'make fuzz             RESP, and whole sessions, at random (FUZZ_SECONDS=60 FUZZ_SEED=n; needs clang)'
 	@echo 'make lint            format, static analysis, include rules'

@@ -48,7 +48,7 @@ struct master_settings {
     int64_t hold_timeout, hold_memory, settle_timeout, stale_reads, connect_timeout;
     int64_t inflight_writes;
     int64_t replica_lag, promotion, reconfigure_assist, lose_quorum, quorum_timeout;
-    int64_t failover_assist, assist_owner;
+    int64_t failover_assist, assist_owner, fence, demote;
 };
 
 struct listen_settings {

@@ -7,6 +7,7 @@
 #define REDISPROXY_TOPOLOGY_CONTROL_H
 
 #include "net/address.h"
+#include "topology/fence.h"
 #include "topology/topology.h"
 
 #include <stdint.h>
@@ -25,6 +26,8 @@ struct topology_options {
     const char *sentinel_password_file, *password_file;
     enum promotion promotion;
     bool reconfigure_assist; /* only with PROMOTION_EAGER */
+    enum fence fence;
+    bool demote;
     enum lose_quorum lose_quorum;
     int64_t quorum_timeout_ms;  /* for LOSE_QUORUM_HOLD */
     int64_t failover_assist_ms; /* -1: no */

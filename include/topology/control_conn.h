@@ -42,6 +42,8 @@ struct control_conn {
     void (*on_up)(struct control_conn *conn);
     /* `tag` is that of the oldest unanswered command; -1 when there is none (a push). */
     void (*on_reply)(struct control_conn *conn, int tag, const struct redisReply *reply);
+    /* Whether it answers no command, and is to be dropped; NULL: none is. */
+    bool (*is_unasked)(struct control_conn *conn, const struct redisReply *reply);
     /* It broke, or did not come about (`was_up` false); control_conn_open() tries again. */
     void (*on_down)(struct control_conn *conn, const char *why, bool was_up);
     /* After control_conn_close(): the memory belongs to the owner again. */
@@ -61,7 +63,7 @@ struct control_conn {
     bool refused;   /* the last try: nobody listens there, says the peer's kernel */
     bool reached;   /* the last try: somebody accepted the connection */
     bool denied;    /* the last try: ... and refused the credential */
-    bool was_up, closing, timer_closed, stream_used;
+    bool was_up, closing, timer_closed, stream_used, corked;
     struct {
         int tag;
         int64_t sent_ms;
@@ -82,6 +84,10 @@ void control_conn_set_credential(struct control_conn *conn, struct credential *c
                                  bool try_it);
 /* Sends a command; only when it is up. tag >= 0. */
 void control_conn_send(struct control_conn *conn, int tag, int argc, const char *const *argv);
+/* While corked, what is sent is only queued; then it goes out in one piece. */
+void control_conn_cork(struct control_conn *conn, bool corked);
+/* Authenticates again, as after RESET. */
+void control_conn_authenticate(struct control_conn *conn);
 /* Since when the peer owes an answer (to a command, or to connecting); 0: it owes none. */
 int64_t control_conn_owed_since(const struct control_conn *conn);
 /* The owner found it dead: on_down follows, on a later turn. */

@@ -24,6 +24,7 @@
 
 #include "base/log.h"
 #include "net/address.h"
+#include "topology/fence.h"
 #include "topology/topology.h"
 #include "topology/votes.h"
 
@@ -33,11 +34,23 @@
 
 struct election;
 
+/* What the election asks of the data path; NULL: nothing is in flight, nobody pauses. */
+struct election_writes {
+    /* No write that was sent before the present hold is unanswered at the old master. */
+    bool (*quiet)(void *arg);
+    /* Until when clients have paused this node. */
+    int64_t (*paused_until)(void *arg, uint64_t node);
+    void *arg;
+};
+
 struct election_options {
     const char *name; /* the group's, for the story */
     bool eager;       /* drain into a provisional master */
     /* With `eager`: point a replica at the candidate without waiting for Sentinel to do it. */
     bool reconfigure_assist;
+    enum fence fence; /* election_fence.c */
+    bool demote;
+    struct election_writes writes;
     int64_t settle_timeout_ms;
     int64_t stale_reads_ms;     /* -1: unlimited */
     int64_t replica_lag_ms;     /* a replica that is behind by more is not read; -1: unlimited */
@@ -120,6 +133,10 @@ struct election_wish {
     uint32_t quorum_seq;   /* ask `sentinel` for SENTINEL CKQUORUM */
     uint32_t failover_seq; /* ask `sentinel` for SENTINEL FAILOVER */
     uint64_t sentinel;
+    uint32_t fence_seq; /* send `fence` to `fenced` */
+    struct address fenced;
+    struct fence_order fence;
+    char demote_to[ENDPOINT_TEXT_MAX]; /* FENCE_DEMOTE: the new master */
 };
 
 struct election_view {
@@ -134,6 +151,7 @@ struct election_view {
     struct election_node *const *nodes;
     size_t node_count;
     uint32_t poll_seq; /* grows: ask every Sentinel at once */
+    uint32_t hold_seq; /* grows with every hold */
     bool urgent;       /* a switch is under way: poll often, reconnect fast */
     struct election_wish wish;
 };
@@ -185,6 +203,9 @@ void election_node_down(struct election *election, const struct address *address
 /* It has begun to shut down, or has not after all. */
 void election_node_leaving(struct election *election, const struct address *address, bool leaving,
                            int64_t now_ms);
+/* It answered an order of the fence with this error. */
+void election_fence_refused(struct election *election, const struct address *address,
+                            const char *error);
 /* A question has been unanswered for too long, or was answered at last. */
 void election_node_silent(struct election *election, const struct address *address, bool silent,
                           int64_t now_ms);

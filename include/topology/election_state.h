@@ -50,7 +50,9 @@ struct election {
         enum { ASSIST_IDLE, ASSIST_QUORUM, ASSIST_REREAD } step;
         int64_t since_ms, not_before_ms;
     } assist;
-    int64_t lists_ms; /* when a Sentinel that knows the group last answered */
+    int64_t lists_ms;       /* when a Sentinel that knows the group last answered */
+    struct address demoted; /* demote = yes: the old master, until it is a replica; len 0: none */
+    int64_t demote_ms, demote_sent_ms;
 
     /* One switch: meaningless while steady. */
     struct address old;       /* who was master before; len 0: nobody */
@@ -72,6 +74,13 @@ struct election {
     bool rivals;          /* two Sentinels led one in this switch */
     bool repointed;       /* a replica was pointed at the candidate by this proxy */
     int64_t leader_heard_ms, leader_refused_ms;
+    struct {
+        enum { FENCE_NONE, FENCE_PAUSED, FENCE_IS_CUT } step;
+        int64_t until_ms; /* what was sent last ends by itself then */
+        int64_t begun_ms; /* since when nobody was let through */
+        bool refused;     /* by the node */
+        bool spared;      /* a client's pause stands in the way */
+    } fence;
 };
 
 /* Looks at everything that is known, and moves on. */
@@ -108,6 +117,7 @@ bool election_all_answered_since(const struct election *e, int64_t since_ms, int
 void election_note_undone(struct election *e, int64_t now_ms);
 void election_try_release(struct election *e, int64_t now_ms);
 void election_try_confirm(struct election *e, const struct address *named, int64_t now_ms);
+void election_try_return(struct election *e, struct election_node *old, int64_t now_ms);
 void election_try_successor(struct election *e, struct election_node *node, int64_t now_ms);
 void election_try_provisional(struct election *e, int64_t now_ms);
 
@@ -130,6 +140,9 @@ struct election_node *election_promoted_node(const struct election *e, const str
                                              size_t *how_many);
 /* The master whose linked replica the old master says that it is; NULL: it does not. */
 struct election_node *election_successor(const struct election *e);
+/* The old master, when the node that a majority names was made its replica again right after the promotion;
+ * NULL: it was not. */
+struct election_node *election_turned_back(const struct election *e);
 
 /* ---- election_assist.c ---- */
 
@@ -140,6 +153,16 @@ void election_assist_undo(struct election *e, const struct election_node *old);
 void election_assist_quorum(struct election *e, uint64_t key, bool good, int64_t now_ms);
 /* A steady group was found at the start. */
 void election_assist_start(struct election *e, int64_t now_ms);
+
+/* ---- election_fence.c ---- */
+
+void election_fence(struct election *e, int64_t now_ms);
+int64_t election_fence_deadline(const struct election *e, int64_t now_ms);
+/* The old master stays in office. */
+void election_fence_lift(struct election *e, const struct election_node *old, int64_t now_ms);
+/* A majority names another master. */
+void election_demote_begin(struct election *e, int64_t now_ms);
+void election_demote(struct election *e, int64_t now_ms);
 
 void election_story(struct election *e, enum log_level level, const char *msg, const char *pairs,
                     ...) __attribute__((format(printf, 4, 5)));

@@ -17,6 +17,10 @@ struct group;
 struct group_callbacks {
     /* Something happened that may have changed what group_show() writes. */
     void (*changed)(void *owner);
+    /* The newest snapshot that all workers have carried out (topology.h), and until when clients have
+     * paused a node; NULL: there are none. */
+    uint64_t (*acknowledged)(void *owner);
+    int64_t (*paused_until)(void *owner, const struct group *group, uint64_t node);
     /* A credential was refused, or accepted: group_look_at_credentials() is to be called soon. Any
      * thread. */
     void (*credential)(void *owner);
@@ -27,6 +31,9 @@ struct group_callbacks {
 struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
                         struct names *names, const struct group_callbacks *callbacks, void *owner);
 void group_close(struct group *group);
+
+/* What group_show() wrote last was published in this snapshot. */
+void group_published(struct group *group, uint64_t seq);
 
 /* Fills in the group's part of a snapshot. */
 void group_show(const struct group *group, struct topology_group *out);

@@ -10,6 +10,7 @@
 #include "net/address.h"
 #include "topology/credential.h"
 #include "topology/election.h"
+#include "topology/fence.h"
 #include "topology/names.h"
 
 #include <stdbool.h>
@@ -27,6 +28,8 @@ struct probe_callbacks {
     void (*leaving)(void *owner, struct probe *probe, bool leaving);
     /* A question has been open for 500 ms; or was answered, or refused, at last. */
     void (*suspect)(void *owner, struct probe *probe, bool suspect);
+    /* The node answered an order of the fence with this error. */
+    void (*unfenced)(void *owner, struct probe *probe, const char *error);
     /* After probe_close(): it is freed when this returns. */
     void (*closed)(void *owner, struct probe *probe);
 };
@@ -56,6 +59,11 @@ void probe_now(struct probe *probe);
 /* Sends REPLICAOF on its connection; what the node answers is logged. Returns false when there is
  * no connection. */
 bool probe_replicaof(struct probe *probe, const struct endpoint *master);
+
+/* Sends an order of the fence on its connection. While everything is paused there the node may be silent,
+ * and is not suspect; the connection is exempt if its user may MONITOR. Returns false when there is no
+ * connection. */
+bool probe_fence(struct probe *probe, const struct fence_order *order);
 
 const struct address *probe_address(const struct probe *probe);
 const char *probe_name(const struct probe *probe);

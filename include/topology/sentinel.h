@@ -33,6 +33,7 @@ struct sentinel_report {
     uint64_t epoch;
     enum failover_step step;
     int64_t failover_timeout_ms; /* 0: it does not tell */
+    int64_t down_after_ms;       /* the same */
     int64_t asked_ms;
     char runid[RUNID_SIZE]; /* its own; "": it does not tell */
     struct endpoint replicas[SENTINEL_LIST_MAX];

@@ -4,6 +4,7 @@
  *
  *     control thread: board_publish(new snapshot) --> subscribers are told (uv_async_send)
  *     worker thread:  board_seq() != mine?  --> board_acquire(), act, topology_release(old)
+ *                     and the other way round --> board_acknowledge(), board_note_pause()
  *
  * A snapshot is freed when the last holder releases it. Workers never wait for
  * the control plane: they read the newest snapshot, whatever it says.
@@ -107,8 +108,8 @@ struct refusals *board_refusals(const struct board *board);
 
 /* `notify(arg)` is called after every publication, on the publishing thread, until the subscription
  * is taken back: it must be safe there, and not call the board (uv_async_send is, and does not). At
- * most 64 subscribers. */
-void board_subscribe(struct board *board, void (*notify)(void *arg), void *arg);
+ * most 64 subscribers. Returns the subscriber's number, for board_acknowledge(). */
+size_t board_subscribe(struct board *board, void (*notify)(void *arg), void *arg);
 void board_unsubscribe(struct board *board, void (*notify)(void *arg), void *arg);
 
 /* Makes `next` the newest snapshot, taking over the caller's reference and numbering it. The
@@ -120,5 +121,18 @@ uint64_t board_seq(const struct board *board);
 
 /* The newest snapshot with a reference for the caller, NULL before the first. Any thread. */
 struct topology *board_acquire(struct board *board);
+
+/* ---- what the workers tell the control plane: atomics, any thread ---- */
+
+/* This subscriber has carried out snapshot `seq`: where a master's writes are held, no write that it had
+ * sent there is unanswered any more. */
+void board_acknowledge(struct board *board, size_t subscriber, uint64_t seq);
+/* The newest snapshot that all subscribers have carried out; UINT64_MAX without subscribers. */
+uint64_t board_acknowledged(struct board *board);
+
+/* A client asked this node of a group to pause until then (clock_ms()); 0: to pause no longer. */
+void board_note_pause(struct board *board, size_t group, uint64_t node, int64_t until_ms);
+/* Until when it is paused, as far as the clients of this process asked for it; 0: it is not. */
+int64_t board_paused_until(struct board *board, size_t group, uint64_t node);
 
 #endif

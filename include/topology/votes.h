@@ -36,6 +36,7 @@ struct sentinel_answer {
     struct address named;
     enum failover_step step;
     int64_t failover_timeout_ms; /* as it is configured there; 0: not known */
+    int64_t down_after_ms;       /* the same of down-after-milliseconds */
 };
 
 /* One Sentinel. The key is the owner's. */

@@ -69,6 +69,10 @@ void router_adopt(struct router *router, struct topology *topology);
  * its text, in `out`, or NULL. */
 const char *router_refusal(const struct router *router, size_t group, char *out, size_t size);
 
+/* Whether the newest snapshot is carried out: where writes to a master are held, none that was sent to
+ * it before is unanswered any more. */
+bool router_is_quiet(const struct router *router);
+
 /* Every 100 ms: timeouts. */
 void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data);

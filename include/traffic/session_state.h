@@ -93,6 +93,7 @@ struct session {
     bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */
     bool ahead_end;   /* and behind these it ended its side */
     /* dispatch-time state */
+    int64_t pauses_until_ms; /* of `pauses` */
     bool reply_off, reply_skip;
     bool mixed; /* requests (reads) are in flight on several upstreams */
     bool watching, watch_broken;
@@ -101,7 +102,7 @@ struct session {
     bool sticky;      /* the lease is kept until the session ends */
     bool lease_dirty; /* the lease must not go to another session */
     bool lease_named; /* and bears this session's name */
-    bool pauses;      /* a CLIENT PAUSE of its own is on its way */
+    bool pauses;      /* a CLIENT PAUSE of its own is on its way, */
     bool monitoring;
     bool unrenewed; /* its subscriptions were lost, and are not confirmed again yet */
     bool wrote;

@@ -176,6 +176,9 @@ void upstream_set_tunnel(struct upstream *upstream, upstream_bytes *tunnel);
 
 bool upstream_idle(const struct upstream *upstream);
 
+/* Whether a write that was sent, though it be in part, is unanswered. */
+bool upstream_has_write(const struct upstream *upstream);
+
 /* handshake.c: begins VERIFYING. */
 void upstream_handshake(struct upstream *upstream);
 /* For handshake.c: the identity was let in / was not. */

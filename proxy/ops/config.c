@@ -207,6 +207,8 @@ static void fill_group(const struct section *section, struct topology_options *t
         .password_file = settings->password_file,
         .promotion = (enum promotion)settings->promotion,
         .reconfigure_assist = settings->reconfigure_assist,
+        .fence = (enum fence)settings->fence,
+        .demote = settings->demote,
         .lose_quorum = (enum lose_quorum)settings->lose_quorum,
         .quorum_timeout_ms = settings->quorum_timeout,
         .failover_assist_ms = settings->failover_assist,

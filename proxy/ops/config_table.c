@@ -30,6 +30,7 @@ static const char *const routes[] = {
 
 static const char *const promotions[] = {
     [PROMOTION_CONFIRMED] = "confirmed", [PROMOTION_EAGER] = "eager", NULL};
+static const char *const fences[] = {"no", "write", "full", NULL};
 static const char *const lose_quorums[] = {
     [LOSE_QUORUM_SERVE] = "serve", [LOSE_QUORUM_HOLD] = "hold", NULL};
 static const char *const yes_no[] = {"no", "yes", NULL};
@@ -111,6 +112,12 @@ static const struct config_option table[] = {
     {.name = "reconfigure_assist", MASTER(reconfigure_assist), .type = OPTION_CHOICE,
      .standard = "no", .choices = yes_no,
      .help = "with promotion = eager: point a replica at the promoted node, before Sentinel does"},
+    {.name = "fence", MASTER(fence), .type = OPTION_CHOICE, .standard = "full", .choices = fences,
+     .help = "what keeps the old master from taking writes while it is replaced: CLIENT PAUSE WRITE; "
+             "full: and its replicas are cut off at the promotion"},
+    {.name = "demote", MASTER(demote), .type = OPTION_CHOICE, .standard = "no", .choices = yes_no,
+     .help = "point the old master at the new one as soon as the switch is confirmed, before Sentinel "
+             "does"},
     {.name = "lose_quorum", MASTER(lose_quorum), .type = OPTION_CHOICE, .standard = "serve",
      .choices = lose_quorums,
      .help = "without a majority of the Sentinels: go on with the master, or hold writes"},

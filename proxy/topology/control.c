@@ -75,6 +75,8 @@ static void publish(struct control *control)
         topology_release(control->shown);
     board_publish(control->board, next);
     control->shown = board_acquire(control->board);
+    for (size_t i = 0; i < control->group_count; i++)
+        group_published(control->groups[i], control->shown->seq);
 }
 
 static void before_sleep(uv_prepare_t *handle)
@@ -91,6 +93,21 @@ static void group_changed(void *owner)
 {
     struct control *control = owner;
     control->dirty = true;
+}
+
+static uint64_t acknowledged(void *owner)
+{
+    const struct control *control = owner;
+    return board_acknowledged(control->board);
+}
+
+static int64_t paused_until(void *owner, const struct group *group, uint64_t node)
+{
+    const struct control *control = owner;
+    size_t number = 0;
+    while (control->groups[number] != group)
+        number++;
+    return board_paused_until(control->board, number, node);
 }
 
 static void name_changed(void *owner)
@@ -143,6 +160,8 @@ static void group_closed(void *owner)
 
 static const struct group_callbacks group_callbacks = {
     .changed = group_changed,
+    .acknowledged = acknowledged,
+    .paused_until = paused_until,
     .credential = credential_news,
     .closed = group_closed,
 };

@@ -127,7 +127,8 @@ static void queue(struct control_conn *conn, int tag, int argc, const char *cons
     unsigned at = (conn->first + conn->count++) % CONTROL_CONN_PENDING;
     conn->pending[at].tag = tag;
     conn->pending[at].sent_ms = now_of(conn);
-    flush(conn);
+    if (!conn->corked)
+        flush(conn);
 }
 
 static void greeted(struct control_conn *conn)
@@ -180,6 +181,8 @@ static void auth_answered(struct control_conn *conn, const redisReply *reply)
 static void take_reply(struct control_conn *conn, const redisReply *reply)
 {
     int tag = -1;
+    if (conn->is_unasked && conn->is_unasked(conn, reply))
+        return;
     if (conn->count > 0) {
         tag = conn->pending[conn->first].tag;
         conn->first = (conn->first + 1) % CONTROL_CONN_PENDING;
@@ -350,6 +353,19 @@ void control_conn_send(struct control_conn *conn, int tag, int argc, const char 
 {
     if (control_conn_is_up(conn))
         queue(conn, tag, argc, argv);
+}
+
+void control_conn_cork(struct control_conn *conn, bool corked)
+{
+    conn->corked = corked;
+    if (!corked && control_conn_is_up(conn))
+        flush(conn);
+}
+
+void control_conn_authenticate(struct control_conn *conn)
+{
+    if (conn->options.credential && control_conn_is_up(conn))
+        authenticate(conn);
 }
 
 int64_t control_conn_owed_since(const struct control_conn *conn)

@@ -164,6 +164,7 @@ int64_t election_deadline(const struct election *e, int64_t now_ms)
         sooner(&deadline, e->hold_ms + 1, now_ms);
         sooner(&deadline, e->hold_ms + ELECTION_ASK_MS, now_ms);
     }
+    sooner(&deadline, election_fence_deadline(e, now_ms), now_ms);
     if (e->missing_ms >= 0)
         sooner(&deadline, e->missing_ms + e->options.settle_timeout_ms, now_ms);
     if (e->view.state == GROUP_STEADY && e->options.quorum_timeout_ms >= 0)

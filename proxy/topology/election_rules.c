@@ -206,7 +206,7 @@ static void decide_switching(struct election *e, int64_t now_ms)
 {
     size_t how_many;
     struct election_node *promoted = election_promoted_node(e, &e->old, &how_many);
-    struct election_node *successor = election_successor(e);
+    struct election_node *successor = election_successor(e), *returned;
     const struct voter *leader = votes_leader_from(e->voters, e->voter_count, &e->old, now_ms);
     if (!e->leader && leader && leader->answer.step >= FAILOVER_SELECT_REPLICA)
         election_set_leader(e, leader->key);
@@ -218,7 +218,11 @@ static void decide_switching(struct election *e, int64_t now_ms)
         election_promotion_seen(e, NULL, "failover-state", now_ms);
     if (election_named_otherwise(e, &e->old, now_ms)) {
         election_promotion_seen(e, nodes_find(&e->nodes, &e->verdict.master), "majority", now_ms);
-        election_try_confirm(e, &e->verdict.master, now_ms);
+        returned = election_turned_back(e);
+        if (returned)
+            election_try_return(e, returned, now_ms);
+        else
+            election_try_confirm(e, &e->verdict.master, now_ms);
     } else if (successor) {
         election_try_successor(e, successor, now_ms);
     } else if (e->confirmed.len && !e->verdict.majority) {
@@ -239,6 +243,7 @@ static void decide_provisional(struct election *e, int64_t now_ms)
     bool decided = election_named_otherwise(e, &e->old, now_ms);
     bool agreed = decided && address_equal(&e->verdict.master, &e->master);
     if (agreed && node_says_master(node)) {
+        election_demote_begin(e, now_ms);
         election_become_steady(e, node, now_ms);
         election_story(e, LOG_INFO, "the provisional master is confirmed",
                        "master=%s epoch=%llu after_ms=%lld", node->shown.name,
@@ -274,5 +279,7 @@ void election_decide(struct election *e, int64_t now_ms)
         decide_provisional(e, now_ms);
     if (e->view.state == GROUP_STEADY)
         stay_steady(e, nodes_find(&e->nodes, &e->master), now_ms);
+    election_fence(e, now_ms);
+    election_demote(e, now_ms);
     election_assist(e, now_ms);
 }

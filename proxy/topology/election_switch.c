@@ -4,6 +4,7 @@
  *   confirm    a majority names another master, whose ROLE agrees and whose data continues the
  *              group's; when enough good replicas have joined it, writes are released to it
  *   successor  the old master itself says whose replica it is now (FAILOVER): the same
+ *   return     the node that a majority names was made a replica of the old master again: it is that one
  *   release    the failover did not happen: it was aborted, its leader says that there is none, or is
  *              dead and did not live to record a promotion; or no leader was ever heard of, and
  *              every Sentinel that is known says that there is none; or nothing was promoted for
@@ -32,6 +33,8 @@ static void begin_switch(struct election *e, uint64_t leader, int64_t now_ms)
     e->unannounced = e->asked = e->inquired = false;
     election_set_leader(e, leader);
     e->leader_heard_ms = -1;
+    memset(&e->fence, 0, sizeof(e->fence));
+    e->view.hold_seq++;
     election_clear_candidates(e);
     e->view.poll_seq++;
 }
@@ -200,6 +203,7 @@ static void release_to_new(struct election *e, struct election_node *master, int
 static void release_to_old(struct election *e, struct election_node *old, int64_t now_ms)
 {
     bool promoted = e->promoted;
+    election_fence_lift(e, old, now_ms);
     election_assist_undo(e, old);
     for (size_t i = 0; i < e->nodes.count; i++)
         e->nodes.at[i]->dismissed = e->nodes.at[i] != old && node_says_master(e->nodes.at[i]);
@@ -385,12 +389,31 @@ void election_try_confirm(struct election *e, const struct address *named, int64
     }
     if (!address_equal(&e->confirmed, named)) {
         wait_for_replicas(e, node, now_ms);
+        election_demote_begin(e, now_ms);
         election_story(e, LOG_INFO, "new master confirmed",
                        "master=%s epoch=%llu votes=%zu sentinels=%zu after_ms=%lld",
                        node->shown.name, (unsigned long long)e->verdict.epoch, e->verdict.votes,
                        e->verdict.electorate, (long long)(now_ms - e->hold_ms));
     }
     release_to_new(e, node, now_ms);
+}
+
+/* What it takes from now on the named node will replicate, and whoever the Sentinels promote in its
+ * place, when they find it to be no master. */
+void election_try_return(struct election *e, struct election_node *old, int64_t now_ms)
+{
+    if (old->says.unready) {
+        election_reason(e, "the master is loading its data");
+        return;
+    }
+    e->ceded = e->verdict.master;
+    e->ceded_epoch = e->verdict.epoch;
+    election_story(
+        e, LOG_WARN,
+        "a Sentinel made the promoted node a replica again, going on with the old master",
+        "master=%s epoch=%llu after_ms=%lld", old->shown.name, (unsigned long long)e->verdict.epoch,
+        (long long)(now_ms - e->hold_ms));
+    release_to_old(e, old, now_ms);
 }
 
 void election_try_successor(struct election *e, struct election_node *node, int64_t now_ms)

@@ -171,3 +171,16 @@ struct election_node *election_successor(const struct election *e)
         return NULL;
     return node;
 }
+
+/* A Sentinel that had not seen yet that the candidate has been a replica since the last switch takes its
+ * promotion for the return of a master, and undoes it. If the leader has recorded the promotion by then, all
+ * of them name a node that replicates from the old master, for half a minute. */
+struct election_node *election_turned_back(const struct election *e)
+{
+    const struct election_node *named = nodes_find(&e->nodes, &e->verdict.master);
+    struct election_node *old = nodes_find(&e->nodes, &e->old);
+    if (!named || !old || named == old || named->says.role != ROLE_REPLICA ||
+        named->turned_ms <= e->hold_ms || !address_equal(&named->says.master, &e->old))
+        return NULL;
+    return node_says_master(old) && old->asked_ms >= named->turned_ms ? old : NULL;
+}

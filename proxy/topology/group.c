@@ -52,6 +52,7 @@ static void probe_lost(void *owner, struct probe *probe);
 static void probe_down(void *owner, struct probe *probe, enum node_failure why);
 static void probe_suspect(void *owner, struct probe *probe, bool suspect);
 static void probe_leaving(void *owner, struct probe *probe, bool leaving);
+static void probe_unfenced(void *owner, struct probe *probe, const char *error);
 
 static void probe_gone(void *owner, struct probe *probe)
 {
@@ -65,6 +66,7 @@ static const struct probe_callbacks probe_callbacks = {
     .down = probe_down,
     .suspect = probe_suspect,
     .leaving = probe_leaving,
+    .unfenced = probe_unfenced,
     .closed = probe_gone,
 };
 
@@ -119,6 +121,18 @@ static void repoint(struct group *group, const struct election_wish *wish)
                   group->options->name, wish->master);
 }
 
+static void fence(struct group *group, const struct election_wish *wish)
+{
+    struct endpoint master;
+    struct fence_order order = wish->fence;
+    struct watch *watch = group_watch(group, &wish->fenced);
+    order.master = &master;
+    if (order.act == FENCE_DEMOTE && endpoint_parse(&master, wish->demote_to, 0) != 0)
+        return;
+    if (!watch || !probe_fence(watch->probe, &order))
+        log_event(LOG_WARN, "the old master cannot be told", "group=%s", group->options->name);
+}
+
 static void obey(struct group *group, const struct election_wish *wish)
 {
     struct election_wish before = group->obeyed;
@@ -126,6 +140,8 @@ static void obey(struct group *group, const struct election_wish *wish)
     group->obeyed = *wish;
     if (before.repoint_seq != wish->repoint_seq)
         repoint(group, wish);
+    if (before.fence_seq != wish->fence_seq)
+        fence(group, wish);
     if (before.quorum_seq != wish->quorum_seq && seat)
         sentinel_ask_quorum(seat->sentinel);
     if (before.failover_seq != wish->failover_seq && seat)
@@ -161,6 +177,31 @@ void group_follow(struct group *group)
     int64_t now = now_of(group), deadline = election_deadline(group->election, now);
     uv_timer_start(&group->timer, on_timer, (uint64_t)(deadline - now), 0);
     group->callbacks.changed(group->owner);
+}
+
+static bool is_quiet(void *arg)
+{
+    const struct group *group = arg;
+    uint64_t (*acknowledged)(void *owner) = group->callbacks.acknowledged;
+    if (!acknowledged)
+        return true;
+    return group->shown_hold == election_view(group->election)->hold_seq &&
+           acknowledged(group->owner) >= group->hold_seq;
+}
+
+static int64_t paused_until(void *arg, uint64_t node)
+{
+    const struct group *group = arg;
+    return group->callbacks.paused_until ? group->callbacks.paused_until(group->owner, group, node)
+                                         : 0;
+}
+
+void group_published(struct group *group, uint64_t seq)
+{
+    uint32_t hold = election_view(group->election)->hold_seq;
+    if (group->shown_hold != hold)
+        group->hold_seq = seq;
+    group->shown_hold = hold;
 }
 
 static void tell_story(void *arg, enum log_level level, const char *msg, const char *pairs)
@@ -206,6 +247,12 @@ static void probe_suspect(void *owner, struct probe *probe, bool suspect)
     struct group *group = owner;
     election_node_silent(group->election, probe_address(probe), suspect, now_of(group));
     group_follow(group);
+}
+
+static void probe_unfenced(void *owner, struct probe *probe, const char *error)
+{
+    struct group *group = owner;
+    election_fence_refused(group->election, probe_address(probe), error);
 }
 
 void group_look_at_credentials(struct group *group)
@@ -268,6 +315,9 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
         .name = options->name,
         .eager = options->promotion == PROMOTION_EAGER,
         .reconfigure_assist = options->reconfigure_assist,
+        .fence = options->fence,
+        .demote = options->demote,
+        .writes = {.quiet = is_quiet, .paused_until = paused_until, .arg = group},
         .settle_timeout_ms = options->settle_timeout_ms,
         .stale_reads_ms = options->stale_reads_ms,
         .replica_lag_ms = options->replica_lag_ms,

@@ -227,6 +227,7 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
         .epoch = report->epoch,
         .step = report->step,
         .failover_timeout_ms = report->failover_timeout_ms,
+        .down_after_ms = report->down_after_ms,
     };
     if (!seat)
         return;

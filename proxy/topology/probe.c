@@ -14,6 +14,10 @@
  * however many connections, makes the node suspect; a refused connection is
  * an answer. A silent connection is given up after 2 s, because the packets of
  * a host that comes back may be minutes away.
+ *
+ * The fence (election_fence.c) goes the same way. When all is paused the connection monitors: such a one
+ * is exempt, and can take the pause back. What it hears of others is dropped, and it is renewed
+ * when that time is over.
  */
 #include "topology/probe.h"
 
@@ -34,6 +38,7 @@
 #define WATCH_MS 50      /* how often an open question is looked at */
 #define RETRY_FIRST_MS 20
 #define RETRY_MAX_MS 500
+#define FENCE_ANSWER_MS 250 /* no answer: somebody else has paused it, and the order is withdrawn */
 
 enum tag {
     TAG_NEEDED,
@@ -43,7 +48,12 @@ enum tag {
     TAG_INFO,
     TAG_BEAT,
     TAG_LEAVING,
-    TAG_REPLICAOF
+    TAG_REPLICAOF,
+    TAG_EXEMPT,
+    TAG_RESET,
+    TAG_FENCE,
+    TAG_AGAIN,
+    TAG_DEMOTE
 };
 
 struct probe {
@@ -57,6 +67,12 @@ struct probe {
     unsigned failures;
     bool asking, again, beating, closely, leaving, suspect, closing, up_told, refusal_told;
     bool answered; /* on this connection */
+    struct {
+        struct fence_order cut;    /* the next one, when the last one is lifted */
+        int64_t sent_ms, until_ms; /* 0: nothing is owed, nothing is paused */
+        bool exempt;               /* this connection */
+        bool refused;
+    } fence;
     int open_handles;
     int needed; /* min-replicas-to-write; -1: it does not tell */
     char runid[RUNID_SIZE];
@@ -227,11 +243,99 @@ static void take_role(struct probe *p, const redisReply *reply)
         (void)names_lookup(p->options.names, &master, &p->answer.master);
 }
 
+/* ---- the fence ---- */
+
+static void fence_answered(struct probe *p, const redisReply *reply)
+{
+    p->fence.sent_ms = 0;
+    if (reply->type == REDIS_REPLY_ERROR && !p->fence.refused) {
+        p->fence.refused = true;
+        p->fence.until_ms = 0;
+        p->options.callbacks->unfenced(p->options.owner, p, reply->str);
+    }
+}
+
+static void demote_answered(struct probe *p, const redisReply *reply)
+{
+    char quoted[256];
+    p->fence.sent_ms = 0;
+    if (reply->type == REDIS_REPLY_ERROR)
+        log_event(LOG_WARN, "the old master did not carry out all of its demotion",
+                  "group=%s node=%s error=%s", p->options.group, p->name,
+                  log_quote(quoted, sizeof(quoted), reply->str));
+}
+
+static void send_order(struct probe *p, int tag, const struct fence_order *order)
+{
+    p->fence.sent_ms = now_of(p);
+    p->fence.refused = false;
+    if (order->act == FENCE_CUT)
+        p->fence.until_ms = now_of(p) + order->ms;
+    fence_send(&p->conn, tag, order);
+}
+
+/* The node's other connections have had their turn. */
+static void cut_again(struct probe *p)
+{
+    send_order(p, TAG_FENCE, &p->fence.cut);
+}
+
+/* What a monitor hears of others; Redis' own words of state begin with a letter. */
+static bool is_unasked(struct control_conn *conn, const redisReply *reply)
+{
+    const struct probe *p = container_of(conn, struct probe, conn);
+    return p->fence.exempt && reply->type == REDIS_REPLY_STATUS && reply->str[0] >= '0' &&
+           reply->str[0] <= '9';
+}
+
+bool probe_fence(struct probe *p, const struct fence_order *order)
+{
+    static const struct fence_order lift = {.act = FENCE_LIFT};
+    if (!control_conn_is_up(&p->conn))
+        return false;
+    p->fence.cut = *order;
+    if (order->act == FENCE_CUT && p->fence.exempt && !order->extend) {
+        send_order(p, TAG_AGAIN, &lift);
+        return true;
+    }
+    control_conn_cork(&p->conn, true);
+    if (order->act == FENCE_CUT && !p->fence.exempt)
+        fence_exempt(&p->conn, TAG_EXEMPT);
+    if (order->act == FENCE_DEMOTE && p->fence.exempt)
+        fence_end_exemption(&p->conn, TAG_RESET);
+    send_order(p, order->act == FENCE_DEMOTE ? TAG_DEMOTE : TAG_FENCE, order);
+    if (order->act != FENCE_CUT)
+        p->fence.until_ms = p->fence.exempt ? now_of(p) : 0;
+    control_conn_cork(&p->conn, false);
+    return true;
+}
+
+/* It is over, or the order stands behind somebody else's pause. */
+static void look_at_fence(struct probe *p)
+{
+    int64_t now = now_of(p);
+    bool owed = p->fence.sent_ms && now - p->fence.sent_ms >= FENCE_ANSWER_MS;
+    bool over = p->fence.exempt && !p->fence.sent_ms && now >= p->fence.until_ms;
+    if (control_conn_is_up(&p->conn) && (owed || over))
+        control_conn_fail(&p->conn,
+                          owed ? "it does not answer an order of the fence" : "the fence is over");
+}
+
 static void on_reply(struct control_conn *conn, int tag, const redisReply *reply)
 {
     struct probe *p = container_of(conn, struct probe, conn);
     char quoted[256];
-    if (tag == TAG_NEEDED)
+    if (tag == TAG_EXEMPT)
+        p->fence.exempt = reply->type != REDIS_REPLY_ERROR;
+    else if (tag == TAG_RESET)
+        p->fence.exempt = p->fence.exempt && strcmp(reply->str ? reply->str : "", "RESET") != 0;
+    else if (tag == TAG_FENCE)
+        fence_answered(p, reply);
+    else if (tag == TAG_DEMOTE)
+        demote_answered(p, reply);
+    else if (tag == TAG_AGAIN)
+        cut_again(p);
+    else if (tag == TAG_NEEDED)
         take_needed(p, reply);
     else if (tag == TAG_LEAVING)
         take_leaving(p, reply);
@@ -261,6 +365,8 @@ static void on_up(struct control_conn *conn)
     p->needed = -1;
     p->runid[0] = '\0';
     p->asking = p->beating = false;
+    p->fence.sent_ms = 0;
+    p->fence.exempt = false;
     control_conn_send(conn, TAG_NEEDED, 3, needed);
     control_conn_send(conn, TAG_SERVER, 2, server);
     ask(p);
@@ -293,7 +399,8 @@ static void on_down(struct control_conn *conn, const char *why, bool was_up)
     struct probe *p = container_of(conn, struct probe, conn);
     bool silent = p->silent_since && now_of(p) - p->silent_since >= SUSPECT_MS;
     bool healthy = was_up && p->answered && !silent;
-    p->asking = p->beating = p->answered = false;
+    p->asking = p->beating = p->answered = p->fence.exempt = false;
+    p->fence.sent_ms = 0;
     control_conn_open(conn, healthy ? 0 : retry_delay(p));
     p->failures = healthy ? 0 : p->failures + 1;
     if (!healthy)
@@ -313,6 +420,9 @@ static void on_timer(uv_timer_t *timer)
 {
     struct probe *p = container_of(timer, struct probe, timer);
     int64_t owed = control_conn_owed_since(&p->conn), now = now_of(p);
+    look_at_fence(p);
+    if (owed && owed < p->fence.until_ms) /* it keeps everybody waiting until then */
+        owed = p->fence.until_ms < now ? p->fence.until_ms : 0;
     if (owed && (!p->silent_since || p->silent_since > owed))
         p->silent_since = owed;
     if (p->silent_since && now - p->silent_since >= SUSPECT_MS)
@@ -416,6 +526,7 @@ struct probe *probe_new(uv_loop_t *loop, const struct probe_options *options)
     set_endpoint(&p->conn.options.to, &options->address);
     p->conn.on_up = on_up;
     p->conn.on_reply = on_reply;
+    p->conn.is_unasked = is_unasked;
     p->conn.on_down = on_down;
     p->conn.on_closed = conn_closed;
     uv_timer_init(loop, &p->timer);

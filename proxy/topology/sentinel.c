@@ -156,7 +156,9 @@ static void take_master(struct sentinel_report *report, const redisReply *reply)
 {
     const char *epoch = sentinel_field(reply, "config-epoch");
     const char *timeout = sentinel_field(reply, "failover-timeout");
+    const char *down_after = sentinel_field(reply, "down-after-milliseconds");
     report->failover_timeout_ms = timeout ? strtoll(timeout, NULL, 10) : 0;
+    report->down_after_ms = down_after ? strtoll(down_after, NULL, 10) : 0;
     report->known = epoch != NULL;
     report->epoch = epoch ? strtoull(epoch, NULL, 10) : 0;
     report->step = sentinel_parse_step(sentinel_field(reply, "failover-state"));

@@ -15,10 +15,18 @@
 #include <stdlib.h>
 
 #define SUBSCRIBERS_MAX 64
+#define PAUSES_MAX 16 /* nodes that clients have paused at a time */
 
 struct subscriber {
-    void (*notify)(void *arg);
+    void (*notify)(void *arg); /* NULL: the place is free */
     void *arg;
+    atomic_uint_least64_t acknowledged;
+};
+
+struct client_pause {
+    size_t group;
+    uint64_t node;
+    int64_t until_ms;
 };
 
 struct board {
@@ -26,7 +34,8 @@ struct board {
     atomic_uint_least64_t seq;
     struct topology *newest;
     struct subscriber subscribers[SUBSCRIBERS_MAX];
-    size_t subscriber_count;
+    size_t subscriber_count; /* places that were ever taken */
+    struct client_pause pauses[PAUSES_MAX];
     struct refusals *refusals;
 };
 
@@ -116,13 +125,19 @@ struct refusals *board_refusals(const struct board *board)
     return board->refusals;
 }
 
-void board_subscribe(struct board *board, void (*notify)(void *arg), void *arg)
+size_t board_subscribe(struct board *board, void (*notify)(void *arg), void *arg)
 {
+    size_t number = 0;
     pthread_mutex_lock(&board->mutex);
-    assert(board->subscriber_count < SUBSCRIBERS_MAX);
-    board->subscribers[board->subscriber_count++] =
-        (struct subscriber){.notify = notify, .arg = arg};
+    while (number < board->subscriber_count && board->subscribers[number].notify)
+        number++;
+    assert(number < SUBSCRIBERS_MAX);
+    board->subscriber_count += number == board->subscriber_count;
+    board->subscribers[number].notify = notify;
+    board->subscribers[number].arg = arg;
+    atomic_store(&board->subscribers[number].acknowledged, 0);
     pthread_mutex_unlock(&board->mutex);
+    return number;
 }
 
 void board_unsubscribe(struct board *board, void (*notify)(void *arg), void *arg)
@@ -131,7 +146,7 @@ void board_unsubscribe(struct board *board, void (*notify)(void *arg), void *arg
     for (size_t i = 0; i < board->subscriber_count; i++) {
         struct subscriber *at = &board->subscribers[i];
         if (at->notify == notify && at->arg == arg) {
-            *at = board->subscribers[--board->subscriber_count];
+            at->notify = NULL;
             break;
         }
     }
@@ -147,7 +162,8 @@ void board_publish(struct board *board, struct topology *next)
     board->newest = next;
     atomic_store_explicit(&board->seq, next->seq, memory_order_release);
     for (size_t i = 0; i < board->subscriber_count; i++)
-        board->subscribers[i].notify(board->subscribers[i].arg);
+        if (board->subscribers[i].notify)
+            board->subscribers[i].notify(board->subscribers[i].arg);
     pthread_mutex_unlock(&board->mutex);
     if (old)
         topology_release(old);
@@ -166,4 +182,60 @@ struct topology *board_acquire(struct board *board)
         atomic_fetch_add_explicit(&newest->refs, 1, memory_order_relaxed);
     pthread_mutex_unlock(&board->mutex);
     return newest;
+}
+
+/* ---- what the workers tell ---- */
+
+void board_acknowledge(struct board *board, size_t subscriber, uint64_t seq)
+{
+    atomic_store_explicit(&board->subscribers[subscriber].acknowledged, seq, memory_order_release);
+}
+
+uint64_t board_acknowledged(struct board *board)
+{
+    uint64_t oldest = UINT64_MAX;
+    pthread_mutex_lock(&board->mutex);
+    for (size_t i = 0; i < board->subscriber_count; i++) {
+        const struct subscriber *at = &board->subscribers[i];
+        uint64_t seq = atomic_load_explicit(&at->acknowledged, memory_order_acquire);
+        if (at->notify && seq < oldest)
+            oldest = seq;
+    }
+    pthread_mutex_unlock(&board->mutex);
+    return oldest;
+}
+
+/* The node's own entry, or else the one that ends first. */
+static struct client_pause *pause_place(struct board *board, size_t group, uint64_t node)
+{
+    struct client_pause *place = &board->pauses[0];
+    for (size_t i = 0; i < PAUSES_MAX; i++) {
+        struct client_pause *at = &board->pauses[i];
+        if (at->group == group && at->node == node)
+            return at;
+        if (at->until_ms < place->until_ms)
+            place = at;
+    }
+    return place;
+}
+
+/* A later pause does not shorten one that stands; where there is no room for all, the longest count. */
+void board_note_pause(struct board *board, size_t group, uint64_t node, int64_t until_ms)
+{
+    pthread_mutex_lock(&board->mutex);
+    struct client_pause *place = pause_place(board, group, node);
+    if (until_ms == 0 && place->node == node && place->group == group)
+        place->until_ms = 0;
+    else if (until_ms > place->until_ms)
+        *place = (struct client_pause){group, node, until_ms};
+    pthread_mutex_unlock(&board->mutex);
+}
+
+int64_t board_paused_until(struct board *board, size_t group, uint64_t node)
+{
+    pthread_mutex_lock(&board->mutex);
+    const struct client_pause *place = pause_place(board, group, node);
+    int64_t until_ms = place->group == group && place->node == node ? place->until_ms : 0;
+    pthread_mutex_unlock(&board->mutex);
+    return until_ms;
 }

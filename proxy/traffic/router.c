@@ -224,6 +224,23 @@ static void give_up(struct router *router, size_t group, int64_t now_ms)
     release(router, group);
 }
 
+static void find_write(void *data, struct upstream *up)
+{
+    bool *found = data;
+    *found = *found || upstream_has_write(up);
+}
+
+bool router_is_quiet(const struct router *router)
+{
+    bool writes = false;
+    for (size_t i = 0; i < router->options->group_count && router->topology; i++) {
+        const struct topology_group *group = &router->topology->groups[i];
+        if (group->state == GROUP_SWITCHING && group->master >= 0 && !group->writable)
+            pool_each(router->pool, i, group->nodes[group->master].id, find_write, &writes);
+    }
+    return !writes;
+}
+
 void router_tick(struct router *router, int64_t now_ms,
                  void (*on_stuck)(void *data, void *head_owner_data), void *data)
 {

@@ -3,8 +3,8 @@
  * that stands behind them there. So that reads go on, as Redis says they do, writes travel alone for as
  * long; what was on a shared connection when the pause began is parted from the reads there.
  *
- * It is known from the commands that come this way, to whichever worker: each is told. That somebody else
- * pauses the node is not known.
+ * It is known from the commands that come this way, to whichever worker: each is told, and the control
+ * plane, which must not lift what a client asked for. That somebody else pauses the node is not known.
  */
 #include "traffic/session_state.h"
 
@@ -74,8 +74,14 @@ void session_pause_goes(struct session *s, const struct request *r)
     int64_t ms;
     if (!resp_parse_integer(session_arg(r, 2), &ms) || ms <= 0)
         return;
-    tell_all(s, turn_now(s->host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS), false);
+    s->pauses_until_ms = turn_now(s->host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS);
+    tell_all(s, s->pauses_until_ms, false);
     s->pauses = true;
+}
+
+static void note(const struct session *s, int64_t until_ms)
+{
+    board_note_pause(s->host->turn->board, s->place.group, router_node(s->lease), until_ms);
 }
 
 void session_pause_answered(struct session *s, const struct request *r)
@@ -83,10 +89,15 @@ void session_pause_answered(struct session *s, const struct request *r)
     bool exec = r->command->verb == VERB_EXEC;
     if (r->in_tx && r->reply_type == '+')
         return; /* EXEC will do it */
-    if (r->command->verb == VERB_CLIENT_UNPAUSE && r->reply_type == '+')
+    if (r->command->verb == VERB_CLIENT_UNPAUSE && r->reply_type == '+') {
         tell_all(s, 0, false);
+        note(s, 0);
+    }
     if (!s->pauses)
         return;
     s->pauses = false;
-    tell_all(s, 0, r->reply_type == (exec ? '*' : '+'));
+    bool begun = r->reply_type == (exec ? '*' : '+');
+    tell_all(s, 0, begun);
+    if (begun)
+        note(s, s->pauses_until_ms);
 }

@@ -496,6 +496,16 @@ bool upstream_idle(const struct upstream *up)
     return list_empty(&up->queue) && list_empty(&up->pending);
 }
 
+bool upstream_has_write(const struct upstream *up)
+{
+    for (const struct list *it = up->queue.next; it != &up->queue; it = it->next) {
+        const struct request *request = container_of(it, struct request, in_upstream);
+        if (request->write && request->state == REQUEST_SENT)
+            return true;
+    }
+    return false;
+}
+
 /* ---- taking back ---- */
 
 void upstream_withdraw(struct upstream *up)

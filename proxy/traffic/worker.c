@@ -39,7 +39,9 @@ struct worker {
     bool started;
     const struct traffic_options *options;
     struct board *board;
-    uint64_t seq; /* of the adopted snapshot */
+    size_t subscriber;
+    uint64_t seq;          /* of the adopted snapshot */
+    uint64_t acknowledged; /* of the one that is carried out */
     uv_loop_t loop;
     uv_async_t async;
     uv_prepare_t prepare;
@@ -169,6 +171,15 @@ static void finish_turn(struct worker *w)
              !list_empty(&w->turn.dirty_sessions));
 }
 
+/* Nothing to do but at a new snapshot, and while a switch begins. */
+static void acknowledge(struct worker *w)
+{
+    if (w->acknowledged == w->seq || !router_is_quiet(w->host.router))
+        return;
+    w->acknowledged = w->seq;
+    board_acknowledge(w->board, w->subscriber, w->seq);
+}
+
 /* For other threads, which may be a turn behind. */
 static void show_gauges(struct worker *w)
 {
@@ -194,6 +205,7 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct worker *w = prepare->data;
     finish_turn(w);
+    acknowledge(w);
     show_gauges(w);
     atomic_store_explicit(&desk_of(w)->last_turn_ms, clock_ms(), memory_order_relaxed);
 }
@@ -351,7 +363,7 @@ struct worker *worker_new(const struct traffic_options *options, struct board *b
     init_turn(&w->turn, &w->loop, w->board);
     init_host(w);
     mailbox_init(&desk_of(w)->box, notify, w);
-    board_subscribe(board, notify, w);
+    w->subscriber = board_subscribe(board, notify, w);
     uv_async_send(&w->async);
     return w;
 }

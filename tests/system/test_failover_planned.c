@@ -11,6 +11,16 @@ Test(failover_planned, in_a_row, .timeout = 200)
     check_scenario(&scenario_planned);
 }
 
+Test(failover_planned, without_a_fence, .timeout = 200)
+{
+    check_scenario(&scenario_planned_unfenced);
+}
+
+Test(failover_planned, with_demotion, .timeout = 200)
+{
+    check_scenario(&scenario_planned_demote);
+}
+
 Test(failover_planned, min_replicas_0, .timeout = 200)
 {
     check_scenario(&scenario_planned_0);

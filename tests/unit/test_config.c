@@ -83,7 +83,8 @@ Test(config, a_group_is_enough)
     cr_assert_eq(t->stale_reads_ms, -1);
     cr_assert_eq(t->replica_lag_ms, 10000);
     cr_assert_eq(t->promotion, PROMOTION_CONFIRMED);
-    cr_assert(!t->reconfigure_assist && !t->assist_owner);
+    cr_assert(!t->reconfigure_assist && !t->assist_owner && !t->demote);
+    cr_assert_eq(t->fence, FENCE_FULL);
     cr_assert_eq(t->lose_quorum, LOSE_QUORUM_SERVE);
     cr_assert_eq(t->quorum_timeout_ms, 5000);
     cr_assert_eq(t->failover_assist_ms, -1);
@@ -135,6 +136,8 @@ Test(config, everything_can_be_said)
                                 "replica_lag = unlimited\n"
                                 "promotion = eager\n"
                                 "reconfigure_assist = yes\n"
+                                "fence = write\n"
+                                "demote = yes\n"
                                 "lose_quorum = hold\n"
                                 "quorum_timeout = 3s\n"
                                 "failover_assist = 500ms\n"
@@ -160,6 +163,7 @@ Test(config, everything_can_be_said)
     cr_assert_eq(c->topology[0].replica_lag_ms, -1);
     cr_assert_eq(c->topology[0].promotion, PROMOTION_EAGER);
     cr_assert(c->topology[0].reconfigure_assist && c->topology[0].assist_owner);
+    cr_assert(c->topology[0].fence == FENCE_WRITE && c->topology[0].demote);
     cr_assert_eq(c->topology[0].lose_quorum, LOSE_QUORUM_HOLD);
     cr_assert_eq(c->topology[0].quorum_timeout_ms, 3000);
     cr_assert_eq(c->topology[0].failover_assist_ms, 500);

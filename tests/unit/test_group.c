@@ -31,7 +31,8 @@ static void turn(struct town *t)
     uv_run(&t->loop, UV_RUN_ONCE);
 }
 
-static const struct group_callbacks group_callbacks = {nothing, nothing, group_gone};
+static const struct group_callbacks group_callbacks = {
+    .changed = nothing, .credential = nothing, .closed = group_gone};
 
 static struct town *town_new(void)
 {

@@ -63,6 +63,7 @@ Test(session_pause, writes_travel_alone_and_reads_go_on)
     fd = share(&s, &a, &b);
     is_shared(&s, a, fd, "INCR k");
     pauses(&s, PAUSE, "+OK\r\n");
+    cr_assert_gt(board_paused_until(s.w->turn.board, 0, 1), turn_now(&s.w->turn) + 50000);
     is_apart(&s, a, "INCR k");
     is_apart(&s, a, "PFCOUNT h"); /* it may replicate */
     is_shared(&s, b, fd, "STRLEN k");
@@ -72,6 +73,7 @@ Test(session_pause, writes_travel_alone_and_reads_go_on)
     node_gets(&s, own, "CLIENT UNPAUSE");
     node_says(own, "+OK\r\n");
     hears(&s, c, "+OK\r\n");
+    cr_assert_eq(board_paused_until(s.w->turn.board, 0, 1), 0);
     is_shared(&s, a, fd, "INCR k");
     stage_end(&s);
 }

@@ -125,3 +125,42 @@ Test(topology, threads_see_whole_snapshots_in_order)
     }
     board_free(board);
 }
+
+/* Where nobody works, nothing is under way. */
+Test(topology, the_board_knows_what_all_have_carried_out)
+{
+    struct board *board = board_new();
+    atomic_uint told, other;
+    atomic_init(&told, 0);
+    atomic_init(&other, 0);
+    cr_assert_eq(board_acknowledged(board), UINT64_MAX);
+    size_t first = board_subscribe(board, count, &told);
+    size_t second = board_subscribe(board, count, &other);
+    board_acknowledge(board, first, 7);
+    cr_assert_eq(board_acknowledged(board), 0);
+    board_acknowledge(board, second, 6);
+    cr_assert_eq(board_acknowledged(board), 6);
+    board_unsubscribe(board, count, &other);
+    cr_assert_eq(board_acknowledged(board), 7);
+    cr_assert_eq(board_subscribe(board, count, &other), second);
+    cr_assert_eq(board_acknowledged(board), 0);
+    board_free(board);
+}
+
+Test(topology, the_board_knows_whom_clients_paused)
+{
+    struct board *board = board_new();
+    cr_assert_eq(board_paused_until(board, 0, 7), 0);
+    board_note_pause(board, 0, 7, 5000);
+    board_note_pause(board, 0, 7, 4000); /* does not shorten it */
+    board_note_pause(board, 1, 7, 6000);
+    cr_assert_eq(board_paused_until(board, 0, 7), 5000);
+    cr_assert_eq(board_paused_until(board, 1, 7), 6000);
+    board_note_pause(board, 0, 7, 0);
+    cr_assert_eq(board_paused_until(board, 0, 7), 0);
+    for (uint64_t node = 100; node < 115; node++)
+        board_note_pause(board, 0, node, 9000); /* the longest ones are remembered */
+    board_note_pause(board, 0, 200, 1000);
+    cr_assert_eq(board_paused_until(board, 1, 7), 6000);
+    board_free(board);
+}

@@ -374,6 +374,28 @@ Test(upstream, others_reads_can_be_taken_elsewhere)
     watched_end(&s);
 }
 
+/* Also one whose client is gone. */
+Test(upstream, knows_whether_a_write_is_unanswered)
+{
+    enum { READ, WRITE, COUNT };
+    struct watched s;
+    struct world *w = watched_ready(&s);
+    struct asked asked[COUNT];
+
+    for (int i = 0; i < COUNT; i++)
+        ask(w, &asked[i], s.up, "?");
+    asked[WRITE].request->write = true;
+    asked[WRITE].request->owner = NULL;
+    cr_assert_not(upstream_has_write(s.up)); /* it is not sent yet */
+    node_hears(w, s.fd, "??");
+    cr_assert(upstream_has_write(s.up));
+    says_read(&s, "+read\r\n");
+    cr_assert(upstream_has_write(s.up));
+    says_read(&s, "+write\r\n");
+    cr_assert_not(upstream_has_write(s.up));
+    watched_end(&s);
+}
+
 Test(upstream, a_read_does_not_leave_before_a_write_of_its_own_session)
 {
     enum { HEAD, READ, OTHERS, WRITE, COUNT };

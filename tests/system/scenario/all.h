@@ -7,8 +7,9 @@
 #include "scenario/scenario.h"
 
 /* planned.c */
-extern const struct scenario scenario_planned, scenario_planned_0, scenario_abort,
-    scenario_abort_late, scenario_leader_silent, scenario_coordinated, scenario_hand_over;
+extern const struct scenario scenario_planned, scenario_planned_unfenced, scenario_planned_demote,
+    scenario_planned_0, scenario_abort, scenario_abort_late, scenario_leader_silent,
+    scenario_coordinated, scenario_hand_over;
 /* rolling.c */
 extern const struct scenario scenario_rolling, scenario_rolling_address, scenario_rolling_names,
     scenario_leader_dies, scenario_restart;
@@ -37,6 +38,9 @@ extern const struct scenario scenario_two_hosts_gone, scenario_all_gone;
 extern const struct scenario scenario_eager, scenario_eager_leader_dies,
     scenario_eager_leader_hangs, scenario_assist, scenario_assist_leader_dies,
     scenario_inflight_close;
+/* fence.c */
+extern const struct scenario scenario_direct, scenario_direct_demote, scenario_direct_unfenced,
+    scenario_no_rights, scenario_two_proxies;
 /* assist.c */
 extern const struct scenario scenario_failover_assist, scenario_assist_not_owner,
     scenario_assist_hang, scenario_assist_too_soon;

@@ -7,6 +7,8 @@
 
 const struct scenario *const scenarios[] = {
     &scenario_planned,
+    &scenario_planned_unfenced,
+    &scenario_planned_demote,
     &scenario_planned_0,
     &scenario_crowd,
     &scenario_rolling,
@@ -40,6 +42,11 @@ const struct scenario *const scenarios[] = {
     &scenario_minority_hold,
     &scenario_coordinated,
     &scenario_hand_over,
+    &scenario_direct,
+    &scenario_direct_demote,
+    &scenario_direct_unfenced,
+    &scenario_no_rights,
+    &scenario_two_proxies,
     &scenario_eager,
     &scenario_eager_leader_dies,
     &scenario_eager_leader_hangs,

@@ -13,8 +13,14 @@
 
 static void run_planned(struct stage *s)
 {
-    for (int i = 0; i < (s->fast ? 3 : 10); i++)
+    long full = stage_full_resyncs(s);
+    for (int i = 0; i < (s->fast ? 3 : 10); i++) {
+        int64_t asked = now_us(), end;
         stage_switch_over(s);
+        stage_note(s, "%s%.0f", i ? ", " : "gaps in ms: ",
+                   (double)load_gap(s->load, asked, now_us(), &end) / 1000);
+    }
+    stage_note(s, "; full resyncs: %ld", stage_full_resyncs(s) - full);
 }
 
 const struct scenario scenario_planned = {
@@ -22,6 +28,24 @@ const struct scenario scenario_planned = {
     .title = "planned switchovers in a row",
     .run = run_planned,
     .trio = {.min_replicas = 1},
+};
+
+const struct scenario scenario_planned_unfenced = {
+    .name = "planned-unfenced",
+    .title = "the same, fence = no",
+    .run = run_planned,
+    .trio = {.min_replicas = 1},
+    .proxy = {.master_lines = "fence = no\n"},
+    .ours = true,
+};
+
+const struct scenario scenario_planned_demote = {
+    .name = "planned-demote",
+    .title = "the same, demote = yes",
+    .run = run_planned,
+    .trio = {.min_replicas = 1},
+    .proxy = {.master_lines = "demote = yes\n"},
+    .ours = true,
 };
 
 const struct scenario scenario_planned_0 = {

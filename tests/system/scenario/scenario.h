@@ -130,6 +130,9 @@ void stage_flow(struct stage *stage, int ms);
 /* Lets the load run for a while: the pace of what happens, not a wait for something. */
 void stage_go_on(const struct stage *stage, int ms);
 
+/* How many full resyncs the nodes have given since they run. */
+long stage_full_resyncs(const struct stage *stage);
+
 /* How many lines of redisproxy's log hold this text; HAProxy has none. */
 int stage_log_lines(const struct stage *stage, const char *text);
 

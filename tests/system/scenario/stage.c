@@ -92,6 +92,17 @@ void stage_flow(struct stage *s, int ms)
     stage_go_on(s, ms);
 }
 
+long stage_full_resyncs(const struct stage *s)
+{
+    long count = 0;
+    for (int i = 0; i < s->trio.options.nodes; i++) {
+        redisContext *c = trio_node(&s->trio, i);
+        count += atol(info_field(c, "stats", "sync_full"));
+        redisFree(c);
+    }
+    return count;
+}
+
 int stage_log_lines(const struct stage *s, const char *text)
 {
     int count = 0;
