@@ -330,7 +330,7 @@ static bool is_undone(const struct request *r)
  * the user is gone, and the client has to come in anew: on this connection it never would. */
 static void refused(struct session *s, struct request *r, const char *text)
 {
-    char line[200];
+    char line[ERROR_LINE_MAX + 4];
     snprintf(line, sizeof(line), "-%s\r\n", text);
     if (!r->adopt)
         r->close_after = s->quitting = true;
