@@ -359,6 +359,8 @@ void session_kept_lost(struct session *s);
 void session_forget_kept(struct session *s);
 /* The session that gets its invalidations; 0: itself, or none. */
 uint64_t session_redirects_to(const struct session *s);
+/* It was named itself: a new lease has to be told its own id there. */
+bool session_tracks_for_itself(const struct session *s);
 
 /* ---- session_redirect.c ---- */
 enum found { FOUND_NOT_YET, FOUND_NOBODY, FOUND };

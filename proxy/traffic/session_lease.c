@@ -110,6 +110,10 @@ bool session_take_lease(struct session *s)
     s->unblocks = 0;
     if (!s->lease)
         return false;
+    if (session_tracks_for_itself(s) && router_park(s->lease)) {
+        s->lease = NULL; /* its id there is known when it is READY */
+        return false;
+    }
     session_resubscribe(s);
     if (s->kept)
         session_restore_kept(s);
