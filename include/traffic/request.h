@@ -100,6 +100,9 @@ struct request {
     bool sticks : 1;      /* for it the session keeps its lease */
     bool unknown : 1;     /* the node does not know such a command */
     bool retried : 1;     /* sent before, and taken back */
+    bool
+        replies_off : 1; /* CLIENT REPLY OFF, or SKIP, queued in a transaction as CLIENT REPLY ON */
+    bool replies_skip : 1;
     bool looked : 1;    /* CLIENT KILL: other workers were asked whether they have whom it means, */
     bool elsewhere : 1; /* and one has */
     char own_data[REQUEST_INLINE];

@@ -277,7 +277,7 @@ static void track(struct session *s, struct request *r)
         if (!s->tx_dirty)
             discard_instead(s, r);
     } else if (open && verb == VERB_EXEC && s->sticky) {
-        r->capture |= session_tx_adopts(s);
+        r->capture |= session_tx_performs(s);
     }
     apply(r, &open, &s->watching);
     s->tx = open ? TX_OPEN : TX_NONE;
@@ -340,8 +340,8 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     if (verb == VERB_CLIENT_PAUSE)
         session_pause_goes(s, r);
     session_send(s, r, s->lease);
-    if (r->adopt && !r->in_tx)
-        s->adopting = r;
+    if ((r->adopt && !r->in_tx) || (r->capture && r->ends_tx))
+        s->adopting = r; /* EXEC, if there is anything to be performed with it */
     if (verb == VERB_EVERYWHERE)
         session_fan_out(s, r);
     if (blocking)
