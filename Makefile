@@ -86,7 +86,7 @@ FAILOVER_SOURCES := $(sort $(wildcard tests/failover/*.c))
 BENCH_SOURCES  := $(sort $(wildcard tests/bench/*.c))
 # Programs that test_clients starts.
 CLIENT_SOURCES := $(sort $(wildcard tests/clients/*.c))
-FUZZERS := resp session
+FUZZERS := resp inline session
 FUZZ_SOURCES := $(wildcard tests/fuzz/*.c tests/fuzz/session/*.c)
 CLIENT_PROGRAMS := $(CLIENT_SOURCES:%.c=build/%)
 # A module for redis-server: test_versions loads it.
@@ -361,6 +361,7 @@ build/tests/bench/%: tests/bench/%.c build/obj/flags
 
 # Needs clang; FUZZ_SECONDS=0 plays only the corpus. What they find stays in build/fuzz/<name>; a crash is written there too.
 FUZZ_resp    := tests/fuzz/fuzz_resp $(UNIT_RESP:%=proxy/%)
+FUZZ_inline  := tests/fuzz/fuzz_inline $(UNIT_RESP:%=proxy/%)
 FUZZ_session := $(basename $(wildcard tests/fuzz/session/*.c)) \
                 $(filter-out proxy/net/stream,$(UNIT_SESSION:%=proxy/%))
 FUZZ_FLAGS = $(BASE_FLAGS) -O1 -g -fno-sanitize-recover=undefined
@@ -416,7 +417,7 @@ help:
 	@echo 'make failover        every way a master can go, beside HAProxy  (SCENARIO="name ..." PROXY=name)'
 	@echo 'make series          planned switchovers 20 s apart, long stalls explained  (N=50 APART=20 LINE=setting)'
 	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
-	@echo 'make fuzz             RESP, and whole sessions, at random (FUZZ_SECONDS=60 FUZZ_SEED=n; needs clang)'
+	@echo 'make fuzz             RESP, the same bytes to Redis, and whole sessions, at random (FUZZ_SECONDS=60 FUZZ_SEED=n; needs clang)'
 	@echo 'make lint            format, static analysis, include rules'
 	@echo 'make format          apply .clang-format'
 	@echo 'make deps            install the Debian packages that are missing'

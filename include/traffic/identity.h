@@ -20,6 +20,9 @@ struct identities {
     struct list all;
 };
 
+/* CLIENT GETNAME, SETNAME, SETINFO, REPLY. */
+enum { IDENTITY_RIGHTS = 4 };
+
 struct identity {
     struct list in_all;
     unsigned refs;
@@ -36,6 +39,7 @@ struct identity {
     size_t user_len;
     char *password; /* locked; NULL when not authenticated */
     size_t password_len;
+    int64_t right_until_ms[IDENTITY_RIGHTS]; /* so long the node need not be asked for it again */
 };
 
 void identities_init(struct identities *all);

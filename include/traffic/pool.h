@@ -52,6 +52,9 @@ struct upstream *pool_lease(struct pool *pool, const struct target *target,
 /* Ends a lease; its holder is not called any more. `clean`: the connection's state is as it was,
  * another holder may have it. Otherwise it is closed, and requests on it fail. */
 void pool_return(struct pool *pool, struct upstream *upstream, bool clean);
+/* Gives a lease back that was just handed out and is not READY: to be taken again when it is, on_change() will
+ * tell. Returns false when it is READY, and is kept. */
+bool pool_park(struct upstream *lease);
 
 /* ---- what admission.c goes by ---- */
 

@@ -105,6 +105,9 @@ struct request {
     bool scans : 1;       /* EXEC: a SCAN, or one of its kin, is in the transaction */
     bool page_begins : 1; /* SCAN: the cursor in the reply has not come wholly */
     bool page_lost : 1;   /* and the rest of the reply is not to be given out */
+    /* CLIENT REPLY OFF, or SKIP, queued in a transaction as CLIENT REPLY ON. */
+    bool replies_off : 1;
+    bool replies_skip : 1;
     bool looked : 1;    /* CLIENT KILL: other workers were asked whether they have whom it means, */
     bool elsewhere : 1; /* and one has */
     char own_data[REQUEST_INLINE];

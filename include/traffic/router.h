@@ -99,6 +99,8 @@ struct upstream *router_door(struct router *router, struct place *place, enum wi
 struct upstream *router_lease(struct router *router, struct place *place, enum wish wish,
                               struct identity *identity, upstream_lost *on_lost, void *lease_data);
 void router_return(struct router *router, struct upstream *lease, bool clean);
+/* As pool_park(). */
+bool router_park(struct upstream *lease);
 
 /* Begins, and forgets, by whom the session was let in (admission.h); `by`: the node that has just done
  * so, or NULL. */

@@ -19,6 +19,8 @@
  *     session_ended.c    a lease that its node has ended
  *     session_blocking.c what waits for other clients' writes
  *     session_adopt.c    AUTH, HELLO, SELECT
+ *     session_rights.c   whether the user may do what the session does itself
+ *     session_exec.c     what the session does itself, inside MULTI
  *     session_info.c     INFO's own section
  *     session_tx.c       a transaction that lost its connection
  *     session_pubsub.c   subscriptions, and what publishes to them
@@ -95,7 +97,8 @@ struct session {
     /* dispatch-time state */
     int64_t pauses_until_ms; /* of `pauses` */
     bool reply_off, reply_skip;
-    bool mixed; /* requests (reads) are in flight on several upstreams */
+    unsigned unplaced; /* requests that were refused before their turn came */
+    bool mixed;        /* requests (reads) are in flight on several upstreams */
     bool watching, watch_broken;
     bool tx_refused;  /* a command of the open transaction was refused */
     bool tx_dirty;    /* by the node that its lease goes to: EXEC there says so */
@@ -230,6 +233,8 @@ void session_answerf(struct session *s, struct request *r, const char *format, .
     __attribute__((format(printf, 3, 4)));
 /* What EXEC and blocking commands answer when there is nothing, in the session's protocol. */
 const char *session_null_array(const struct session *s);
+/* All that stands before `end` has had its turn: those of it that were refused before theirs have it, too. */
+void session_place_refused(struct session *s, const struct list *end);
 /* Replaces a WAITING request's bytes. */
 void session_rewrite(struct session *s, struct request *r, const struct buf *bytes);
 
@@ -264,6 +269,9 @@ struct slice session_arg(const struct request *r, int number);
 
 /* ---- session_verbs.c ---- */
 enum step session_perform(struct session *s, struct request *r);
+/* Its user may do it. */
+void session_perform_permitted(struct session *s, struct request *r);
+void session_set_name(struct session *s, struct slice name);
 /* The session of this worker with this id, or NULL. */
 struct session *session_find(struct session_host *host, uint64_t id);
 /* A captured reply is whole. */
@@ -286,9 +294,19 @@ bool session_proves(const struct request *r);
 /* Not authenticated, it stands on the other side: let in where it was not, or the reverse. */
 void session_change_sides(struct session *s);
 void session_hello_answered(struct session *s, struct request *r);
-/* Whether one of them is queued in the open transaction; and EXEC's answer, which is whole then. */
-bool session_tx_adopts(const struct session *s);
+/* It went well. On a lease several may be on their way: what one changes is what the one before left. */
+void session_adopt_in_turn(struct session *s, struct request *r);
+
+/* ---- session_exec.c ---- */
+/* What the session performs itself is to be queued in the open transaction. */
+void session_queue_performed(struct session *s, struct request *r);
+/* Whether there is such in the open transaction; and EXEC's answer, which is whole then. */
+bool session_tx_performs(const struct session *s);
 void session_exec_answered(struct session *s, struct request *exec);
+
+/* ---- session_rights.c ---- */
+/* CLIENT GETNAME, SETNAME, SETINFO, REPLY. */
+enum step session_perform_if_permitted(struct session *s, struct request *r);
 
 /* ---- session_unblock.c ---- */
 enum step session_client_unblock(struct session *s, struct request *r);
@@ -416,6 +434,8 @@ void session_kept_lost(struct session *s);
 void session_forget_kept(struct session *s);
 /* The session that gets its invalidations; 0: itself, or none. */
 uint64_t session_redirects_to(const struct session *s);
+/* It was named itself: a new lease has to be told its own id there. */
+bool session_tracks_for_itself(const struct session *s);
 
 /* ---- session_redirect.c ---- */
 enum found { FOUND_NOT_YET, FOUND_NOBODY, FOUND };

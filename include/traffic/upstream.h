@@ -31,6 +31,9 @@ enum upstream_state {
     UPSTREAM_CLOSED,
 };
 
+/* Room for what a node says when it lets somebody not in: HELLO's is long. */
+#define ERROR_LINE_MAX 400
+
 /* What a node is used as; an upstream is good for one of them. */
 enum purpose { PURPOSE_MASTER, PURPOSE_REPLICA };
 
@@ -114,7 +117,7 @@ struct upstream {
     upstream_lost *on_lost; /* tells a lease's holder that it was cut */
     void *lease_data;       /* the holder: for tap and on_lost */
     struct identity *identity;
-    struct credential *own; /* the proxy's; NULL: none, or shown already */
+    struct credential *own; /* the proxy's, until READY; NULL: none */
     size_t group;
     uint64_t node;
     uint64_t tenure; /* the node's, when it was opened */
@@ -129,7 +132,7 @@ struct upstream {
     int64_t opened_ms;
     uint64_t generation;
     char name[ENDPOINT_TEXT_MAX]; /* the node's, for logs */
-    char why[160];                /* why it was cut */
+    char why[160];                /* why it was cut; with select_first, what it is refused with */
 };
 
 /* Starts connecting. `identity` and `own` (NULL: none) are retained. Returns NULL when the

@@ -10,7 +10,8 @@
  * the request is cut into pieces, and the outcome does not depend on the cuts
  * (tests/unit/test_resp.c, tests/fuzz/fuzz_resp.c).
  *
- * As in Redis, a line ends two bytes after the start of "\r?", whatever the
+ * As in Redis, a line with a NUL byte in it never ends (it looks for the end with strchr()): more is
+ * waited for, up to RESP_INLINE_MAX. A line ends two bytes after the start of "\r?", whatever the
  * second byte is, and nobody checks the "\r\n" behind a bulk. What Redis leaves
  * to the size of its reads, a line over RESP_INLINE_MAX, is always an error
  * here. RESP_ARGS_MAX is lower than Redis 7's limit (INT_MAX).
@@ -35,9 +36,11 @@ static enum resp_result find_line(struct resp_request *request, const char *data
 {
     size_t start = request->line_at;
     size_t stop = len - start > RESP_INLINE_MAX ? start + RESP_INLINE_MAX + 1 : len;
-    const char *found = memchr(data + request->pos, mark, stop - request->pos);
+    const char *nul = memchr(data + request->pos, '\0', stop - request->pos);
+    size_t seen = nul ? (size_t)(nul - data) : stop;
+    const char *found = memchr(data + request->pos, mark, seen - request->pos);
     if (!found) {
-        request->pos = stop;
+        request->pos = seen;
         return len - start > RESP_INLINE_MAX ? RESP_ERROR : RESP_MORE;
     }
     size_t at = (size_t)(found - data);

@@ -107,14 +107,15 @@ static struct slice own_password(const struct upstream *up)
 static void send_setup(struct upstream *up, struct buf *commands, int count);
 
 /* The user may not SELECT, and is in this database all the same: it was chosen before the user was (AUTH
- * keeps it). So it is done in that order here, too. */
-static void select_first(struct upstream *up)
+ * keeps it). So it is done in that order here, too. When that cannot be done either, `refusal` stands. */
+static void select_first(struct upstream *up, const char *refusal)
 {
     static const struct slice reset = {"Reset", 5};
     struct identity *identity = up->identity;
     struct buf commands = {0};
     int count = 3;
     up->select_first = true;
+    snprintf(up->why, sizeof(up->why), "%.*s", (int)sizeof(up->why) - 1, refusal);
     resp_append_command(&commands, 1, &reset);
     if (up->own) {
         append_auth(&commands, own_user(up), own_password(up));
@@ -134,7 +135,7 @@ static void on_setup(struct request *request, const char *data, size_t len, bool
 {
     struct upstream *up = request->owner_data;
     const struct identity *identity = up->identity;
-    char line[160];
+    char line[ERROR_LINE_MAX];
     (void)first;
     if (!whole(request, data, len, last))
         return;
@@ -142,12 +143,15 @@ static void on_setup(struct request *request, const char *data, size_t len, bool
     if (refused)
         error_line(request, line, sizeof(line));
     bool final = request->argc == 1;
+    bool before_user = up->select_first && request->argc > 1 + identity->resp3;
     done(request);
     if (up->state != UPSTREAM_ENTERING)
         return;
     if (refused && final && identity->db && identity->authenticated && !up->select_first &&
         strncmp(line, "NOPERM ", 7) == 0)
-        select_first(up);
+        select_first(up, line);
+    else if (refused && before_user) /* not the user's own refusal */
+        upstream_refused(up, up->why);
     else if (refused)
         upstream_refused(up, line);
     else if (final)
@@ -220,18 +224,20 @@ static void cut_refused(struct upstream *up, const char *why)
     upstream_cut(up, why);
 }
 
-/* What the node thinks of the credential; from here on nobody needs it any more. A node without a
- * password refuses AUTH, and needs none. Returns whether the node may be used. */
+/* What the node thinks of the credential. From here on nobody needs it any more, but select_first(). A node without
+ * a password refuses AUTH, and needs none. Returns whether the node may be used. */
 static bool own_auth_answered(struct upstream *up, const char *error)
 {
     struct credential *own = up->own;
-    up->own = NULL;
     up->waits = error && credential_is_refusal(error) && own->owner->file;
     if (!error)
         credential_accept(own);
     else if (credential_is_refusal(error))
         credential_refuse(own, up->name, error);
-    credential_release(own);
+    if (error || !up->identity->authenticated || !up->identity->db) {
+        up->own = NULL;
+        credential_release(own);
+    }
     return !error || credential_is_needless(error);
 }
 

@@ -52,6 +52,7 @@ static struct identity *intern(struct identities *all, const struct identity *wa
         abort();
     *identity = *wanted;
     identity->refs = 1;
+    memset(identity->right_until_ms, 0, sizeof(identity->right_until_ms));
     identity->pooled = 0;   /* `wanted` may be another one's copy */
     if (wanted->has_user) { /* any bytes: NUL, too */
         identity->user = malloc(wanted->user_len + 1);

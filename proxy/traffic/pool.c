@@ -412,6 +412,8 @@ static void on_ready(struct upstream *up)
         node->failures = 0;
         node->retry_at_ms = 0;
     }
+    if (list_linked(&up->in_idle))
+        up->deadline_ms = turn_now(slot->pool->turn) + IDLE_MS;
     slot->pool->epoch++;
     slot->pool->on_change(slot->pool->data, up->group);
 }
@@ -597,6 +599,18 @@ void pool_return(struct pool *pool, struct upstream *up, bool clean)
     up->deadline_ms = turn_now(pool->turn) + IDLE_MS;
     list_append(&slot->idle, &up->in_idle);
     slot->idle_count++;
+}
+
+bool pool_park(struct upstream *up)
+{
+    struct slot *slot = up->owner_data;
+    if (up->state == UPSTREAM_READY)
+        return false;
+    up->on_lost = NULL;
+    up->lease_data = NULL;
+    list_append(&slot->idle, &up->in_idle);
+    slot->idle_count++;
+    return true;
 }
 
 /* ---- the control plane's word ---- */

@@ -529,6 +529,11 @@ void router_return(struct router *router, struct upstream *lease, bool clean)
     pool_return(router->pool, lease, clean);
 }
 
+bool router_park(struct upstream *lease)
+{
+    return pool_park(lease);
+}
+
 bool router_may_write(const struct router *router, const struct upstream *up)
 {
     const struct topology_group *view = router_view(router, up->group);

@@ -5,7 +5,7 @@
  * command changes nothing there, and its answer is Redis' own too.
  *
  * On a lease that the session keeps they are sent as they are. Inside MULTI they are queued, and change
- * what they change when EXEC says so.
+ * what they change when EXEC says so (session_exec.c).
  */
 #include "traffic/session_state.h"
 
@@ -125,9 +125,9 @@ static bool prepare_hello(struct session *s, struct request *r)
         return true;
     }
     r->capture = true;
-    if (hello.name.data) {
+    if (!r->adopt) { /* the first look at it: what is sent has no name */
         free(s->hello_name);
-        s->hello_name = strndup(hello.name.data, hello.name.len);
+        s->hello_name = hello.name.data ? strndup(hello.name.data, hello.name.len) : NULL;
     }
     set_adopt(r, wanted(s, r, &hello));
     rewrite_hello(s, r, &hello);
@@ -136,11 +136,15 @@ static bool prepare_hello(struct session *s, struct request *r)
 
 bool session_prepare_adoption(struct session *s, struct request *r)
 {
-    if (session_verb_is_local(r->command->verb))
+    if (s->tx == TX_OPEN)
+        session_queue_performed(s, r);
+    if (s->tx == TX_OPEN || session_verb_is_local(r->command->verb) ||
+        (session_subscribed(s) &&
+         !s->identity->resp3)) /* its node has to say what it thinks of it */
         return false;
     if (r->command->verb == VERB_HELLO)
         return prepare_hello(s, r);
-    set_adopt(r, wanted(s, r, NULL));
+    set_adopt(r, wanted(s, r, &(struct hello){0}));
     return false;
 }
 
@@ -154,8 +158,7 @@ static void adopt(struct session *s, struct request *r)
     r->adopt = NULL;
 }
 
-/* On a lease several may be on their way: what one changes is what the one before left. */
-static void adopt_in_turn(struct session *s, struct request *r)
+void session_adopt_in_turn(struct session *s, struct request *r)
 {
     struct hello hello = {0};
     char text[128];
@@ -163,6 +166,8 @@ static void adopt_in_turn(struct session *s, struct request *r)
         set_adopt(r, wanted(s, r, &hello));
     if (r->adopt)
         adopt(s, r);
+    if (hello.name.data)
+        session_set_name(s, hello.name);
 }
 
 bool session_proves(const struct request *r)
@@ -183,7 +188,7 @@ void session_adopted(struct session *s, struct request *r, const struct upstream
             router_entered(&s->place, by);
         return;
     }
-    adopt_in_turn(s, r);
+    session_adopt_in_turn(s, r);
     if (proves)
         router_entered(&s->place, by);
     /* No node takes CLIENT TRACKING in RESP2: one that is new since then was told in vain. */
@@ -220,9 +225,8 @@ static void take_hello_name(struct session *s)
 {
     if (!s->hello_name)
         return;
-    free(s->name);
-    s->name = s->hello_name;
-    s->lease_named = false;
+    session_set_name(s, (struct slice){s->hello_name, strlen(s->hello_name)});
+    free(s->hello_name);
     s->hello_name = NULL;
 }
 
@@ -236,73 +240,4 @@ void session_hello_answered(struct session *s, struct request *r)
     at = memmem(buf_head(&r->reply), buf_len(&r->reply), "$2\r\nid\r\n:", 9);
     if (at)
         session_rewrite_number(r, at + 9, s->id);
-}
-
-/* ---- inside MULTI ---- */
-
-bool session_tx_adopts(const struct session *s)
-{
-    for (const struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next)
-        if (container_of(it, const struct request, in_session)->adopt)
-            return true;
-    for (const struct list *it = s->requests.next; it != &s->requests; it = it->next) {
-        const struct request *r = container_of(it, const struct request, in_session);
-        if (r->in_tx && r->adopt)
-            return true;
-    }
-    return false;
-}
-
-/* What EXEC answered, element by element, in the order of what was queued. */
-struct executed {
-    const char *at, *end;
-};
-
-/* What was queued and not refused has the next element; false: there is none. */
-static bool next_went_well(struct executed *answers, bool *well)
-{
-    struct resp_reply element;
-    size_t used;
-    memset(&element, 0, sizeof(element));
-    if (answers->at >= answers->end ||
-        resp_reply_parse(&element, answers->at, (size_t)(answers->end - answers->at), &used) !=
-            RESP_DONE)
-        return false;
-    *well = element.type != '-' && element.type != '!';
-    answers->at += used;
-    return true;
-}
-
-/* Returns false when there are no more elements. */
-static bool adopt_queued(struct session *s, struct request *queued, struct executed *answers)
-{
-    bool well;
-    if (queued->command->verb == VERB_MULTI || queued->reply_type == '-')
-        return true;
-    if (!next_went_well(answers, &well))
-        return false;
-    if (!queued->adopt || !well)
-        return true;
-    adopt_in_turn(s, queued);
-    if (queued->command->verb == VERB_HELLO)
-        take_hello_name(s);
-    return true;
-}
-
-void session_exec_answered(struct session *s, struct request *exec)
-{
-    const char *reply = buf_head(&exec->reply);
-    size_t len = buf_len(&exec->reply);
-    const char *line_end = memchr(reply, '\n', len);
-    struct executed answers = {line_end ? line_end + 1 : reply + len, reply + len};
-    if (exec->reply_type != '*')
-        return;
-    list_each (it, &s->tx_log)
-        if (!adopt_queued(s, container_of(it, struct request, in_session), &answers))
-            return;
-    list_each (it, &s->requests) {
-        struct request *r = container_of(it, struct request, in_session);
-        if (r == exec || (r->in_tx && !adopt_queued(s, r, &answers)))
-            return;
-    }
 }

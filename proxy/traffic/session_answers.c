@@ -51,6 +51,7 @@ void session_deliver(struct session *s)
         struct request *r = in_list(node);
         if (r->state != REQUEST_ANSWERED || r->fan)
             break;
+        session_place_refused(s, node->next);
         if (!r->silent && buf_len(&r->reply) > 0)
             session_put(s, buf_head(&r->reply), buf_len(&r->reply));
         if (r->close_after)
@@ -356,7 +357,7 @@ static bool is_undone(const struct request *r)
  * the user is gone, and the client has to come in anew: on this connection it never would. */
 static void refused(struct session *s, struct request *r, const char *text)
 {
-    char line[200];
+    char line[ERROR_LINE_MAX + 4];
     snprintf(line, sizeof(line), "-%s\r\n", text);
     router_rights_refused(s->host->router, s->place.group);
     if (!r->adopt)

@@ -25,6 +25,11 @@ uint64_t session_redirects_to(const struct session *s)
     return s->kept ? s->kept->redirect : 0;
 }
 
+bool session_tracks_for_itself(const struct session *s)
+{
+    return session_redirects_to(s) == s->id;
+}
+
 bool session_is_kept_verb(uint8_t verb)
 {
     return verb >= VERB_CLIENT_TRACKING && verb <= VERB_CLIENT_NO_TOUCH;
@@ -135,8 +140,8 @@ static void send_again(struct session *s, enum kind kind, uint64_t redirect)
 
 bool session_kept_ready(struct session *s)
 {
-    if (!session_redirects_to(s))
-        return true;
+    if (!session_redirects_to(s) || session_tracks_for_itself(s))
+        return true; /* its own id at the node is known when it has the lease */
     switch (session_find_redirected(s, s->kept->redirect, &s->kept->at_node)) {
     case FOUND_NOT_YET:
         return false;
@@ -152,6 +157,8 @@ bool session_kept_ready(struct session *s)
 void session_restore_kept(struct session *s)
 {
     s->lease_dirty = true;
+    if (session_tracks_for_itself(s))
+        s->kept->at_node = router_client_id(s->lease);
     for (int kind = 0; kind < KINDS; kind++)
         send_again(s, (enum kind)kind, kind == TRACKING ? s->kept->at_node : 0);
 }

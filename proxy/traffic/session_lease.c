@@ -114,6 +114,10 @@ bool session_take_lease(struct session *s)
     s->unblocks = 0;
     if (!s->lease)
         return false;
+    if (session_tracks_for_itself(s) && router_park(s->lease)) {
+        s->lease = NULL; /* its id there is known when it is READY */
+        return false;
+    }
     session_resubscribe(s);
     if (s->kept)
         session_restore_kept(s);
@@ -285,7 +289,7 @@ static void track(struct session *s, struct request *r)
         if (!s->tx_dirty)
             discard_instead(s, r);
     } else if (open && verb == VERB_EXEC && s->sticky) {
-        r->capture |= session_tx_adopts(s);
+        r->capture |= session_tx_performs(s);
     }
     apply(r, &open, &s->watching);
     s->tx = open ? TX_OPEN : TX_NONE;
@@ -353,8 +357,8 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     if (verb == VERB_CLIENT_PAUSE)
         session_pause_goes(s, r);
     session_send(s, r, s->lease);
-    if (r->adopt && !r->in_tx)
-        s->adopting = r;
+    if ((r->adopt && !r->in_tx) || (r->capture && r->ends_tx))
+        s->adopting = r; /* EXEC, if there is anything to be performed with it */
     if (verb == VERB_EVERYWHERE)
         session_fan_out(s, r);
     if (blocking)

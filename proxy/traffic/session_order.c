@@ -130,6 +130,7 @@ static void classify(struct session *s, struct request *r)
 {
     const struct command *c = r->command;
     bool script = c->verb == VERB_EVAL || c->verb == VERB_EVALSHA || c->verb == VERB_FCALL;
+    session_place_refused(s, &r->in_session);
     r->placed = true;
     s->last = c;
     r->silent = (s->reply_off || s->reply_skip) && !session_is_subscribe_verb(c->verb);
@@ -292,6 +293,9 @@ static enum step dispatch_one(struct session *s, struct request *r)
         s->watch_broken = false;
     if (c->way == WAY_SESSION && s->lease && session_subscribing(s))
         return STEP_WAIT; /* a subscriber may not do the same as others */
+    if (c->way == WAY_SESSION && s->tx == TX_OPEN && !s->tx_confirmed && !s->tx_lost &&
+        s->inflight > 0)
+        return STEP_WAIT; /* MULTI may be refused */
     if (c->way == WAY_SESSION && performs_itself(s, c->verb))
         return session_perform(s, r);
     if ((r->publishes || c->verb == VERB_EXEC) && session_waits_for_subscribers(s, r))

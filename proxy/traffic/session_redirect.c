@@ -51,7 +51,7 @@ static uint64_t id_at_node(struct session *to, uint64_t replica)
 static enum found find_here(struct session_host *host, uint64_t id, uint64_t replica, uint64_t *out)
 {
     struct session *to = session_find(host, id);
-    if (!to || session_redirects_to(to))
+    if (!to || (session_redirects_to(to) && session_redirects_to(to) != id))
         return FOUND_NOBODY;
     *out = id_at_node(to, replica);
     return *out ? FOUND : FOUND_NOT_YET;
@@ -119,8 +119,10 @@ enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_
 {
     const struct redirection *known = s->redirection;
     enum found found = FOUND_NOT_YET;
-    if (id == s->id)
-        return FOUND_NOBODY;
+    if (id == s->id) { /* to itself: it has the lease that this is said on */
+        *at_node = s->lease ? router_client_id(s->lease) : 0;
+        return *at_node ? FOUND : FOUND_NOT_YET;
+    }
     if (!session_is_elsewhere(s->host, id))
         return find_here(s->host, id, s->place.replica, at_node);
     if (known && known->to == id && known->asked)

@@ -96,10 +96,11 @@ const char *session_bad_name(struct slice name)
     return NULL;
 }
 
-static void set_name(struct session *s, struct slice name)
+void session_set_name(struct session *s, struct slice name)
 {
     free(s->name);
     s->name = name.data ? strndup(name.data, name.len) : NULL;
+    s->lease_named = false;
 }
 
 static void client_setname(struct session *s, struct request *r)
@@ -110,8 +111,7 @@ static void client_setname(struct session *s, struct request *r)
         session_answer(s, r, error);
         return;
     }
-    set_name(s, name);
-    s->lease_named = false;
+    session_set_name(s, name);
     session_answer(s, r, "+OK\r\n");
 }
 
@@ -121,14 +121,6 @@ static void client_getname(struct session *s, struct request *r)
         session_answerf(s, r, "$%zu\r\n%s\r\n", strlen(s->name), s->name);
     else
         session_answer(s, r, s->identity->resp3 ? "_\r\n" : "$-1\r\n");
-}
-
-/* What follows was refused by the hold: that was to be skipped, and nothing else. */
-static bool next_is_answered(const struct session *s, const struct request *r)
-{
-    const struct list *next = r->in_session.next;
-    return next != &s->requests &&
-           container_of(next, struct request, in_session)->state == REQUEST_ANSWERED;
 }
 
 static void client_reply(struct session *s, struct request *r)
@@ -141,7 +133,7 @@ static void client_reply(struct session *s, struct request *r)
         s->reply_off = r->silent = true;
         session_answer(s, r, "+OK\r\n");
     } else if (slice_is(mode, "skip")) {
-        s->reply_skip = !s->reply_off && !next_is_answered(s, r);
+        s->reply_skip = !s->reply_off;
         r->silent = true;
         session_answer(s, r, "+OK\r\n");
     } else {
@@ -159,24 +151,6 @@ struct session *session_find(struct session_host *host, uint64_t id)
     return NULL;
 }
 
-/* ---- NOAUTH ---- */
-
-static void knock_told(struct session *s, struct request *r, const struct upstream *from,
-                       struct slice reply)
-{
-    (void)from;
-    if (!s->let_in)
-        session_answer_bytes(s, r, reply.data, reply.len);
-}
-
-/* Redis answers NOAUTH to everything where a password is asked for, so the session may not answer
- * before it knows: it asks once. */
-static enum step knock(struct session *s, struct request *r)
-{
-    static const char question[] = "*2\r\n$6\r\nCLIENT\r\n$7\r\nGETNAME\r\n";
-    return session_ask(s, r, false, (struct slice){question, sizeof(question) - 1}, knock_told);
-}
-
 /* ---- RESET, QUIT ---- */
 
 static enum step reset(struct session *s, struct request *r)
@@ -186,6 +160,8 @@ static enum step reset(struct session *s, struct request *r)
     session_forget_subscriptions(s);
     session_forget_kept(s);
     s->monitoring = s->sticky = s->watching = s->watch_broken = s->tx_refused = false;
+    if (s->reply_off)
+        r->silent = false; /* but not when it is the one to be skipped */
     s->reply_off = s->reply_skip = s->let_in = false;
     session_tx_forget(s); /* before its repetition is given up with the lease */
     session_lease_drop(s);
@@ -193,8 +169,7 @@ static enum step reset(struct session *s, struct request *r)
     identity_release(s->identity);
     s->identity = identity_nobody(router_identities(s->host->router));
     router_entered(&s->place, NULL);
-    set_name(s, (struct slice){NULL, 0});
-    r->silent = false;
+    session_set_name(s, (struct slice){NULL, 0});
     session_answer(s, r, "+RESET\r\n");
     return STEP_ON;
 }
@@ -208,28 +183,45 @@ static enum step quit(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-static enum step perform_client(struct session *s, struct request *r)
+void session_perform_permitted(struct session *s, struct request *r)
 {
-    if (r->command->verb >= VERB_CLIENT_ID && r->command->verb <= VERB_CLIENT_KILL)
-        return session_perform_clients(s, r); /* their own question says as much */
-    if (!s->identity->authenticated && !s->let_in)
-        return knock(s, r);
     switch (r->command->verb) {
     case VERB_CLIENT_GETNAME:
         client_getname(s, r);
-        return STEP_ON;
+        break;
     case VERB_CLIENT_SETNAME:
         client_setname(s, r);
-        return STEP_ON;
-    case VERB_CLIENT_SETINFO:
-        session_answer(s, r, "+OK\r\n");
-        return STEP_ON;
+        break;
     case VERB_CLIENT_REPLY:
         client_reply(s, r);
-        return STEP_ON;
+        break;
     default:
-        return session_client_unblock(s, r);
+        session_answer(s, r, "+OK\r\n"); /* SETINFO */
     }
+}
+
+static void knock_told(struct session *s, struct request *r, const struct upstream *from,
+                       struct slice reply)
+{
+    (void)from;
+    if (!s->let_in)
+        session_answer_bytes(s, r, reply.data, reply.len);
+}
+
+/* Redis answers NOAUTH where a password is asked for: the session may not answer before it knows. */
+static enum step knock(struct session *s, struct request *r)
+{
+    static const char question[] = "*2\r\n$6\r\nCLIENT\r\n$7\r\nGETNAME\r\n";
+    return session_ask(s, r, false, (struct slice){question, sizeof(question) - 1}, knock_told);
+}
+
+static enum step perform_client(struct session *s, struct request *r)
+{
+    if (r->command->verb == VERB_CLIENT_UNBLOCK)
+        return s->identity->authenticated || s->let_in ? session_client_unblock(s, r) : knock(s, r);
+    if (r->command->verb >= VERB_CLIENT_ID && r->command->verb <= VERB_CLIENT_KILL)
+        return session_perform_clients(s, r); /* their own question says as much */
+    return session_perform_if_permitted(s, r);
 }
 
 enum step session_perform(struct session *s, struct request *r)

@@ -161,6 +161,7 @@ static void refuse_to_hold(struct session *s, struct request *r)
 
 void session_add(struct session *s, struct request *r)
 {
+    bool room = true;
     r->owner = &session_owner;
     r->owner_data = s;
     r->after_write = s->writes > 0;
@@ -171,15 +172,14 @@ void session_add(struct session *s, struct request *r)
     s->waiting_bytes += r->len;
     if (!s->next)
         s->next = r;
-    if (!hold_waits(&s->held))
-        return;
-    if (hold_has_room(s->held.hold, r->len) && !s->refused_multi) {
+    if (hold_waits(&s->held)) {
+        room = hold_has_room(s->held.hold, r->len);
         hold_grow(&s->held, r->len);
         r->held_since_ms = turn_now(s->host->turn);
-    } else {
-        hold_grow(&s->held, r->len);
-        refuse_to_hold(s, r);
     }
+    /* Behind a refused MULTI also when the hold is over: its client has not heard of that. */
+    if (!room || s->refused_multi)
+        refuse_to_hold(s, r);
 }
 
 void session_rewrite(struct session *s, struct request *r, const struct buf *bytes)
@@ -195,33 +195,23 @@ void session_rewrite(struct session *s, struct request *r, const struct buf *byt
         hold_grow(&s->held, r->len);
 }
 
-/* Whether the client will not want its answer, when what waits before it has been dispatched. The one that
- * the session is to skip is skipped with that. */
-static bool take_silence(struct session *s, const struct request *r)
+/* What was answered before its turn came, as it could not be held: whether the client wants to hear of it, and
+ * which one is to be skipped, is known when all that stands before it has been performed. A transaction that
+ * waits there may switch replies off, or not. */
+void session_place_refused(struct session *s, const struct list *end)
 {
-    bool off = s->reply_off, skip = s->reply_skip, first = true;
-    if (r->command && (r->command->verb == VERB_RESET || (r->command->verb == VERB_CLIENT_REPLY &&
-                                                          slice_is(session_arg(r, 2), "on"))))
-        return false; /* these are answered whatever the mode */
-    for (struct list *it = s->requests.next; it != &r->in_session; it = it->next) {
-        const struct request *earlier = in_list(it);
-        uint8_t verb = earlier->state == REQUEST_WAITING && earlier->command
-                           ? earlier->command->verb
-                           : VERB_NONE;
-        struct slice mode = session_arg(earlier, 2);
-        first = first && earlier->placed;
-        if (verb == VERB_RESET || (verb == VERB_CLIENT_REPLY && slice_is(mode, "on")))
-            off = skip = false;
-        else if (verb == VERB_CLIENT_REPLY && slice_is(mode, "off"))
-            off = true;
-        else if (verb == VERB_CLIENT_REPLY && slice_is(mode, "skip"))
-            skip = true;
-        else if (!earlier->placed)
-            skip = false;
-    }
-    if (first)
+    for (struct list *it = s->requests.next; it != end && s->unplaced > 0; it = it->next) {
+        struct request *r = in_list(it);
+        if (r->placed || r->state != REQUEST_ANSWERED)
+            continue;
+        r->placed = true;
+        s->unplaced--;
+        r->silent = s->reply_off || s->reply_skip;
         s->reply_skip = false;
-    return off || skip;
+        if (r->command && r->command->verb == VERB_CLIENT_REPLY &&
+            slice_is(session_arg(r, 2), "on"))
+            r->silent = false; /* it is answered whatever the mode */
+    }
 }
 
 void session_answer(struct session *s, struct request *r, const char *reply)
@@ -231,8 +221,7 @@ void session_answer(struct session *s, struct request *r, const char *reply)
 
 void session_answer_bytes(struct session *s, struct request *r, const char *reply, size_t len)
 {
-    if (!r->placed)
-        r->silent = take_silence(s, r);
+    s->unplaced += !r->placed;
     session_leave_waiting(s, r);
     buf_free(&r->reply);
     buf_append(&r->reply, reply, len);

@@ -424,6 +424,8 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
 void upstream_entered(struct upstream *up)
 {
     struct list *node;
+    credential_release(up->own);
+    up->own = NULL;
     up->state = UPSTREAM_READY;
     up->deadline_ms = 0;
     while ((node = list_take(&up->pending)))

@@ -177,3 +177,19 @@ Test(resp3, tracking_redirected_to_another_client, .timeout = 100)
     redisFree(listener);
     redisFree(other);
 }
+
+/* Redis lets a client name itself, and name anybody who is there when it stops. */
+Test(resp3, tracking_redirected_to_itself, .timeout = 30)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    char id[32];
+    snprintf(id, sizeof(id), "%s", ask(c, "CLIENT ID") + 1);
+    EXPECT(c, "+OK", "CLIENT TRACKING OFF REDIRECT %s", id);
+    EXPECT(c, "+OK", "CLIENT TRACKING ON REDIRECT %s", id);
+    EXPECT(c, ask(c, "CLIENT ID"), "CLIENT GETREDIR");
+    EXPECT(c, "+OK", "CLIENT TRACKING OFF REDIRECT %s", id);
+    EXPECT_PREFIX(c, "-ERR The client ID you want redirect to does not exist",
+                  "CLIENT TRACKING ON REDIRECT 99999999");
+    redisFree(c);
+}

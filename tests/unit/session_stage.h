@@ -322,6 +322,25 @@ static inline void node_gets_nothing(struct stage *s, int fd)
     node_hears_nothing(s->w, fd);
 }
 
+/* What the node is asked before the session does the same itself: may its user? It changes nothing. */
+#define ASKED_SETNAME "*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n$1\r\n \r\n"
+#define ASKED_REPLY "*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$1\r\n \r\n"
+
+/* The node permits it, and the session need not ask again, however long the test takes. */
+static inline void node_permits(struct stage *s, int fd, const char *asked)
+{
+    struct identities *identities = router_identities(s->host.router);
+    node_hears(s->w, fd, asked);
+    node_says(fd, "-ERR syntax error\r\n");
+    settles(s);
+    list_each (it, &identities->all) {
+        struct identity *identity = container_of(it, struct identity, in_all);
+        for (int i = 0; i < IDENTITY_RIGHTS; i++)
+            if (identity->right_until_ms[i])
+                identity->right_until_ms[i] = INT64_MAX;
+    }
+}
+
 /* Nobody connects any more. */
 static inline void nobody_comes(struct stage *s, int node)
 {

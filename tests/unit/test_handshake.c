@@ -254,16 +254,105 @@ Test(handshake, a_refusal_is_noted_on_the_credential_and_told)
     watched_end(&s);
 }
 
-Test(handshake, once_accepted_the_credential_is_let_go)
+/* Until alice is in: she is in a database, and the node may not let her SELECT it herself. */
+static struct credential *is_kept(struct watched *s, struct asked *asked)
+{
+    struct credential *own = begin_with(s, asked);
+
+    says_read(s, "+OK\r\n");
+    cr_assert(atomic_load(&own->accepted));
+    cr_assert_not(atomic_load(&own->refused));
+    cr_assert_eq(atomic_load(&own->refs), 2);
+    says_credentials(s, "master");
+    says_read(s, "+RESET\r\n");
+    node_hears(s->world, s->fd, HEARD_AUTH HEARD_SELECT);
+    cr_assert_eq(atomic_load(&own->refs), 2);
+    return own;
+}
+
+Test(handshake, who_is_let_in_lets_the_credential_go)
+{
+    struct watched s;
+    struct asked asked;
+    struct credential *own = is_kept(&s, &asked);
+
+    says_read(&s, "+OK\r\n+OK\r\n");
+    cr_assert_eq(s.readied, 1);
+    cr_assert_eq(atomic_load(&own->refs), 1);
+    node_hears(s.world, s.fd, "PING\r\n");
+    credential_release(own);
+    watched_end(&s);
+    has_failed(&asked, REQUEST_LOST);
+}
+
+#define NO_SELECT "NOPERM this user has no permissions to run the 'select' command"
+#define HEARD_DETOUR "*1\r\n$5\r\nReset\r\n" HEARD_OWN_AUTH HEARD_SELECT HEARD_AUTH
+
+Test(handshake, who_may_not_select_is_let_in_behind_the_proxy)
+{
+    struct watched s;
+    struct asked asked;
+    struct credential *own = is_kept(&s, &asked);
+
+    says_read(&s, "+OK\r\n-" NO_SELECT "\r\n");
+    node_hears(s.world, s.fd, HEARD_DETOUR);
+    says_read(&s, "+RESET\r\n+OK\r\n+OK\r\n");
+    cr_assert_eq(s.readied, 0);
+    node_hears_nothing(s.world, s.fd); /* the proxy is it still: no client's command yet */
+    says_read(&s, "+OK\r\n");
+    cr_assert_eq(s.readied, 1);
+    cr_assert_eq(atomic_load(&own->refs), 1);
+    node_hears(s.world, s.fd, "PING\r\n");
+    credential_release(own);
+    watched_end(&s);
+    has_failed(&asked, REQUEST_LOST);
+}
+
+/* At any step; the client hears what it is itself refused with, and the proxy's connection is not left to it. */
+Test(handshake, who_may_not_select_may_be_refused_behind_the_proxy)
+{
+    static const char *const answers[] = {
+        "-ERR no RESET\r\n",
+        "+RESET\r\n-WRONGPASS the proxy's\r\n",
+        "+RESET\r\n+OK\r\n-NOPERM the proxy's\r\n",
+        "+RESET\r\n+OK\r\n+OK\r\n-WRONGPASS go away\r\n",
+    };
+
+    for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
+        struct watched s;
+        struct asked asked;
+        struct credential *own = is_kept(&s, &asked);
+
+        says_read(&s, "+OK\r\n-" NO_SELECT "\r\n");
+        node_hears(s.world, s.fd, HEARD_DETOUR);
+        says_read(&s, answers[i]);
+        node_hears_the_end(s.world, s.fd);
+        cr_assert_eq(atomic_load(&own->refs), 1);
+        credential_release(own);
+        has_failed(&asked, REQUEST_REFUSED);
+        cr_assert_str_eq(asked.text, i < 3 ? NO_SELECT : "WRONGPASS go away");
+        cr_assert_eq(s.readied, 0);
+        watched_end(&s);
+    }
+}
+
+/* Without a password anybody may choose the database. */
+Test(handshake, who_may_not_select_is_let_in_where_no_password_is_wanted)
 {
     struct watched s;
     struct asked asked;
     struct credential *own = begin_with(&s, &asked);
 
-    says_read(&s, "+OK\r\n");
-    cr_assert(atomic_load(&own->accepted));
-    cr_assert_not(atomic_load(&own->refused));
+    says_read(&s, "-ERR AUTH <password> called without any password configured for the default "
+                  "user. Are you sure your configuration is correct?\r\n");
     cr_assert_eq(atomic_load(&own->refs), 1);
+    says_credentials(&s, "master");
+    says_read(&s, "+RESET\r\n");
+    node_hears(s.world, s.fd, HEARD_AUTH HEARD_SELECT);
+    says_read(&s, "+OK\r\n-" NO_SELECT "\r\n");
+    node_hears(s.world, s.fd, "*1\r\n$5\r\nReset\r\n" HEARD_SELECT HEARD_AUTH);
+    says_read(&s, "+RESET\r\n+OK\r\n+OK\r\n");
+    cr_assert_eq(s.readied, 1);
     credential_release(own);
     watched_end(&s);
     has_failed(&asked, REQUEST_UNSENT);

@@ -80,7 +80,6 @@ static const struct request_case requests[] = {
     MALFORMED("*1\r\n\r\n", "Protocol error: expected '$', got ' '"),
     MALFORMED("*1\r\n\nx\r\n", "Protocol error: expected '$', got ' '"),
     MALFORMED("*2\r\n$3\r\nGET\r\n*1\r\n", "Protocol error: expected '$', got '*'"),
-    MALFORMED("*1\r\n\0x\r\n", "Protocol error: expected '$', got '"),
 };
 
 /* Feeds the bytes up to each of the given ends, ascending, the last of which is their number. */
@@ -384,4 +383,28 @@ Test(resp, a_payload_beyond_4_gb_is_counted)
     for (int i = 0; i < 5 * 1024; i++)
         cr_assert_eq(resp_reply_parse(&reply, piece, sizeof(piece), &used), RESP_MORE);
     cr_assert_eq(resp_reply_parse(&reply, TEXT("\r\n"), &used), RESP_DONE);
+}
+
+/* Redis looks for the end of a line with strchr(), and waits for more. tests/fuzz/fuzz_inline.c compares it. */
+Test(resp, a_line_with_nul_never_ends)
+{
+    static const char *const lines[] = {"\0\r\nSET x 1\r\n", "a\0\r\nSET x 1\r\n",
+                                        "*\0\r\n$4\r\nPING\r\n", "*1\r\n\0x\r\n",
+                                        "*1\r\n$\0\r\nPING\r\n"};
+    static const size_t lens[] = {12, 13, 14, 9, 14};
+    char *many = calloc(1, RESP_INLINE_MAX + 20);
+    struct resp_request request = {0};
+    for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+        memset(&request, 0, sizeof(request));
+        for (size_t len = 1; len <= lens[i]; len++)
+            cr_assert_eq(resp_request_parse(&request, lines[i], len), RESP_MORE);
+        memset(&request, 0, sizeof(request));
+        cr_assert_eq(resp_request_parse(&request, lines[i], lens[i]), RESP_MORE);
+    }
+    memset(&request, 0, sizeof(request));
+    memcpy(many, "\0\r\nSET x 1\r\n", 12);
+    cr_assert_eq(resp_request_parse(&request, many, RESP_INLINE_MAX), RESP_MORE);
+    cr_assert_eq(resp_request_parse(&request, many, RESP_INLINE_MAX + 1), RESP_ERROR);
+    cr_assert_str_eq(request.error, "Protocol error: too big inline request");
+    free(many);
 }

@@ -312,6 +312,7 @@ Test(session_clients, a_connection_for_good_bears_its_clients_name)
     fd = admits(&s, 0, "master");
     node_gets(&s, fd, "CLIENT ID");
     node_says(fd, ":77\r\n");
+    node_permits(&s, fd, ASKED_SETNAME);
     hears(&s, c, ":" FIRST_ID "\r\n+OK\r\n");
     fd = admits(&s, 0, "master");
     node_gets(&s, fd, "BLPOP l 1"); /* it goes back, and shall bear no name */

@@ -382,9 +382,7 @@ Test(session_hold, a_refusal_is_heard_behind_client_reply_on_and_not_behind_skip
     c = client(&s);
     client_asks(c, "CLIENT REPLY OFF");
     fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "CLIENT GETNAME"); /* does it need a password? */
-    node_says(fd, "$-1\r\n");
-    settles(&s);
+    node_permits(&s, fd, ASKED_REPLY);
     show(&s, (struct scene){.master = -1});
     client_asks(c, "SET a 1 | CLIENT REPLY ON | SET p " LONG_VALUE
                    " | CLIENT REPLY SKIP | SET q " LONG_VALUE " | SET r " LONG_VALUE " | GET k");
@@ -414,13 +412,88 @@ Test(session_hold, a_refused_command_is_the_one_that_is_skipped)
     c = client(&s);
     client_asks(c, "CLIENT REPLY SKIP");
     fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "CLIENT GETNAME"); /* does it need a password? */
-    node_says(fd, "$-1\r\n");
-    settles(&s);
+    node_permits(&s, fd, ASKED_REPLY);
     show(&s, (struct scene){.master = -1});
     client_asks(c, "MODULE.WRITE " LONG_VALUE);
     settles(&s);
     client_asks(c, "SET k " LONG_VALUE);
     hears_that_begins(&s, c, masterdown);
+    stage_end(&s);
+}
+
+/* A transaction that waits before it may switch replies off, and is performed when EXEC is. */
+Test(session_hold, a_refusal_behind_a_transaction_is_heard_as_exec_left_it)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 100, 60000);
+    show(&s, switching);
+    c = client(&s);
+    client_asks(c, "MULTI | CLIENT REPLY SKIP | EXEC | SET q " LONG_VALUE " | GET k");
+    settles(&s);
+    show(&s, steady);
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "CLIENT REPLY ON | EXEC");
+    node_says(fd, "+QUEUED\r\n*1\r\n+OK\r\n");
+    hears(&s, c, "+OK\r\n+QUEUED\r\n*1\r\n"); /* as Redis: SKIP has no answer */
+    node_gets(&s, fd, "GET k");
+    node_says(fd, "$-1\r\n");
+    hears(&s, c, "$-1\r\n");
+    stage_end(&s);
+}
+
+/* The same, and it is not executed. */
+Test(session_hold, a_refusal_behind_a_transaction_that_is_given_up_is_heard)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 100, 60000);
+    show(&s, switching);
+    c = client(&s);
+    client_asks(c, "MULTI | CLIENT REPLY OFF | DISCARD | SET q " LONG_VALUE);
+    settles(&s);
+    show(&s, steady);
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "CLIENT REPLY ON | DISCARD");
+    node_says(fd, "+QUEUED\r\n+OK\r\n");
+    hears(&s, c, "+OK\r\n+QUEUED\r\n+OK\r\n");
+    hears_that_begins(&s, c, masterdown);
+    stage_end(&s);
+}
+
+/* Its client has not heard yet that there is no transaction: CLIENT REPLY OFF used to be performed, and the
+ * session was silent from then on. */
+Test(session_hold, what_comes_before_its_multi_is_known_to_be_refused_is_refused)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 30, 60000);
+    show(&s, switching);
+    c = client(&s);
+    client_asks(c, "SET a 1 | MULTI");
+    settles(&s);
+    show(&s, steady);
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "SET a 1");
+    client_asks(c, "CLIENT REPLY OFF | SET b 1 | EXEC | GET k");
+    node_gets(&s, fd, "GET k");
+    node_says(fd, "+OK\r\n$-1\r\n");
+    hears(&s, c, "+OK\r\n");
+    for (int i = 0; i < 4; i++)
+        hears_that_begins(&s, c, masterdown);
+    hears(&s, c, "$-1\r\n");
     stage_end(&s);
 }

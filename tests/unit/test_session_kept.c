@@ -131,3 +131,48 @@ Test(session_kept, what_no_node_takes_in_resp2_is_told_in_resp3)
     node_gets(&s, fd, "CLIENT TRACKING ON");
     stage_end(&s);
 }
+
+/* In RESP2 its messages come as those of a subscription. What it names as its own id is another one at each node,
+ * and is known only when the connection stands: it used to be opened anew whenever the client said something. */
+Test(session_kept, who_tracks_for_itself_is_told_its_id_at_the_next_node)
+{
+    static const char confirmed[] =
+        "*3\r\n$9\r\nsubscribe\r\n$20\r\n__redis__:invalidate\r\n:1\r\n";
+    static const char message[] =
+        "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n";
+    static const char all[] = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n";
+    char text[500], *id;
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "CLIENT TRACKING ON REDIRECT " FIRST_ID " | SUBSCRIBE __redis__:invalidate");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "CLIENT TRACKING ON REDIRECT 77");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "SUBSCRIBE __redis__:invalidate");
+    node_says(fd, confirmed);
+    hears(&s, c, "+OK\r\n");
+    hears(&s, c, confirmed);
+    show(&s, switched);
+    hears(&s, c, all);
+    fd = node_accept(s.w, &s.nodes[1]);
+    node_hears(s.w, fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
+    client_asks(c, "PING");
+    nobody_comes(&s, 1);
+    node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true);
+    id = strstr(text, ":77");
+    cr_assert_not_null(id);
+    memcpy(id, ":88", 3);
+    node_says(fd, text);
+    node_says(fd, "+PONG\r\n");
+    node_gets(&s, fd, "SUBSCRIBE __redis__:invalidate | CLIENT TRACKING ON REDIRECT 88 | PING");
+    node_says(fd, confirmed);
+    node_says(fd, "+OK\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    node_says(fd, message);
+    hears(&s, c, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    hears(&s, c, message);
+    stage_end(&s);
+}

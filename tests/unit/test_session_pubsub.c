@@ -337,7 +337,7 @@ Test(session_pubsub, what_the_session_does_itself_waits_for_the_confirmation)
     node_gets_nothing(&s, fd);
     node_says(fd, unconfirmed);
     hears(&s, c, unconfirmed);
-    node_gets(&s, admits(&s, 0, "master"), "CLIENT GETNAME"); /* does it need a password? */
+    node_permits(&s, admits(&s, 0, "master"), ASKED_SETNAME);
     stage_end(&s);
 }
 

@@ -76,7 +76,10 @@ Test(session_verbs, a_long_name_is_told_whole)
     name[600] = '\0';
     snprintf(text, sizeof(text), "CLIENT SETNAME %s | CLIENT GETNAME | GET k", name);
     client_asks(c, text);
-    fd = lets_in(&s);
+    fd = admits(&s, 0, "master");
+    node_permits(&s, fd, ASKED_SETNAME);
+    node_gets(&s, fd, "CLIENT GETNAME"); /* may it? */
+    node_says(fd, "$-1\r\n");
     hears(&s, c, "+OK\r\n");
     snprintf(text, sizeof(text), "$600\r\n%s\r\n", name);
     hears(&s, c, text);

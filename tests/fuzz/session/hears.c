@@ -165,16 +165,23 @@ static void skip_unheard(struct client *c)
          * about what says how the next one is heard. */
         c->blind |= (c->off || c->skip) && is_subscription(kind) && books.unserved;
         c->blind |= c->skip && (kind == REPLY_OFF || kind == REPLY_SKIP) && books.unserved;
-        if (kind == REPLY_ON || kind == RESET || kind == GARBAGE || is_subscription(kind))
+        if (kind == REPLY_ON || (kind == RESET && !c->skip) || kind == GARBAGE ||
+            is_subscription(kind))
             return;
-        if (kind == REPLY_OFF)
+        if (kind == RESET) {
+            /* As in Redis: it ends OFF and is heard, and is itself what SKIP skips. */
+            c->blind |= c->monitoring || c->subs[0] || c->subs[1] || c->subs[2]; /* until when? */
+            reset_heard(c);
+        } else if (kind == REPLY_OFF) {
             c->off = true;
-        else if (kind == REPLY_SKIP && !c->off)
+            c->skip = false; /* it was the one */
+        } else if (kind == REPLY_SKIP && !c->off) {
             c->skip = true;
-        else if (c->off || c->skip)
+        } else if (c->off || c->skip) {
             c->skip = false;
-        else
+        } else {
             return;
+        }
         if ((kind >= MULTI && kind <= UNWATCH) || changes_connection(kind))
             c->loose = true;
         if (!c->passed)

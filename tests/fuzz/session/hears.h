@@ -34,6 +34,8 @@ void judge_confirmation(struct client *c, struct record *record, struct slice re
 
 /* A string that shows whose reply it is. */
 void judge_own(struct client *c, unsigned number, struct slice text, bool in_tx);
+/* Its RESET was performed. */
+void reset_heard(struct client *c);
 void judge_answer(struct client *c, enum kind kind, struct slice reply);
 
 /* ---- hears_tx.c ---- */

@@ -52,7 +52,7 @@ static bool is_own(struct client *c, unsigned number, struct slice reply)
 
 /* ---- what the session does itself ---- */
 
-static void reset_heard(struct client *c)
+void reset_heard(struct client *c)
 {
     end_tx(c);
     c->user = 'd';

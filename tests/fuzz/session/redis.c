@@ -232,8 +232,13 @@ static void do_unblock(struct conn *asker, const struct command_line *line)
 
 static void do_client(struct conn *conn, const struct command_line *line)
 {
-    CHECK(!is(line, 1, "reply"), "CLIENT REPLY was sent to a node");
-    if (is(line, 1, "id"))
+    bool asks = line->count > 2 &&
+                slice_is(line->arg[2], " "); /* whether the user may: it changes nothing */
+    CHECK(!is(line, 1, "reply") || asks || (conn->executing && is(line, 2, "on")),
+          "a CLIENT REPLY that silences, or is in no transaction, was sent to a node");
+    if (asks)
+        say(conn, "-ERR syntax error\r\n");
+    else if (is(line, 1, "id"))
         buf_printf(&conn->outbox, ":%d\r\n", (int)conn->id);
     else if (is(line, 1, "unblock"))
         do_unblock(conn, line);

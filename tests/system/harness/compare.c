@@ -114,6 +114,22 @@ void compare_script(const struct shared *s, int port, const char *script, bool c
     free(multi);
 }
 
+void compare_pipeline(const struct shared *s, int port, const char *script)
+{
+    char *bytes;
+    size_t len;
+    FILE *out = open_memstream(&bytes, &len);
+    for (const char *line = script; *line;) {
+        size_t n = strcspn(line, "\n");
+        put_multibulk(out, line, n);
+        line += n + (line[n] == '\n');
+    }
+    fclose(out);
+    compare(s, port, bytes, len, 0, true);
+    compare(s, port, bytes, len, 1, true);
+    free(bytes);
+}
+
 void compare_bytes(const struct shared *s, int port, const void *bytes, size_t len, bool closes)
 {
     compare(s, port, bytes, len, 0, closes);

@@ -12,6 +12,9 @@
  * outside MULTI, or with QUIT when `closes`. Fails the test with both answers when they differ. */
 void compare_script(const struct shared *s, int port, const char *script, bool closes);
 
+/* The same as multibulk only, in one piece and a byte at a time: for many of them. Ends with QUIT. */
+void compare_pipeline(const struct shared *s, int port, const char *script);
+
 /* Compares the answers to raw bytes, sent in one piece; `closes`: the server ends the connection.
  */
 void compare_bytes(const struct shared *s, int port, const void *bytes, size_t len, bool closes);
