@@ -6,7 +6,7 @@ import sys
 
 import redis
 
-from service import PORT, client, fail, key, serve
+from service import DEADLINE, PORT, client, fail, key, serve
 
 SMALL, LARGE = "s" * 400, "l" * 10240
 GETS, PAIRS = 200000, 2000
@@ -22,7 +22,7 @@ def execute(what, pipeline, wanted):
 
 
 def small():
-    r = client()
+    r = client(socket_timeout=DEADLINE)
     r.set(key("small"), SMALL)
     with r.pipeline(transaction=False) as p:
         for _ in range(GETS):
@@ -31,7 +31,7 @@ def small():
 
 
 def large(port):
-    with client(port).pipeline(transaction=False) as p:
+    with client(port, socket_timeout=DEADLINE).pipeline(transaction=False) as p:
         for _ in range(PAIRS):
             p.set(key("large"), LARGE).get(key("large"))
         execute(f"port {port}: {PAIRS} SETs and GETs of {len(LARGE)} bytes", p, [True, LARGE] * PAIRS)
