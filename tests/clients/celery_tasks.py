@@ -15,6 +15,7 @@ from service import DEADLINE, HOST, NAME, PORT, client, fail, key, serve
 import celery
 
 TASKS = 20
+STARTING = 50  # seconds that the worker may need until it works
 URL = f"redis://{HOST}:{PORT}/0"
 
 app = celery.Celery(NAME, broker=URL, backend=URL)
@@ -53,11 +54,12 @@ def total(numbers):
 
 
 def expect(result, wanted, what):
+    wait = DEADLINE if sent else STARTING
     try:
-        got = result.get(timeout=DEADLINE)
+        got = result.get(timeout=wait)
     except celery.exceptions.TimeoutError:
         ended = f"; the worker ended with {worker.returncode}" if worker.poll() is not None else ""
-        fail(f"no result of {what} within {DEADLINE} s; its state is {result.state}{ended}")
+        fail(f"no result of {what} within {wait} s; its state is {result.state}{ended}")
     if got != wanted:
         fail(f"the result of {what} is {got}, not {wanted}")
 
