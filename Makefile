@@ -194,8 +194,9 @@ ifeq ($(SANITIZE),thread)
 UNIT_PROGRAMS :=
 endif
 
-# What test_clients needs besides, when it is among them.
-CLIENTS := $(if $(filter %/test_clients,$(SYSTEM_PROGRAMS)),$(CLIENT_PROGRAMS) node-libraries)
+# What test_clients and test_services need besides, when they are among them.
+CLIENTS := $(if $(filter %/test_clients,$(SYSTEM_PROGRAMS)),$(CLIENT_PROGRAMS)) \
+           $(if $(filter %/test_clients %/test_services,$(SYSTEM_PROGRAMS)),node-libraries)
 
 HARNESS_OBJECTS := $(HARNESS_SOURCES:%.c=build/obj/%.o)
 TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/obj/%.o) \

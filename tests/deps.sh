@@ -17,7 +17,7 @@ packages=(
 )
 if [[ ${1:-} == test ]]; then
     # the client libraries of tests/clients
-    packages+=(python3-redis)
+    packages+=(python3-redis python3-celery)
     # Node.js with its own npm may be there from elsewhere: Debian's would be in its way.
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == lint ]]; then
