@@ -101,6 +101,8 @@ enum command_verb {
     VERB_SCAN,
     /* ACL LOG: tells, but with RESET it changes something */
     VERB_ACL_LOG,
+    /* PUBSUB's questions: who is subscribed? */
+    VERB_PUBSUB,
 };
 
 struct command {

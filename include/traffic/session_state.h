@@ -415,7 +415,7 @@ void session_resubscribe(struct session *s);
 void session_forget_subscriptions(struct session *s);
 /* Its lease is gone, or about to be: what others publish waits until the subscriptions stand again. */
 void session_subscriptions_lost(struct session *s);
-/* Whether the request may publish a message, and has to wait for such. */
+/* Whether the request may publish a message, or counts subscribers. */
 bool session_may_publish(const struct command *command);
 bool session_waits_for_subscribers(struct session *s, struct request *r);
 

@@ -131,6 +131,7 @@ static void decide_rejected(struct session *s)
         else if (first && r->state == REQUEST_ANSWERED && r->executed)
             overtaken |= r->command->verb != VERB_EVERYWHERE && /* may be done twice */
                          r->command->verb != VERB_SCAN &&       /* reads */
+                         r->command->verb != VERB_PUBSUB &&     /* asks */
                          (r->write || r->in_tx || r->command->verb != VERB_NONE);
     }
     s->rejected = 0;

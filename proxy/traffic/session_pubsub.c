@@ -389,6 +389,8 @@ void session_resubscribe(struct session *s)
 
 bool session_may_publish(const struct command *command)
 {
+    if (command->verb == VERB_PUBSUB)
+        return true; /* who counts subscribers (Socket.IO does) shall find all of them, too */
     if (command->verb == VERB_EVAL || command->verb == VERB_EVALSHA || command->verb == VERB_FCALL)
         return true; /* the read-only forms, too */
     return !(command->flags & COMMAND_READONLY) &&

@@ -361,6 +361,33 @@ Test(session_workers, an_exec_waits_for_another_workers_subscriptions)
     crew_end(&c);
 }
 
+/* Who asks how many there are is told when all of them are there. */
+Test(session_workers, a_count_waits_for_another_workers_subscriptions)
+{
+    static struct crew c;
+    struct client asks;
+    uint64_t id;
+    int fd, lease;
+
+    crew_begin(&c);
+    (void)subscribed_at(&c, 1);
+    asks = client_of(&c, 0, &id);
+    show(&c.s, switched);
+    client_asks(asks, "GET k | PUBSUB NUMSUB ch");
+    fd = admits(&c.s, 1, "master");
+    node_gets(&c.s, fd, "GET k");
+    node_says(fd, "+OK\r\n");
+    hears(&c.s, asks, "+OK\r\n");
+    node_gets_nothing(&c.s, fd);
+    other_adopts(&c, 2);
+    other_adopts(&c, 1);
+    lease = admits(&c.s, 1, "master");
+    node_gets(&c.s, lease, "SUBSCRIBE ch");
+    node_says(lease, CONFIRMED);
+    node_gets(&c.s, fd, "PUBSUB NUMSUB ch");
+    crew_end(&c);
+}
+
 /* A subscriber that is gone is waited for no longer. */
 Test(session_workers, a_message_does_not_wait_for_who_is_gone)
 {
