@@ -107,7 +107,7 @@ struct session {
     bool lease_named; /* and bears this session's name */
     bool pauses;      /* a CLIENT PAUSE of its own is on its way, */
     bool monitoring;
-    bool unrenewed; /* its subscriptions were lost, and are not confirmed again yet */
+    bool unrenewed; /* its subscriptions were lost, or are held, and are not confirmed yet */
     bool wrote;
     bool uncounted;       /* the last WAIT's lease could not be told of the session's writes */
     bool tunnel;          /* its lease carries replication: bytes, not requests */
@@ -415,6 +415,11 @@ void session_resubscribe(struct session *s);
 void session_forget_subscriptions(struct session *s);
 /* Its lease is gone, or about to be: what others publish waits until the subscriptions stand again. */
 void session_subscriptions_lost(struct session *s);
+/* It is held. If what is next subscribes, that is waited for, too: a client that does not wait for the
+ * confirmation (Celery) has asked for it before what others publish since. */
+void session_subscription_waits(struct session *s);
+/* Something was answered: perhaps its subscriptions are no longer waited for. */
+void session_look_renewed(struct session *s);
 /* Whether the request may publish a message, or counts subscribers. */
 bool session_may_publish(const struct command *command);
 bool session_waits_for_subscribers(struct session *s, struct request *r);

@@ -70,8 +70,11 @@ void session_deliver(struct session *s)
         }
         delivered = true;
     }
-    if (delivered)
-        session_mark_dirty(s);
+    if (!delivered)
+        return;
+    session_mark_dirty(s);
+    if (s->unrenewed)
+        session_look_renewed(s);
 }
 
 static bool starts(const char *data, size_t len, const char *word)

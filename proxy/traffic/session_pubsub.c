@@ -85,12 +85,41 @@ static void renewed(struct session *s)
     s->unrenewed = false;
 }
 
-void session_subscriptions_lost(struct session *s)
+static void unrenewed(struct session *s)
 {
-    if (!s->subs || s->unrenewed || s->closing)
+    if (s->unrenewed || s->closing)
         return;
     s->unrenewed = true;
     router_subscriber_lost(s->host->router, s->place.group);
+}
+
+void session_subscriptions_lost(struct session *s)
+{
+    if (s->subs)
+        unrenewed(s);
+}
+
+static bool subscribes(const struct request *r)
+{
+    return r->command && r->command->verb >= VERB_SUBSCRIBE && r->command->verb <= VERB_SSUBSCRIBE;
+}
+
+void session_subscription_waits(struct session *s)
+{
+    if (s->next && subscribes(s->next))
+        unrenewed(s);
+}
+
+void session_look_renewed(struct session *s)
+{
+    if (!s->unrenewed || s->renewing > 0 || session_wants_resubscribe(s))
+        return;
+    for (const struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        const struct request *r = container_of(it, struct request, in_session);
+        if (r->state != REQUEST_ANSWERED && subscribes(r))
+            return;
+    }
+    renewed(s);
 }
 
 static void drop_if_empty(struct session *s)
@@ -101,7 +130,7 @@ static void drop_if_empty(struct session *s)
     free(s->subs);
     s->subs = NULL;
     s->lease_dirty = true;
-    renewed(s);
+    session_look_renewed(s);
 }
 
 static void forget(struct session *s, enum kind kind, struct slice name)
@@ -120,6 +149,7 @@ static void forget(struct session *s, enum kind kind, struct slice name)
 void session_forget_subscriptions(struct session *s)
 {
     struct subscription *sub, *next;
+    renewed(s);
     if (!s->subs)
         return;
     for (int kind = 0; kind < KINDS; kind++) {
@@ -130,7 +160,6 @@ void session_forget_subscriptions(struct session *s)
     }
     free(s->subs);
     s->subs = NULL;
-    renewed(s);
 }
 
 /* ---- messages ---- */
@@ -316,8 +345,8 @@ static void on_again_reply(struct request *r, const char *data, size_t len, bool
     if (!last)
         return;
     request_free(&s->host->turn->requests, r);
-    if (--s->renewing == 0)
-        renewed(s);
+    s->renewing--;
+    session_look_renewed(s);
     if (data[0] == '-')
         session_close(s, "its subscriptions were refused after a switch");
 }
@@ -334,6 +363,7 @@ static void on_again_failed(struct request *r, enum request_failure why, const c
         session_close(s, "its user was refused after a switch");
     else if (why == REQUEST_UNSENT)
         session_lease_drop(s); /* all of them at once: they are made again on the next lease */
+    session_look_renewed(s);
     session_mark_woken(s);
 }
 

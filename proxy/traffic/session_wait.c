@@ -275,6 +275,7 @@ void session_enter_hold(struct session *s)
         if (!room || follows_refused_multi(s, r))
             refuse_to_hold(s, r);
     }
+    session_subscription_waits(s);
 }
 
 static void expire(struct session *s, int64_t now_ms)

@@ -388,6 +388,40 @@ Test(session_workers, a_count_waits_for_another_workers_subscriptions)
     crew_end(&c);
 }
 
+/* A subscription that was asked for during the switch stands, too, before what is published since. */
+Test(session_workers, a_message_waits_for_a_held_subscription)
+{
+    static struct crew c;
+    struct client listens, publishes;
+    uint64_t id;
+    int fd, lease;
+
+    crew_begin(&c);
+    publishes = client_of(&c, 0, &id);
+    listens = client_of(&c, 1, &id);
+    show(&c.s, switching);
+    other_adopts(&c, 1);
+    other_adopts(&c, 2);
+    client_asks(listens, "SUBSCRIBE ch");
+    settles(&c.s);
+    client_asks(publishes, "SET a 1 | PUBLISH ch hi");
+    settles(&c.s);
+    show(&c.s, switched);
+    fd = admits(&c.s, 1, "master");
+    node_gets(&c.s, fd, "SET a 1");
+    node_says(fd, "+OK\r\n");
+    hears(&c.s, publishes, "+OK\r\n");
+    other_adopts(&c, 1);
+    other_adopts(&c, 2);
+    lease = admits(&c.s, 1, "master");
+    node_gets(&c.s, lease, "SUBSCRIBE ch");
+    node_gets_nothing(&c.s, fd);
+    node_says(lease, CONFIRMED);
+    hears(&c.s, listens, CONFIRMED);
+    node_gets(&c.s, fd, "PUBLISH ch hi");
+    crew_end(&c);
+}
+
 /* A subscriber that is gone is waited for no longer. */
 Test(session_workers, a_message_does_not_wait_for_who_is_gone)
 {
