@@ -9,7 +9,7 @@
 #include "topology/election.h"
 #include "topology/election_nodes.h"
 
-#define VOTERS_MAX 64
+#define VOTERS_MAX 64 /* election_node.named_by has a bit for each */
 
 #define ELECTION_PROVISIONAL_MS 2500 /* an unconfirmed promotion is believed for so long */
 #define ELECTION_CONTESTED_MS 10000  /* a minority's higher epoch is waited for, for so long */

@@ -109,6 +109,9 @@ static void update_nodes(struct election *e, int64_t now_ms)
         bool named = e->verdict.majority && address_equal(&node->shown.address, &e->verdict.master);
         if (!named && !address_equal(&node->shown.address, &e->master))
             node->foreign_ms = -1;
+        node->kin = node->named && (node_in_lineage(node, context.replid) ||
+                                    address_equal(&node->shown.address, &e->master) ||
+                                    address_equal(&node->shown.address, &e->confirmed));
         node->probe_every_ms = probe_period(e, node);
         node->gone = forgettable(e, node, now_ms);
         node->shown.up = node->answered_ms >= 0 && !node->down && !node->silent;
@@ -129,8 +132,21 @@ static void update_view(struct election *e)
     }
 }
 
+/* For good, as long as it is remembered: after a switch or a RESET the lists are incomplete for a while. */
+static void note_named(struct election *e, int64_t now_ms)
+{
+    for (size_t i = 0; i < e->nodes.count; i++) {
+        struct election_node *node = e->nodes.at[i];
+        if (node->named || !votes_majority_of(e->voters, e->voter_count, node->named_by, now_ms))
+            continue;
+        node->named = true;
+        node->probe_seq++;
+    }
+}
+
 static void settle(struct election *e, int64_t now_ms)
 {
+    note_named(e, now_ms);
     election_decide(e, now_ms);
     update_nodes(e, now_ms);
     update_view(e);
@@ -215,12 +231,24 @@ const struct election_view *election_view(const struct election *e)
 
 /* ---- what Sentinels say ---- */
 
+static unsigned free_slot(const struct election *e)
+{
+    uint64_t taken = 0;
+    unsigned slot = 0;
+    for (size_t i = 0; i < e->voter_count; i++)
+        taken |= UINT64_C(1) << e->voters[i].slot;
+    while (taken & UINT64_C(1) << slot)
+        slot++;
+    return slot;
+}
+
 void election_sentinel_add(struct election *e, uint64_t key, bool configured, const char *name)
 {
     if (e->voter_count == VOTERS_MAX)
         return;
+    unsigned slot = free_slot(e);
     struct voter *voter = &e->voters[e->voter_count++];
-    *voter = (struct voter){.key = key, .configured = configured, .reached_ms = -1};
+    *voter = (struct voter){.key = key, .slot = slot, .configured = configured, .reached_ms = -1};
     snprintf(voter->name, sizeof(voter->name), "%s", name);
 }
 
@@ -229,6 +257,8 @@ void election_sentinel_remove(struct election *e, uint64_t key, int64_t now_ms)
     struct voter *voter = find_voter(e, key);
     if (!voter)
         return;
+    for (size_t i = 0; i < e->nodes.count; i++)
+        e->nodes.at[i]->named_by &= ~(UINT64_C(1) << voter->slot);
     *voter = e->voters[--e->voter_count];
     settle(e, now_ms);
 }
@@ -238,6 +268,12 @@ void election_sentinel_runid(struct election *e, uint64_t key, const char *runid
     struct voter *voter = find_voter(e, key);
     if (voter)
         snprintf(voter->runid, sizeof(voter->runid), "%s", runid);
+}
+
+static void name_node(struct election_node *node, const struct voter *voter, int64_t now_ms)
+{
+    node->listed_ms = now_ms;
+    node->named_by |= UINT64_C(1) << voter->slot;
 }
 
 void election_sentinel_answer(struct election *e, uint64_t key,
@@ -261,7 +297,7 @@ void election_sentinel_answer(struct election *e, uint64_t key,
         bool news = !nodes_find(&e->nodes, &answer->named);
         struct election_node *node = nodes_add(&e->nodes, &answer->named, NULL, now_ms);
         if (node) {
-            node->listed_ms = now_ms;
+            name_node(node, voter, now_ms);
             node->probe_seq += news;
         }
     }
@@ -297,12 +333,13 @@ void election_sentinel_deaf(struct election *e, uint64_t key, int64_t now_ms)
     settle(e, now_ms);
 }
 
-void election_sentinel_lists(struct election *e, const struct address *address, const char *name,
-                             int64_t now_ms)
+void election_sentinel_lists(struct election *e, uint64_t key, const struct address *address,
+                             const char *name, int64_t now_ms)
 {
-    struct election_node *node = nodes_add(&e->nodes, address, name, now_ms);
+    const struct voter *voter = find_voter(e, key);
+    struct election_node *node = voter ? nodes_add(&e->nodes, address, name, now_ms) : NULL;
     if (node)
-        node->listed_ms = now_ms;
+        name_node(node, voter, now_ms);
     settle(e, now_ms);
 }
 

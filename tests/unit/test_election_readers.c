@@ -122,6 +122,6 @@ Test(election_readers, forgets_who_is_gone)
     }
     cr_assert_null(node('C'));
     cr_assert_not_null(node('B')); /* unlisted too, and it answers */
-    election_sentinel_lists(e, &c, NULL, now);
+    election_sentinel_lists(e, 1, &c, NULL, now);
     cr_assert_eq(node('C')->shown.id, id);
 }
