@@ -105,7 +105,7 @@ UNIT_test_health   := ops/health topology/topology topology/credential \
                       base/secret base/log base/clock
 UNIT_test_metrics  := ops/metrics topology/topology topology/credential \
                       base/secret base/log base/clock
-UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules \
+UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules topology/election_readers \
                       topology/election_switch topology/election_trust topology/election_assist \
                       topology/votes topology/topology topology/credential net/address \
                       base/secret base/log base/clock

@@ -112,6 +112,7 @@ struct election_node {
     bool member;                    /* this process was seen with the group's replication id */
     bool candidate;                 /* a leader selected it in this switch */
     bool dismissed;                 /* a master that was found not to be the group's */
+    bool last_resort;               /* `shown.readable` only because nobody else can be read */
     bool gone;                      /* to be forgotten */
 };
 
@@ -128,6 +129,7 @@ struct election_wish {
 struct election_view {
     enum group_state state;
     int master; /* index into nodes, or -1 */
+    int reader; /* a master that may be read when no replica can be, writable or not; or -1 */
     bool writable, settling;
     bool quorum; /* a majority named one master in the last 2 s */
     uint64_t epoch;

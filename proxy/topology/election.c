@@ -93,30 +93,30 @@ static bool forgettable(const struct election *e, const struct election_node *no
 
 static void update_nodes(struct election *e, int64_t now_ms)
 {
-    bool steady = e->view.state == GROUP_STEADY;
-    struct nodes_context context = {
-        .master = steady ? nodes_find(&e->nodes, &e->master) : NULL,
-        .replid = (const char(*)[REPLID_SIZE])e->view.replid,
-        .behind = e->options.replica_lag_ms < 0
-                      ? 0
-                      : marks_before(&e->marks, e->options.replica_lag_ms, now_ms),
-        .stale_allowed =
-            e->options.stale_reads_ms < 0 || now_ms - e->unsteady_ms < e->options.stale_reads_ms,
-    };
-    nodes_update_readable(&e->nodes, &context);
+    election_update_readers(e, now_ms);
     for (size_t i = 0; i < e->nodes.count; i++) {
         struct election_node *node = e->nodes.at[i];
         bool named = e->verdict.majority && address_equal(&node->shown.address, &e->verdict.master);
         if (!named && !address_equal(&node->shown.address, &e->master))
             node->foreign_ms = -1;
-        node->kin = node->named && (node_in_lineage(node, context.replid) ||
-                                    address_equal(&node->shown.address, &e->master) ||
-                                    address_equal(&node->shown.address, &e->confirmed));
+        node->kin =
+            node->named && (node_in_lineage(node, (const char(*)[REPLID_SIZE])e->view.replid) ||
+                            address_equal(&node->shown.address, &e->master) ||
+                            address_equal(&node->shown.address, &e->confirmed));
         node->probe_every_ms = probe_period(e, node);
         node->gone = forgettable(e, node, now_ms);
         node->shown.up = node->answered_ms >= 0 && !node->down && !node->silent;
     }
     nodes_sweep(&e->nodes);
+}
+
+static int index_of(const struct election *e, const struct address *address)
+{
+    for (size_t i = 0; i < e->nodes.count && address->len; i++) {
+        if (address_equal(&e->nodes.at[i]->shown.address, address))
+            return (int)i;
+    }
+    return -1;
 }
 
 static void update_view(struct election *e)
@@ -125,11 +125,8 @@ static void update_view(struct election *e)
     view->nodes = e->nodes.at;
     view->node_count = e->nodes.count;
     view->urgent = view->state == GROUP_SWITCHING || view->state == GROUP_PROVISIONAL;
-    view->master = -1;
-    for (size_t i = 0; i < e->nodes.count; i++) {
-        if (e->master.len && address_equal(&e->nodes.at[i]->shown.address, &e->master))
-            view->master = (int)i;
-    }
+    view->master = index_of(e, &e->master);
+    view->reader = index_of(e, &e->reader);
 }
 
 /* For good, as long as it is remembered: after a switch or a RESET the lists are incomplete for a while. */
@@ -188,8 +185,7 @@ int64_t election_deadline(const struct election *e, int64_t now_ms)
         sooner(&deadline, e->provisional_ms + ELECTION_PROVISIONAL_MS, now_ms);
     if (e->contested_ms >= 0)
         sooner(&deadline, e->contested_ms + ELECTION_CONTESTED_MS, now_ms);
-    if (e->view.state != GROUP_STEADY && e->options.stale_reads_ms >= 0)
-        sooner(&deadline, e->unsteady_ms + e->options.stale_reads_ms, now_ms);
+    sooner(&deadline, election_readers_deadline(e), now_ms);
     for (size_t i = 0; i < e->nodes.count; i++) {
         if (e->nodes.at[i]->foreign_ms < 0)
             continue;
@@ -213,7 +209,7 @@ struct election *election_new(const struct election_options *options, int64_t no
     e->lists_ms = now_ms;
     e->changed_ms = now_ms;
     e->majority_ms = INT64_MIN / 2;
-    e->contested_ms = e->minority_ms = e->missing_ms = -1;
+    e->contested_ms = e->minority_ms = e->missing_ms = e->dry_ms = -1;
     settle(e, now_ms);
     return e;
 }

@@ -251,6 +251,11 @@ static bool keeps_readable(const struct election_node *node, const struct nodes_
            (node->says.role == ROLE_UNKNOWN || node_in_lineage(node, context->replid));
 }
 
+bool node_answers_reads(const struct election_node *node)
+{
+    return node->named && !node->down && !node->shown.suspect && !node->says.unready;
+}
+
 void nodes_update_readable(struct nodes *nodes, const struct nodes_context *context)
 {
     for (size_t i = 0; i < nodes->count; i++) {

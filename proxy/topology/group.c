@@ -312,6 +312,7 @@ void group_show(const struct group *group, struct topology_group *out)
     out->name = group->options->name;
     out->state = view->state;
     out->master = view->master;
+    out->reader = view->reader;
     out->writable = view->writable;
     out->settling = view->settling;
     out->quorum = view->quorum;
