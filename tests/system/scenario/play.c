@@ -124,8 +124,10 @@ static void measure_read_gap(void *user, const struct read_gap *gap)
         return;
     if (length > m->out->read_gap)
         m->out->read_gap = length;
-    if (over > m->out->read_over)
+    if (over > m->out->read_over) {
         m->out->read_over = over;
+        m->out->read_from = gap->from;
+    }
 }
 
 static void judge_reads(struct stage *s, const struct outcome *o, int slack)
@@ -248,6 +250,9 @@ static void run(struct stage *s, FILE *timeline, struct outcome *out)
     judge(s, out);
     if (s->wrong[0] && s->target.kind == TARGET_REDISPROXY) {
         fprintf(stderr, "what happened in %s: %s\n", s->scenario->name, s->wrong);
+        if (out->read_from)
+            fprintf(stderr, "no read from %.1f ms on, %.1f ms longer than for a direct reader\n",
+                    ms(out->read_from - s->began), ms(out->read_over));
         show_moments(s);
         observer_show(s->observer, s->began, 0);
         file_show(s->target.proxy.log);
