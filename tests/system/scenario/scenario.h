@@ -86,7 +86,7 @@ struct outcome {
     struct load_report report;
     int64_t gap, floor_gap, distance; /* the longest gap, its floor; the worst distance of any */
     int64_t read_gap, read_over; /* of reads: the longest gap; the most over a direct reader's */
-    int64_t read_from; /* when that one began */
+    int64_t read_from;           /* when that one began */
     char wrong[WRONG_MAX], note[NOTE_MAX];
 };
 
