@@ -200,6 +200,46 @@ Test(group, a_run_id_counts_only_where_a_majority_knows_it)
     town_end(t);
 }
 
+static void ends(struct town *t, int sentinel)
+{
+    fake_end(&t->s[sentinel]);
+    t->s[sentinel].at.port = 0;
+}
+
+/* Pods that come back with other addresses, one after the other: who has moved goes on to vouch, by its run
+ * id, for the next one that moves. */
+Test(group, who_has_moved_vouches_for_the_next_that_moves)
+{
+    struct town *t = town_new();
+    three_are_configured(t, "127.0.2.9");
+    t->s[3].runid[0] = "three";
+    t->s[4].runid[0] = "two";
+    town_begin(t, 3);
+    until(electorate(t) == 3, turn(t));
+    ends(t, 2);
+    until(electorate(t) == 2, turn(t));
+    lists(t, 0, 1, 3, "three");
+    lists(t, 1, 1, 3, "three");
+    until(electorate(t) == 3, turn(t));
+    ends(t, 1);
+    until(electorate(t) == 2, turn(t));
+    lists(t, 0, 0, 4, "two");
+    a_poll_later(t);
+    cr_assert_eq(t->s[4].calls, 0); /* one of three says so */
+    lists(t, 3, 0, 0, "one");
+    lists(t, 3, 1, 4, "two");
+    until(electorate(t) == 3, turn(t));
+    cr_assert_eq(verdict_of(t)->electorate, 3);
+    until(verdict_of(t)->votes == 3, turn(t));
+    ends(t, 0);
+    until(electorate(t) == 2, turn(t));
+    a_poll_later(t);
+    cr_assert_eq(verdict_of(t)->electorate, 3);
+    cr_assert_eq(verdict_of(t)->votes, 2);
+    cr_assert(verdict_of(t)->majority);
+    town_end(t);
+}
+
 /* What a configured one said last counts while it is away. */
 Test(group, a_sentinel_that_is_vouched_for_stays_when_a_configured_one_ends)
 {
