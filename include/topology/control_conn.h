@@ -31,6 +31,7 @@ struct redisReader;
 struct control_conn_options {
     struct endpoint to;
     struct credential *credential; /* NULL: no AUTH; retained by control_conn_init() */
+    bool anonymous;                /* the credential is not shown before control_conn_login() */
     int64_t connect_timeout_ms;
 };
 
@@ -38,7 +39,7 @@ struct control_conn_options {
 struct control_conn {
     uv_loop_t *loop;
     struct control_conn_options options;
-    /* Authenticated: control_conn_send() works. */
+    /* Authenticated, or anonymous: control_conn_send() works. Once more after control_conn_login(). */
     void (*on_up)(struct control_conn *conn);
     /* `tag` is that of the oldest unanswered command; -1 when there is none (a push). */
     void (*on_reply)(struct control_conn *conn, int tag, const struct redisReply *reply);
@@ -82,6 +83,9 @@ bool control_conn_is_waiting(const struct control_conn *conn);
  * `try_it`. */
 void control_conn_set_credential(struct control_conn *conn, struct credential *credential,
                                  bool try_it);
+/* Shows the credential to a peer that was talked to without it. What was asked before is not answered any
+ * more; on_up follows, or on_down when the credential is refused. Nothing when there is none. */
+void control_conn_login(struct control_conn *conn);
 /* Sends a command; only when it is up. tag >= 0. */
 void control_conn_send(struct control_conn *conn, int tag, int argc, const char *const *argv);
 /* While corked, what is sent is only queued; then it goes out in one piece. */

@@ -102,11 +102,16 @@ struct election_node {
     struct topology_node shown; /* `suspect`: it is silent, or refuses connections */
     uint32_t probe_seq;         /* grows: ask at once */
     int64_t probe_every_ms;     /* and so often */
+    /* A majority of the Sentinels has named this address. What fewer name may be anybody's: it is asked what
+     * it is, and neither believed, nor used, nor shown a password that it asks for. */
+    bool named;
+    bool kin; /* named, and its data is the group's, as far as is known */
     /* the rest is the election's */
     struct node_answer says;    /* role is ROLE_UNKNOWN until the first answer, and after a loss */
     int64_t asked_ms;           /* when the question behind `says` was asked */
     int64_t answered_ms;        /* the last answer; -1: none yet */
     int64_t listed_ms;          /* when a Sentinel last named it */
+    uint64_t named_by;          /* the voters that did, by their slots */
     int64_t foreign_ms;         /* since when it is a master of unknown lineage; -1: it is not */
     int64_t refused_ms;         /* since when every connection was refused; -1: it is not so */
     int64_t refused_last_ms;    /* the last refusal */
@@ -122,6 +127,7 @@ struct election_node {
     bool member;                    /* this process was seen with the group's replication id */
     bool candidate;                 /* a leader selected it in this switch */
     bool dismissed;                 /* a master that was found not to be the group's */
+    bool last_resort;               /* `shown.readable` only because nobody else can be read */
     bool gone;                      /* to be forgotten */
 };
 
@@ -142,6 +148,7 @@ struct election_wish {
 struct election_view {
     enum group_state state;
     int master; /* index into nodes, or -1 */
+    int reader; /* a master that may be read when no replica can be, writable or not; or -1 */
     bool writable, settling;
     bool quorum; /* a majority named one master in the last 2 s */
     uint64_t epoch;
@@ -185,8 +192,8 @@ void election_sentinel_refused(struct election *election, uint64_t key, int64_t 
 void election_sentinel_quorum(struct election *election, uint64_t key, bool good, int64_t now_ms);
 /* The subscription is lost: its events will not be heard. */
 void election_sentinel_deaf(struct election *election, uint64_t key, int64_t now_ms);
-/* It lists this replica. `name` is for logs. */
-void election_sentinel_lists(struct election *election, const struct address *address,
+/* It lists this node. `name` is for logs. */
+void election_sentinel_lists(struct election *election, uint64_t key, const struct address *address,
                              const char *name, int64_t now_ms);
 void election_event(struct election *election, uint64_t key, enum election_event event,
                     const struct address *master, const struct address *subject, int64_t now_ms);

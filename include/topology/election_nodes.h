@@ -64,6 +64,9 @@ void marks_take(struct marks *marks, int64_t offset, int64_t every_ms, int64_t n
 int64_t marks_before(const struct marks *marks, int64_t age_ms, int64_t now_ms);
 void marks_clear(struct marks *marks);
 
+/* Whether a read that is sent to it would be answered. */
+bool node_answers_reads(const struct election_node *node);
+
 void nodes_update_readable(struct nodes *nodes, const struct nodes_context *context);
 
 #endif

@@ -9,7 +9,7 @@
 #include "topology/election.h"
 #include "topology/election_nodes.h"
 
-#define VOTERS_MAX 64
+#define VOTERS_MAX 64 /* election_node.named_by has a bit for each */
 
 #define ELECTION_PROVISIONAL_MS 2500 /* an unconfirmed promotion is believed for so long */
 #define ELECTION_CONTESTED_MS 10000  /* a minority's higher epoch is waited for, for so long */
@@ -29,7 +29,9 @@ struct election {
     struct verdict verdict;
 
     struct address master; /* the view's; len 0: none */
-    int64_t unsteady_ms;   /* since when there is no steady master */
+    struct address reader; /* the same */
+    int64_t dry_ms;      /* since when nobody who is up to date can be read; -1: somebody can be */
+    int64_t unsteady_ms; /* since when there is no steady master */
     int64_t settling_until;
     int64_t contested_ms; /* since when a higher epoch contradicts the majority; -1: it does not */
     int64_t minority_ms;  /* since when no majority supports a steady master; -1: one does */
@@ -143,6 +145,13 @@ struct election_node *election_successor(const struct election *e);
 /* The old master, when the node that a majority names was made its replica again right after the promotion;
  * NULL: it was not. */
 struct election_node *election_turned_back(const struct election *e);
+
+/* ---- election_readers.c ---- */
+
+/* Finds who may be read. */
+void election_update_readers(struct election *e, int64_t now_ms);
+/* When that may change by time alone; INT64_MAX: it will not. */
+int64_t election_readers_deadline(const struct election *e);
 
 /* ---- election_assist.c ---- */
 

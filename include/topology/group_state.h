@@ -18,7 +18,12 @@ struct seat {
     bool configured, reachable;
     char runid[RUNID_SIZE];  /* its own word */
     char listed[RUNID_SIZE]; /* a discovered one: whom others know under this address */
-    int64_t seen_ms;         /* when it was last listed by another one, or reached */
+    struct endpoint endpoint;
+    int64_t seen_ms; /* a discovered one: when enough others were last known to list it */
+    struct sentinel_peer *peers; /* whom it listed last */
+    size_t peer_count;
+    int64_t doubtful_ms; /* since when it lists some that too few others do; 0: it does not */
+    bool doubt_told;
 };
 
 struct watch {
@@ -59,5 +64,20 @@ void group_seat_configured(struct group *group);
 struct seat *group_seat_by_key(struct group *group, uint64_t key);
 /* Forgets discovered Sentinels that are of no use any more. */
 void group_unseat(struct group *group);
+/* Closes and forgets all of them. */
+void group_forget_seats(struct group *group);
+
+/* ---- group_vouch.c ---- */
+
+/* Remembers whom this Sentinel lists. */
+void group_take_list(struct seat *seat, const struct sentinel_report *report);
+/* Whether enough Sentinels list this one: a majority of the configured ones; of a configured one that
+ * has moved, a majority of all. */
+bool group_is_vouched(const struct group *group, const struct sentinel_peer *peer);
+/* Says so when this Sentinel goes on listing some that are not vouched for. */
+void group_tell_doubt(const struct group *group, struct seat *seat);
+/* Whether both lead to one place, by their text or once resolved. */
+bool group_same_place(const struct group *group, const struct endpoint *a,
+                      const struct endpoint *b);
 
 #endif

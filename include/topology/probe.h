@@ -2,7 +2,8 @@
  * probe: one node, asked again and again what it is: PING (is it loading?),
  * ROLE, INFO replication, on a connection of its own; and between these rounds
  * a ROLE every 100 ms, so that silence and a change of role are noticed soon.
- * Reports each round, and every trouble; judges nothing. The loop's thread only.
+ * Reports each round, and every trouble; judges nothing. A new connection asks without the proxy's
+ * password, which is shown only where the owner allows it. The loop's thread only.
  */
 #ifndef REDISPROXY_TOPOLOGY_PROBE_H
 #define REDISPROXY_TOPOLOGY_PROBE_H
@@ -49,6 +50,9 @@ void probe_close(struct probe *probe);
 
 /* How often to ask. */
 void probe_set_period(struct probe *probe, int64_t period_ms);
+/* To whom the password is shown: `asked`, if the node refuses to answer without it; `freely`, as soon as
+ * it has answered without. Neither: never. */
+void probe_set_trust(struct probe *probe, bool asked, bool freely);
 /* Closely: looks twice as often, and for signs of a shutdown too. */
 void probe_set_close(struct probe *probe, bool closely);
 /* Another credential: for the connections to come, and tried on the present one. */

@@ -61,6 +61,10 @@ struct topology_group {
      * names the new master it is that one, not writable while good replicas for
      * min-replicas-to-write are missing: workers may connect to it already. */
     int master;
+    /* The index of a master that may be read where no replica can be, -1: none. It is not for writes, which
+     * may be held: it is the master in office, the promoted one, or, where nobody else is left, the
+     * old one (election_readers.c). */
+    int reader;
     bool writable;    /* requests may be written to the master now; false: they are held */
     bool settling;    /* shortly after a promotion: NOREPLICAS is a reason to hold, not an answer */
     bool quorum;      /* a majority of the Sentinels names one master; for people */

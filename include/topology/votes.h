@@ -42,6 +42,7 @@ struct sentinel_answer {
 /* One Sentinel. The key is the owner's. */
 struct voter {
     uint64_t key;
+    unsigned slot; /* its bit in an election_node's `named_by`; below 64 */
     bool configured;
     char runid[RUNID_SIZE]; /* "": not learnt yet */
     char name[ENDPOINT_TEXT_MAX];
@@ -68,6 +69,9 @@ struct verdict {
 /* Counts. The electorate: configured Sentinels, and discovered ones that were reached in the last
  * 60 s; two entries with one run id are one Sentinel. */
 struct verdict votes_count(const struct voter *voters, size_t count, int64_t now_ms);
+
+/* Whether a majority of the electorate is among these (a bit for each voter's slot). */
+bool votes_majority_of(const struct voter *voters, size_t count, uint64_t slots, int64_t now_ms);
 
 /* Whether both entries are known to be one Sentinel, under two addresses. */
 bool voter_same(const struct voter *a, const struct voter *b);

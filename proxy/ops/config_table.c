@@ -101,7 +101,7 @@ static const struct config_option table[] = {
      .help = "how long after a promotion NOREPLICAS means waiting, not failing"},
     {.name = "stale_reads", MASTER(stale_reads), .type = OPTION_DURATION, .standard = "unlimited",
      .min = 0, .max = 24 * 60 * MINUTES, .word = "unlimited", .word_value = -1,
-     .help = "how long replicas are read while there is no master"},
+     .help = "how long replicas are read while there is no master, or none that can be read"},
     {.name = "replica_lag", MASTER(replica_lag), .type = OPTION_DURATION, .standard = "10s",
      .min = SECONDS, .max = 60 * MINUTES, .word = "unlimited", .word_value = -1,
      .help = "a replica that is further behind its master is not read"},

@@ -119,6 +119,8 @@ static bool serves(const struct topology_group *group)
 {
     if (group->writable && group->master >= 0 && !group->nodes[group->master].suspect)
         return true;
+    if (group->reader >= 0 && !group->nodes[group->reader].suspect)
+        return true;
     for (size_t i = 0; i < group->node_count; i++)
         if (group->nodes[i].readable)
             return true;

@@ -238,7 +238,7 @@ static void opened(struct control_conn *conn)
     if (!conn->reader)
         abort();
     stream_want(&conn->stream, STREAM_READABLE);
-    if (conn->options.credential)
+    if (conn->options.credential && !conn->options.anonymous)
         authenticate(conn);
     else
         greeted(conn);
@@ -347,6 +347,15 @@ void control_conn_set_credential(struct control_conn *conn, struct credential *c
     credential_release(before);
     if (try_it && credential && conn->state == UP)
         authenticate(conn);
+}
+
+void control_conn_login(struct control_conn *conn)
+{
+    if (!control_conn_is_up(conn) || !conn->options.credential)
+        return;
+    conn->state = GREETING;
+    uv_timer_start(&conn->timer, on_timer, (uint64_t)conn->options.connect_timeout_ms, 0);
+    authenticate(conn);
 }
 
 void control_conn_send(struct control_conn *conn, int tag, int argc, const char *const *argv)

@@ -93,27 +93,30 @@ static bool forgettable(const struct election *e, const struct election_node *no
 
 static void update_nodes(struct election *e, int64_t now_ms)
 {
-    bool steady = e->view.state == GROUP_STEADY;
-    struct nodes_context context = {
-        .master = steady ? nodes_find(&e->nodes, &e->master) : NULL,
-        .replid = (const char(*)[REPLID_SIZE])e->view.replid,
-        .behind = e->options.replica_lag_ms < 0
-                      ? 0
-                      : marks_before(&e->marks, e->options.replica_lag_ms, now_ms),
-        .stale_allowed =
-            e->options.stale_reads_ms < 0 || now_ms - e->unsteady_ms < e->options.stale_reads_ms,
-    };
-    nodes_update_readable(&e->nodes, &context);
+    election_update_readers(e, now_ms);
     for (size_t i = 0; i < e->nodes.count; i++) {
         struct election_node *node = e->nodes.at[i];
         bool named = e->verdict.majority && address_equal(&node->shown.address, &e->verdict.master);
         if (!named && !address_equal(&node->shown.address, &e->master))
             node->foreign_ms = -1;
+        node->kin =
+            node->named && (node_in_lineage(node, (const char(*)[REPLID_SIZE])e->view.replid) ||
+                            address_equal(&node->shown.address, &e->master) ||
+                            address_equal(&node->shown.address, &e->confirmed));
         node->probe_every_ms = probe_period(e, node);
         node->gone = forgettable(e, node, now_ms);
         node->shown.up = node->answered_ms >= 0 && !node->down && !node->silent;
     }
     nodes_sweep(&e->nodes);
+}
+
+static int index_of(const struct election *e, const struct address *address)
+{
+    for (size_t i = 0; i < e->nodes.count && address->len; i++) {
+        if (address_equal(&e->nodes.at[i]->shown.address, address))
+            return (int)i;
+    }
+    return -1;
 }
 
 static void update_view(struct election *e)
@@ -122,15 +125,25 @@ static void update_view(struct election *e)
     view->nodes = e->nodes.at;
     view->node_count = e->nodes.count;
     view->urgent = view->state == GROUP_SWITCHING || view->state == GROUP_PROVISIONAL;
-    view->master = -1;
+    view->master = index_of(e, &e->master);
+    view->reader = index_of(e, &e->reader);
+}
+
+/* For good, as long as it is remembered: after a switch or a RESET the lists are incomplete for a while. */
+static void note_named(struct election *e, int64_t now_ms)
+{
     for (size_t i = 0; i < e->nodes.count; i++) {
-        if (e->master.len && address_equal(&e->nodes.at[i]->shown.address, &e->master))
-            view->master = (int)i;
+        struct election_node *node = e->nodes.at[i];
+        if (node->named || !votes_majority_of(e->voters, e->voter_count, node->named_by, now_ms))
+            continue;
+        node->named = true;
+        node->probe_seq++;
     }
 }
 
 static void settle(struct election *e, int64_t now_ms)
 {
+    note_named(e, now_ms);
     election_decide(e, now_ms);
     update_nodes(e, now_ms);
     update_view(e);
@@ -173,8 +186,7 @@ int64_t election_deadline(const struct election *e, int64_t now_ms)
         sooner(&deadline, e->provisional_ms + ELECTION_PROVISIONAL_MS, now_ms);
     if (e->contested_ms >= 0)
         sooner(&deadline, e->contested_ms + ELECTION_CONTESTED_MS, now_ms);
-    if (e->view.state != GROUP_STEADY && e->options.stale_reads_ms >= 0)
-        sooner(&deadline, e->unsteady_ms + e->options.stale_reads_ms, now_ms);
+    sooner(&deadline, election_readers_deadline(e), now_ms);
     for (size_t i = 0; i < e->nodes.count; i++) {
         if (e->nodes.at[i]->foreign_ms < 0)
             continue;
@@ -198,7 +210,7 @@ struct election *election_new(const struct election_options *options, int64_t no
     e->lists_ms = now_ms;
     e->changed_ms = now_ms;
     e->majority_ms = INT64_MIN / 2;
-    e->contested_ms = e->minority_ms = e->missing_ms = -1;
+    e->contested_ms = e->minority_ms = e->missing_ms = e->dry_ms = -1;
     settle(e, now_ms);
     return e;
 }
@@ -216,12 +228,24 @@ const struct election_view *election_view(const struct election *e)
 
 /* ---- what Sentinels say ---- */
 
+static unsigned free_slot(const struct election *e)
+{
+    uint64_t taken = 0;
+    unsigned slot = 0;
+    for (size_t i = 0; i < e->voter_count; i++)
+        taken |= UINT64_C(1) << e->voters[i].slot;
+    while (taken & UINT64_C(1) << slot)
+        slot++;
+    return slot;
+}
+
 void election_sentinel_add(struct election *e, uint64_t key, bool configured, const char *name)
 {
     if (e->voter_count == VOTERS_MAX)
         return;
+    unsigned slot = free_slot(e);
     struct voter *voter = &e->voters[e->voter_count++];
-    *voter = (struct voter){.key = key, .configured = configured, .reached_ms = -1};
+    *voter = (struct voter){.key = key, .slot = slot, .configured = configured, .reached_ms = -1};
     snprintf(voter->name, sizeof(voter->name), "%s", name);
 }
 
@@ -230,6 +254,8 @@ void election_sentinel_remove(struct election *e, uint64_t key, int64_t now_ms)
     struct voter *voter = find_voter(e, key);
     if (!voter)
         return;
+    for (size_t i = 0; i < e->nodes.count; i++)
+        e->nodes.at[i]->named_by &= ~(UINT64_C(1) << voter->slot);
     *voter = e->voters[--e->voter_count];
     settle(e, now_ms);
 }
@@ -239,6 +265,12 @@ void election_sentinel_runid(struct election *e, uint64_t key, const char *runid
     struct voter *voter = find_voter(e, key);
     if (voter)
         snprintf(voter->runid, sizeof(voter->runid), "%s", runid);
+}
+
+static void name_node(struct election_node *node, const struct voter *voter, int64_t now_ms)
+{
+    node->listed_ms = now_ms;
+    node->named_by |= UINT64_C(1) << voter->slot;
 }
 
 void election_sentinel_answer(struct election *e, uint64_t key,
@@ -262,7 +294,7 @@ void election_sentinel_answer(struct election *e, uint64_t key,
         bool news = !nodes_find(&e->nodes, &answer->named);
         struct election_node *node = nodes_add(&e->nodes, &answer->named, NULL, now_ms);
         if (node) {
-            node->listed_ms = now_ms;
+            name_node(node, voter, now_ms);
             node->probe_seq += news;
         }
     }
@@ -298,12 +330,13 @@ void election_sentinel_deaf(struct election *e, uint64_t key, int64_t now_ms)
     settle(e, now_ms);
 }
 
-void election_sentinel_lists(struct election *e, const struct address *address, const char *name,
-                             int64_t now_ms)
+void election_sentinel_lists(struct election *e, uint64_t key, const struct address *address,
+                             const char *name, int64_t now_ms)
 {
-    struct election_node *node = nodes_add(&e->nodes, address, name, now_ms);
+    const struct voter *voter = find_voter(e, key);
+    struct election_node *node = voter ? nodes_add(&e->nodes, address, name, now_ms) : NULL;
     if (node)
-        node->listed_ms = now_ms;
+        name_node(node, voter, now_ms);
     settle(e, now_ms);
 }
 

@@ -35,7 +35,8 @@ static struct election_node *best_replica(const struct election *e,
     for (size_t i = 0; i < e->nodes.count; i++) {
         struct election_node *node = e->nodes.at[i];
         if (node == candidate || node->says.role != ROLE_REPLICA || node->shown.suspect ||
-            node->says.unready || !node->member || !address_equal(&node->says.master, &e->old))
+            node->says.unready || !node->named || !node->member ||
+            !address_equal(&node->says.master, &e->old))
             continue;
         if (!node->says.offset || node->says.offset > candidate->says.promoted_offset)
             continue;

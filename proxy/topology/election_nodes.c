@@ -67,12 +67,27 @@ static struct election_node *node_new(const struct address *address, int64_t now
     return node;
 }
 
+/* Makes room. Nobody can fill the table with what he alone names. */
+static bool forget_unnamed(struct nodes *nodes)
+{
+    for (size_t i = 0; i < nodes->count; i++) {
+        struct election_node *node = nodes->at[i];
+        assert(node);
+        if (node->named)
+            continue;
+        free(node);
+        nodes->at[i] = nodes->at[--nodes->count];
+        return true;
+    }
+    return false;
+}
+
 struct election_node *nodes_add(struct nodes *nodes, const struct address *address,
                                 const char *name, int64_t now_ms)
 {
     struct election_node *node = nodes_find(nodes, address);
     if (!node) {
-        if (nodes->count == NODES_MAX)
+        if (nodes->count == NODES_MAX && !forget_unnamed(nodes))
             return NULL;
         if (nodes->count == nodes->room) {
             nodes->room = nodes->room ? nodes->room * 2 : 8;
@@ -175,7 +190,7 @@ enum nodes_opinion nodes_think(const struct nodes *nodes, const struct election_
     enum nodes_opinion opinion = NODES_ABSENT;
     for (size_t i = 0; i < nodes->count; i++) {
         const struct election_node *node = nodes->at[i];
-        if (node == master || !node->member || node->says.role != ROLE_REPLICA ||
+        if (node == master || !node->named || !node->member || node->says.role != ROLE_REPLICA ||
             node->shown.suspect)
             continue;
         if (address_equal(&node->says.master, &master->shown.address))
@@ -249,13 +264,18 @@ static bool keeps_readable(const struct election_node *node, const struct nodes_
            (node->says.role == ROLE_UNKNOWN || node_in_lineage(node, context->replid));
 }
 
+bool node_answers_reads(const struct election_node *node)
+{
+    return node->named && !node->down && !node->shown.suspect && !node->says.unready;
+}
+
 void nodes_update_readable(struct nodes *nodes, const struct nodes_context *context)
 {
     for (size_t i = 0; i < nodes->count; i++) {
         struct election_node *node = nodes->at[i];
         bool readable = false;
         assert(node);
-        if (node == context->master || node->down || node->says.unready)
+        if (node == context->master || !node->named || node->down || node->says.unready)
             readable = false;
         else if (context->master)
             readable = readable_now(node, context->master, context);

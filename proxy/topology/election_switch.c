@@ -235,7 +235,7 @@ static bool nodes_answered_since(const struct election *e, int64_t since_ms)
         const struct election_node *node = e->nodes.at[i];
         bool asked = node->says.role != ROLE_UNKNOWN && node->asked_ms >= since_ms;
         bool answers = node->candidate || !node->shown.suspect;
-        if (answers && !asked && !address_equal(&node->shown.address, &e->old))
+        if (node->named && answers && !asked && !address_equal(&node->shown.address, &e->old))
             return false;
     }
     return true;
@@ -294,7 +294,7 @@ static bool was_undone(const struct election *e, const struct voter *leader,
     for (size_t i = 0; i < e->nodes.count; i++) {
         const struct election_node *node = e->nodes.at[i];
         bool asked = node->asked_ms >= leader->stepped_ms + ELECTION_ARRIVED_MS;
-        if (address_equal(&node->shown.address, master) || node->refused_ms >= 0)
+        if (!node->named || address_equal(&node->shown.address, master) || node->refused_ms >= 0)
             continue;
         if (node->shown.suspect || node->says.role != ROLE_REPLICA || !asked)
             return false;

@@ -141,7 +141,7 @@ bool election_acceptable(struct election *e, struct election_node *node, int64_t
 static bool promoted(const struct election *e, const struct election_node *node,
                      const struct address *master)
 {
-    if (node->dismissed || address_equal(&node->shown.address, master))
+    if (!node->named || node->dismissed || address_equal(&node->shown.address, master))
         return false;
     return node_was_promoted(node, e->view.replid) ||
            (node->candidate && node_says_master(node) && node_in_lineage(node, e->view.replid));
@@ -167,7 +167,7 @@ struct election_node *election_successor(const struct election *e)
     if (!old || old->says.role != ROLE_REPLICA || !old->says.link_connected)
         return NULL;
     struct election_node *node = nodes_find(&e->nodes, &old->says.master);
-    if (!node || !node_says_master(node) || !node_in_lineage(node, e->view.replid))
+    if (!node || !node->named || !node_says_master(node) || !node_in_lineage(node, e->view.replid))
         return NULL;
     return node;
 }

@@ -161,6 +161,7 @@ void group_follow(struct group *group)
         struct watch *watch = group_watch(group, &node->shown.address);
         if (!watch)
             watch = watch_new(group, &node->shown.address);
+        probe_set_trust(watch->probe, node->named, node->kin);
         probe_set_period(watch->probe, node->probe_every_ms);
         probe_set_close(watch->probe, (int)i == view->master);
         if (watch->seq != node->probe_seq)
@@ -348,11 +349,10 @@ void group_close(struct group *group)
     if (group->closing)
         return;
     group->closing = true;
-    for (size_t i = 0; i < group->seat_count; i++)
-        sentinel_close(group->seats[i].sentinel);
     for (size_t i = 0; i < group->watch_count; i++)
         probe_close(group->watches[i].probe);
-    group->seat_count = group->watch_count = 0;
+    group_forget_seats(group);
+    group->watch_count = 0;
     uv_close((uv_handle_t *)&group->timer, timer_closed);
 }
 
@@ -362,6 +362,7 @@ void group_show(const struct group *group, struct topology_group *out)
     out->name = group->options->name;
     out->state = view->state;
     out->master = view->master;
+    out->reader = view->reader;
     out->writable = view->writable;
     out->settling = view->settling;
     out->quorum = view->quorum;

@@ -7,9 +7,10 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define FORGET_MS 60000 /* a discovered Sentinel that is neither listed nor reached */
+#define FORGET_MS 60000 /* a discovered Sentinel that too few others list any more */
 
 static int64_t now_of(const struct group *group)
 {
@@ -112,6 +113,7 @@ static void seat_add(struct group *group, const struct endpoint *endpoint, bool 
     struct seat *seat = &group->seats[group->seat_count++];
     *seat =
         (struct seat){.key = ++group->next_key, .configured = configured, .seen_ms = now_of(group)};
+    seat->endpoint = *endpoint;
     seat->sentinel = sentinel_new(group->loop, &options);
     snprintf(seat->runid, sizeof(seat->runid), "%s", runid);
     snprintf(seat->listed, sizeof(seat->listed), "%s", runid);
@@ -126,22 +128,34 @@ static void seat_remove(struct group *group, struct seat *seat)
     log_event(LOG_INFO, "a discovered Sentinel is not needed any more", "group=%s sentinel=%s",
               group->options->name, sentinel_name(seat->sentinel));
     sentinel_close(seat->sentinel);
+    free(seat->peers);
     *seat = group->seats[--group->seat_count];
     election_sentinel_remove(group->election, key, now_of(group));
 }
 
-/* Whether a listed Sentinel has a seat already, by its run id, or by its address. */
-static bool is_seated(struct group *group, const struct sentinel_peer *peer)
+static bool resolves(const struct group *group, const struct endpoint *endpoint)
 {
     struct address address;
-    char name[ENDPOINT_TEXT_MAX];
-    bool resolved = names_lookup(group->names, &peer->endpoint, &address);
-    endpoint_format(name, sizeof(name), &peer->endpoint);
+    return names_lookup(group->names, endpoint, &address);
+}
+
+/* The address that it is connected to is the peer's. */
+static bool is_at(const struct group *group, const struct seat *seat,
+                  const struct sentinel_peer *peer)
+{
+    struct address address;
+    return names_lookup(group->names, &peer->endpoint, &address) &&
+           address_equal(sentinel_address(seat->sentinel), &address);
+}
+
+/* Whether a Sentinel that is vouched for has a seat already, by its run id, or by its address. */
+static bool is_seated(struct group *group, const struct sentinel_peer *peer)
+{
     for (size_t i = 0; i < group->seat_count; i++) {
         struct seat *seat = &group->seats[i];
         bool same_id = strcmp(seat->runid, peer->runid) == 0;
-        bool same_place = strcmp(sentinel_name(seat->sentinel), name) == 0 ||
-                          (resolved && address_equal(sentinel_address(seat->sentinel), &address));
+        bool same_place =
+            group_same_place(group, &seat->endpoint, &peer->endpoint) || is_at(group, seat, peer);
         if (same_place && same_id)
             memcpy(seat->listed, peer->runid, sizeof(seat->listed));
         if (same_place || (same_id && seat->reachable)) {
@@ -149,7 +163,14 @@ static bool is_seated(struct group *group, const struct sentinel_peer *peer)
             return true;
         }
     }
-    return !resolved;
+    return !resolves(group, &peer->endpoint);
+}
+
+static bool still_vouched(const struct group *group, const struct seat *seat)
+{
+    struct sentinel_peer peer = {.endpoint = seat->endpoint};
+    memcpy(peer.runid, seat->listed, sizeof(peer.runid));
+    return group_is_vouched(group, &peer);
 }
 
 /* A Sentinel that came back elsewhere leaves an unreachable seat behind; so does a discovered one
@@ -164,6 +185,8 @@ void group_unseat(struct group *group)
             twin = i != j && seat->runid[0] && strcmp(seat->runid, other->runid) == 0 &&
                    other->reachable && (other->configured || !seat->reachable);
         }
+        if (!seat->configured && still_vouched(group, seat))
+            seat->seen_ms = now_of(group);
         if (!seat->configured && (twin || now_of(group) - seat->seen_ms > FORGET_MS))
             seat_remove(group, seat);
     }
@@ -173,7 +196,7 @@ static void learn_peers(struct group *group, const struct sentinel_report *repor
 {
     for (size_t i = 0; i < report->peer_count; i++) {
         const struct sentinel_peer *peer = &report->peers[i];
-        if (is_seated(group, peer))
+        if (!group_is_vouched(group, peer) || is_seated(group, peer))
             continue;
         log_event(LOG_INFO, "a Sentinel was discovered", "group=%s sentinel=%s:%u",
                   group->options->name, peer->endpoint.host, (unsigned)peer->endpoint.port);
@@ -182,12 +205,13 @@ static void learn_peers(struct group *group, const struct sentinel_report *repor
 }
 
 /* Tells the election of a node, and the caller its address (len 0: not resolved yet). */
-static void list_node(struct group *group, const struct endpoint *endpoint, struct address *out)
+static void list_node(struct group *group, uint64_t key, const struct endpoint *endpoint,
+                      struct address *out)
 {
     char name[ENDPOINT_TEXT_MAX];
     if (names_lookup(group->names, endpoint, out))
-        election_sentinel_lists(group->election, out, endpoint_format(name, sizeof(name), endpoint),
-                                now_of(group));
+        election_sentinel_lists(group->election, key, out,
+                                endpoint_format(name, sizeof(name), endpoint), now_of(group));
 }
 
 /* An address that a discovered Sentinel had may be another group's today: who answers there must be
@@ -238,13 +262,16 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
         return;
     }
     seat->reachable = true;
-    seat->seen_ms = now_of(group);
+    group_take_list(seat, report);
     for (size_t i = 0; i < report->replica_count; i++)
-        list_node(group, &report->replicas[i], &address);
+        list_node(group, key, &report->replicas[i], &address);
     if (report->known)
-        list_node(group, &report->named, &answer.named);
+        list_node(group, key, &report->named, &answer.named);
     election_sentinel_answer(group->election, key, &answer, report->asked_ms, now_of(group));
     learn_peers(group, report);
+    seat = group_seat_by_key(group, key);
+    if (seat)
+        group_tell_doubt(group, seat);
     group_unseat(group);
     group_follow(group);
 }
@@ -276,6 +303,15 @@ static void sentinel_happened(void *owner, struct sentinel *sentinel, const char
     if (sentinel_event_kind(channel, &kind))
         election_event(group->election, seat->key, kind, &master, &subject, now_of(group));
     group_follow(group);
+}
+
+void group_forget_seats(struct group *group)
+{
+    for (size_t i = 0; i < group->seat_count; i++) {
+        sentinel_close(group->seats[i].sentinel);
+        free(group->seats[i].peers);
+    }
+    group->seat_count = 0;
 }
 
 void group_seat_configured(struct group *group)

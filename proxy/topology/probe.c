@@ -3,6 +3,10 @@
  * round of a connection also asks for min-replicas-to-write, and for the
  * process' run id (a replica that was restarted as a master was not promoted).
  *
+ * The proxy's password is a secret, and an address is only what a Sentinel says: so a connection asks
+ * without the password first. A node that answers shows whose data it has, and is shown the password when it is
+ * the group's; one that asks for it gets it when a majority of the Sentinels names its address.
+ *
  * A connection that breaks is opened again at once, without any delay: Sentinel kills
  * the promoted node's clients, so the break itself may be the first sign of
  * a promotion. Only what fails to connect waits, and during a switch not long.
@@ -66,7 +70,10 @@ struct probe {
     int64_t silent_since; /* 0: nothing is owed */
     unsigned failures;
     bool asking, again, beating, closely, leaving, suspect, closing, up_told, refusal_told;
-    bool answered; /* on this connection */
+    bool answered;          /* on this connection */
+    bool asked_for, freely; /* where the password is shown, says the owner */
+    bool logged_in;         /* this connection has shown it */
+    bool refused;           /* this connection was refused an answer without it */
     struct {
         struct fence_order cut;    /* the next one, when the last one is lifted */
         int64_t sent_ms, until_ms; /* 0: nothing is owed, nothing is paused */
@@ -184,8 +191,24 @@ static void tell_refusal(struct probe *p, const redisReply *reply)
     if (p->refusal_told || reply->type != REDIS_REPLY_ERROR)
         return;
     p->refusal_told = true;
-    log_event(LOG_WARN, "a node does not answer ROLE and INFO", "group=%s node=%s error=%s",
-              p->options.group, p->name, log_quote(quoted, sizeof(quoted), reply->str));
+    log_event(LOG_WARN,
+              p->asked_for || !p->conn.options.credential
+                  ? "a node does not answer ROLE and INFO"
+                  : "a node that too few Sentinels name asks for the password, and is not told it",
+              "group=%s node=%s error=%s", p->options.group, p->name,
+              log_quote(quoted, sizeof(quoted), reply->str));
+}
+
+/* Shows the password, if it is time to. Returns whether it did: on_up() will be called again. */
+static bool log_in(struct probe *p)
+{
+    if (p->logged_in || !p->conn.options.credential || !control_conn_is_up(&p->conn))
+        return false;
+    if (!(p->refused && p->asked_for) && !(p->answered && p->freely))
+        return false;
+    p->logged_in = true;
+    control_conn_login(&p->conn);
+    return true;
 }
 
 static void tell_up(struct probe *p)
@@ -198,11 +221,15 @@ static void tell_up(struct probe *p)
 
 static void round_done(struct probe *p, const redisReply *reply)
 {
+    bool good = reply->type == REDIS_REPLY_STRING && p->role_known;
     p->asking = false;
+    p->refused = !good;
+    set_suspect(p, false);
+    if (!good && log_in(p))
+        return;
     p->answered = true;
     tell_up(p);
-    set_suspect(p, false);
-    if (reply->type == REDIS_REPLY_STRING && p->role_known) {
+    if (good) {
         p->refusal_told = false;
         node_parse_replication(&p->answer, reply->str, p->needed);
         memcpy(p->answer.runid, p->runid, sizeof(p->runid));
@@ -210,6 +237,8 @@ static void round_done(struct probe *p, const redisReply *reply)
     } else {
         tell_refusal(p, reply);
     }
+    if (log_in(p))
+        return;
     if (p->again)
         ask(p);
     else
@@ -237,7 +266,7 @@ static void take_role(struct probe *p, const redisReply *reply)
     p->last.role = p->answer.role;
     p->last.link = p->answer.link_connected;
     p->last.master = master;
-    if (!p->role_known)
+    if (!p->role_known && (p->logged_in || !p->conn.options.credential))
         tell_refusal(p, reply);
     else if (p->answer.role == ROLE_REPLICA)
         (void)names_lookup(p->options.names, &master, &p->answer.master);
@@ -399,7 +428,7 @@ static void on_down(struct control_conn *conn, const char *why, bool was_up)
     struct probe *p = container_of(conn, struct probe, conn);
     bool silent = p->silent_since && now_of(p) - p->silent_since >= SUSPECT_MS;
     bool healthy = was_up && p->answered && !silent;
-    p->asking = p->beating = p->answered = p->fence.exempt = false;
+    p->asking = p->beating = p->answered = p->logged_in = p->refused = p->fence.exempt = false;
     p->fence.sent_ms = 0;
     control_conn_open(conn, healthy ? 0 : retry_delay(p));
     p->failures = healthy ? 0 : p->failures + 1;
@@ -448,6 +477,14 @@ void probe_set_period(struct probe *p, int64_t period_ms)
     schedule(p);
 }
 
+void probe_set_trust(struct probe *p, bool asked, bool freely)
+{
+    p->asked_for = asked;
+    p->freely = freely;
+    if (!p->asking)
+        (void)log_in(p);
+}
+
 void probe_set_close(struct probe *p, bool closely)
 {
     p->closely = closely;
@@ -455,7 +492,9 @@ void probe_set_close(struct probe *p, bool closely)
 
 void probe_set_credential(struct probe *p, struct credential *credential)
 {
-    control_conn_set_credential(&p->conn, credential, true);
+    control_conn_set_credential(&p->conn, credential, p->logged_in);
+    if (!p->asking)
+        (void)log_in(p);
     if (control_conn_is_waiting(&p->conn))
         control_conn_open(&p->conn, 0);
 }
@@ -521,6 +560,7 @@ struct probe *probe_new(uv_loop_t *loop, const struct probe_options *options)
     address_format(p->name, sizeof(p->name), &options->address);
     p->conn.options = (struct control_conn_options){
         .credential = options->credential,
+        .anonymous = true,
         .connect_timeout_ms = options->connect_timeout_ms,
     };
     set_endpoint(&p->conn.options.to, &options->address);

@@ -93,6 +93,7 @@ static const char *const channels[] = {
     "+monitor",
     "-monitor",
     "+reboot",
+    "+sentinel-address-switch",
     "+sentinel-address-update",
     "+tilt",
     "-tilt",

@@ -61,7 +61,7 @@ struct topology *topology_new(size_t group_count)
     if (!topology->groups)
         abort();
     for (size_t i = 0; i < group_count; i++)
-        topology->groups[i].master = -1;
+        topology->groups[i].master = topology->groups[i].reader = -1;
     return topology;
 }
 

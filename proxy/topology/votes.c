@@ -50,6 +50,29 @@ static bool repeated(const struct voter *voters, size_t index, int64_t now_ms,
     return false;
 }
 
+/* Whether this voter is one of them, under any of its entries. */
+static bool is_among(const struct voter *voters, size_t count, size_t index, uint64_t slots)
+{
+    for (size_t i = 0; i < count; i++) {
+        if ((i == index || voter_same(&voters[i], &voters[index])) && slots & UINT64_C(1)
+                                                                                  << voters[i].slot)
+            return true;
+    }
+    return false;
+}
+
+bool votes_majority_of(const struct voter *voters, size_t count, uint64_t slots, int64_t now_ms)
+{
+    size_t electorate = 0, found = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!in_electorate(&voters[i], now_ms) || repeated(voters, i, now_ms, in_electorate))
+            continue;
+        electorate++;
+        found += is_among(voters, count, i, slots);
+    }
+    return found > electorate / 2;
+}
+
 static bool names_a_master(const struct voter *voter, int64_t now_ms)
 {
     return voter_present(voter, now_ms) && voter->answer.known && voter->answer.named.len;

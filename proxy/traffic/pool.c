@@ -290,13 +290,19 @@ static bool belongs(const struct topology_group *group, const struct credentials
     return false;
 }
 
+/* A master that serves reads although no write may go there: its upstreams for reads are of their own. */
+static bool is_reader(const struct topology_group *group, uint64_t node)
+{
+    return group->reader >= 0 && group->nodes[group->reader].id == node;
+}
+
 static const char *on_verify(struct upstream *up, const struct credentials_of_node *node)
 {
     const struct slot *slot = up->owner_data;
     const struct topology_group *group = view_of(slot->pool, up);
     if (up->purpose == PURPOSE_MASTER && !node->master)
         return "it is not a master";
-    if (up->purpose == PURPOSE_REPLICA && !node->replica)
+    if (up->purpose == PURPOSE_REPLICA && !node->replica && !(group && is_reader(group, up->node)))
         return "it is not a replica";
     if (group && !node->busy && !belongs(group, node))
         return "its replication id belongs to another group";
@@ -623,7 +629,7 @@ static bool still_good(const struct topology_group *group, const struct upstream
         return false;
     if (up->purpose == PURPOSE_MASTER)
         return group->master >= 0 && group->nodes[group->master].id == up->node;
-    return node->readable;
+    return node->readable || is_reader(group, up->node);
 }
 
 /* A switch has begun, or the node is silent: nothing more goes there. The proxy's own questions do: one

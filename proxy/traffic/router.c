@@ -357,6 +357,17 @@ void router_leave_replica(struct router *router, struct place *place)
     place->epoch[WISH_REPLICA] = 0;
 }
 
+/* No replica can be read: the master, whose connections are shared with writes; while those are held, on
+ * connections of its own. */
+static bool choose_reader(struct router *router, size_t group, const struct want *want,
+                          struct target *target)
+{
+    const struct topology_group *view = &router->topology->groups[group];
+    if (view->writable || view->reader < 0)
+        return choose_master(router, group, want, target);
+    return target_for(router, group, &view->nodes[view->reader], PURPOSE_REPLICA, want, target);
+}
+
 static bool choose_replica(struct router *router, struct place *place, const struct want *want,
                            struct target *target)
 {
@@ -369,7 +380,7 @@ static bool choose_replica(struct router *router, struct place *place, const str
     router_leave_replica(router, place);
     node = least_used(router, place->group);
     if (!node)
-        return choose_master(router, place->group, want, target);
+        return choose_reader(router, place->group, want, target);
     router_join_replica(router, place, node->id);
     return target_for(router, place->group, node, PURPOSE_REPLICA, want, target);
 }
@@ -447,7 +458,7 @@ static struct upstream *find_shared(struct router *router, struct place *place, 
     /* The master in a replica's place is asked for anew each time: a replica comes back by the clock. */
     place->last[wish] = up;
     place->epoch[wish] =
-        wish == WISH_MASTER || target.purpose == PURPOSE_REPLICA ? pool_epoch(router->pool) : 0;
+        wish == WISH_MASTER || target.node == place->replica ? pool_epoch(router->pool) : 0;
     return up;
 }
 

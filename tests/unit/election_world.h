@@ -168,7 +168,8 @@ static inline void list_replicas(void)
 {
     for (int c = 'A'; c <= 'C'; c++) {
         struct address address = at(c);
-        election_sentinel_lists(e, &address, NULL, now);
+        for (uint64_t sentinel = 1; sentinel <= 3; sentinel++)
+            election_sentinel_lists(e, sentinel, &address, NULL, now);
     }
 }
 

@@ -48,7 +48,8 @@ static inline void begin(struct stage *s)
     s->views[0].readable = false;
     s->groups[0] = (struct topology_group){
         .state = GROUP_STEADY, .writable = true, .node_count = 3, .nodes = s->views};
-    s->groups[1].master = -1;
+    s->groups[0].reader = -1;
+    s->groups[1].master = s->groups[1].reader = -1;
     s->topology = (struct topology){.seq = 1, .group_count = 2, .groups = s->groups};
     for (int i = 0; i < 2; i++)
         s->group_options[i] =

@@ -49,7 +49,8 @@ struct scene {
     bool writable, settling;
     unsigned readable; /* bit i: node i */
     unsigned leaving;
-    bool unseen; /* published, and not adopted yet */
+    bool read_master; /* node 0 serves reads, where no replica does */
+    bool unseen;      /* published, and not adopted yet */
 };
 
 static const struct scene steady = {.master = 0, .writable = true};
@@ -128,6 +129,7 @@ static inline void show(struct stage *s, struct scene scene)
     group->name = s->group.name;
     group->state = scene.writable ? GROUP_STEADY : GROUP_SWITCHING;
     group->master = scene.master;
+    group->reader = scene.read_master ? 0 : -1;
     group->writable = scene.writable;
     group->settling = scene.settling;
     group->node_count = STAGE_NODES;

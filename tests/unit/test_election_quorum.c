@@ -6,6 +6,8 @@
 
 TestSuite(election_quorum, .fini = end);
 
+enum { ELECTION_CONTESTED = 10000 };
+
 static int told(const char *text)
 {
     int count = 0;
@@ -74,6 +76,74 @@ Test(election_quorum, a_majority_that_comes_back_with_another_master_is_told)
     says(2, 6, 'B');
     expect(GROUP_STEADY, "B");
     expect_told(1, 1);
+}
+
+/* An address that one of three names is anybody's. */
+Test(election_quorum, what_one_sentinel_names_is_not_used)
+{
+    struct address d = at('D');
+    begin(false, -1);
+    steady_on_a();
+    for (int i = 0; i < 3; i++)
+        election_sentinel_lists(e, 1, &d, NULL, now);
+    is_replica('D', 'A', "rA", true);
+    cr_assert_not(node('D')->named);
+    cr_assert_not(readable('D'));
+    says(1, 99, 'D');
+    event(1, EVENT_SWITCH_MASTER, 'A', 'D');
+    is_master('D', "rD", "rA", 0); /* as if it had been promoted */
+    expect(GROUP_STEADY, "A");
+    pass(ELECTION_CONTESTED);
+    others_say(5, 'A');
+    says(1, 99, 'D');
+    expect(GROUP_STEADY, "A");
+    cr_assert_not(node('D')->named);
+    says(2, 99, 'D');
+    expect(GROUP_STEADY, "D");
+}
+
+/* It stays so when the lists are incomplete for a while, after a switch or SENTINEL RESET. */
+Test(election_quorum, what_a_majority_has_named_is_remembered)
+{
+    begin(false, -1);
+    steady_on_a();
+    pass(3000);
+    all_say(5, 'A');
+    cr_assert(node('B')->named && node('B')->kin);
+    is_replica('B', 'A', "rX", true);
+    cr_assert(node('B')->named && !node('B')->kin);
+    is_replica('B', 'A', "rA", true);
+    cr_assert(readable('B'));
+}
+
+Test(election_quorum, two_entries_of_one_sentinel_name_once)
+{
+    struct address d = at('D');
+    begin(false, -1);
+    steady_on_a();
+    election_sentinel_add(e, 4, false, "s4");
+    election_sentinel_runid(e, 4, "one");
+    election_sentinel_runid(e, 1, "one");
+    says(4, 5, 'A');
+    election_sentinel_lists(e, 1, &d, NULL, now);
+    election_sentinel_lists(e, 4, &d, NULL, now);
+    cr_assert_not(node('D')->named);
+    election_sentinel_lists(e, 2, &d, NULL, now);
+    cr_assert(node('D')->named);
+}
+
+Test(election_quorum, one_sentinel_cannot_fill_the_table)
+{
+    struct address at_port = at('D');
+    begin(false, -1);
+    steady_on_a();
+    for (uint16_t port = 1; port < 1000; port++) {
+        at_port.sa.v4.sin_port = htons(port);
+        election_sentinel_lists(e, 1, &at_port, NULL, now);
+    }
+    says(1, 6, 'D');
+    cr_assert_not_null(node('D'));
+    cr_assert(readable('B') && readable('C'));
 }
 
 Test(election_quorum, a_node_that_answers_is_shown_as_up)

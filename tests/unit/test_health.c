@@ -29,6 +29,7 @@ static void set(struct stage *s)
         .group = {.name = "mymaster",
                   .state = GROUP_STEADY,
                   .writable = true,
+                  .reader = -1,
                   .since_ms = NOW - 5000,
                   .node_count = 3},
         .options = {.name = "mymaster", .hold_timeout_ms = 20000},

@@ -91,6 +91,19 @@ Test(pool, a_replica_that_became_the_master_is_cut_as_a_replica)
     traffic_end(&t);
 }
 
+Test(pool, a_replica_that_was_promoted_goes_on_serving_reads)
+{
+    struct traffic t;
+
+    traffic_begin(&t);
+    t.s.groups[0].master = -1;
+    t.s.groups[0].writable = false;
+    t.s.views[1].readable = false;
+    t.s.groups[0].reader = 1;
+    adopt_cuts(&t, true, false, false, true);
+    traffic_end(&t);
+}
+
 Test(pool, a_node_that_is_no_longer_listed_is_cut)
 {
     struct traffic t;

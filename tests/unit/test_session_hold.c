@@ -497,3 +497,63 @@ Test(session_hold, what_comes_before_its_multi_is_known_to_be_refused_is_refused
     hears(&s, c, "$-1\r\n");
     stage_end(&s);
 }
+
+/* ---- reads ---- */
+
+/* No replica can be read, and the master waits for its replicas: it answers reads, on a connection that no
+ * write is on, and a write is held. */
+Test(session_hold, reads_go_to_a_master_that_takes_no_writes)
+{
+    struct stage s;
+    struct client reader, writer;
+    int fds[2];
+
+    stage_begin(&s);
+    show(&s, (struct scene){.master = 0, .read_master = true});
+    reader = client_on(&s, ROUTE_SPLIT);
+    writer = client_on(&s, ROUTE_MASTER);
+    client_asks(writer, "SET k v");
+    is_taken_in(&s, writer);
+    client_asks(reader, "GET k");
+    fds[0] = admits(&s, 0, "master");
+    node_gets(&s, fds[0], "GET k");
+    node_says(fds[0], "$1\r\nr\r\n");
+    hears(&s, reader, "$1\r\nr\r\n");
+    hears_nothing(&s, writer);
+    show(&s, steady);
+    fds[1] = admits(&s, 0, "master");
+    node_gets(&s, fds[1], "SET k v");
+    node_says(fds[1], "+OK\r\n");
+    hears(&s, writer, "+OK\r\n");
+    close(reader.fd);
+    close(writer.fd);
+    stage_end(&s);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* A replica that can be read again is where reads go next. */
+Test(session_hold, reads_go_back_to_a_replica)
+{
+    struct stage s;
+    struct client c;
+    int fds[2];
+
+    stage_begin(&s);
+    show(&s, (struct scene){.master = 0, .read_master = true});
+    c = client_on(&s, ROUTE_REPLICA);
+    client_asks(c, "GET k");
+    fds[0] = admits(&s, 0, "master");
+    node_gets(&s, fds[0], "GET k");
+    node_says(fds[0], "$1\r\nr\r\n");
+    hears(&s, c, "$1\r\nr\r\n");
+    show(&s, (struct scene){.master = 0, .read_master = true, .readable = 1 << 1});
+    client_asks(c, "GET l");
+    fds[1] = admits(&s, 1, "slave");
+    node_gets(&s, fds[1], "GET l");
+    node_gets_nothing(&s, fds[0]);
+    close(c.fd);
+    stage_end(&s);
+    close(fds[0]);
+    close(fds[1]);
+}

@@ -99,6 +99,34 @@ static void *run_writer(void *arg)
 
 /* ---- readers and strays ---- */
 
+enum { READ_GAP_US = 50 * 1000 };
+
+static void note_read(struct load *l)
+{
+    int64_t now = now_us(), before = atomic_exchange(&l->last_read, now);
+    if (!before || now - before < READ_GAP_US)
+        return;
+    pthread_mutex_lock(&l->lock);
+    if (l->read_gap_count == l->read_gap_room) {
+        l->read_gap_room = l->read_gap_room ? l->read_gap_room * 2 : 64;
+        l->read_gaps = realloc(l->read_gaps, (size_t)l->read_gap_room * sizeof(*l->read_gaps));
+    }
+    l->read_gaps[l->read_gap_count++] = (struct read_gap){before, now};
+    pthread_mutex_unlock(&l->lock);
+}
+
+void load_read_gaps(struct load *l, void (*take)(void *user, const struct read_gap *gap),
+                    void *user)
+{
+    struct read_gap open = {atomic_load(&l->last_read), now_us()};
+    pthread_mutex_lock(&l->lock);
+    for (long i = 0; i < l->read_gap_count; i++)
+        take(user, &l->read_gaps[i]);
+    pthread_mutex_unlock(&l->lock);
+    if (!atomic_load(&l->over) && open.from && open.to - open.from >= READ_GAP_US)
+        take(user, &open);
+}
+
 static void *run_reader(void *arg)
 {
     struct load_client *me = arg;
@@ -108,7 +136,7 @@ static void *run_reader(void *arg)
         const char *reply = ask(c, "LLEN %s:%d", o->name, i % (o->writers ? o->writers : 1));
         if (reply[0] == ':') {
             me->good++;
-            atomic_store(&me->load->last_read, now_us());
+            note_read(me->load);
         } else {
             load_note(me, TROUBLE_READ, -1, reply);
             me->bad++;
@@ -188,6 +216,7 @@ void load_free(struct load *l)
     for (int i = 0; i < l->clients; i++)
         free(l->client[i].writes);
     free(l->troubles);
+    free(l->read_gaps);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }

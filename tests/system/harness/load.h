@@ -57,6 +57,14 @@ int64_t load_last_read(struct load *load);
 /* The longest time without an acknowledged write since it was asked last; while it runs. */
 int64_t load_take_gap(struct load *load);
 
+/* A time without any answered read: the ones that are worth a look, 50 ms and more. */
+struct read_gap {
+    int64_t from, to;
+};
+/* Calls `take` for each, and for the one that goes on now; any time. */
+void load_read_gaps(struct load *load, void (*take)(void *user, const struct read_gap *gap),
+                    void *user);
+
 struct load_report {
     long acknowledged, errors, unknown, refused, disconnects;
     long lost_by_redis;   /* acknowledged, not there, and excused */

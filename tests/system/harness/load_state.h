@@ -50,6 +50,8 @@ struct load {
     atomic_llong last_write, last_read; /* when the newest was answered well */
     atomic_llong gap;                   /* the longest between two such writes */
     pthread_mutex_t lock;               /* of what follows */
+    struct read_gap *read_gaps;
+    long read_gap_count, read_gap_room;
     struct trouble *troubles;
     long trouble_count, trouble_room;
 };

@@ -31,6 +31,7 @@ struct observer {
         struct observer *observer;
         pthread_t thread;
         int number;
+        bool answers;          /* a node: reads */
         struct promotion copy; /* a node's, when it was last seen as a replica */
     } node[TRIO_MAX], sentinel[TRIO_MAX];
     atomic_int ready, lists;
@@ -39,6 +40,12 @@ struct observer {
     pthread_mutex_t lock; /* of what follows */
     long count, room;
     struct sight *sights;
+    long reading_count, reading_room;
+    struct reading {
+        int64_t at;
+        int who;
+        bool answers;
+    } * readings; /* whenever a node began, or ceased, to answer reads */
     int promotions;
     struct promotion promotion[PROMOTIONS_MAX];
 };
@@ -100,6 +107,21 @@ static void note_promotion(struct watcher *w)
     pthread_mutex_unlock(&o->lock);
 }
 
+static void note_reading(struct watcher *w, bool answers, int64_t at)
+{
+    struct observer *o = w->observer;
+    if (w->answers == answers)
+        return;
+    w->answers = answers;
+    pthread_mutex_lock(&o->lock);
+    if (o->reading_count == o->reading_room) {
+        o->reading_room = o->reading_room ? o->reading_room * 2 : 256;
+        o->readings = realloc(o->readings, (size_t)o->reading_room * sizeof(*o->readings));
+    }
+    o->readings[o->reading_count++] = (struct reading){at, w->number, answers};
+    pthread_mutex_unlock(&o->lock);
+}
+
 /* What a node says it is; SIGHT_GONE when it does not say. */
 static enum sight_kind look(struct watcher *w, redisContext *c)
 {
@@ -108,9 +130,11 @@ static enum sight_kind look(struct watcher *w, redisContext *c)
     int64_t asked = now_us();
     redisAppendCommand(c, "ROLE");
     redisAppendCommand(c, "INFO replication");
+    redisAppendCommand(c, "EXISTS observer");
     if (lists)
         redisAppendCommand(c, "EVAL_RO %s 0 %s %d", NEWEST_SCRIPT, w->observer->followed, lists);
-    const char *role = hear(c), *info = hear(c), *newest = lists ? hear(c) : "";
+    const char *role = hear(c), *info = hear(c), *read = hear(c), *newest = lists ? hear(c) : "";
+    note_reading(w, !c->err && read[0] == ':', read[0] == ':' ? now_us() : asked);
     if (c->err || role[0] != '[')
         return SIGHT_GONE;
     if (strncmp(role, "[master", 7) != 0) {
@@ -215,6 +239,7 @@ void observer_stop(struct observer *o)
         pthread_join(o->sentinel[i].thread, NULL);
     pthread_mutex_destroy(&o->lock);
     free(o->sights);
+    free(o->readings);
     free(o);
 }
 
@@ -326,6 +351,36 @@ int64_t observer_writable(struct observer *o, int node, int64_t since)
     }
     pthread_mutex_unlock(&o->lock);
     return at;
+}
+
+static int earlier(const void *a, const void *b)
+{
+    const struct reading *one = a, *other = b;
+    return one->at < other->at ? -1 : one->at > other->at;
+}
+
+int64_t observer_unreadable(struct observer *o, int64_t from, int64_t to)
+{
+    int64_t total = 0, since = from;
+    unsigned answering = 0;
+    pthread_mutex_lock(&o->lock);
+    /* A node's silence is noticed later than it began: it is put where it belongs. */
+    if (o->reading_count)
+        qsort(o->readings, (size_t)o->reading_count, sizeof(*o->readings), earlier);
+    for (long i = 0; i <= o->reading_count; i++) {
+        const struct reading *r = i < o->reading_count ? &o->readings[i] : NULL;
+        int64_t at = r && r->at < to ? r->at : to;
+        if (at > since && !answering)
+            total += at - since;
+        if (at > since)
+            since = at;
+        if (r && r->answers)
+            answering |= 1u << r->who;
+        else if (r)
+            answering &= ~(1u << r->who);
+    }
+    pthread_mutex_unlock(&o->lock);
+    return total;
 }
 
 void observer_each(struct observer *o, int64_t since,

@@ -6,6 +6,9 @@
  * It can also follow a load's lists on every node, so that it can be told afterwards what a promoted
  * node did not have: what Redis itself lost.
  *
+ * It reads from every node, too: a client that knows all of them could be answered as long as one of them
+ * answers, whatever its role.
+ *
  * The floor of a switchover is the earliest moment at which a client that knows everything could
  * write: the later of
  *   - two Sentinels having published +switch-master (the leader publishes last, and much later),
@@ -52,6 +55,9 @@ int64_t observer_last_event(struct observer *observer, const char *channel, int6
 
 /* When a node first took writes (as far as it says), not before `since`; 0: not yet. */
 int64_t observer_writable(struct observer *observer, int node, int64_t since);
+
+/* How much of the time between two moments no node answered a read. */
+int64_t observer_unreadable(struct observer *observer, int64_t from, int64_t to);
 
 /* From now on each look at a node also reads the newest element of the lists <name>:0 and so on: the
  * node's copy of what the writers of a load (load.h) wrote. */

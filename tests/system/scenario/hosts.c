@@ -104,5 +104,10 @@ const struct scenario scenario_all_gone = {
     .run = run_all_gone,
     .trio = {.persistent = true, .down_after_ms = 10000, .names = true},
     .proxy = {.master_lines = "hold_timeout = 2s\n"},
-    .limits = {.over_floor_ms = 1000, .unknown = 1, .refused = true, .read_errors = true},
+    /* The first one that is back is read once a second Sentinel says where it is now. */
+    .limits = {.over_floor_ms = 1000,
+               .over_read_ms = 1000,
+               .unknown = 1,
+               .refused = true,
+               .read_errors = true},
 };

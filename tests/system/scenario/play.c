@@ -15,6 +15,7 @@
 enum {
     WARM_MS = 300,       /* under load before anything happens, and after it */
     FLOOR_MS = 50,       /* what the floor may be exceeded by */
+    READ_MS = 100,       /* the same for reads, over what a direct reader of all nodes sees */
     BUSY_SLACK_MS = 200, /* ... and by how much more on a busy machine, in tests */
     FAST_DOWN_MS = 1000, /* the short timings, where a scenario has none of its own */
     FAST_FAILOVER_MS = 3000,
@@ -109,6 +110,36 @@ static void measure(struct stage *s, struct outcome *out)
     }
 }
 
+struct read_measure {
+    struct stage *stage;
+    struct outcome *out;
+};
+
+static void measure_read_gap(void *user, const struct read_gap *gap)
+{
+    const struct read_measure *m = user;
+    int64_t length = gap->to - gap->from;
+    int64_t over = length - observer_unreadable(m->stage->observer, gap->from, gap->to);
+    if (gap->from < m->stage->began)
+        return;
+    if (length > m->out->read_gap)
+        m->out->read_gap = length;
+    if (over > m->out->read_over) {
+        m->out->read_over = over;
+        m->out->read_from = gap->from;
+    }
+}
+
+static void judge_reads(struct stage *s, const struct outcome *o, int slack)
+{
+    const struct limits *l = &s->scenario->limits;
+    int most = (l->over_read_ms ? l->over_read_ms : READ_MS) + slack;
+    if (l->over_read_ms >= 0 && s->target.kind == TARGET_REDISPROXY &&
+        o->read_over > (int64_t)most * 1000)
+        stage_wrong(s, "no read for %.1f ms while a node answers reads, at most %d are allowed",
+                    ms(o->read_over), most);
+}
+
 static void judge_writes(struct stage *s, const struct outcome *o)
 {
     const struct limits *l = &s->scenario->limits;
@@ -137,6 +168,7 @@ static void judge(struct stage *s, const struct outcome *o)
     int slack = s->fast ? BUSY_SLACK_MS : 0;
     int floor = (l->over_floor_ms ? l->over_floor_ms : FLOOR_MS) + slack;
     judge_writes(s, o);
+    judge_reads(s, o, slack);
     if (r->read_errors + r->read_disconnects && !l->read_errors)
         stage_wrong(s, "%ld read errors, %ld readers disconnected: %s", r->read_errors,
                     r->read_disconnects, r->first_error);
@@ -205,6 +237,7 @@ static void run(struct stage *s, FILE *timeline, struct outcome *out)
     if (!s->scenario->limits.not_whole)
         stage_whole(s);
     stage_flow(s, WARM_MS);
+    load_read_gaps(s->load, measure_read_gap, &(struct read_measure){s, out});
     load_finish(s->load);
     measure(s, out);
     stage_excuse(s);
@@ -217,6 +250,9 @@ static void run(struct stage *s, FILE *timeline, struct outcome *out)
     judge(s, out);
     if (s->wrong[0] && s->target.kind == TARGET_REDISPROXY) {
         fprintf(stderr, "what happened in %s: %s\n", s->scenario->name, s->wrong);
+        if (out->read_from)
+            fprintf(stderr, "no read from %.1f ms on, %.1f ms longer than for a direct reader\n",
+                    ms(out->read_from - s->began), ms(out->read_over));
         show_moments(s);
         observer_show(s->observer, s->began, 0);
         file_show(s->target.proxy.log);
@@ -257,7 +293,8 @@ void outcome_print(FILE *out, const struct scenario *scenario, enum target_kind 
     if (o->distance > INT64_MIN)
         fprintf(out, " (its floor %.1f ms; worst distance from a floor %+.1f ms)", ms(o->floor_gap),
                 ms(o->distance));
-    fprintf(out, "; longest wait %.1f ms\n", ms(r->longest_wait));
+    fprintf(out, "; longest wait %.1f ms; read gap %.1f ms (%.1f ms over a direct reader's)\n",
+            ms(r->longest_wait), ms(o->read_gap), ms(o->read_over));
     load_report_print(out, r);
     if (o->note[0])
         fprintf(out, "%s\n", o->note);

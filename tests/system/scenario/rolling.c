@@ -17,6 +17,9 @@ enum {
     FAST_PRESTOP_MS = 8000,
     ARRIVED_US = 150 * 1000,  /* what a leader sent before it died has arrived by then */
     RETURN_US = 10000 * 1000, /* one that had recorded the promotion may come back and insist */
+    /* A node that is shut down saves its data first and answers nobody while the disk takes it. Readers that
+     * are all on it, the only replica while another pod is away, wait until it is known to be silent. */
+    SAVE_MS = 600,
 };
 
 static char glance_role(struct stage *s, int node)
@@ -127,6 +130,7 @@ const struct scenario scenario_rolling = {
     .title = "rolling upgrade, preStop failover",
     .run = run_rolling,
     .trio = {.min_replicas = 1, .persistent = true, .down_after_ms = 4000},
+    .limits = {.over_read_ms = SAVE_MS},
 };
 
 const struct scenario scenario_rolling_address = {
@@ -134,6 +138,7 @@ const struct scenario scenario_rolling_address = {
     .title = "the same, each pod with a new address",
     .run = run_rolling_moving,
     .trio = {.min_replicas = 1, .persistent = true, .down_after_ms = 4000},
+    .limits = {.over_read_ms = SAVE_MS},
 };
 
 const struct scenario scenario_rolling_names = {
@@ -141,6 +146,7 @@ const struct scenario scenario_rolling_names = {
     .title = "the same, new addresses behind host names",
     .run = run_rolling_moving,
     .trio = {.min_replicas = 1, .persistent = true, .down_after_ms = 4000, .names = true},
+    .limits = {.over_read_ms = SAVE_MS},
 };
 
 const struct scenario scenario_leader_dies = {
@@ -148,6 +154,7 @@ const struct scenario scenario_leader_dies = {
     .title = "the leader gets SIGTERM at every instant",
     .run = run_leader_dies,
     .trio = {.min_replicas = 1, .persistent = true, .down_after_ms = 5000},
+    .limits = {.over_read_ms = SAVE_MS},
 };
 
 /* Without preStop: SIGTERM to the master, back before Sentinel minds. */

@@ -23,7 +23,8 @@ struct stage;
 struct limits {
     int over_floor_ms; /* the first acknowledged write after the floor of each moment; 0: 50, -1: any */
     int gap_ms;        /* the longest write gap; 0: the floor decides */
-    int unknown;       /* how often what is in flight at a loss (a write a writer) may be unknown */
+    int over_read_ms; /* reads stand still for so long although a node answers them; 0: 100, -1: any */
+    int unknown;      /* how often what is in flight at a loss (a write a writer) may be unknown */
     int disconnects;  /* ... may end its client's connection */
     bool refused;     /* writes may be refused with the clear error, after hold_timeout */
     bool errors;      /* writes may get Redis' own errors */
@@ -84,6 +85,8 @@ struct outcome {
     const char *skipped; /* why it was not played; NULL: it was */
     struct load_report report;
     int64_t gap, floor_gap, distance; /* the longest gap, its floor; the worst distance of any */
+    int64_t read_gap, read_over; /* of reads: the longest gap; the most over a direct reader's */
+    int64_t read_from;           /* when that one began */
     char wrong[WRONG_MAX], note[NOTE_MAX];
 };
 
