@@ -129,7 +129,9 @@ static void drop_if_empty(struct session *s)
             return;
     free(s->subs);
     s->subs = NULL;
-    s->lease_dirty = true;
+    /* It will subscribe again, perhaps: then at once, and not when another connection stands. What others
+     * do since (Celery: is the result there?) must not come before that. */
+    s->sticky = s->lease_dirty = true;
     session_look_renewed(s);
 }
 

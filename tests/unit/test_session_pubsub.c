@@ -337,7 +337,29 @@ Test(session_pubsub, what_the_session_does_itself_waits_for_the_confirmation)
     node_gets_nothing(&s, fd);
     node_says(fd, unconfirmed);
     hears(&s, c, unconfirmed);
-    node_permits(&s, admits(&s, 0, "master"), ASKED_SETNAME);
+    node_permits(&s, fd, ASKED_SETNAME); /* the connection stays the session's */
+    stage_end(&s);
+}
+
+/* It is asked for where the last one was, at once: others may publish as soon as they can be asked. */
+Test(session_pubsub, who_has_subscribed_subscribes_again_on_the_same_connection)
+{
+    static const char unconfirmed[] = "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n";
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    confirms(&s, c, fd);
+    client_asks(c, "UNSUBSCRIBE ch");
+    node_gets(&s, fd, "UNSUBSCRIBE ch");
+    node_says(fd, unconfirmed);
+    hears(&s, c, unconfirmed);
+    client_asks(c, "SUBSCRIBE ch");
+    confirms(&s, c, fd);
     stage_end(&s);
 }
 
