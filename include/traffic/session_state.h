@@ -200,7 +200,7 @@ bool session_wants_to_read(const struct session *s);
 bool session_reads(const struct session *s);
 /* Tells the stream what is wanted. */
 void session_update_interest(struct session *s);
-/* Takes what has come, and dispatches it. */
+/* Takes what has come, and dispatches it; the caller has asked session_reads(). */
 void session_read(struct session *s);
 /* Frames what the client has sent. Wipes secrets where they are. */
 void session_feed(struct session *s, char *data, size_t len);

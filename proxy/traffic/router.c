@@ -261,7 +261,7 @@ bool router_may_publish(struct router *router, size_t group)
 void router_let_publish(struct router *router)
 {
     for (size_t i = 0; i < router->options->group_count; i++)
-        if (gate_opens(&router->gates[i]))
+        if (router->gates[i].since_ms && gate_opens(&router->gates[i]))
             release(router, i);
 }
 

@@ -52,7 +52,7 @@ void session_put(struct session *s, const char *bytes, size_t len)
 /* The client took that much. */
 static void took(struct session *s, size_t len)
 {
-    if (len > 0)
+    if (len > 0 && list_linked(&s->in_stalled))
         session_was_taken_from(s);
     if (len == buf_len(&s->out))
         buf_put(&s->out, &s->host->turn->stock);

@@ -51,7 +51,8 @@ void session_deliver(struct session *s)
         struct request *r = in_list(node);
         if (r->state != REQUEST_ANSWERED || r->fan)
             break;
-        session_place_refused(s, node->next);
+        if (s->unplaced > 0)
+            session_place_refused(s, node->next);
         if (!r->silent && buf_len(&r->reply) > 0)
             session_put(s, buf_head(&r->reply), buf_len(&r->reply));
         if (r->close_after)

@@ -130,13 +130,15 @@ static void classify(struct session *s, struct request *r)
 {
     const struct command *c = r->command;
     bool script = c->verb == VERB_EVAL || c->verb == VERB_EVALSHA || c->verb == VERB_FCALL;
-    session_place_refused(s, &r->in_session);
+    if (s->unplaced > 0)
+        session_place_refused(s, &r->in_session);
     r->placed = true;
     s->last = c;
     r->silent = (s->reply_off || s->reply_skip) && !session_is_subscribe_verb(c->verb);
     s->reply_skip = false;
     r->script = script;
-    r->publishes = session_may_publish(c);
+    r->publishes = (c->verb != VERB_NONE || c->flags & (COMMAND_MAY_REPLICATE | COMMAND_MODULE)) &&
+                   session_may_publish(c);
     /* What neither reads nor is harmless may change something: it is never sent twice. */
     r->write = !(c->flags & COMMAND_READONLY) && (script || !(c->flags & COMMAND_READ_PORT));
     r->blocking = c->way == WAY_BLOCK && session_is_blocking(r);

@@ -32,15 +32,21 @@ static struct request_pool *pool_of(struct session *s)
 
 /* ---- whether to read ---- */
 
-bool session_wants_to_read(const struct session *s)
+/* Asked several times for each request. */
+static inline __attribute__((always_inline)) bool wants_to_read(const struct session *s)
 {
     return !s->eof && !s->last_words && !s->draining && s->count < AHEAD_REQUESTS &&
            s->waiting_bytes < AHEAD_BYTES && buf_len(&s->out) < s->host->options->output_high;
 }
 
+bool session_wants_to_read(const struct session *s)
+{
+    return wants_to_read(s);
+}
+
 bool session_reads(const struct session *s)
 {
-    return list_empty(&s->ahead) && !s->ahead_end && session_wants_to_read(s);
+    return list_empty(&s->ahead) && !s->ahead_end && wants_to_read(s);
 }
 
 /* What was read ahead is taken when the socket is writable: replies go first. */
@@ -56,7 +62,8 @@ static bool waits_to_write(const struct session *s)
 void session_update_interest(struct session *s)
 {
     unsigned want;
-    session_watch_stall(s);
+    if (buf_len(&s->out) > 0 || list_linked(&s->in_stalled))
+        session_watch_stall(s);
     want = session_reads(s) || s->reads_ahead ? STREAM_READABLE : 0;
     if (waits_to_write(s))
         want |= STREAM_WRITABLE;
@@ -318,7 +325,7 @@ void session_read(struct session *s)
 {
     struct turn *turn = s->host->turn;
     s->read_ms = turn_now(turn);
-    for (int i = 0; i < READS_PER_EVENT && !s->closing && session_reads(s); i++) {
+    for (int i = 0; i < READS_PER_EVENT && (i == 0 || session_reads(s)); i++) {
         ssize_t n;
         bool direct = read_direct(s, &n);
         if (!direct) {

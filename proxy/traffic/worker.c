@@ -184,21 +184,30 @@ static void acknowledge(struct worker *w)
 static void show_gauges(struct worker *w)
 {
     struct desk *desk = desk_of(w);
-    size_t unrenewed = 0, early = 0;
     for (size_t i = 0; i < w->options->group_count; i++) {
-        unrenewed += router_gate(w->host.router, i)->unrenewed;
-        early += router_gate(w->host.router, i)->early;
         const struct hold *hold = router_hold(w->host.router, i);
         atomic_store_explicit(&desk->holds[i].sessions, hold->count, memory_order_relaxed);
         atomic_store_explicit(&desk->holds[i].bytes, hold->bytes, memory_order_relaxed);
     }
-    atomic_store_explicit(&desk->unrenewed, unrenewed, memory_order_relaxed);
-    atomic_store_explicit(&desk->early, early, memory_order_relaxed);
     atomic_store_explicit(&desk->sessions, w->host.count, memory_order_relaxed);
     atomic_store_explicit(&desk->ended, w->given - w->host.count, memory_order_relaxed);
+    atomic_store_explicit(&desk->upstreams, router_upstreams(w->host.router), memory_order_relaxed);
+}
+
+/* What is looked at less often: once a tick. */
+static void show_rare_gauges(struct worker *w)
+{
+    struct desk *desk = desk_of(w);
+    size_t unrenewed = 0, early = 0;
+    for (size_t i = 0; i < w->options->group_count; i++) {
+        const struct gate *gate = router_gate(w->host.router, i);
+        unrenewed += gate->unrenewed;
+        early += gate->early;
+    }
+    atomic_store_explicit(&desk->unrenewed, unrenewed, memory_order_relaxed);
+    atomic_store_explicit(&desk->early, early, memory_order_relaxed);
     atomic_store_explicit(&desk->ahead_bytes, w->host.ahead_bytes, memory_order_relaxed);
     atomic_store_explicit(&desk->disconnected, w->host.disconnected, memory_order_relaxed);
-    atomic_store_explicit(&desk->upstreams, router_upstreams(w->host.router), memory_order_relaxed);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
@@ -277,6 +286,7 @@ static void on_tick(uv_timer_t *timer)
     router_tick(w->host.router, now, session_stuck, w);
     session_look_at_stalled(&w->host, now);
     session_judge_ended(&w->host, now);
+    show_rare_gauges(w);
     for (size_t i = 0; i < w->options->group_count; i++)
         session_expire_held(router_hold(w->host.router, i), now);
     if (w->draining)
