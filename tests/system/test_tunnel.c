@@ -9,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,10 +62,24 @@ Test(tunnel, the_reports_of_a_replica, .timeout = 100)
     struct shared s = shared();
     enum { HOST = TRIO_MAX - 1 };
     redisContext *master = trio_node(&s.trio, trio_master(&s.trio)), *replica;
-    const char *const argv[] = {
-        "redis-server",        "--bind", s.proxy.host,  "--port",     "6390", "--save", "",
-        "--replica-announced", "no",     "--replicaof", s.proxy.host, "6379", NULL};
-    pid_t pid = trio_run(&s.trio, HOST, argv, "replica.log");
+    char log[128];
+    const char *const argv[] = {"redis-server",
+                                "--bind",
+                                s.proxy.host,
+                                "--port",
+                                "6390",
+                                "--save",
+                                "",
+                                "--dir",
+                                s.trio.scratch.dir,
+                                "--replica-announced",
+                                "no",
+                                "--replicaof",
+                                s.proxy.host,
+                                "6379",
+                                NULL};
+    snprintf(log, sizeof(log), "%s/replica.log", s.trio.scratch.dir);
+    pid_t pid = trio_run(&s.trio, HOST, argv, log);
     EXPECT(master, "+OK", "SET behind 1");
     cr_assert(wait_until(10000, has_acknowledged(master, "port=6390,state=online")));
     replica = client_open(s.proxy.host, 6390);
