@@ -139,36 +139,36 @@ UNIT_test_secret   := base/secret base/log base/clock
 UNIT_test_stream   := net/stream base/clock
 UNIT_test_listener := net/listener net/address base/clock
 UNIT_test_resolve  := net/resolve net/address base/clock
-UNIT_REQUEST       := traffic/request traffic/identity redis/resp_request redis/resp_text \
+UNIT_REQUEST       := nodes/request nodes/identity redis/resp_request redis/resp_text \
                       base/secret base/buf base/log base/clock
 UNIT_test_request   = $(UNIT_REQUEST)
 UNIT_test_identity  = $(UNIT_REQUEST)
-UNIT_test_learn     = traffic/learn redis/command $(UNIT_REQUEST)
-UNIT_test_hold     := traffic/hold
-UNIT_test_gate     := traffic/gate traffic/office traffic/mail
-UNIT_test_mail     := traffic/mail
-UNIT_test_spread   := traffic/spread traffic/office traffic/mail
-UNIT_test_round    := traffic/round traffic/mail traffic/office
-UNIT_UPSTREAM      := traffic/upstream traffic/handshake topology/topology topology/refusals \
+UNIT_test_learn     = nodes/learn redis/command $(UNIT_REQUEST)
+UNIT_test_hold     := nodes/hold
+UNIT_test_gate     := nodes/gate threads/shared threads/mail
+UNIT_test_mail     := threads/mail
+UNIT_test_balance   := worker/balance threads/shared threads/mail
+UNIT_test_relay    := threads/relay threads/mail threads/shared
+UNIT_UPSTREAM      := nodes/upstream nodes/handshake topology/topology topology/refusals \
                       topology/credential \
                       redis/resp_reply net/stream net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
 UNIT_test_upstream_tap = $(UNIT_UPSTREAM)
 UNIT_test_handshake = $(UNIT_UPSTREAM)
-UNIT_test_rights   := traffic/rights
-UNIT_POOL          := traffic/pool traffic/rights $(UNIT_UPSTREAM)
+UNIT_test_rights   := threads/rights
+UNIT_POOL          := nodes/pool threads/rights $(UNIT_UPSTREAM)
 UNIT_test_pool      = $(UNIT_POOL)
 UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
 UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/traffic/session*.c)) \
-                      traffic/round traffic/office traffic/mail traffic/roll traffic/scripts \
-                      traffic/router traffic/admission traffic/gate traffic/hold traffic/learn \
-                      traffic/process traffic/cursor redis/command $(UNIT_POOL)
+                      threads/relay threads/shared threads/mail traffic/roll nodes/scripts \
+                      nodes/router nodes/admission nodes/gate nodes/hold nodes/learn \
+                      nodes/process nodes/cursor redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_admission = $(UNIT_SESSION)
 UNIT_test_session_hold = $(UNIT_SESSION)
 UNIT_test_steady    = $(UNIT_SESSION)
-UNIT_test_scripts  := traffic/scripts
+UNIT_test_scripts  := nodes/scripts
 UNIT_test_session_tx = $(UNIT_SESSION)
 UNIT_test_session_leaving = $(UNIT_SESSION)
 UNIT_test_session_lease = $(UNIT_SESSION)
@@ -182,7 +182,7 @@ UNIT_test_session_pause = $(UNIT_SESSION)
 UNIT_test_session_replication = $(UNIT_SESSION)
 UNIT_test_session_workers = $(UNIT_SESSION)
 UNIT_test_session_scan = $(UNIT_SESSION)
-UNIT_test_cursor   := traffic/cursor base/buf base/log base/clock
+UNIT_test_cursor   := nodes/cursor base/buf base/log base/clock
 UNIT_test_roll     := traffic/roll redis/resp_text base/buf base/log base/clock
 
 wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))

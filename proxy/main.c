@@ -18,7 +18,7 @@
 #include "ops/port_owner.h"
 #include "topology/control.h"
 #include "topology/topology.h"
-#include "traffic/crew.h"
+#include "worker/workers.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -39,11 +39,11 @@
 
 struct app {
     struct config *config;
-    int *listen_fds; /* one for each listener; the crew's once it is started */
+    int *listen_fds; /* one for each listener; the workers's once it is started */
     int http_fd;     /* -1: none, or the web server's */
     struct board *board;
     struct control *control;
-    struct crew *crew;
+    struct workers *workers;
     struct http *http;
 };
 
@@ -176,15 +176,15 @@ static int start(struct app *app)
     app->control = control_start(app->config->topology, options->group_count, app->board);
     if (!app->control)
         return -1;
-    app->crew = crew_start(options, app->board, app->listen_fds);
+    app->workers = workers_start(options, app->board, app->listen_fds);
     for (size_t i = 0; i < options->listener_count; i++)
         app->listen_fds[i] = -1;
-    if (!app->crew)
+    if (!app->workers)
         return -1;
     if (app->http_fd >= 0) {
         app->http = http_start(app->http_fd, &(struct http_sources){.board = app->board,
                                                                     .control = app->control,
-                                                                    .crew = app->crew,
+                                                                    .workers = app->workers,
                                                                     .options = options});
         app->http_fd = -1;
         if (!app->http)
@@ -197,8 +197,8 @@ static int start(struct app *app)
 static void stop(struct app *app)
 {
     http_stop(app->http);
-    if (app->crew)
-        crew_stop(app->crew);
+    if (app->workers)
+        workers_stop(app->workers);
     if (app->control)
         control_stop(app->control);
     if (app->board)
@@ -270,8 +270,8 @@ static void run_until_told(struct app *app, const sigset_t *taken)
               app->config->traffic.drain_timeout_ms);
     if (app->http)
         http_draining(app->http);
-    crew_drain(app->crew);
-    while (!crew_finished(app->crew)) {
+    workers_drain(app->workers);
+    while (!workers_finished(app->workers)) {
         if (wait_signal(taken, DRAIN_LOOK_MS)) {
             log_event(LOG_WARN, "a second signal: stopped without draining", "");
             _exit(EXIT_FAILURE);

@@ -7,8 +7,8 @@
 
 #include "base/log.h"
 #include "net/address.h"
+#include "nodes/options.h"
 #include "topology/control.h"
-#include "traffic/options.h"
 
 #include <stdio.h>
 

@@ -5,8 +5,8 @@
 #ifndef REDISPROXY_OPS_HEALTH_H
 #define REDISPROXY_OPS_HEALTH_H
 
+#include "nodes/options.h"
 #include "topology/topology.h"
-#include "traffic/options.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,16 +4,16 @@
 #ifndef REDISPROXY_OPS_HTTP_H
 #define REDISPROXY_OPS_HTTP_H
 
+#include "nodes/options.h"
 #include "topology/control.h"
 #include "topology/topology.h"
-#include "traffic/crew.h"
-#include "traffic/options.h"
+#include "worker/workers.h"
 
 /* What the answers are made of; all of it outlives the server. */
 struct http_sources {
     struct board *board;
     const struct control *control;
-    const struct crew *crew;
+    const struct workers *workers;
     const struct traffic_options *options;
 };
 

@@ -6,7 +6,7 @@
 #define REDISPROXY_OPS_METRICS_H
 
 #include "topology/topology.h"
-#include "traffic/crew.h"
+#include "worker/workers.h"
 
 /* The Content-Type of the text. */
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"

@@ -9,11 +9,12 @@
 #ifndef REDISPROXY_TRAFFIC_SESSION_H
 #define REDISPROXY_TRAFFIC_SESSION_H
 
-#include "traffic/learn.h"
-#include "traffic/options.h"
-#include "traffic/router.h"
-#include "traffic/scripts.h"
-#include "traffic/turn.h"
+#include "nodes/learn.h"
+#include "nodes/options.h"
+#include "nodes/router.h"
+#include "nodes/scripts.h"
+#include "nodes/turn.h"
+#include "threads/relay.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,9 +43,7 @@ struct session_host {
     struct learn *learn;
     struct scripts **scripts; /* one for each group */
     const struct traffic_options *options;
-    struct office *office;
-    size_t number;      /* of this worker */
-    struct list rounds; /* of other workers, that wait here */
+    struct relay_stop stop; /* where other workers' questions arrive; and what all workers share */
     struct list sessions;
     struct list script_waiters; /* some of them: until a script is loaded */
     size_t count;
@@ -56,11 +55,17 @@ struct session_host {
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 
+/* The sessions of the worker whose stop this is. */
+static inline struct session_host *session_host_at(struct relay_stop *stop)
+{
+    return container_of(stop, struct session_host, stop);
+}
+
 /* Whether it is the id of a session that another worker has, or had. */
 static inline bool session_is_elsewhere(const struct session_host *host, uint64_t id)
 {
-    return id >= SESSION_ID_BASE && session_worker_of(id) != host->number &&
-           session_worker_of(id) < host->office->desk_count;
+    return id >= SESSION_ID_BASE && session_worker_of(id) != host->stop.number &&
+           session_worker_of(id) < host->stop.shared->worker_count;
 }
 
 /* Takes over an accepted socket. Returns 0, or a negative libuv code (the socket is closed). */

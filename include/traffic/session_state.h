@@ -43,7 +43,7 @@
 #define REDISPROXY_TRAFFIC_SESSION_STATE_H
 
 #include "net/stream.h"
-#include "traffic/round.h"
+#include "threads/relay.h"
 #include "traffic/session.h"
 
 #define SESSION_MAGIC 0x73657373u
@@ -71,7 +71,7 @@ struct redirection;
 
 /* What a session asks the other workers, embedded in what is asked. Its request waits meanwhile. */
 struct inquiry {
-    struct round round;
+    struct relay relay;
     struct session_host *host; /* its home */
     struct request *asking;    /* keeps the session waiting; has a copy of its request's bytes */
     /* `r` is to be answered now. */
@@ -327,10 +327,10 @@ enum step session_ask(struct session *s, struct request *r, bool alone, struct s
 void session_inquire(struct session *s, struct inquiry *inquiry, const struct request *r);
 /* All of them; told() may be called before it returns. */
 void session_ask_workers(struct inquiry *inquiry,
-                         bool (*visit)(struct round *round, struct session_host *there));
+                         bool (*visit)(struct relay *relay, struct relay_stop *there));
 /* Another one. */
 void session_ask_worker(struct inquiry *inquiry, size_t worker,
-                        bool (*visit)(struct round *round, struct session_host *there));
+                        bool (*visit)(struct relay *relay, struct relay_stop *there));
 
 /* ---- session_line.c ---- */
 /* A session's line in CLIENT LIST: `own`, that of its own connection, or `form`, somebody else's, with

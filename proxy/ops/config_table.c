@@ -5,8 +5,8 @@
 #include "ops/config_table.h"
 
 #include "base/log.h"
+#include "nodes/options.h"
 #include "topology/control.h"
-#include "traffic/options.h"
 
 #include <inttypes.h>
 

@@ -52,13 +52,13 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
 
 static struct health_loop *look_at_loops(const struct http_sources *sources)
 {
-    struct health_loop *loops = calloc(crew_size(sources->crew) + 1, sizeof(*loops));
+    struct health_loop *loops = calloc(workers_size(sources->workers) + 1, sizeof(*loops));
 
     if (!loops)
         abort();
     loops[0] = (struct health_loop){"the control plane", control_last_turn(sources->control)};
-    for (size_t i = 0; i < crew_size(sources->crew); i++)
-        loops[i + 1] = (struct health_loop){"a worker", crew_last_turn(sources->crew, i)};
+    for (size_t i = 0; i < workers_size(sources->workers); i++)
+        loops[i + 1] = (struct health_loop){"a worker", workers_last_turn(sources->workers, i)};
     return loops;
 }
 
@@ -75,7 +75,7 @@ static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
         .now = clock_ms(),
         .wall = clock_wall_ms(),
         .loops = loops,
-        .loop_count = crew_size(sources->crew) + 1,
+        .loop_count = workers_size(sources->workers) + 1,
         .topology = topology,
         .groups = sources->options->groups,
         .refusals = board_refusals(sources->board),
@@ -92,13 +92,13 @@ static enum MHD_Result show_metrics(struct http *http, struct MHD_Connection *co
 {
     const struct http_sources *sources = &http->sources;
     struct topology *topology = board_acquire(sources->board);
-    size_t count = crew_size(sources->crew);
+    size_t count = workers_size(sources->workers);
     struct worker_gauges *workers = calloc(count, sizeof(*workers));
 
     if (!workers)
         abort();
     for (size_t i = 0; i < count; i++)
-        crew_gauges(sources->crew, i, &workers[i]);
+        workers_gauges(sources->workers, i, &workers[i]);
     char *text = metrics_text(topology, board_refusals(sources->board), workers, count);
     free(workers);
     topology_release(topology);

@@ -56,7 +56,7 @@ void session_was_taken_from(struct session *s)
 
 static void account(struct session *s, size_t more, size_t less)
 {
-    atomic_size_t *all = &s->host->office->ahead_bytes;
+    atomic_size_t *all = &s->host->stop.shared->ahead_bytes;
     s->ahead_bytes += more - less;
     s->host->ahead_bytes += more - less;
     atomic_fetch_add_explicit(all, more - less, memory_order_relaxed);
@@ -66,7 +66,7 @@ static bool has_room(const struct session *s)
 {
     const struct traffic_options *options = s->host->options;
     return s->ahead_bytes < options->output_limit &&
-           atomic_load_explicit(&s->host->office->ahead_bytes, memory_order_relaxed) <
+           atomic_load_explicit(&s->host->stop.shared->ahead_bytes, memory_order_relaxed) <
                options->output_memory;
 }
 

@@ -81,9 +81,10 @@ static void end(struct inquiry *inquiry, struct session_host *home)
     inquiry->free(inquiry);
 }
 
-static void on_back(struct round *round, struct session_host *home)
+static void on_back(struct relay *relay, struct relay_stop *stop)
 {
-    struct inquiry *inquiry = container_of(round, struct inquiry, round);
+    struct session_host *home = session_host_at(stop);
+    struct inquiry *inquiry = container_of(relay, struct inquiry, relay);
     struct session *s = inquiry->asking->owner_data;
     if (inquiry->asking->owner) { /* it is still there */
         assert(s->next && s->asking == inquiry->asking);
@@ -97,9 +98,9 @@ static void on_back(struct round *round, struct session_host *home)
 }
 
 /* Its worker does not run any more, and so its session is closed. */
-static void on_drop(struct round *round)
+static void on_drop(struct relay *relay)
 {
-    struct inquiry *inquiry = container_of(round, struct inquiry, round);
+    struct inquiry *inquiry = container_of(relay, struct inquiry, relay);
     end(inquiry, inquiry->host);
 }
 
@@ -111,21 +112,21 @@ void session_inquire(struct session *s, struct inquiry *inquiry, const struct re
     inquiry->asking->argc = r->argc;
     inquiry->asking->owner = &asking_owner;
     inquiry->asking->owner_data = s;
-    inquiry->round.back = on_back;
-    inquiry->round.drop = on_drop;
+    inquiry->relay.back = on_back;
+    inquiry->relay.drop = on_drop;
     s->asking = inquiry->asking;
 }
 
 void session_ask_workers(struct inquiry *inquiry,
-                         bool (*visit)(struct round *round, struct session_host *there))
+                         bool (*visit)(struct relay *relay, struct relay_stop *there))
 {
-    inquiry->round.visit = visit;
-    round_start(&inquiry->round, inquiry->host);
+    inquiry->relay.visit = visit;
+    relay_start(&inquiry->relay, &inquiry->host->stop);
 }
 
 void session_ask_worker(struct inquiry *inquiry, size_t worker,
-                        bool (*visit)(struct round *round, struct session_host *there))
+                        bool (*visit)(struct relay *relay, struct relay_stop *there))
 {
-    inquiry->round.visit = visit;
-    round_start_at(&inquiry->round, inquiry->host, worker);
+    inquiry->relay.visit = visit;
+    relay_start_at(&inquiry->relay, &inquiry->host->stop, worker);
 }

@@ -4,7 +4,7 @@
  * of LIST, its lines without those of the proxy's upstreams, and one for each session of the group
  * (session_line.c).
  *
- * Each worker knows its own upstreams and sessions: the node's lines go round, every worker marks those
+ * Each worker knows its own upstreams and sessions: the node's lines go relay, every worker marks those
  * of its upstreams and adds those of its sessions, and at home all are put together, by their ids, as
  * Redis has them.
  */
@@ -125,9 +125,10 @@ static void fill_in(struct list_inquiry *q, const struct session_host *host)
     }
 }
 
-static bool list_visit(struct round *round, struct session_host *there)
+static bool list_visit(struct relay *relay, struct relay_stop *stop)
 {
-    fill_in(container_of(round, struct list_inquiry, inquiry.round), there);
+    struct session_host *there = session_host_at(stop);
+    fill_in(container_of(relay, struct list_inquiry, inquiry.relay), there);
     return true;
 }
 

@@ -66,39 +66,41 @@ void session_forget_fan(struct request *r)
 
 /* ---- SCRIPT FLUSH ---- */
 
-/* Texts go the same way (session_scripts.c). The first round is behind all that were on their way before
+/* Texts go the same way (session_scripts.c). The first relay is behind all that were on their way before
  * it came by, but home may have passed them on behind it: the second one is behind those, too. */
 struct flush {
-    struct round round;
+    struct relay relay;
     size_t group;
     bool second;
     struct fan *fan; /* that it is a part of; NULL: nobody waits for it */
 };
 
-static bool flush_visit(struct round *round, struct session_host *there)
+static bool flush_visit(struct relay *relay, struct relay_stop *stop)
 {
-    scripts_clear(there->scripts[container_of(round, struct flush, round)->group]);
+    struct session_host *there = session_host_at(stop);
+    scripts_clear(there->scripts[container_of(relay, struct flush, relay)->group]);
     return true;
 }
 
-static void flush_drop(struct round *round)
+static void flush_drop(struct relay *relay)
 {
-    struct flush *flush = container_of(round, struct flush, round);
+    struct flush *flush = container_of(relay, struct flush, relay);
     if (flush->fan)
         part_done(flush->fan);
     free(flush);
 }
 
-static void flush_back(struct round *round, struct session_host *home)
+static void flush_back(struct relay *relay, struct relay_stop *stop)
 {
-    struct flush *flush = container_of(round, struct flush, round);
+    struct session_host *home = session_host_at(stop);
+    struct flush *flush = container_of(relay, struct flush, relay);
     if (flush->second) {
-        flush_drop(round);
+        flush_drop(relay);
         return;
     }
     scripts_clear(home->scripts[flush->group]);
     flush->second = true;
-    round_start(round, home);
+    relay_start(relay, &home->stop);
 }
 
 static void flush_others(struct session *s, struct fan *fan)
@@ -106,12 +108,12 @@ static void flush_others(struct session *s, struct fan *fan)
     struct flush *flush = calloc(1, sizeof(*flush));
     if (!flush)
         abort();
-    flush->round = (struct round){.visit = flush_visit, .back = flush_back, .drop = flush_drop};
+    flush->relay = (struct relay){.visit = flush_visit, .back = flush_back, .drop = flush_drop};
     flush->group = s->place.group;
     flush->fan = fan;
     if (fan)
         fan->left++;
-    round_start(&flush->round, s->host);
+    relay_start(&flush->relay, &s->host->stop);
 }
 
 /* ---- every node ---- */

@@ -44,19 +44,19 @@ static void add_group(struct buf *text, const struct topology_group *view)
 /* The sums over all of them: what others show is as of their last turn. */
 static void add_workers(const struct session *s, struct buf *text)
 {
-    const struct office *office = s->host->office;
+    const struct shared *shared = s->host->stop.shared;
     const struct hold *hold = router_hold(s->host->router, s->place.group);
     size_t sessions = s->host->count, upstreams = router_upstreams(s->host->router);
     size_t held = hold->count, held_bytes = hold->bytes;
-    for (size_t i = 0; i < office->desk_count; i++) {
-        const struct desk *desk = &office->desks[i];
-        if (i == s->host->number)
+    for (size_t i = 0; i < shared->worker_count; i++) {
+        const struct worker_slot *slot = &shared->slots[i];
+        if (i == s->host->stop.number)
             continue;
-        sessions += atomic_load_explicit(&desk->sessions, memory_order_relaxed);
-        upstreams += atomic_load_explicit(&desk->upstreams, memory_order_relaxed);
-        held += atomic_load_explicit(&desk->holds[s->place.group].sessions, memory_order_relaxed);
+        sessions += atomic_load_explicit(&slot->sessions, memory_order_relaxed);
+        upstreams += atomic_load_explicit(&slot->upstreams, memory_order_relaxed);
+        held += atomic_load_explicit(&slot->holds[s->place.group].sessions, memory_order_relaxed);
         held_bytes +=
-            atomic_load_explicit(&desk->holds[s->place.group].bytes, memory_order_relaxed);
+            atomic_load_explicit(&slot->holds[s->place.group].bytes, memory_order_relaxed);
     }
     buf_printf(text,
                "redisproxy_workers:%zu\r\n"
@@ -64,7 +64,7 @@ static void add_workers(const struct session *s, struct buf *text)
                "redisproxy_upstreams:%zu\r\n"
                "redisproxy_held_sessions:%zu\r\n"
                "redisproxy_held_bytes:%zu\r\n",
-               office->desk_count, sessions, upstreams, held, held_bytes);
+               shared->worker_count, sessions, upstreams, held, held_bytes);
 }
 
 static void add_section(const struct session *s, struct buf *text, const char *node)

@@ -52,9 +52,10 @@ static bool has_chosen(const struct session_host *host, const struct client_choi
     return false;
 }
 
-static bool look_visit(struct round *round, struct session_host *there)
+static bool look_visit(struct relay *relay, struct relay_stop *stop)
 {
-    struct kill_inquiry *q = container_of(round, struct kill_inquiry, inquiry.round);
+    struct session_host *there = session_host_at(stop);
+    struct kill_inquiry *q = container_of(relay, struct kill_inquiry, inquiry.relay);
     q->found |= has_chosen(there, &q->choice, &q->asker);
     return true;
 }
@@ -98,9 +99,10 @@ static void kill_chosen(struct kill_inquiry *q, const struct session_host *host)
     }
 }
 
-static bool kill_visit(struct round *round, struct session_host *there)
+static bool kill_visit(struct relay *relay, struct relay_stop *stop)
 {
-    kill_chosen(container_of(round, struct kill_inquiry, inquiry.round), there);
+    struct session_host *there = session_host_at(stop);
+    kill_chosen(container_of(relay, struct kill_inquiry, inquiry.relay), there);
     return true;
 }
 

@@ -25,7 +25,7 @@ bool session_waits_apart(const struct session *s, const struct request *r)
 }
 
 struct pause {
-    struct round round;
+    struct relay relay;
     size_t group;
     uint64_t node;
     int64_t until_ms; /* 0: it is over */
@@ -43,15 +43,16 @@ static void apply(struct session_host *host, const struct pause *pause)
     router_writes_wait(host->router, pause->group, pause->node, pause->until_ms);
 }
 
-static bool visit(struct round *round, struct session_host *there)
+static bool visit(struct relay *relay, struct relay_stop *stop)
 {
-    apply(there, container_of(round, struct pause, round));
+    struct session_host *there = session_host_at(stop);
+    apply(there, container_of(relay, struct pause, relay));
     return true;
 }
 
-static void drop(struct round *round)
+static void drop(struct relay *relay)
 {
-    free(container_of(round, struct pause, round));
+    free(container_of(relay, struct pause, relay));
 }
 
 /* For the node of the session's lease. */
@@ -60,13 +61,13 @@ static void tell_all(struct session *s, int64_t until_ms, bool parts)
     struct pause *pause = calloc(1, sizeof(*pause));
     if (!pause)
         abort();
-    *pause = (struct pause){.round = {.visit = visit, .drop = drop},
+    *pause = (struct pause){.relay = {.visit = visit, .drop = drop},
                             .group = s->place.group,
                             .node = router_node(s->lease),
                             .until_ms = until_ms,
                             .parts = parts};
     apply(s->host, pause);
-    round_start(&pause->round, s->host);
+    relay_start(&pause->relay, &s->host->stop);
 }
 
 void session_pause_goes(struct session *s, const struct request *r)

@@ -58,7 +58,7 @@ static enum found find_here(struct session_host *host, uint64_t id, uint64_t rep
 }
 
 struct search {
-    struct round round;
+    struct relay relay;
     uint64_t asker, to; /* sessions */
     uint64_t replica, seq;
     int64_t until_ms;
@@ -66,14 +66,15 @@ struct search {
     uint64_t at_node;
 };
 
-static void search_drop(struct round *round)
+static void search_drop(struct relay *relay)
 {
-    free(container_of(round, struct search, round));
+    free(container_of(relay, struct search, relay));
 }
 
-static bool search_visit(struct round *round, struct session_host *there)
+static bool search_visit(struct relay *relay, struct relay_stop *stop)
 {
-    struct search *search = container_of(round, struct search, round);
+    struct session_host *there = session_host_at(stop);
+    struct search *search = container_of(relay, struct search, relay);
     if (!search->until_ms)
         search->until_ms = turn_now(there->turn) + LEASE_MS;
     /* Who asks knows of a switch perhaps that this worker does not know of: its lease is at the old
@@ -83,9 +84,10 @@ static bool search_visit(struct round *round, struct session_host *there)
     return search->found != FOUND_NOT_YET || turn_now(there->turn) >= search->until_ms;
 }
 
-static void search_back(struct round *round, struct session_host *home)
+static void search_back(struct relay *relay, struct relay_stop *stop)
 {
-    struct search *search = container_of(round, struct search, round);
+    struct session_host *home = session_host_at(stop);
+    struct search *search = container_of(relay, struct search, relay);
     struct session *s = session_find(home, search->asker);
     if (s && s->redirection && s->redirection->to == search->to) {
         *s->redirection = (struct redirection){.to = search->to,
@@ -95,7 +97,7 @@ static void search_back(struct round *round, struct session_host *home)
                                                .answered_ms = turn_now(home->turn)};
         session_mark_woken(s);
     }
-    search_drop(round);
+    search_drop(relay);
 }
 
 static void search_elsewhere(struct session *s, uint64_t to)
@@ -107,12 +109,12 @@ static void search_elsewhere(struct session *s, uint64_t to)
         abort();
     *s->redirection = (struct redirection){.to = to, .asked = true};
     *search =
-        (struct search){.round = {.visit = search_visit, .back = search_back, .drop = search_drop},
+        (struct search){.relay = {.visit = search_visit, .back = search_back, .drop = search_drop},
                         .asker = s->id,
                         .to = to,
                         .replica = s->place.replica,
                         .seq = router_seq(s->host->router)};
-    round_start_at(&search->round, s->host, session_worker_of(to));
+    relay_start_at(&search->relay, &s->host->stop, session_worker_of(to));
 }
 
 enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_node)
@@ -198,21 +200,22 @@ void session_invalidate(struct session *s)
 }
 
 struct invalidation {
-    struct round round;
+    struct relay relay;
     uint64_t id;
 };
 
-static bool invalidate_visit(struct round *round, struct session_host *there)
+static bool invalidate_visit(struct relay *relay, struct relay_stop *stop)
 {
-    struct session *to = session_find(there, container_of(round, struct invalidation, round)->id);
+    struct session_host *there = session_host_at(stop);
+    struct session *to = session_find(there, container_of(relay, struct invalidation, relay)->id);
     if (to)
         session_invalidate(to);
     return true;
 }
 
-static void invalidate_drop(struct round *round)
+static void invalidate_drop(struct relay *relay)
 {
-    free(container_of(round, struct invalidation, round));
+    free(container_of(relay, struct invalidation, relay));
 }
 
 void session_invalidate_redirected(struct session *s, uint64_t id)
@@ -226,9 +229,9 @@ void session_invalidate_redirected(struct session *s, uint64_t id)
     invalidation = calloc(1, sizeof(*invalidation));
     if (!invalidation)
         abort();
-    invalidation->round = (struct round){.visit = invalidate_visit, .drop = invalidate_drop};
+    invalidation->relay = (struct relay){.visit = invalidate_visit, .drop = invalidate_drop};
     invalidation->id = id;
-    round_start_at(&invalidation->round, s->host, session_worker_of(id));
+    relay_start_at(&invalidation->relay, &s->host->stop, session_worker_of(id));
 }
 
 /* ---- answers ---- */

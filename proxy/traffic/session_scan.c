@@ -16,8 +16,8 @@
 #include "traffic/session_state.h"
 
 #include "base/log.h"
-#include "traffic/cursor.h"
-#include "traffic/process.h"
+#include "nodes/cursor.h"
+#include "nodes/process.h"
 
 #include <inttypes.h>
 #include <stdio.h>

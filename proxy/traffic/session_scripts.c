@@ -33,36 +33,37 @@ static struct scripts *scripts_of(const struct session *s)
 /* ---- other workers ---- */
 
 struct news {
-    struct round round;
+    struct relay relay;
     size_t group, len;
     char text[];
 };
 
-static bool news_visit(struct round *round, struct session_host *there)
+static bool news_visit(struct relay *relay, struct relay_stop *stop)
 {
-    const struct news *news = container_of(round, struct news, round);
+    struct session_host *there = session_host_at(stop);
+    const struct news *news = container_of(relay, struct news, relay);
     (void)scripts_saw(there->scripts[news->group], (struct slice){news->text, news->len});
     return true;
 }
 
-static void news_drop(struct round *round)
+static void news_drop(struct relay *relay)
 {
-    free(container_of(round, struct news, round));
+    free(container_of(relay, struct news, relay));
 }
 
 static void saw(struct session *s, struct slice text)
 {
     struct news *news;
-    if (!scripts_saw(scripts_of(s), text) || s->host->office->desk_count == 1)
+    if (!scripts_saw(scripts_of(s), text) || s->host->stop.shared->worker_count == 1)
         return;
     news = calloc(1, sizeof(*news) + text.len);
     if (!news)
         abort();
-    news->round = (struct round){.visit = news_visit, .drop = news_drop};
+    news->relay = (struct relay){.visit = news_visit, .drop = news_drop};
     news->group = s->place.group;
     news->len = text.len;
     memcpy(news->text, text.data, text.len);
-    round_start(&news->round, s->host);
+    relay_start(&news->relay, &s->host->stop);
 }
 
 /* ---- loading ---- */

@@ -70,9 +70,10 @@ static void unblock(struct session *s, struct request *r, struct upstream *up, u
 
 /* ---- another worker's ---- */
 
-static bool visit(struct round *round, struct session_host *there)
+static bool visit(struct relay *relay, struct relay_stop *stop)
 {
-    find_blocked(there, &container_of(round, struct unblock_inquiry, inquiry.round)->blocked);
+    struct session_host *there = session_host_at(stop);
+    find_blocked(there, &container_of(relay, struct unblock_inquiry, inquiry.relay)->blocked);
     return true;
 }
 

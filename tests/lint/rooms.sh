@@ -2,15 +2,19 @@
 # The rules between the rooms: who may include whom, no cycle, no file outside a room.
 set -euo pipefail
 
-# A room and the rooms whose headers it may include. redis knows no sockets, net knows no Redis.
+# The rooms in floors: a room may include its own headers and those of the floors below. redis knows no sockets,
+# net and threads know no Redis.
 declare -A may=(
     [base]="base"
     [redis]="base redis"
     [net]="base net"
+    [threads]="base threads"
     [topology]="base redis net topology"
-    [traffic]="base redis net topology traffic"
-    [ops]="base redis net topology traffic ops"
-    [main.c]="base redis net topology traffic ops"
+    [nodes]="base redis net threads topology nodes"
+    [traffic]="base redis net threads topology nodes traffic"
+    [worker]="base redis net threads topology nodes traffic worker"
+    [ops]="base redis net threads topology nodes traffic worker ops"
+    [main.c]="base redis net threads topology nodes traffic worker ops"
 )
 bad=0
 

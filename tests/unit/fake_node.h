@@ -11,7 +11,7 @@
 #define REDISPROXY_TESTS_FAKE_NODE_H
 
 #include "loop.h"
-#include "traffic/upstream.h"
+#include "nodes/upstream.h"
 
 #include <errno.h>
 #include <stdlib.h>

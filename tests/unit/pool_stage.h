@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "fake_node.h"
-#include "traffic/pool.h"
+#include "nodes/pool.h"
 
 /* A group of a master and two replicas, and a second group that has no node. */
 struct stage {

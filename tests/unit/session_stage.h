@@ -34,7 +34,7 @@ struct stage {
     struct traffic_listener_options listeners[3]; /* by route */
     struct traffic_options options;
     struct session_host host;
-    struct office *office;
+    struct shared *shared;
     uint64_t last_id;
     struct scripts *scripts;
     uv_prepare_t prepare;
@@ -119,7 +119,7 @@ static inline void hold_of_at_most(struct stage *s, size_t bytes, int64_t ms)
 {
     s->group.hold_memory = bytes;
     s->group.hold_timeout_ms = ms;
-    hold_init(router_hold(s->host.router, 0), &s->office->held_bytes[0], bytes, ms);
+    hold_init(router_hold(s->host.router, 0), &s->shared->held_bytes[0], bytes, ms);
 }
 
 static inline void show(struct stage *s, struct scene scene)
@@ -171,11 +171,11 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
                                           .output_high = (size_t)16 << 10,
                                           .output_limit = (size_t)256 << 10,
                                           .output_memory = (size_t)1 << 20};
-    s->office = office_new(workers, 1);
+    s->shared = shared_new(workers, 1);
     s->last_id = SESSION_ID_BASE;
-    s->host =
-        (struct session_host){.turn = &s->w->turn, .options = &s->options, .office = s->office};
-    list_init(&s->host.rounds);
+    s->host = (struct session_host){
+        .turn = &s->w->turn, .options = &s->options, .stop.shared = s->shared};
+    list_init(&s->host.stop.waiting);
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);
     list_init(&s->host.doubted);
@@ -192,7 +192,7 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
     cr_assert_eq(uv_timer_init(&s->w->loop, &s->tick), 0);
     uv_prepare_start(&s->prepare, stage_prepare);
     uv_timer_start(&s->tick, stage_tick, TICK_MS, TICK_MS);
-    s->host.router = router_new(&s->w->turn, &s->options, s->office, 0, &stage_events, s);
+    s->host.router = router_new(&s->w->turn, &s->options, s->shared, 0, &stage_events, s);
     show(s, steady);
 }
 
@@ -213,7 +213,7 @@ static inline void stage_end(struct stage *s)
     learn_free(s->host.learn);
     scripts_free(s->scripts);
     router_free(s->host.router);
-    office_free(s->office);
+    shared_free(s->shared);
     world_end(s->w);
     for (int i = 0; i < STAGE_NODES; i++)
         node_end(&s->nodes[i]);

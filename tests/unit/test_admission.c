@@ -38,7 +38,7 @@ static int knocks(struct stage *s)
 
 static void change_rights(struct stage *s)
 {
-    rights_changed(&s->office->rights[0]);
+    rights_changed(&s->shared->rights[0]);
 }
 
 /* What the first connection was told a moment ago is true for the next client as well. */
@@ -280,14 +280,14 @@ static void makes_old(const char *commands, const char *replies)
 
     stage_begin(&s);
     c = client(&s);
-    uint64_t before = rights_generation(&s.office->rights[0], 0);
+    uint64_t before = rights_generation(&s.shared->rights[0], 0);
     client_asks(c, commands);
     fd = admits(&s, 0, "master");
     node_gets(&s, fd, commands);
-    cr_assert_eq(rights_generation(&s.office->rights[0], 0), before);
+    cr_assert_eq(rights_generation(&s.shared->rights[0], 0), before);
     node_says(fd, replies);
     hears(&s, c, replies);
-    cr_assert_gt(rights_generation(&s.office->rights[0], 0), before);
+    cr_assert_gt(rights_generation(&s.shared->rights[0], 0), before);
     stage_end(&s);
 }
 

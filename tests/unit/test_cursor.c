@@ -2,7 +2,7 @@
  * cursor: what a client is given says which process it is of, in pieces of any size, and is read again;
  * a page of another process is not given out.
  */
-#include "traffic/cursor.h"
+#include "nodes/cursor.h"
 
 #include "topology/topology.h"
 

@@ -2,7 +2,7 @@
  * gate: publishers wait until every worker knows what it has lost and has it again, in whatever order
  * the workers learn of a switch; and no longer than they have to.
  */
-#include "traffic/gate.h"
+#include "nodes/gate.h"
 
 #include <criterion/criterion.h>
 
@@ -16,17 +16,17 @@ static void ring(void *arg)
 }
 
 struct world {
-    struct office *office;
+    struct shared *shared;
     struct gate gates[WORKERS];
 };
 
 static struct world begin(void)
 {
-    struct world w = {.office = office_new(WORKERS, 1)};
+    struct world w = {.shared = shared_new(WORKERS, 1)};
     for (size_t i = 0; i < WORKERS; i++) {
         rung[i] = 0;
-        mailbox_init(&w.office->desks[i].box, ring, &rung[i]);
-        gate_init(&w.gates[i], w.office, 0, i);
+        mailbox_init(&w.shared->slots[i].box, ring, &rung[i]);
+        gate_init(&w.gates[i], w.shared, 0, i);
     }
     return w;
 }
@@ -34,14 +34,14 @@ static struct world begin(void)
 static void end(struct world *w)
 {
     for (size_t i = 0; i < WORKERS; i++)
-        mailbox_free(&w->office->desks[i].box);
-    office_free(w->office);
+        mailbox_free(&w->shared->slots[i].box);
+    shared_free(w->shared);
 }
 
 static void adopts(struct world *w, size_t worker, uint64_t seq)
 {
     gate_bar(&w->gates[worker], seq);
-    gate_adopted(w->office, worker, seq);
+    gate_adopted(w->shared, worker, seq);
 }
 
 Test(gate, is_open_while_nothing_is_lost)
@@ -78,7 +78,7 @@ Test(gate, another_snapshot_is_not_waited_for)
     struct world w = begin();
     adopts(&w, 0, 5);
     adopts(&w, 1, 5);
-    gate_adopted(w.office, 0, 6);
+    gate_adopted(w.shared, 0, 6);
     cr_assert(gate_is_open(&w.gates[0], 1000));
     end(&w);
 }

@@ -2,7 +2,7 @@
  * hold: who waits keeps the order in which it began to, and the counters say
  * what all of them hold, and held at most.
  */
-#include "traffic/hold.h"
+#include "nodes/hold.h"
 
 #include <criterion/criterion.h>
 

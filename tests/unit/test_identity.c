@@ -2,7 +2,7 @@
  * identity: in one worker, equal means the same pointer; it lives as long as
  * somebody holds it; and it says how a connection becomes it.
  */
-#include "traffic/identity.h"
+#include "nodes/identity.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * learn: what the server's answer to COMMAND INFO makes of a command that the
  * table does not know. The router is this file's: it keeps the question.
  */
-#include "traffic/learn.h"
+#include "nodes/learn.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

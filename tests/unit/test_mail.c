@@ -2,7 +2,7 @@
  * mail: every letter is opened by its reader, in order, or dropped, exactly once; the bell rings when
  * there is something to read, and never after the box was shut.
  */
-#include "traffic/mail.h"
+#include "threads/mail.h"
 
 #include <criterion/criterion.h>
 #include <stdatomic.h>

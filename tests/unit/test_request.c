@@ -2,9 +2,9 @@
  * request: it completes exactly once, a swallowed one without anybody hearing
  * of it; it is recycled without a trace of what it was, and without the heap.
  */
-#include "traffic/request.h"
+#include "nodes/request.h"
 
-#include "traffic/identity.h"
+#include "nodes/identity.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

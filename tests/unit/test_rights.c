@@ -1,5 +1,5 @@
 /* rights: what makes old proofs count no more, and how often a stranger may. */
-#include "traffic/rights.h"
+#include "threads/rights.h"
 
 #include <criterion/criterion.h>
 

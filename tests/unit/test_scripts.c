@@ -1,5 +1,5 @@
 /* scripts: texts are found by their SHA1, the oldest go first, and it is known who had them. */
-#include "traffic/scripts.h"
+#include "nodes/scripts.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -402,7 +402,7 @@ Test(session_scripts, a_script_loaded_on_a_lease_is_told_to_the_next_master)
     stage_end(&s);
 }
 
-/* A former master that comes back to office may have been restarted in between. */
+/* A former master that comes back to shared may have been restarted in between. */
 Test(session_scripts, a_master_of_old_is_told_the_script_again)
 {
     struct stage s;

@@ -3,17 +3,17 @@
  * workers share the test's thread and loop, and read their mail when the test says so.
  */
 #include "session_stage.h"
-#include "traffic/round.h"
+#include "threads/relay.h"
 
 #define WORKERS 3
 
-struct crew {
+struct workers {
     struct stage s; /* with worker 0 */
     struct session_host others[WORKERS - 1];
     struct scripts *scripts[WORKERS - 1];
 };
 
-static struct session_host *host_of(struct crew *c, size_t worker)
+static struct session_host *host_of(struct workers *c, size_t worker)
 {
     return worker ? &c->others[worker - 1] : &c->s.host;
 }
@@ -23,29 +23,29 @@ static void ring(void *arg)
     (void)arg; /* the test knows */
 }
 
-static void crew_begin(struct crew *c)
+static void workers_begin(struct workers *c)
 {
     stage_begin_of(&c->s, WORKERS);
     for (size_t i = 1; i < WORKERS; i++) {
         struct session_host *host = host_of(c, i);
         *host = c->s.host;
-        host->number = i;
+        host->stop.number = i;
         host->count = 0;
         list_init(&host->sessions);
         list_init(&host->stalled);
         list_init(&host->doubted);
-        list_init(&host->rounds);
+        list_init(&host->stop.waiting);
         list_init(&host->script_waiters);
         c->scripts[i - 1] = scripts_new(64 * 1024);
         host->scripts = &c->scripts[i - 1];
-        host->router = router_new(&c->s.w->turn, &c->s.options, c->s.office, i, &stage_events, c);
+        host->router = router_new(&c->s.w->turn, &c->s.options, c->s.shared, i, &stage_events, c);
         router_adopt(host->router, board_acquire(c->s.w->turn.board));
     }
     for (size_t i = 0; i < WORKERS; i++)
-        mailbox_init(&c->s.office->desks[i].box, ring, NULL);
+        mailbox_init(&c->s.shared->slots[i].box, ring, NULL);
 }
 
-static void crew_end(struct crew *c)
+static void workers_end(struct workers *c)
 {
     for (size_t i = 0; i < WORKERS; i++)
         session_drain_all(host_of(c, i), true);
@@ -53,11 +53,11 @@ static void crew_end(struct crew *c)
         router_close(c->others[i - 1].router);
     settles(&c->s);
     for (size_t i = 0; i < WORKERS; i++) {
-        mailbox_empty(&c->s.office->desks[i].box);
-        rounds_drop(host_of(c, i));
+        mailbox_empty(&c->s.shared->slots[i].box);
+        relays_drop(&host_of(c, i)->stop);
     }
     for (size_t i = 0; i < WORKERS; i++)
-        mailbox_free(&c->s.office->desks[i].box);
+        mailbox_free(&c->s.shared->slots[i].box);
     for (size_t i = 1; i < WORKERS; i++) {
         scripts_free(c->scripts[i - 1]);
         router_free(c->others[i - 1].router);
@@ -65,21 +65,21 @@ static void crew_end(struct crew *c)
     stage_end(&c->s);
 }
 
-static void reads_mail(struct crew *c, size_t worker)
+static void reads_mail(struct workers *c, size_t worker)
 {
-    mailbox_read(&c->s.office->desks[worker].box, host_of(c, worker));
-    rounds_retry(host_of(c, worker));
+    mailbox_read(&c->s.shared->slots[worker].box, &host_of(c, worker)->stop);
+    relays_retry(&host_of(c, worker)->stop);
 }
 
 /* All of them, until nothing is under way. */
-static void mail_goes(struct crew *c)
+static void mail_goes(struct workers *c)
 {
     for (int i = 0; i < 3; i++)
         for (size_t worker = 0; worker < WORKERS; worker++)
             reads_mail(c, worker);
 }
 
-static struct client client_of(struct crew *c, size_t worker, uint64_t *id)
+static struct client client_of(struct workers *c, size_t worker, uint64_t *id)
 {
     struct stage *s = &c->s;
     struct client client = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -103,28 +103,30 @@ static void asks_of(struct client client, const char *format, uint64_t id)
 
 /* A text that worker 2 saw, on its way. */
 struct text {
-    struct round round;
+    struct relay relay;
 };
 
-static bool text_visit(struct round *round, struct session_host *there)
+static bool text_visit(struct relay *relay, struct relay_stop *stop)
 {
-    (void)round;
+    struct session_host *there = session_host_at(stop);
+    (void)relay;
     (void)scripts_saw(there->scripts[0], (struct slice){"return(7)", 9});
     return true;
 }
 
-static void text_drop(struct round *round)
+static void text_drop(struct relay *relay)
 {
-    (void)round;
+    (void)relay;
 }
 
-static void text_back(struct round *round, struct session_host *home)
+static void text_back(struct relay *relay, struct relay_stop *stop)
 {
-    (void)round;
+    struct session_host *home = session_host_at(stop);
+    (void)relay;
     (void)home;
 }
 
-static bool remembers(struct crew *c, size_t worker)
+static bool remembers(struct workers *c, size_t worker)
 {
     struct slice sha = {"bc70ae583496ef68242126e5f723b4224435af02", 40};
     return scripts_text(host_of(c, worker)->scripts[0], sha).data != NULL;
@@ -133,19 +135,19 @@ static bool remembers(struct crew *c, size_t worker)
 /* Worker 0 passes a text on behind its own flush. */
 Test(session_workers, a_flush_is_behind_all_texts)
 {
-    static struct crew c;
-    struct text text = {.round = {.visit = text_visit, .back = text_back, .drop = text_drop}};
+    static struct workers c;
+    struct text text = {.relay = {.visit = text_visit, .back = text_back, .drop = text_drop}};
     struct client flushes;
     uint64_t id;
     int fd;
 
-    crew_begin(&c);
+    workers_begin(&c);
     flushes = client_of(&c, 0, &id);
     (void)scripts_saw(c.others[1].scripts[0], (struct slice){"return(7)", 9});
     client_asks(flushes, "SCRIPT FLUSH");
     fd = admits(&c.s, 0, "master");
     node_gets(&c.s, fd, "SCRIPT FLUSH"); /* and it is on its way to worker 1 */
-    round_start(&text.round, &c.others[1]);
+    relay_start(&text.relay, &c.others[1].stop);
     node_says(fd, "+OK\r\n");
     hears_nothing(&c.s, flushes);
     reads_mail(&c, 0); /* the text goes on, behind the flush */
@@ -153,19 +155,19 @@ Test(session_workers, a_flush_is_behind_all_texts)
     hears(&c.s, flushes, "+OK\r\n");
     for (size_t i = 0; i < WORKERS; i++)
         cr_expect_not(remembers(&c, i), "worker %zu", i);
-    crew_end(&c);
+    workers_end(&c);
 }
 
 /* ---- who asks may leave ---- */
 
 Test(session_workers, an_answer_for_nobody_is_dropped)
 {
-    static struct crew c;
+    static struct workers c;
     struct client asks;
     uint64_t id;
     int fd;
 
-    crew_begin(&c);
+    workers_begin(&c);
     asks = client_of(&c, 0, &id);
     client_asks(asks, "CLIENT LIST");
     fd = admits(&c.s, 0, "master");
@@ -178,18 +180,18 @@ Test(session_workers, an_answer_for_nobody_is_dropped)
     session_drain_all(&c.s.host, true);
     cr_assert_eq(c.s.host.count, 0);
     mail_goes(&c);
-    crew_end(&c);
+    workers_end(&c);
 }
 
 /* It is dropped with the question, when the workers end before it is answered. */
 Test(session_workers, a_question_on_its_way_is_dropped)
 {
-    static struct crew c;
+    static struct workers c;
     struct client asks;
     uint64_t id;
     int fd;
 
-    crew_begin(&c);
+    workers_begin(&c);
     asks = client_of(&c, 0, &id);
     client_asks(asks, "CLIENT KILL TYPE normal | SCRIPT FLUSH");
     fd = admits(&c.s, 0, "master");
@@ -197,7 +199,7 @@ Test(session_workers, a_question_on_its_way_is_dropped)
     node_says(fd, ":0\r\n");
     settles(&c.s);
     reads_mail(&c, 1);
-    crew_end(&c);
+    workers_end(&c);
 }
 
 /* ---- UNBLOCK ---- */
@@ -205,12 +207,12 @@ Test(session_workers, a_question_on_its_way_is_dropped)
 /* The switch came between the question and its answer: what blocked there blocks no longer. */
 Test(session_workers, an_unblock_is_asked_again_after_a_switch)
 {
-    static struct crew c;
+    static struct workers c;
     struct client blocks, asks;
     uint64_t id, other;
     int lease, fd;
 
-    crew_begin(&c);
+    workers_begin(&c);
     blocks = client_of(&c, 1, &other);
     client_asks(blocks, "BLPOP l 0");
     lease = admits(&c.s, 0, "master");
@@ -232,7 +234,7 @@ Test(session_workers, an_unblock_is_asked_again_after_a_switch)
     mail_goes(&c);
     hears(&c.s, asks, ":0\r\n");
     node_gets_nothing(&c.s, fd);
-    crew_end(&c);
+    workers_end(&c);
 }
 
 /* ---- REDIRECT ---- */
@@ -240,13 +242,13 @@ Test(session_workers, an_unblock_is_asked_again_after_a_switch)
 /* Who asks knows of the switch already; the other worker's lease is at the old master still. */
 Test(session_workers, a_redirect_is_to_the_new_masters_connection)
 {
-    static struct crew c;
+    static struct workers c;
     struct client listens, tracks;
     uint64_t id, listener;
     char text[500];
     int lease, fd;
 
-    crew_begin(&c);
+    workers_begin(&c);
     listens = client_of(&c, 1, &listener);
     client_asks(listens, "SUBSCRIBE ch");
     lease = admits(&c.s, 0, "master");
@@ -273,19 +275,19 @@ Test(session_workers, a_redirect_is_to_the_new_masters_connection)
     node_gets(&c.s, lease, "SUBSCRIBE ch");
     mail_goes(&c);
     node_gets(&c.s, fd, "CLIENT TRACKING ON REDIRECT 78");
-    crew_end(&c);
+    workers_end(&c);
 }
 
 /* ---- messages ---- */
 
 #define CONFIRMED "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n"
 
-static void other_adopts(struct crew *c, size_t worker)
+static void other_adopts(struct workers *c, size_t worker)
 {
     router_adopt(host_of(c, worker)->router, board_acquire(c->s.w->turn.board));
 }
 
-static struct client subscribed_at(struct crew *c, size_t worker)
+static struct client subscribed_at(struct workers *c, size_t worker)
 {
     uint64_t id;
     struct client listens = client_of(c, worker, &id);
@@ -301,12 +303,12 @@ static struct client subscribed_at(struct crew *c, size_t worker)
  * heard yet that it lost its connection. What the others send is not kept waiting. */
 Test(session_workers, a_message_waits_for_another_workers_subscriptions)
 {
-    static struct crew c;
+    static struct workers c;
     struct client publishes, writes;
     uint64_t id;
     int fd, lease;
 
-    crew_begin(&c);
+    workers_begin(&c);
     (void)subscribed_at(&c, 1);
     publishes = client_of(&c, 0, &id);
     writes = client_of(&c, 0, &id);
@@ -328,18 +330,18 @@ Test(session_workers, a_message_waits_for_another_workers_subscriptions)
     node_gets_nothing(&c.s, fd);
     node_says(lease, CONFIRMED);
     node_gets(&c.s, fd, "PUBLISH ch hi | SET b 2");
-    crew_end(&c);
+    workers_end(&c);
 }
 
 /* A transaction that publishes waits with its EXEC; others do not. */
 Test(session_workers, an_exec_waits_for_another_workers_subscriptions)
 {
-    static struct crew c;
+    static struct workers c;
     struct client publishes, writes;
     uint64_t id;
     int fd, lease, other;
 
-    crew_begin(&c);
+    workers_begin(&c);
     (void)subscribed_at(&c, 1);
     publishes = client_of(&c, 0, &id);
     writes = client_of(&c, 0, &id);
@@ -358,18 +360,18 @@ Test(session_workers, an_exec_waits_for_another_workers_subscriptions)
     node_gets(&c.s, lease, "SUBSCRIBE ch");
     node_says(lease, CONFIRMED);
     node_gets(&c.s, fd, "EXEC");
-    crew_end(&c);
+    workers_end(&c);
 }
 
 /* Who asks how many there are is told when all of them are there. */
 Test(session_workers, a_count_waits_for_another_workers_subscriptions)
 {
-    static struct crew c;
+    static struct workers c;
     struct client asks;
     uint64_t id;
     int fd, lease;
 
-    crew_begin(&c);
+    workers_begin(&c);
     (void)subscribed_at(&c, 1);
     asks = client_of(&c, 0, &id);
     show(&c.s, switched);
@@ -385,18 +387,18 @@ Test(session_workers, a_count_waits_for_another_workers_subscriptions)
     node_gets(&c.s, lease, "SUBSCRIBE ch");
     node_says(lease, CONFIRMED);
     node_gets(&c.s, fd, "PUBSUB NUMSUB ch");
-    crew_end(&c);
+    workers_end(&c);
 }
 
 /* A subscription that was asked for during the switch stands, too, before what is published since. */
 Test(session_workers, a_message_waits_for_a_held_subscription)
 {
-    static struct crew c;
+    static struct workers c;
     struct client listens, publishes;
     uint64_t id;
     int fd, lease;
 
-    crew_begin(&c);
+    workers_begin(&c);
     publishes = client_of(&c, 0, &id);
     listens = client_of(&c, 1, &id);
     show(&c.s, switching);
@@ -419,18 +421,18 @@ Test(session_workers, a_message_waits_for_a_held_subscription)
     node_says(lease, CONFIRMED);
     hears(&c.s, listens, CONFIRMED);
     node_gets(&c.s, fd, "PUBLISH ch hi");
-    crew_end(&c);
+    workers_end(&c);
 }
 
 /* A subscriber that is gone is waited for no longer. */
 Test(session_workers, a_message_does_not_wait_for_who_is_gone)
 {
-    static struct crew c;
+    static struct workers c;
     struct client listens, publishes;
     uint64_t id;
     int fd;
 
-    crew_begin(&c);
+    workers_begin(&c);
     listens = subscribed_at(&c, 1);
     publishes = client_of(&c, 0, &id);
     show(&c.s, switched);
@@ -442,18 +444,18 @@ Test(session_workers, a_message_does_not_wait_for_who_is_gone)
     close(listens.fd);
     fd = admits(&c.s, 1, "master");
     node_gets(&c.s, fd, "EVAL return(7) 0");
-    crew_end(&c);
+    workers_end(&c);
 }
 
 /* The node never lets the subscriber in again: the message goes out all the same, in time. */
 Test(session_workers, a_message_does_not_wait_for_ever)
 {
-    static struct crew c;
+    static struct workers c;
     struct client publishes;
     uint64_t id;
     int fd;
 
-    crew_begin(&c);
+    workers_begin(&c);
     (void)subscribed_at(&c, 1);
     publishes = client_of(&c, 0, &id);
     show(&c.s, switched);
@@ -464,5 +466,5 @@ Test(session_workers, a_message_does_not_wait_for_ever)
     fd = admits(&c.s, 1, "master"); /* within the test's deadline, by the clock */
     node_gets(&c.s, fd, "PUBLISH ch hi");
     cr_assert_eq(router_gate(c.s.host.router, 0)->early, 1);
-    crew_end(&c);
+    workers_end(&c);
 }

@@ -36,7 +36,7 @@ struct stage {
     struct traffic_listener_options listeners[3];
     struct traffic_options options;
     struct session_host host;
-    struct office *office;
+    struct shared *shared;
     struct scripts *scripts;
     struct client *slots[SLOTS];
     int master;
@@ -162,9 +162,9 @@ static void begin(struct stage *s, uint8_t how)
                                           .output_high = how & 4 ? 200 : 1 << 16,
                                           .output_limit = 1 << 16,
                                           .output_memory = 1 << 17};
-    s->office = office_new(1, 1);
-    s->host = (struct session_host){.turn = &s->turn, .options = &s->options, .office = s->office};
-    list_init(&s->host.rounds);
+    s->shared = shared_new(1, 1);
+    s->host = (struct session_host){.turn = &s->turn, .options = &s->options, .stop.shared = s->shared};
+    list_init(&s->host.stop.waiting);
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);
     list_init(&s->host.doubted);
@@ -172,7 +172,7 @@ static void begin(struct stage *s, uint8_t how)
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->turn.requests);
-    s->host.router = router_new(&s->turn, &s->options, s->office, 0, &events, s);
+    s->host.router = router_new(&s->turn, &s->options, s->shared, 0, &events, s);
     s->writable = true;
     show(s);
 }
@@ -223,7 +223,7 @@ static void end(struct stage *s)
     struct identities *all = router_identities(s->host.router);
     CHECK(all->all.next->next == &all->all, "an identity is still held"); /* but the proxy's own */
     router_free(s->host.router);
-    office_free(s->office);
+    shared_free(s->shared);
     CHECK(s->turn.requests.live == 0, "a request was forgotten");
     request_pool_free(&s->turn.requests);
     buf_stock_free(&s->turn.stock);

@@ -1,0 +1,145 @@
+/*
+ * request: one command on its way. It owns its bytes from the moment the
+ * client's are read until it completes, so that it can be sent again
+ * (decision 3), and it completes exactly once: with a whole reply or with a
+ * failure, through the two callbacks of whoever it belongs to.
+ *
+ *     WAITING --send--> QUEUED --first byte in the kernel--> SENT --> ANSWERED --> delivered, freed
+ *        ^                 |                                   | `--> REJECTED: not executed
+ *        |              UNSENT                               LOST       (READONLY, LOADING, ...)
+ *        +---- the session sends it again, if it may ----------+-----------+
+ *
+ * WAITING, REJECTED and ANSWERED are the session's states, QUEUED and SENT the
+ * upstream's. A request without an owner is swallowed: its reply goes nowhere.
+ */
+#ifndef REDISPROXY_NODES_REQUEST_H
+#define REDISPROXY_NODES_REQUEST_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "redis/command.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct request;
+struct upstream;
+
+enum request_state {
+    REQUEST_WAITING,
+    REQUEST_QUEUED,
+    REQUEST_SENT,
+    REQUEST_REJECTED,
+    REQUEST_ANSWERED,
+};
+
+enum request_failure {
+    REQUEST_UNSENT,  /* no byte reached the kernel: send it elsewhere */
+    REQUEST_LOST,    /* sent, and the connection died before the whole reply came */
+    REQUEST_REFUSED, /* the node did not let the identity in; `text` is its own error */
+};
+
+struct request_owner {
+    /* Bytes of the reply, in order; `first` and `last` mark its borders. An error's first piece
+     * holds at least its first word. After `last` the upstream has forgotten the request. */
+    void (*on_reply)(struct request *request, const char *data, size_t len, bool first, bool last);
+    /* The upstream has forgotten the request. `text` is an error line without the line end, or
+     * NULL. */
+    void (*on_failed)(struct request *request, enum request_failure why, const char *text);
+};
+
+/* Bytes of a request that need no allocation of their own. */
+#define REQUEST_INLINE 112
+
+struct request {
+    struct list in_session;            /* the session's unfinished requests, in order */
+    struct list in_upstream;           /* the upstream's queue */
+    const struct request_owner *owner; /* NULL: swallow the reply */
+    void *owner_data;
+    struct upstream *upstream; /* while QUEUED or SENT, and in the callbacks */
+    const struct command *command;
+    char *data; /* own_data or the heap */
+    size_t len, cap;
+    struct buf reply;         /* what came before its turn */
+    int64_t held_since_ms;    /* 0: not held */
+    int64_t blocked_until_ms; /* a blocking command's own deadline; 0: none */
+    struct identity *adopt;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
+    struct fan *fan;          /* copies of it on other nodes that are not answered yet */
+    size_t reply_len;         /* bytes of the reply so far */
+    int32_t parts_left;       /* SUBSCRIBE and kin: confirmations still to come */
+    int32_t argc;
+    uint32_t cursor_of; /* SCAN and kin: the process that the cursor is of (cursor.h); 0: none */
+    uint8_t state;
+    uint8_t ends;         /* how many connections its node has ended when its reply was due */
+    char reply_type;      /* the first byte of the reply */
+    bool secret : 1;      /* holds a credential: wipe the bytes */
+    bool write : 1;       /* may change data: never sent twice */
+    bool maybe_write : 1; /* as far as could be told when it came */
+    bool after_write : 1; /* came while a write before it was unanswered */
+    bool publishes : 1;   /* it may publish messages */
+    bool script : 1;      /* its error reply does not prove that nothing was executed */
+    bool executed : 1;    /* ANSWERED, and perhaps executed (not rejected) */
+    bool capture : 1;     /* the reply is kept whole and rewritten before it is delivered */
+    bool discards : 1;    /* EXEC that executes nothing: a part of the transaction was refused */
+    bool rejecting : 1;   /* the reply at hand is a rejection */
+    bool blocking : 1;    /* may wait for other clients' writes */
+    bool taken_back : 1;  /* the proxy's own CLIENT UNBLOCK is on its way for it */
+    bool called_back : 1; /* a client's CLIENT UNBLOCK ERROR is */
+    bool silent : 1;      /* CLIENT REPLY OFF or SKIP: the client wants no answer */
+    bool close_after : 1; /* QUIT: the session ends once this is delivered */
+    bool knocks : 1;      /* AUTH: goes through a door (pool.h) */
+    bool read_form : 1;   /* EVAL and kin: was rewritten to its read-only form */
+    bool streaming : 1;   /* part of the reply has gone to the client's buffer */
+    bool ends_tx : 1;     /* EXEC, DISCARD: what was kept of the transaction goes with it */
+    bool logged : 1;      /* part of an open transaction: kept until EXEC, to be sent again */
+    bool doomed : 1;      /* a MULTI of which a part was refused, or not held: EXEC will say so */
+    bool in_tx : 1;       /* sent between MULTI and EXEC: queued there, not executed */
+    bool leased : 1;      /* sent on its session's lease */
+    bool unbegun : 1;     /* part of a transaction that counts as unsent, though it was sent */
+    bool placed : 1;      /* classified: the flags above are set */
+    bool scripts : 1;     /* EXEC: of a transaction with an EVALSHA */
+    bool sticks : 1;      /* for it the session keeps its lease */
+    bool unknown : 1;     /* the node does not know such a command */
+    bool retried : 1;     /* sent before, and taken back */
+    bool scans : 1;       /* EXEC: a SCAN, or one of its kin, is in the transaction */
+    bool page_begins : 1; /* SCAN: the cursor in the reply has not come wholly */
+    bool page_lost : 1;   /* and the rest of the reply is not to be given out */
+    /* CLIENT REPLY OFF, or SKIP, queued in a transaction as CLIENT REPLY ON. */
+    bool replies_off : 1;
+    bool replies_skip : 1;
+    bool looked : 1;    /* CLIENT KILL: other workers were asked whether they have whom it means, */
+    bool elsewhere : 1; /* and one has */
+    char own_data[REQUEST_INLINE];
+};
+
+/* A worker's recycled requests: no allocation for each request in steady state. */
+struct request_pool {
+    struct list free;  /* with nothing but themselves */
+    struct list roomy; /* with memory for longer requests */
+    size_t kept, kept_bytes;
+    size_t live; /* handed out */
+};
+
+void request_pool_init(struct request_pool *pool);
+void request_pool_free(struct request_pool *pool);
+
+/* A zeroed request in state WAITING with room for `len` bytes. */
+struct request *request_new(struct request_pool *pool, size_t len);
+
+/* Makes room for `len` bytes in all; what is there stays. */
+void request_reserve(struct request *request, size_t len);
+
+/* Replaces the bytes. */
+void request_set_bytes(struct request *request, const void *bytes, size_t len);
+
+/* Gives the request back; it must be in no queue. Drops its hold of `adopt`. */
+void request_free(struct request_pool *pool, struct request *request);
+
+/* The upstream is done with it: calls the owner, or frees a swallowed one with the last byte. */
+void request_deliver(struct request_pool *pool, struct request *request, const char *data,
+                     size_t len, bool first, bool last);
+void request_fail(struct request_pool *pool, struct request *request, enum request_failure why,
+                  const char *text);
+
+#endif

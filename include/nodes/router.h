@@ -1,0 +1,217 @@
+/*
+ * router: from a session's wish ("the master", "a replica") to an upstream.
+ * Sessions know upstreams only as an opaque pointer that they get here and can
+ * compare: two requests on the same one execute in order.
+ *
+ *     session --router_shared/router_lease--> pool --> upstream
+ *     board   --router_adopt--> cut, take back, and tell who may go on
+ *
+ * One worker's thread only.
+ */
+#ifndef REDISPROXY_NODES_ROUTER_H
+#define REDISPROXY_NODES_ROUTER_H
+
+#include "nodes/admission.h"
+#include "nodes/gate.h"
+#include "nodes/hold.h"
+#include "nodes/identity.h"
+#include "nodes/options.h"
+#include "nodes/request.h"
+#include "nodes/turn.h"
+#include "nodes/upstream.h"
+#include "threads/shared.h"
+#include "topology/topology.h"
+
+struct router;
+
+/* Which node a request goes to. */
+enum wish { WISH_MASTER, WISH_REPLICA };
+
+/* Where one session stands. */
+struct place {
+    size_t group;
+    enum route route;
+    uint64_t replica; /* the node it reads from; 0: none chosen yet */
+    /* What router_shared() gave it last for each wish: good while the pool's epoch is this one. */
+    struct upstream *last[2];
+    uint64_t epoch[2];
+    uint64_t entered[2];  /* the nodes that have let it in, or may have; 0: none */
+    enum entrance entry;  /* why it got no upstream, the last time */
+    const char *refusal;  /* with ENTRY_REFUSED: the node's error, good until the loop turns */
+    struct held *held;    /* its session's: who is woken */
+    struct list in_knock; /* while it waits for a node's word */
+};
+
+/* What the router tells the worker. */
+struct router_events {
+    void (*wake)(struct held *held);           /* this session may try again */
+    void (*on_hold)(void *data, size_t group); /* writing to the group's master has to stop */
+    /* A connection to the node ended unasked, or was the last one: it may have been restarted. */
+    void (*on_gone)(void *data, size_t group, uint64_t node);
+};
+
+/* `number`: which of the shared's workers it is for. */
+struct router *router_new(struct turn *turn, const struct traffic_options *options,
+                          struct shared *shared, size_t number, const struct router_events *events,
+                          void *data);
+/* Where the worker's identities are interned. */
+struct identities *router_identities(struct router *router);
+void router_close(struct router *router); /* cuts every upstream */
+bool router_empty(const struct router *router);
+/* How many there are. */
+size_t router_upstreams(const struct router *router);
+void router_free(struct router *router);
+
+/* Takes over the caller's reference to the newest snapshot and acts on it. */
+void router_adopt(struct router *router, struct topology *topology);
+
+/* Why a request for the group's master need not wait any longer: the master refuses the proxy. Returns
+ * its text, in `out`, or NULL. */
+const char *router_refusal(const struct router *router, size_t group, char *out, size_t size);
+
+/* Whether the newest snapshot is carried out: where writes to a master are held, none that was sent to
+ * it before is unanswered any more. */
+bool router_is_quiet(const struct router *router);
+
+/* Every 100 ms: timeouts. */
+void router_tick(struct router *router, int64_t now_ms,
+                 void (*on_stuck)(void *data, void *head_owner_data), void *data);
+
+/* Once each turn: wakes what publishes, if it may go on now. */
+void router_let_publish(struct router *router);
+const struct gate *router_gate(const struct router *router, size_t group);
+
+/* ---- for sessions ---- */
+
+/* The shared upstream for the wish, NULL when there is nobody to send to: hold it. */
+struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
+                               struct identity *identity);
+/* The shared upstream to the node where this process is (topology_process()), if what goes to it by the
+ * place's route may be read there now; otherwise NULL. place->entry says whether the session has yet to be
+ * let in there: ENTRY_NONE, it need not wait for that. */
+struct upstream *router_shared_of(struct router *router, struct place *place, uint32_t process,
+                                  struct identity *identity);
+/* As router_shared(), for AUTH; see pool_door(). `proves`: the request itself asks the node whether this
+ * identity is let in. */
+struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
+                             struct identity *identity, bool proves);
+/* A lease, as above; see pool_lease(). */
+struct upstream *router_lease(struct router *router, struct place *place, enum wish wish,
+                              struct identity *identity, upstream_lost *on_lost, void *lease_data);
+void router_return(struct router *router, struct upstream *lease, bool clean);
+/* As pool_park(). */
+bool router_park(struct upstream *lease);
+
+/* Begins, and forgets, by whom the session was let in (admission.h); `by`: the node that has just done
+ * so, or NULL. */
+void router_place(struct place *place, const struct traffic_listener_options *listener,
+                  struct held *held);
+void router_entered(struct place *place, const struct upstream *by);
+
+/* What others may do may have changed, or somebody was refused: see rights.h. */
+void router_rights_changed(struct router *router, size_t group);
+void router_rights_refused(struct router *router, size_t group);
+
+/* Whether something may be written to this upstream now (a lease that was taken before a switch
+ * began may not). */
+bool router_may_write(const struct router *router, const struct upstream *upstream);
+
+/* The same for a lease that a request is about to be sent on: also false, for a moment, after its
+ * node rejected one; then the session is woken. */
+bool router_may_send(struct router *router, const struct upstream *lease);
+
+bool router_same_node(const struct upstream *a, const struct upstream *b);
+
+/* Whether the group is well and has been for a while: what its master says then is the answer. */
+bool router_is_settled(const struct router *router, size_t group);
+
+/* A connection that its node ended, and when. */
+struct ended {
+    uint64_t node, tenure;
+    enum purpose purpose;
+    int64_t at_ms;
+};
+
+/* Whether that node is still what it was, as far as is known by now: the same process in the same shared,
+ * and nothing in the group has changed since, or shortly before. */
+bool router_in_office(const struct router *router, size_t group, const struct ended *ended);
+
+/* The id of the upstream's node, and its name. */
+uint64_t router_node(const struct upstream *upstream);
+const char *router_node_name(const struct upstream *upstream);
+
+/* The lease's id at its node (CLIENT ID there), 0: unknown. */
+uint64_t router_client_id(const struct upstream *lease);
+
+/* Tells the ids that the worker's upstreams to a node have there. */
+void router_each_client_id(const struct router *router, size_t group, uint64_t node,
+                           void (*each)(void *data, uint64_t id), void *data);
+
+/* CLIENT PAUSE: the node keeps writes waiting until then (0: no longer). */
+void router_writes_wait(struct router *router, size_t group, uint64_t node, int64_t until_ms);
+bool router_do_writes_wait(const struct router *router, size_t group);
+/* What is unanswered on shared upstreams to that node may wait for long: nobody shares them any more,
+ * and the reads that stand behind go elsewhere. */
+void router_part(struct router *router, size_t group, uint64_t node);
+
+/* Whether what publishes a message may go on: not while subscriptions of this proxy's clients are being
+ * made again (gate.h). If not, hold it: its session is woken. */
+bool router_may_publish(struct router *router, size_t group);
+/* A session's subscriptions are lost with their connection; they stand again, or are given up. */
+void router_subscriber_lost(struct router *router, size_t group);
+void router_subscriber_renewed(struct router *router, size_t group);
+
+/* From now on every message on the lease goes through `tap`: not in the middle of one. */
+bool router_may_tap(const struct upstream *lease);
+void router_tap(struct upstream *lease, const struct upstream_tap *tap);
+
+/* From now on the lease carries bytes: see upstream_set_tunnel(). */
+void router_tunnel(struct upstream *lease, upstream_bytes *bytes);
+
+/* Submits; the caller has asked for the upstream in this turn, or router_may_write(). */
+void router_send(struct upstream *upstream, struct request *request);
+
+/* Takes back a request that was submitted and not written (REQUEST_QUEUED). */
+void router_take_back(struct request *request);
+
+/* The node rejected a request: it is left alone for a moment; `not_master`: it is no master any
+ * more, and the upstream ends when what is in flight there is answered. */
+void router_rejected(struct router *router, size_t group, struct upstream *upstream,
+                     bool not_master);
+
+/* Sends a copy of `request` for `identity` to every node of the group but `except`, and, with
+ * `readers`, the master: owned by `owner` and `owner_data`. Returns how many. */
+unsigned router_send_everywhere(struct router *router, size_t group, bool readers,
+                                struct identity *identity, const struct upstream *except,
+                                const struct request *request, const struct request_owner *owner,
+                                void *owner_data);
+
+/* Asks the lease's node, as the proxy, to end the command that blocks there (CLIENT UNBLOCK ERROR).
+ */
+void router_unblock(struct router *router, const struct upstream *lease);
+
+/* A question of the proxy's own (COMMAND INFO) for any node that serves the wish; false: nobody to
+ * ask now. */
+bool router_ask(struct router *router, struct place *place, enum wish wish, const char *bytes,
+                size_t len, const struct request_owner *owner, void *owner_data);
+
+/* The reply at the shared upstream's head, owned by `owner_data`, is so large that others shall not wait
+ * behind it: nobody shares it any more, and the reads behind are taken elsewhere. */
+void router_unshare(struct upstream *upstream, const void *owner_data, const char *why);
+
+/* The session at this upstream's head does not read its reply. A lease is just not read any more; a
+ * shared upstream is first retired from sharing, and reads behind are taken elsewhere. */
+void router_pause(struct router *router, struct upstream *upstream, const void *owner_data);
+void router_resume(struct upstream *upstream);
+
+/* The session, if it has none yet, reads from this replica (0: none); and leaves it. */
+void router_join_replica(struct router *router, struct place *place, uint64_t replica);
+void router_leave_replica(struct router *router, struct place *place);
+
+/* The snapshot that it goes by; 0: none yet. */
+uint64_t router_seq(const struct router *router);
+const struct topology_group *router_view(const struct router *router, size_t group);
+struct hold *router_hold(struct router *router, size_t group);
+const struct traffic_group_options *router_group(const struct router *router, size_t group);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * shared: all that the workers of the process share: for each a slot with its mailbox and with what
+ * it shows others, the number of bytes that they hold together, and what a change of rights made old.
+ * None of it is touched for a request: a slot is written once a turn, by its own worker, and read when
+ * somebody asks.
+ */
+#ifndef REDISPROXY_THREADS_SHARED_H
+#define REDISPROXY_THREADS_SHARED_H
+
+#include "threads/mail.h"
+#include "threads/rights.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Desks are this far apart, so that no two are in one line of a cache. */
+#define SLOT_LINE 128
+
+/* What a worker holds of one group's requests. */
+struct slot_hold {
+    atomic_size_t sessions, bytes;
+};
+
+struct worker_slot {
+    struct mailbox box;
+    atomic_llong last_turn_ms;
+    atomic_size_t sessions, upstreams, ahead_bytes, disconnected;
+    atomic_size_t ended;            /* sessions that it was given and has no more */
+    atomic_size_t unrenewed, early; /* of its gates (gate.h) */
+    atomic_ullong adopted;          /* the sequence of the snapshot that it has adopted */
+    atomic_bool waits;              /* its publishers wait for others' subscriptions (gate.h) */
+    struct slot_hold *holds;        /* one for each group */
+} __attribute__((aligned(SLOT_LINE)));
+
+struct shared {
+    size_t worker_count, group_count;
+    struct worker_slot *slots;
+    /* One for each group: the bytes that all workers hold (hold.h). */
+    atomic_size_t *held_bytes;
+    struct rights *rights;     /* the same: whether those who come now may be let in otherwise */
+    atomic_size_t ahead_bytes; /* of requests that were read ahead, of all workers */
+    /* One for each group: sessions, of all workers, whose subscriptions a node has lost, and no other
+     * has confirmed yet (gate.h). */
+    atomic_size_t *unrenewed;
+};
+
+/* The mailboxes are the workers' to begin. */
+struct shared *shared_new(size_t slots, size_t groups);
+void shared_free(struct shared *shared);
+
+/* Something has changed that publishers may wait for: the workers whose publishers do are rung. */
+void shared_ring_waiting(struct shared *shared);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * worker: one thread with one loop, its own sessions and its own upstreams. It
+ * shares nothing mutable with others but its slot: its mailbox, and counters
+ * that it shows. The workers of the process are a workers (workers.h).
+ */
+#ifndef REDISPROXY_WORKER_WORKER_H
+#define REDISPROXY_WORKER_WORKER_H
+
+#include "nodes/options.h"
+#include "threads/shared.h"
+#include "topology/topology.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct worker;
+
+/* A worker at slot `number`. Nothing runs yet. `options`, `board` and `shared` outlive it. */
+struct worker *worker_new(const struct traffic_options *options, struct board *board,
+                          struct shared *shared, size_t number);
+
+/* This one accepts, for all. `listen_fds` holds one bound descriptor for each of options->listeners,
+ * the worker's from now on, also when it fails. Returns 0, or -1 after logging why. */
+int worker_accept(struct worker *worker, const int *listen_fds) __attribute__((warn_unused_result));
+
+/* Starts the thread, once all workers are there. Returns 0, or -1 after logging why. */
+int worker_start(struct worker *worker) __attribute__((warn_unused_result));
+
+/* Stops accepting and lets what is in flight or held finish, for at most drain_timeout_ms; sessions
+ * without unfinished requests are closed. Returns at once. Any thread. */
+void worker_drain(struct worker *worker);
+
+/* Whether the thread has nothing more to do (only after worker_drain()). Any thread. */
+bool worker_finished(const struct worker *worker);
+
+/* Closes what is left; returns at once. worker_join() waits for that. Once all are joined (until then
+ * they may write to each other) worker_drop_mail() drops what is under way to it, and when that is done
+ * everywhere (what is dropped may be another one's), worker_free() frees everything. */
+void worker_stop(struct worker *worker);
+void worker_join(struct worker *worker);
+void worker_drop_mail(struct worker *worker);
+void worker_free(struct worker *worker);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * workers: the workers of the process, started, drained, stopped and counted together. Clients shall not
+ * be able to tell how many there are.
+ *
+ *     clients --> the first worker accepts --balance--> itself, or by mail another one
+ */
+#ifndef REDISPROXY_WORKER_WORKERS_H
+#define REDISPROXY_WORKER_WORKERS_H
+
+#include "nodes/options.h"
+#include "topology/topology.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct workers;
+
+/* Starts options->workers threads. `listen_fds` holds one bound descriptor for each of
+ * options->listeners, the workers's from now on, also when it fails. `options` and `board` outlive it.
+ * Returns NULL after logging why. */
+struct workers *workers_start(const struct traffic_options *options, struct board *board,
+                              const int *listen_fds) __attribute__((warn_unused_result));
+
+size_t workers_size(const struct workers *workers);
+
+/* clock_ms() of a worker's last turn (it turns at least ten times a second). Any thread. */
+int64_t workers_last_turn(const struct workers *workers, size_t worker);
+
+/* What a worker held at the end of its loop's last turn. Any thread. */
+struct worker_gauges {
+    size_t unrenewed; /* sessions whose subscriptions are to be made again */
+    size_t early;     /* how often messages went out before that was done, ever */
+    size_t sessions, upstreams;
+    size_t held, held_bytes; /* sessions whose requests wait for a node, and these */
+    size_t ahead_bytes;      /* of requests of clients that read no replies */
+    size_t disconnected;     /* clients that the proxy ended, ever */
+};
+void workers_gauges(const struct workers *workers, size_t worker, struct worker_gauges *out);
+
+/* As worker_drain(), worker_finished(), for all of them. */
+void workers_drain(struct workers *workers);
+bool workers_finished(const struct workers *workers);
+
+/* Closes what is left, joins the threads, frees everything. */
+void workers_stop(struct workers *workers);
+
+#endif

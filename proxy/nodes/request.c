@@ -1,0 +1,168 @@
+/*
+ * request: allocation and completion. A worker keeps a bounded number of
+ * finished requests for the next ones; payloads over REQUEST_INLINE bytes live
+ * on the heap, and stay with their request while they are small and few.
+ */
+#include "nodes/request.h"
+
+#include "nodes/identity.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* More than this many idle requests are given back to the heap. */
+#define KEEP_MAX 4096
+/* A request keeps so much memory, all of them together so much. */
+#define KEEP_BYTES_EACH ((size_t)32 * 1024)
+#define KEEP_BYTES_MAX ((size_t)2 * 1024 * 1024)
+
+void request_pool_init(struct request_pool *pool)
+{
+    list_init(&pool->free);
+    list_init(&pool->roomy);
+    pool->kept = pool->kept_bytes = pool->live = 0;
+}
+
+void request_pool_free(struct request_pool *pool)
+{
+    struct list *node;
+    while ((node = list_take(&pool->free)))
+        free(container_of(node, struct request, in_session));
+    while ((node = list_take(&pool->roomy))) {
+        struct request *request = container_of(node, struct request, in_session);
+        free(request->data);
+        free(request);
+    }
+    pool->kept = pool->kept_bytes = 0;
+}
+
+static bool has_heap(const struct request *request)
+{
+    return request->data != request->own_data;
+}
+
+/* One that was kept, or NULL. */
+static struct request *take_kept(struct request_pool *pool, size_t len)
+{
+    struct list *node = NULL;
+    struct request *request;
+    if (len > REQUEST_INLINE)
+        node = list_take(&pool->roomy);
+    if (!node)
+        node = list_take(&pool->free);
+    if (!node)
+        return NULL;
+    request = container_of(node, struct request, in_session);
+    pool->kept--;
+    if (has_heap(request))
+        pool->kept_bytes -= request->cap;
+    return request;
+}
+
+struct request *request_new(struct request_pool *pool, size_t len)
+{
+    struct request *request = take_kept(pool, len);
+    char *data = NULL;
+    size_t cap = 0;
+    if (!request) {
+        request = malloc(sizeof(*request));
+        if (!request)
+            abort();
+    } else if (has_heap(request)) {
+        data = request->data;
+        cap = request->cap;
+    }
+    memset(request, 0, offsetof(struct request, own_data));
+    list_init(&request->in_session);
+    list_init(&request->in_upstream);
+    request->data = data ? data : request->own_data;
+    request->cap = data ? cap : sizeof(request->own_data);
+    pool->live++;
+    request_reserve(request, len);
+    return request;
+}
+
+static void free_bytes(struct request *request)
+{
+    if (request->secret)
+        explicit_bzero(request->data, request->cap);
+    if (has_heap(request))
+        free(request->data);
+    request->data = request->own_data;
+}
+
+void request_reserve(struct request *request, size_t len)
+{
+    char *data;
+    if (len <= request->cap)
+        return;
+    if (has_heap(request) && !request->secret) {
+        data = realloc(request->data, len);
+        if (!data)
+            abort();
+    } else {
+        data = malloc(len);
+        if (!data)
+            abort();
+        memcpy(data, request->data, request->len);
+        free_bytes(request);
+    }
+    request->data = data;
+    request->cap = len;
+}
+
+void request_set_bytes(struct request *request, const void *bytes, size_t len)
+{
+    request_reserve(request, len);
+    memcpy(request->data, bytes, len);
+    request->len = len;
+}
+
+/* Its memory stays with it, if there is not too much of that, and nothing secret in it. */
+static bool stays_roomy(const struct request_pool *pool, const struct request *request)
+{
+    return has_heap(request) && !request->secret && request->cap <= KEEP_BYTES_EACH &&
+           pool->kept_bytes + request->cap <= KEEP_BYTES_MAX;
+}
+
+void request_free(struct request_pool *pool, struct request *request)
+{
+    assert(!list_linked(&request->in_session) && !list_linked(&request->in_upstream));
+    assert(!request->fan);
+    buf_free(&request->reply);
+    if (request->adopt)
+        identity_release(request->adopt);
+    pool->live--;
+    if (pool->kept >= KEEP_MAX) {
+        free_bytes(request);
+        free(request);
+        return;
+    }
+    pool->kept++;
+    if (stays_roomy(pool, request)) {
+        pool->kept_bytes += request->cap;
+        list_prepend(&pool->roomy, &request->in_session);
+    } else {
+        free_bytes(request);
+        list_prepend(&pool->free, &request->in_session);
+    }
+}
+
+void request_deliver(struct request_pool *pool, struct request *request, const char *data,
+                     size_t len, bool first, bool last)
+{
+    if (request->owner)
+        request->owner->on_reply(request, data, len, first, last);
+    else if (last)
+        request_free(pool, request);
+}
+
+void request_fail(struct request_pool *pool, struct request *request, enum request_failure why,
+                  const char *text)
+{
+    if (request->owner)
+        request->owner->on_failed(request, why, text);
+    else
+        request_free(pool, request);
+}

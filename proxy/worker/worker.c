@@ -1,0 +1,457 @@
+/*
+ * worker: the loop. Callbacks only queue; before the loop sleeps, everything
+ * that was queued is done, in this order:
+ *
+ *     newest snapshot -> woken sessions -> flush upstreams -> (woken again) -> flush sessions
+ *
+ * so that no request is written after a snapshot that forbids it was published
+ * (decision 11), and each connection is written once a turn.
+ */
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/listener.h"
+#include "threads/mail.h"
+#include "threads/relay.h"
+#include "traffic/session.h"
+#include "worker/balance.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TICK_MS 100
+/* Texts of scripts that are kept for each group. */
+#define SCRIPTS_MAX ((size_t)16 * 1024 * 1024)
+
+struct door {
+    struct worker *worker;
+    struct listener *listener;
+    const struct traffic_listener_options *options;
+};
+
+struct worker {
+    pthread_t thread;
+    bool started;
+    const struct traffic_options *options;
+    struct board *board;
+    size_t subscriber;
+    uint64_t seq;          /* of the adopted snapshot */
+    uint64_t acknowledged; /* of the one that is carried out */
+    uv_loop_t loop;
+    uv_async_t async;
+    uv_prepare_t prepare;
+    uv_timer_t tick;
+    struct turn turn;
+    struct session_host host;
+    struct door *doors; /* NULL: another one accepts */
+    struct balance balance;
+    uint64_t accepted; /* clients, ever */
+    size_t given;      /* sessions, ever */
+    bool draining, closing;
+    int64_t drain_until_ms;
+    atomic_bool drain, stop, finished;
+};
+
+static struct worker_slot *slot_of(const struct worker *w)
+{
+    return &w->host.stop.shared->slots[w->host.stop.number];
+}
+
+/* ---- sessions ---- */
+
+static void refuse(int fd)
+{
+    static const char text[] = "-ERR max number of clients reached\r\n";
+    if (write(fd, text, sizeof(text) - 1) < 0)
+        (void)0; /* it is closed either way */
+    close(fd);
+}
+
+/* A client of this worker from now on, or of nobody. */
+static void take(struct worker *w, const struct traffic_listener_options *listener, int fd,
+                 uint64_t id)
+{
+    w->given++;
+    if (w->draining)
+        close(fd); /* as if it had come a moment later */
+    else if (session_open(&w->host, listener, fd, id) != 0)
+        log_event(LOG_WARN, "a client could not be taken", "reason=\"%s\"", strerror(errno));
+}
+
+/* An accepted socket on its way to another worker. */
+struct handed {
+    struct mail mail;
+    const struct traffic_listener_options *listener;
+    uint64_t id;
+    int fd;
+};
+
+static void open_handed(struct mail *mail, void *reader)
+{
+    struct handed *handed = container_of(mail, struct handed, mail);
+    take(container_of(session_host_at(reader), struct worker, host), handed->listener, handed->fd,
+         handed->id);
+    free(handed);
+}
+
+static void drop_handed(struct mail *mail)
+{
+    struct handed *handed = container_of(mail, struct handed, mail);
+    close(handed->fd);
+    free(handed);
+}
+
+static void hand_over(const struct shared *shared, size_t to,
+                      const struct traffic_listener_options *listener, int fd, uint64_t id)
+{
+    struct handed *handed = calloc(1, sizeof(*handed));
+    if (!handed)
+        abort();
+    *handed = (struct handed){.mail = {.open = open_handed, .drop = drop_handed},
+                              .listener = listener,
+                              .id = id,
+                              .fd = fd};
+    mailbox_post(&shared->slots[to].box, &handed->mail);
+}
+
+static void on_accept(void *owner, int fd)
+{
+    struct door *door = owner;
+    struct worker *w = door->worker;
+    size_t to = balance_next(&w->balance, w->host.count, w->options->max_clients);
+    if (to == BALANCE_FULL) {
+        refuse(fd);
+        return;
+    }
+    uint64_t id = session_id_of(++w->accepted, to);
+    if (to == w->host.stop.number)
+        take(w, door->options, fd, id);
+    else
+        hand_over(w->host.stop.shared, to, door->options, fd, id);
+}
+
+/* ---- the turn ---- */
+
+static void adopt_newest(struct worker *w)
+{
+    if (board_seq(w->board) == w->seq)
+        return;
+    struct topology *topology = board_acquire(w->board);
+    if (!topology)
+        return;
+    w->seq = topology->seq;
+    router_adopt(w->host.router, topology);
+    session_judge_ended(&w->host, turn_now(&w->turn));
+}
+
+static void flush_upstreams(struct worker *w)
+{
+    struct list *node;
+    while ((node = w->turn.dirty_upstreams.next) != &w->turn.dirty_upstreams)
+        upstream_flush(container_of(node, struct upstream, in_turn));
+}
+
+static void finish_turn(struct worker *w)
+{
+    if (!list_empty(&w->host.stop.waiting))
+        relays_retry(&w->host.stop);
+    do {
+        adopt_newest(w);
+        router_let_publish(w->host.router);
+        session_run_woken(&w->turn.woken);
+        flush_upstreams(w);
+        session_flush_dirty(&w->turn.dirty_sessions);
+        /* A write that failed wakes those whose requests were on it. */
+    } while (!list_empty(&w->turn.woken) || !list_empty(&w->turn.dirty_upstreams) ||
+             !list_empty(&w->turn.dirty_sessions));
+}
+
+/* Nothing to do but at a new snapshot, and while a switch begins. */
+static void acknowledge(struct worker *w)
+{
+    if (w->acknowledged == w->seq || !router_is_quiet(w->host.router))
+        return;
+    w->acknowledged = w->seq;
+    board_acknowledge(w->board, w->subscriber, w->seq);
+}
+
+/* For other threads, which may be a turn behind. */
+static void show_gauges(struct worker *w)
+{
+    struct worker_slot *slot = slot_of(w);
+    for (size_t i = 0; i < w->options->group_count; i++) {
+        const struct hold *hold = router_hold(w->host.router, i);
+        atomic_store_explicit(&slot->holds[i].sessions, hold->count, memory_order_relaxed);
+        atomic_store_explicit(&slot->holds[i].bytes, hold->bytes, memory_order_relaxed);
+    }
+    atomic_store_explicit(&slot->sessions, w->host.count, memory_order_relaxed);
+    atomic_store_explicit(&slot->ended, w->given - w->host.count, memory_order_relaxed);
+    atomic_store_explicit(&slot->upstreams, router_upstreams(w->host.router), memory_order_relaxed);
+}
+
+/* What is looked at less often: once a tick. */
+static void show_rare_gauges(struct worker *w)
+{
+    struct worker_slot *slot = slot_of(w);
+    size_t unrenewed = 0, early = 0;
+    for (size_t i = 0; i < w->options->group_count; i++) {
+        const struct gate *gate = router_gate(w->host.router, i);
+        unrenewed += gate->unrenewed;
+        early += gate->early;
+    }
+    atomic_store_explicit(&slot->unrenewed, unrenewed, memory_order_relaxed);
+    atomic_store_explicit(&slot->early, early, memory_order_relaxed);
+    atomic_store_explicit(&slot->ahead_bytes, w->host.ahead_bytes, memory_order_relaxed);
+    atomic_store_explicit(&slot->disconnected, w->host.disconnected, memory_order_relaxed);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct worker *w = prepare->data;
+    finish_turn(w);
+    acknowledge(w);
+    show_gauges(w);
+    atomic_store_explicit(&slot_of(w)->last_turn_ms, clock_ms(), memory_order_relaxed);
+}
+
+static void on_hold(void *data, size_t group)
+{
+    struct worker *w = data;
+    session_take_back_blocked(&w->host, group);
+    scripts_forget_nodes(
+        w->host.scripts[group]); /* the next master may be one that was restarted */
+}
+
+static void on_gone(void *data, size_t group, uint64_t node)
+{
+    struct worker *w = data;
+    scripts_forget_node(w->host.scripts[group], node);
+}
+
+static const struct router_events router_events = {session_wake, on_hold, on_gone};
+
+/* ---- ending ---- */
+
+static void close_doors(struct worker *w)
+{
+    for (size_t i = 0; w->doors && i < w->options->listener_count; i++) {
+        if (w->doors[i].listener)
+            listener_close(w->doors[i].listener);
+        w->doors[i].listener = NULL;
+    }
+}
+
+static void begin_drain(struct worker *w)
+{
+    w->draining = true;
+    w->drain_until_ms = turn_now(&w->turn) + w->options->drain_timeout_ms;
+    close_doors(w);
+    session_drain_all(&w->host, false);
+}
+
+static void close_all(struct worker *w)
+{
+    if (w->closing)
+        return;
+    w->closing = true;
+    close_doors(w);
+    session_drain_all(&w->host, true);
+    router_close(w->host.router);
+    mailbox_shut(&slot_of(w)->box);
+    uv_close((uv_handle_t *)&w->tick, NULL);
+    uv_close((uv_handle_t *)&w->async, NULL);
+    uv_close((uv_handle_t *)&w->prepare, NULL);
+}
+
+static void check_drain(struct worker *w)
+{
+    if (w->host.count > 0 && turn_now(&w->turn) >= w->drain_until_ms) {
+        log_event(LOG_WARN, "drain_timeout is over, clients are disconnected", "sessions=%zu",
+                  w->host.count);
+        session_drain_all(&w->host, true);
+    }
+    if (w->host.count == 0)
+        atomic_store(&w->finished, true);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct worker *w = timer->data;
+    int64_t now = turn_now(&w->turn);
+    router_tick(w->host.router, now, session_stuck, w);
+    session_look_at_stalled(&w->host, now);
+    session_judge_ended(&w->host, now);
+    show_rare_gauges(w);
+    for (size_t i = 0; i < w->options->group_count; i++)
+        session_expire_held(router_hold(w->host.router, i), now);
+    if (w->draining)
+        check_drain(w);
+}
+
+static void on_async(uv_async_t *async)
+{
+    struct worker *w = async->data;
+    mailbox_read(&slot_of(w)->box, &w->host.stop);
+    if (atomic_load(&w->stop))
+        close_all(w);
+    else if (atomic_load(&w->drain) && !w->draining)
+        begin_drain(w);
+    /* A new snapshot is adopted before the loop sleeps again. */
+}
+
+static void notify(void *arg)
+{
+    struct worker *w = arg;
+    uv_async_send(&w->async);
+}
+
+/* ---- life ---- */
+
+static void *run(void *arg)
+{
+    struct worker *w = arg;
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+static void init_turn(struct turn *turn, uv_loop_t *loop, struct board *board)
+{
+    turn->loop = loop;
+    turn->board = board;
+    request_pool_init(&turn->requests);
+    list_init(&turn->woken);
+    list_init(&turn->dirty_upstreams);
+    list_init(&turn->dirty_sessions);
+}
+
+static void init_host(struct worker *w)
+{
+    w->host.turn = &w->turn;
+    w->host.options = w->options;
+    list_init(&w->host.stop.waiting);
+    list_init(&w->host.sessions);
+    list_init(&w->host.stalled);
+    list_init(&w->host.doubted);
+    list_init(&w->host.script_waiters);
+    w->host.learn = learn_new(&w->turn.requests);
+    w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
+    if (!w->host.scripts)
+        abort();
+    for (size_t i = 0; i < w->options->group_count; i++)
+        w->host.scripts[i] = scripts_new(SCRIPTS_MAX);
+    w->host.router = router_new(&w->turn, w->options, w->host.stop.shared, w->host.stop.number,
+                                &router_events, w);
+}
+
+static void init_loop(struct worker *w)
+{
+    if (uv_loop_init(&w->loop) || uv_async_init(&w->loop, &w->async, on_async) ||
+        uv_prepare_init(&w->loop, &w->prepare) || uv_timer_init(&w->loop, &w->tick))
+        abort(); /* no descriptors or memory for one loop: nothing can run */
+    w->async.data = w->prepare.data = w->tick.data = w;
+    uv_prepare_start(&w->prepare, on_prepare);
+    uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+struct worker *worker_new(const struct traffic_options *options, struct board *board,
+                          struct shared *shared, size_t number)
+{
+    struct worker *w = calloc(1, sizeof(*w));
+    if (!w)
+        abort();
+    w->options = options;
+    w->board = board;
+    w->host.stop.shared = shared;
+    w->host.stop.number = number;
+    atomic_store(&slot_of(w)->last_turn_ms, clock_ms());
+    init_loop(w);
+    init_turn(&w->turn, &w->loop, w->board);
+    init_host(w);
+    mailbox_init(&slot_of(w)->box, notify, w);
+    w->subscriber = board_subscribe(board, notify, w);
+    uv_async_send(&w->async);
+    return w;
+}
+
+int worker_accept(struct worker *w, const int *listen_fds)
+{
+    int result = 0;
+    balance_init(&w->balance, w->host.stop.shared, w->host.stop.number);
+    w->doors = calloc(w->options->listener_count, sizeof(*w->doors));
+    if (!w->doors)
+        abort();
+    for (size_t i = 0; i < w->options->listener_count; i++) {
+        struct door *door = &w->doors[i];
+        *door = (struct door){.worker = w, .options = &w->options->listeners[i]};
+        door->listener = listener_open(&w->loop, listen_fds[i], on_accept, door);
+        if (door->listener)
+            continue;
+        log_event(LOG_ERROR, "a listener could not be opened", "number=%zu", i);
+        result = -1;
+    }
+    return result;
+}
+
+int worker_start(struct worker *w)
+{
+    int error = pthread_create(&w->thread, NULL, run, w);
+    w->started = error == 0;
+    if (!error)
+        return 0;
+    log_event(LOG_ERROR, "a worker could not be started", "reason=\"%s\"", strerror(error));
+    return -1;
+}
+
+void worker_drain(struct worker *w)
+{
+    atomic_store(&w->drain, true);
+    uv_async_send(&w->async);
+}
+
+bool worker_finished(const struct worker *w)
+{
+    return atomic_load(&w->finished);
+}
+
+void worker_stop(struct worker *w)
+{
+    board_unsubscribe(w->board, notify, w);
+    atomic_store(&w->stop, true);
+    uv_async_send(&w->async);
+}
+
+void worker_join(struct worker *w)
+{
+    if (w->started)
+        pthread_join(w->thread, NULL);
+    else
+        run(w); /* its loop ends at once, and frees what it has */
+}
+
+void worker_drop_mail(struct worker *w)
+{
+    mailbox_empty(&slot_of(w)->box);
+    relays_drop(&w->host.stop);
+}
+
+void worker_free(struct worker *w)
+{
+    learn_free(w->host.learn);
+    for (size_t i = 0; i < w->options->group_count; i++)
+        scripts_free(w->host.scripts[i]);
+    free(w->host.scripts);
+    router_free(w->host.router);
+    request_pool_free(&w->turn.requests);
+    buf_stock_free(&w->turn.stock);
+    uv_loop_close(&w->loop);
+    mailbox_free(&slot_of(w)->box);
+    if (w->doors)
+        balance_free(&w->balance);
+    free(w->doors);
+    free(w);
+}

@@ -1,0 +1,98 @@
+/* workers: see the header. Everything is there before the first thread runs, and until the last one has
+ * ended: a worker may always write to another. What nobody has read by then is dropped. */
+#include "worker/workers.h"
+
+#include "base/log.h"
+#include "threads/shared.h"
+#include "worker/worker.h"
+
+#include <stdlib.h>
+
+struct workers {
+    struct shared *shared;
+    size_t count;
+    struct worker *each[];
+};
+
+static int start_all(struct workers *workers, const int *listen_fds)
+{
+    int result = worker_accept(workers->each[0], listen_fds);
+    for (size_t i = 0; i < workers->count && result == 0; i++)
+        result = worker_start(workers->each[i]);
+    return result;
+}
+
+struct workers *workers_start(const struct traffic_options *options, struct board *board,
+                              const int *listen_fds)
+{
+    struct workers *workers =
+        calloc(1, sizeof(*workers) + options->workers * sizeof(workers->each[0]));
+    if (!workers)
+        abort();
+    workers->count = options->workers;
+    workers->shared = shared_new(workers->count, options->group_count);
+    for (size_t i = 0; i < workers->count; i++)
+        workers->each[i] = worker_new(options, board, workers->shared, i);
+    if (start_all(workers, listen_fds) == 0)
+        return workers;
+    workers_stop(workers);
+    return NULL;
+}
+
+size_t workers_size(const struct workers *workers)
+{
+    return workers->count;
+}
+
+int64_t workers_last_turn(const struct workers *workers, size_t worker)
+{
+    return atomic_load_explicit(&workers->shared->slots[worker].last_turn_ms, memory_order_relaxed);
+}
+
+void workers_gauges(const struct workers *workers, size_t worker, struct worker_gauges *out)
+{
+    const struct worker_slot *slot = &workers->shared->slots[worker];
+    *out = (struct worker_gauges){
+        .sessions = atomic_load_explicit(&slot->sessions, memory_order_relaxed),
+        .upstreams = atomic_load_explicit(&slot->upstreams, memory_order_relaxed),
+        .unrenewed = atomic_load_explicit(&slot->unrenewed, memory_order_relaxed),
+        .early = atomic_load_explicit(&slot->early, memory_order_relaxed),
+        .ahead_bytes = atomic_load_explicit(&slot->ahead_bytes, memory_order_relaxed),
+        .disconnected = atomic_load_explicit(&slot->disconnected, memory_order_relaxed)};
+    for (size_t i = 0; i < workers->shared->group_count; i++) {
+        out->held += atomic_load_explicit(&slot->holds[i].sessions, memory_order_relaxed);
+        out->held_bytes += atomic_load_explicit(&slot->holds[i].bytes, memory_order_relaxed);
+    }
+}
+
+void workers_drain(struct workers *workers)
+{
+    size_t sessions = 0;
+    for (size_t i = 0; i < workers->count; i++)
+        sessions += atomic_load_explicit(&workers->shared->slots[i].sessions, memory_order_relaxed);
+    log_event(LOG_INFO, "draining", "sessions=%zu", sessions);
+    for (size_t i = 0; i < workers->count; i++)
+        worker_drain(workers->each[i]);
+}
+
+bool workers_finished(const struct workers *workers)
+{
+    for (size_t i = 0; i < workers->count; i++)
+        if (!worker_finished(workers->each[i]))
+            return false;
+    return true;
+}
+
+void workers_stop(struct workers *workers)
+{
+    for (size_t i = 0; i < workers->count; i++)
+        worker_stop(workers->each[i]);
+    for (size_t i = 0; i < workers->count; i++)
+        worker_join(workers->each[i]);
+    for (size_t i = 0; i < workers->count; i++)
+        worker_drop_mail(workers->each[i]);
+    for (size_t i = 0; i < workers->count; i++)
+        worker_free(workers->each[i]);
+    shared_free(workers->shared);
+    free(workers);
+}
