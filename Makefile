@@ -160,8 +160,8 @@ UNIT_POOL          := nodes/pool threads/rights $(UNIT_UPSTREAM)
 UNIT_test_pool      = $(UNIT_POOL)
 UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
-UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/traffic/session*.c)) \
-                      threads/relay threads/shared threads/mail traffic/roll nodes/scripts \
+UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/session/*.c proxy/commands/*.c)) \
+                      threads/relay threads/shared threads/mail nodes/scripts \
                       nodes/router nodes/admission nodes/gate nodes/hold nodes/learn \
                       nodes/process nodes/cursor redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
@@ -183,7 +183,7 @@ UNIT_test_session_replication = $(UNIT_SESSION)
 UNIT_test_session_workers = $(UNIT_SESSION)
 UNIT_test_session_scan = $(UNIT_SESSION)
 UNIT_test_cursor   := nodes/cursor base/buf base/log base/clock
-UNIT_test_roll     := traffic/roll redis/resp_text base/buf base/log base/clock
+UNIT_test_client_text := commands/client_text redis/resp_text base/buf base/log base/clock
 
 wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))
 # The programs of the unit tests are built with the sanitizer too (Criterion's runner survives ASan,

@@ -65,7 +65,7 @@ struct request {
     int64_t held_since_ms;    /* 0: not held */
     int64_t blocked_until_ms; /* a blocking command's own deadline; 0: none */
     struct identity *adopt;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
-    struct fan *fan;          /* copies of it on other nodes that are not answered yet */
+    struct copies *copies;    /* of it, on other nodes, that are not answered yet */
     size_t reply_len;         /* bytes of the reply so far */
     int32_t parts_left;       /* SUBSCRIBE and kin: confirmations still to come */
     int32_t argc;

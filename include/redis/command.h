@@ -103,7 +103,29 @@ enum command_verb {
     VERB_ACL_LOG,
     /* PUBSUB's questions: who is subscribed? */
     VERB_PUBSUB,
+    /* SYNC, PSYNC; REPLCONF: where replication is allowed */
+    VERB_SYNC,
+    VERB_REPLCONF,
+    VERBS, /* how many there are */
 };
+
+/* SUBSCRIBE to SUNSUBSCRIBE. */
+static inline bool command_is_subscription(uint8_t verb)
+{
+    return verb >= VERB_SUBSCRIBE && verb <= VERB_SUNSUBSCRIBE;
+}
+
+/* MULTI, EXEC, DISCARD, WATCH, UNWATCH. */
+static inline bool command_is_transaction(uint8_t verb)
+{
+    return verb >= VERB_MULTI && verb <= VERB_UNWATCH;
+}
+
+/* CLIENT TRACKING, NO-EVICT, NO-TOUCH: tell the node something about the connection, which stays so. */
+static inline bool command_is_told(uint8_t verb)
+{
+    return verb >= VERB_CLIENT_TRACKING && verb <= VERB_CLIENT_NO_TOUCH;
+}
 
 struct command {
     const char *name;           /* lower case; a subcommand as "config|set" */

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define RESP_INLINE_MAX (64 * 1024)
 #define RESP_ARGS_MAX (1024 * 1024)
@@ -115,5 +116,17 @@ bool resp_parse_integer(struct slice text, int64_t *out);
 
 /* Whether `text` equals the lower-case word, ignoring the case of text. */
 bool slice_is(struct slice text, const char *word);
+
+/* The text of a bulk or verbatim string, into `reply`; {NULL, 0}: it is none, but an error. */
+struct slice resp_text_of(struct slice reply);
+/* And the way back, in the form in which a node gave its own: `type` is '$' or '='. */
+void resp_append_text(struct buf *out, char type, const struct buf *text);
+
+/* Whether a reply (an error line, mostly) begins with this. */
+static inline bool resp_starts(const char *reply, size_t len, const char *with)
+{
+    size_t with_len = strlen(with);
+    return len >= with_len && memcmp(reply, with, with_len) == 0;
+}
 
 #endif

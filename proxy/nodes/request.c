@@ -129,7 +129,7 @@ static bool stays_roomy(const struct request_pool *pool, const struct request *r
 void request_free(struct request_pool *pool, struct request *request)
 {
     assert(!list_linked(&request->in_session) && !list_linked(&request->in_upstream));
-    assert(!request->fan);
+    assert(!request->copies);
     buf_free(&request->reply);
     if (request->adopt)
         identity_release(request->adopt);

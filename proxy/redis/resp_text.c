@@ -278,3 +278,22 @@ int resp_inline_to_multibulk(const char *line, size_t len, struct buf *out)
     }
     return argc;
 }
+
+struct slice resp_text_of(struct slice reply)
+{
+    const char *end = reply.data + reply.len, *at = memchr(reply.data, '\n', reply.len);
+    size_t skip = 1 + (reply.data[0] == '=' ? 4 : 0); /* "txt:" */
+    if ((reply.data[0] != '$' && reply.data[0] != '=') || !at || end - at < (ptrdiff_t)skip + 2)
+        return (struct slice){NULL, 0};
+    return (struct slice){at + skip, (size_t)(end - at) - skip - 2};
+}
+
+void resp_append_text(struct buf *out, char type, const struct buf *text)
+{
+    bool verbatim = type == '=';
+    buf_printf(out, "%c%zu\r\n%s", type, buf_len(text) + (verbatim ? 4 : 0),
+               verbatim ? "txt:" : "");
+    if (buf_len(text) > 0)
+        buf_append(out, buf_head(text), buf_len(text));
+    buf_append(out, "\r\n", 2);
+}

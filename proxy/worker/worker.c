@@ -11,10 +11,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "commands/table.h"
 #include "net/listener.h"
+#include "session/session.h"
 #include "threads/mail.h"
 #include "threads/relay.h"
-#include "traffic/session.h"
 #include "worker/balance.h"
 
 #include <errno.h>
@@ -333,6 +334,7 @@ static void init_host(struct worker *w)
 {
     w->host.turn = &w->turn;
     w->host.options = w->options;
+    w->host.hooks = &command_hooks;
     list_init(&w->host.stop.waiting);
     list_init(&w->host.sessions);
     list_init(&w->host.stalled);

@@ -11,10 +11,11 @@ declare -A may=(
     [threads]="base threads"
     [topology]="base redis net topology"
     [nodes]="base redis net threads topology nodes"
-    [traffic]="base redis net threads topology nodes traffic"
-    [worker]="base redis net threads topology nodes traffic worker"
-    [ops]="base redis net threads topology nodes traffic worker ops"
-    [main.c]="base redis net threads topology nodes traffic worker ops"
+    [session]="base redis net threads topology nodes session"
+    [commands]="base redis net threads topology nodes session commands"
+    [worker]="base redis net threads topology nodes session commands worker"
+    [ops]="base redis net threads topology nodes session commands worker ops"
+    [main.c]="base redis net threads topology nodes session commands worker ops"
 )
 bad=0
 

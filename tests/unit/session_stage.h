@@ -17,8 +17,9 @@
 #define REDISPROXY_TESTS_SESSION_STAGE_H
 
 #include "base/log.h"
+#include "commands/table.h"
 #include "fake_node.h"
-#include "traffic/session.h"
+#include "session/session.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -173,8 +174,10 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
                                           .output_memory = (size_t)1 << 20};
     s->shared = shared_new(workers, 1);
     s->last_id = SESSION_ID_BASE;
-    s->host = (struct session_host){
-        .turn = &s->w->turn, .options = &s->options, .stop.shared = s->shared};
+    s->host = (struct session_host){.turn = &s->w->turn,
+                                    .options = &s->options,
+                                    .stop.shared = s->shared,
+                                    .hooks = &command_hooks};
     list_init(&s->host.stop.waiting);
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);

@@ -163,7 +163,10 @@ static void begin(struct stage *s, uint8_t how)
                                           .output_limit = 1 << 16,
                                           .output_memory = 1 << 17};
     s->shared = shared_new(1, 1);
-    s->host = (struct session_host){.turn = &s->turn, .options = &s->options, .stop.shared = s->shared};
+    s->host = (struct session_host){.turn = &s->turn,
+                                    .options = &s->options,
+                                    .stop.shared = s->shared,
+                                    .hooks = &command_hooks};
     list_init(&s->host.stop.waiting);
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);

@@ -14,9 +14,10 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "commands/table.h"
 #include "net/stream.h"
 #include "redis/resp.h"
-#include "traffic/session.h"
+#include "session/session.h"
 
 #define NODES 2
 #define SLOTS 3 /* clients at a time */

@@ -1,0 +1,11 @@
+/* client_list: CLIENT LIST, INFO and ID. */
+#ifndef REDISPROXY_COMMANDS_CLIENT_LIST_H
+#define REDISPROXY_COMMANDS_CLIENT_LIST_H
+
+#include "session/state.h"
+
+enum step client_list_perform(struct session *s, struct request *r);
+enum step client_info_perform(struct session *s, struct request *r);
+enum step client_id_perform(struct session *s, struct request *r);
+
+#endif

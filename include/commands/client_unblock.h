@@ -1,0 +1,9 @@
+/* client_unblock: CLIENT UNBLOCK. */
+#ifndef REDISPROXY_COMMANDS_CLIENT_UNBLOCK_H
+#define REDISPROXY_COMMANDS_CLIENT_UNBLOCK_H
+
+#include "session/state.h"
+
+enum step client_unblock_perform(struct session *s, struct request *r);
+
+#endif

@@ -1,0 +1,10 @@
+/* connection: RESET and QUIT. */
+#ifndef REDISPROXY_COMMANDS_CONNECTION_H
+#define REDISPROXY_COMMANDS_CONNECTION_H
+
+#include "session/state.h"
+
+enum step reset_perform(struct session *s, struct request *r);
+enum step quit_perform(struct session *s, struct request *r);
+
+#endif

@@ -1,0 +1,10 @@
+/* exec: EXEC's answer, where the session has to fill in what only it knows. */
+#ifndef REDISPROXY_COMMANDS_EXEC_H
+#define REDISPROXY_COMMANDS_EXEC_H
+
+#include "session/state.h"
+
+/* EXEC's and DISCARD's hook. */
+void exec_answered(struct session *s, struct request *exec, const struct upstream *from);
+
+#endif

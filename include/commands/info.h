@@ -1,0 +1,10 @@
+/* info: INFO, with a section of the proxy's. */
+#ifndef REDISPROXY_COMMANDS_INFO_H
+#define REDISPROXY_COMMANDS_INFO_H
+
+#include "session/state.h"
+
+void info_seen(struct session *s, struct request *r);
+void info_answered(struct session *s, struct request *r, const struct upstream *from);
+
+#endif

@@ -1,0 +1,10 @@
+/* replication: SYNC and PSYNC, on listeners with allow_replication = yes. */
+#ifndef REDISPROXY_COMMANDS_REPLICATION_H
+#define REDISPROXY_COMMANDS_REPLICATION_H
+
+#include "session/state.h"
+
+/* The hook of SYNC, PSYNC and REPLCONF. */
+enum step replication_route(struct session *s, struct request *r);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * blocking: commands that wait for other clients' writes (BLPOP and kin), with a timeout of their own.
+ */
+#ifndef REDISPROXY_SESSION_BLOCKING_H
+#define REDISPROXY_SESSION_BLOCKING_H
+
+#include "session/state.h"
+
+bool session_is_blocking(const struct request *r);
+/* A held blocking command waits its own time and no longer. */
+void session_start_timeout(struct session *s, struct request *r);
+/* What is left of its timeout, after it was held. */
+void session_rewrite_timeout(struct session *s, struct request *r);
+/* Its timeout, as its client gave it, has passed. */
+bool session_blocked_expired(const struct request *r, int64_t now_ms);
+/* It is answered -UNBLOCKED: was it the proxy that wanted this? */
+bool session_is_taken_back(const struct session *s, const struct request *r);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * client: the least that all files of a session need: to be woken, and to be written to.
+ */
+#ifndef REDISPROXY_SESSION_CLIENT_H
+#define REDISPROXY_SESSION_CLIENT_H
+
+#include "session/state.h"
+
+/* The session has replies to write: before the loop sleeps. */
+void session_mark_dirty(struct session *s);
+/* The session's requests are to be looked at again: before the loop sleeps. */
+void session_mark_woken(struct session *s);
+/* Everything is answered, and written. */
+bool session_is_finished(const struct session *s);
+/* Appends to what the client is to get. */
+void session_put(struct session *s, const char *bytes, size_t len);
+/* The session of this worker with this id, or NULL. */
+struct session *session_find(struct session_host *host, uint64_t id);
+
+#endif

@@ -1,0 +1,12 @@
+/* held: requests that join the queue, and those that wait in the hold. */
+#ifndef REDISPROXY_SESSION_HELD_H
+#define REDISPROXY_SESSION_HELD_H
+
+#include "session/state.h"
+
+/* The client has sent it. When the session waits in a hold that is full, it is refused. */
+void session_add(struct session *s, struct request *r);
+/* Nobody to send to: the session joins the hold, in bounds. */
+void session_enter_hold(struct session *s);
+
+#endif

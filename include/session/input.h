@@ -1,0 +1,38 @@
+/*
+ * input: what a client has sent that is no request yet: one that has not come wholly, and, of a client that
+ * reads no replies, bytes that nobody has looked at (ahead.c).
+ */
+#ifndef REDISPROXY_SESSION_INPUT_H
+#define REDISPROXY_SESSION_INPUT_H
+
+#include "redis/resp.h"
+#include "session/state.h"
+
+/* A request that has not come wholly: its bytes so far, and how far they were understood. */
+struct partial {
+    struct request *request;
+    struct resp_request parse;
+};
+
+/* Frees it; for a session that ends. */
+void session_forget_partial(struct session *s);
+
+/* Bytes that nobody has looked at, in session->ahead. */
+struct input_chunk {
+    struct list in_ahead;
+    size_t len;
+    char data[];
+};
+
+/* Whether the client, and all clients together, may have more of them (output_limit, output_memory). */
+bool session_has_input_room(const struct session *s);
+/* Keeps a copy. */
+void session_keep_input(struct session *s, const char *bytes, size_t len);
+/* Takes the first piece out of the list, which must not be empty. It still counts until it is dropped. */
+struct input_chunk *session_first_input(struct session *s);
+/* Wipes and frees it. */
+void session_drop_input(struct session *s, struct input_chunk *chunk);
+/* Drops all; for a session that ends. */
+void session_forget_ahead(struct session *s);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * interest: whether a client's socket is read, and what its stream is to tell. A client whose replies wait is not
+ * read; one that takes none at all for a moment is read ahead (ahead.c).
+ */
+#ifndef REDISPROXY_SESSION_INTEREST_H
+#define REDISPROXY_SESSION_INTEREST_H
+
+#include "session/state.h"
+
+/* Whether more requests may be taken; and whether they are read from the socket then. */
+bool session_wants_to_read(const struct session *s);
+bool session_reads(const struct session *s);
+/* The one place that decides, and tells the stream. Whoever makes one of the reasons go away (a reply delivered,
+ * bytes written) comes by here through session_flush(). */
+void session_update_interest(struct session *s);
+/* The client took some of what waits for it. */
+void session_was_taken_from(struct session *s);
+
+#endif

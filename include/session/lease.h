@@ -1,0 +1,23 @@
+/*
+ * lease: the connection that only this session uses, as far as it is given back. How it is taken, and what goes
+ * there: leasing.h.
+ */
+#ifndef REDISPROXY_SESSION_LEASE_H
+#define REDISPROXY_SESSION_LEASE_H
+
+#include "session/state.h"
+
+/* Gives it back to be closed, if there is one: something of the session is on it. */
+void session_lease_drop(struct session *s);
+/* Nothing is in flight: gives it back, unless something keeps it. */
+void session_lease_settle(struct session *s);
+/* There is no lease any more: what is carried hears of it. */
+void session_lease_dropped(struct session *s);
+/* The command changes its connection, as far as one can tell: the session keeps it. */
+static inline bool session_keeps_lease(const struct request *r)
+{
+    return (r->command->way == WAY_LEASE && r->command->verb == VERB_NONE) ||
+           r->command->way == WAY_SESSION;
+}
+
+#endif

@@ -1,0 +1,12 @@
+/* leasing: which requests need a connection of their session's own, how it is taken, and how they go there. */
+#ifndef REDISPROXY_SESSION_LEASING_H
+#define REDISPROXY_SESSION_LEASING_H
+
+#include "session/state.h"
+
+bool session_needs_lease(const struct session *s, const struct request *r);
+/* Takes one where the session's route says; false: nobody to take it from now. */
+bool session_take_lease(struct session *s);
+enum step session_send_on_lease(struct session *s, struct request *r);
+
+#endif

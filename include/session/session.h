@@ -1,0 +1,99 @@
+/*
+ * session: one client connection. It reads requests, puts them in order
+ * (decision 2), performs what only it can (AUTH, SELECT, MULTI's bookkeeping,
+ * ...), hands the rest to the router, and writes the replies in the order of
+ * the requests. It does not know nodes.
+ *
+ * One worker's thread only.
+ */
+#ifndef REDISPROXY_SESSION_SESSION_H
+#define REDISPROXY_SESSION_SESSION_H
+
+#include "nodes/learn.h"
+#include "nodes/options.h"
+#include "nodes/router.h"
+#include "nodes/scripts.h"
+#include "nodes/turn.h"
+#include "threads/relay.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct session;
+struct session_hooks;
+
+/* Sessions' ids start here: far above what a node gives its connections, so that CLIENT KILL ID and
+ * CLIENT UNBLOCK can tell a client of the proxy from a connection at a node. */
+#define SESSION_ID_BASE ((uint64_t)1 << 40)
+
+/* Sessions' ids tell their worker, and grow with each client that was accepted. */
+static inline uint64_t session_id_of(uint64_t number, size_t worker)
+{
+    return SESSION_ID_BASE + number * WORKERS_MAX + worker;
+}
+
+static inline size_t session_worker_of(uint64_t id)
+{
+    return id % WORKERS_MAX;
+}
+
+/* What a worker's sessions share. */
+struct session_host {
+    struct turn *turn;
+    struct router *router;
+    struct learn *learn;
+    struct scripts **scripts; /* one for each group */
+    const struct traffic_options *options;
+    const struct session_hooks *hooks; /* what special commands do (hooks.h) */
+    struct relay_stop stop; /* where other workers' questions arrive; and what all workers share */
+    struct list sessions;
+    struct list script_waiters; /* some of them: until a script is loaded */
+    size_t count;
+    struct list stalled; /* sessions whose clients take no replies, and are not read (ahead.c) */
+    struct list doubted; /* sessions whose node ended their lease (ended.c) */
+    size_t ahead_bytes;  /* what is kept of them */
+    size_t disconnected; /* sessions that the proxy ended, ever */
+    int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
+};
+
+/* The sessions of the worker whose stop this is. */
+static inline struct session_host *session_host_at(struct relay_stop *stop)
+{
+    return container_of(stop, struct session_host, stop);
+}
+
+/* Whether it is the id of a session that another worker has, or had. */
+static inline bool session_is_elsewhere(const struct session_host *host, uint64_t id)
+{
+    return id >= SESSION_ID_BASE && session_worker_of(id) != host->stop.number &&
+           session_worker_of(id) < host->stop.shared->worker_count;
+}
+
+/* Takes over an accepted socket. Returns 0, or a negative libuv code (the socket is closed). */
+int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd,
+                 uint64_t id) __attribute__((warn_unused_result));
+
+/* The turn's calls. */
+void session_wake(struct held *held);
+void session_run_woken(struct list *woken);
+void session_flush_dirty(struct list *dirty);
+
+/* Held requests whose time is up get their error; blocked ones, held, their nil. */
+void session_expire_held(struct hold *hold, int64_t now_ms);
+
+/* Writing to the group's master has to stop: commands that block there are taken back. */
+void session_take_back_blocked(struct session_host *host, size_t group);
+
+/* A reply that this session does not read keeps others waiting: it is closed. */
+void session_stuck(void *data, void *session);
+
+/* Every 100 ms: clients that take no replies are read ahead, within bounds. */
+void session_look_at_stalled(struct session_host *host, int64_t now_ms);
+
+/* Every 100 ms, and with each snapshot: was it a switch? */
+void session_judge_ended(struct session_host *host, int64_t now_ms);
+
+/* Draining: closes it once nothing is unfinished. `now`: closes it at once. */
+void session_drain_all(struct session_host *host, bool now);
+
+#endif

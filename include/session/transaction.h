@@ -1,0 +1,40 @@
+/*
+ * transaction: MULTI to EXEC, as of the last dispatched request and as confirmed by replies. Until EXEC nothing of
+ * it was executed, so a transaction that lost its connection is simply sent again (replay.c): the session keeps its
+ * requests (their answers were +QUEUED) until EXEC is answered.
+ *
+ * Not sent again, but answered here up to EXEC (broken_transaction.c): a transaction that watched
+ * something (EXEC answers nil: it counts as touched), one of which a part was
+ * refused by a full hold, and one over TX_LOG_MAX (EXEC answers EXECABORT).
+ */
+#ifndef REDISPROXY_SESSION_TRANSACTION_H
+#define REDISPROXY_SESSION_TRANSACTION_H
+
+#include "session/state.h"
+
+/* What the request makes of them, if it comes to a node where they are so. */
+void session_tx_apply(const struct request *r, bool *open, bool *watching);
+/* What it is to a transaction that is `open` when it comes to the node. */
+void session_tx_mark(struct request *r, bool open);
+/* After requests were taken back from the lease, or a MULTI was refused: what is it that was really
+ * sent? */
+void session_recount(struct session *s);
+
+/* Whether something is in it that the session performs itself when EXEC says so (commands/exec.c). */
+bool session_tx_performs(const struct session *s);
+
+/* A request of an open transaction was delivered: it is kept, or freed. */
+void session_tx_keep(struct session *s, struct request *r);
+void session_tx_forget(struct session *s);
+/* Its EXEC or DISCARD was delivered. */
+void session_tx_over(struct session *s);
+/* The lease that the open transaction was on is gone. */
+void session_tx_lease_lost(struct session *s, bool watching);
+/* A node would not execute it (EXECABORT for a switch's reason): from MULTI again. */
+void session_tx_again(struct session *s);
+/* It is given up: EXEC says so. */
+void session_break_tx(struct session *s);
+/* Whether an error reply, EXECABORT's too, has a reason that a switch will mend. */
+bool session_is_switch_error(const char *reply, size_t len);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * client_filter: which clients CLIENT LIST is to show, and CLIENT KILL to end. What the proxy cannot
+ * read (a word that a newer server knows, a mistake) it leaves to the node.
+ */
+#include "commands/client_filter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool parse_kind(struct slice name, enum client_kind *kind)
+{
+    static const struct {
+        const char *name;
+        enum client_kind kind;
+    } kinds[] = {{"normal", CLIENT_NORMAL},
+                 {"pubsub", CLIENT_PUBSUB},
+                 {"master", CLIENT_MASTER},
+                 {"replica", CLIENT_REPLICA},
+                 {"slave", CLIENT_REPLICA}};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (slice_is(name, kinds[i].name)) {
+            *kind = kinds[i].kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_id(struct client_filter *filter, uint64_t id)
+{
+    size_t count = filter->count;
+    if ((count & (count - 1)) == 0) { /* 0, or a power of two: full */
+        filter->ids = realloc(filter->ids, (count ? 2 * count : 1) * sizeof(*filter->ids));
+        if (!filter->ids)
+            abort();
+    }
+    filter->ids[filter->count++] = id;
+    filter->by_id = true;
+}
+
+/* Takes the ids that come next. Returns whether there is one. */
+static bool read_ids(struct resp_args *args, struct client_filter *filter)
+{
+    struct resp_args ahead = *args;
+    struct slice arg;
+    int64_t id;
+    size_t before = filter->count;
+    while (resp_args_next(&ahead, &arg) && resp_parse_integer(arg, &id) && id > 0) {
+        add_id(filter, (uint64_t)id);
+        *args = ahead;
+    }
+    return filter->count > before;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* So that they can be looked up: there may be a million. */
+static void sort_ids(struct client_filter *filter)
+{
+    if (filter->count > 1)
+        qsort(filter->ids, filter->count, sizeof(*filter->ids), compare_ids);
+}
+
+/* Takes one option of KILL. Returns false at one that is not known here, or that the node will refuse. */
+static bool read_option(struct resp_args *args, struct client_filter *filter)
+{
+    struct slice word, value;
+    (void)resp_args_next(args, &word);
+    if (slice_is(word, "id"))
+        return read_ids(args, filter);
+    if (!resp_args_next(args, &value))
+        return false;
+    if (slice_is(word, "skipme")) {
+        filter->not_me = slice_is(value, "yes");
+        return filter->not_me || slice_is(value, "no");
+    }
+    if (slice_is(word, "type"))
+        return parse_kind(value, &filter->kind);
+    if (slice_is(word, "maxage"))
+        return resp_parse_integer(value, &filter->max_age);
+    if (slice_is(word, "addr"))
+        filter->addr = value;
+    else if (slice_is(word, "laddr"))
+        filter->laddr = value;
+    else if (slice_is(word, "user"))
+        filter->user = value;
+    else
+        return false;
+    return true;
+}
+
+/* The arguments behind "CLIENT LIST", "CLIENT KILL". */
+static struct resp_args options_of(const struct request *r)
+{
+    struct resp_args args = resp_args(r->data, r->len);
+    struct slice word;
+    for (int i = 0; i < 2; i++)
+        (void)resp_args_next(&args, &word);
+    return args;
+}
+
+/* What KILL is to end. False: the node knows better. The ids are to be freed. */
+bool client_filter_of_kill(const struct request *r, struct client_filter *filter)
+{
+    struct resp_args args = options_of(r);
+    *filter = (struct client_filter){.not_me = true};
+    if (r->argc == 3) { /* the old form */
+        *filter = (struct client_filter){.addr = session_arg(r, 2)};
+        return true;
+    }
+    while (args.left > 0)
+        if (!read_option(&args, filter))
+            return false;
+    sort_ids(filter);
+    return true;
+}
+
+/* What LIST is to show. */
+bool client_filter_of_list(const struct request *r, struct client_filter *filter)
+{
+    struct resp_args args = options_of(r);
+    struct slice word;
+    *filter = (struct client_filter){0};
+    if (!resp_args_next(&args, &word))
+        return true;
+    if (r->argc == 4 && slice_is(word, "type"))
+        return parse_kind(session_arg(r, 3), &filter->kind);
+    if (!slice_is(word, "id") || !read_ids(&args, filter) || args.left > 0)
+        return false;
+    sort_ids(filter);
+    return true;
+}
+
+bool client_filter_has_id(const struct client_filter *filter, uint64_t id)
+{
+    return !filter->by_id ||
+           bsearch(&id, filter->ids, filter->count, sizeof(*filter->ids), compare_ids);
+}
+
+/* ---- a session, in Redis' words ---- */
+
+const char *session_address(char *out, size_t size, const struct session *s, bool peer)
+{
+    struct address address;
+    if (address_of_socket(&address, s->stream.fd, peer) != 0)
+        snprintf(out, size, "?:0"); /* as Redis says when it cannot tell */
+    else
+        address_format(out, size, &address);
+    return out;
+}
+
+struct slice session_user(const struct session *s)
+{
+    if (s->identity->has_user)
+        return (struct slice){s->identity->user, s->identity->user_len};
+    return (struct slice){"default", 7};
+}
+
+enum client_kind session_kind(const struct session *s)
+{
+    return s->tunnel ? CLIENT_REPLICA : session_subscribed(s) ? CLIENT_PUBSUB : CLIENT_NORMAL;
+}
+
+int64_t session_seconds_since(const struct session *s, int64_t then_ms)
+{
+    return (turn_now(s->host->turn) - then_ms) / 1000;
+}
+
+/* `wanted` without data: any. */
+static bool same(struct slice wanted, struct slice has)
+{
+    return !wanted.data ||
+           (wanted.len == has.len && memcmp(wanted.data, has.data, wanted.len) == 0);
+}
+
+static bool same_address(struct slice wanted, const struct session *s, bool peer)
+{
+    char text[ENDPOINT_TEXT_MAX];
+    if (!wanted.data)
+        return true;
+    session_address(text, sizeof(text), s, peer);
+    return same(wanted, (struct slice){text, strlen(text)});
+}
+
+bool session_passes(const struct client_filter *filter, const struct session *s,
+                    const struct asker *asker)
+{
+    if (s->place.group != asker->group || (filter->not_me && s->id == asker->id))
+        return false;
+    if (!client_filter_has_id(filter, s->id) || (filter->kind && filter->kind != session_kind(s)))
+        return false;
+    if (filter->max_age && session_seconds_since(s, s->opened_ms) < filter->max_age)
+        return false;
+    return same(filter->user, session_user(s)) && same_address(filter->addr, s, true) &&
+           same_address(filter->laddr, s, false);
+}

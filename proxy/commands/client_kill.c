@@ -1,0 +1,208 @@
+/*
+ * client_kill: CLIENT KILL ends sessions, here and at the other workers. The node gets the command as it
+ * is only for what no session can be (a node's own id or address, TYPE master and replica); otherwise it
+ * gets it with an id that nobody has, to judge its arguments, and whether this user may.
+ *
+ *     [is there a session with this address, anywhere?] -> the node -> each worker ends its own -> answer
+ */
+#include "commands/client_kill.h"
+
+#include "commands/client_filter.h"
+#include "session/client.h"
+#include "session/life.h"
+#include "session/question.h"
+#include "session/queue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct kill_inquiry {
+    struct inquiry inquiry;
+    struct client_filter filter;
+    struct asker asker;
+    bool found;  /* while it is only looked for */
+    bool and_me; /* it ends itself, too */
+    int64_t killed;
+    char reply[80]; /* the node's, if that is to be said */
+};
+
+static void kill_free(struct inquiry *inquiry)
+{
+    struct kill_inquiry *q = container_of(inquiry, struct kill_inquiry, inquiry);
+    free(q->filter.ids);
+    free(q);
+}
+
+static struct kill_inquiry *kill_new(struct session *s, const struct request *r)
+{
+    struct kill_inquiry *q = calloc(1, sizeof(*q));
+    if (!q)
+        abort();
+    session_inquire(s, &q->inquiry, r);
+    q->inquiry.free = kill_free;
+    (void)client_filter_of_kill(q->inquiry.asking, &q->filter);
+    q->asker = (struct asker){s->place.group, s->id};
+    return q;
+}
+
+/* ---- is anybody meant? ---- */
+
+static bool has_chosen(const struct session_host *host, const struct client_filter *filter,
+                       const struct asker *asker)
+{
+    for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next)
+        if (session_passes(filter, container_of(it, struct session, in_host), asker))
+            return true;
+    return false;
+}
+
+static bool look_visit(struct relay *relay, struct relay_stop *stop)
+{
+    struct session_host *there = session_host_at(stop);
+    struct kill_inquiry *q = container_of(relay, struct kill_inquiry, inquiry.relay);
+    q->found |= has_chosen(there, &q->filter, &q->asker);
+    return true;
+}
+
+static void look_home(struct session *s, struct request *r, struct inquiry *inquiry)
+{
+    (void)s;
+    r->looked = true;
+    r->elsewhere = container_of(inquiry, struct kill_inquiry, inquiry)->found;
+}
+
+static void look(struct session *s, struct request *r)
+{
+    struct kill_inquiry *q = kill_new(s, r);
+    q->inquiry.told = look_home;
+    session_ask_workers(&q->inquiry, look_visit);
+}
+
+/* Whether the node has connections that are meant. */
+static bool means_the_node(const struct client_filter *filter)
+{
+    for (size_t i = 0; i < filter->count; i++)
+        if (filter->ids[i] < SESSION_ID_BASE)
+            return true;
+    return filter->kind == CLIENT_MASTER || filter->kind == CLIENT_REPLICA;
+}
+
+/* ---- ending them ---- */
+
+static void kill_chosen(struct kill_inquiry *q, const struct session_host *host)
+{
+    list_each (it, &host->sessions) {
+        struct session *s = container_of(it, struct session, in_host);
+        if (!session_passes(&q->filter, s, &q->asker))
+            continue;
+        q->killed++;
+        if (s->id == q->asker.id)
+            q->and_me = true;
+        else
+            session_close(s, "CLIENT KILL");
+    }
+}
+
+static bool kill_visit(struct relay *relay, struct relay_stop *stop)
+{
+    struct session_host *there = session_host_at(stop);
+    kill_chosen(container_of(relay, struct kill_inquiry, inquiry.relay), there);
+    return true;
+}
+
+static void kill_home(struct session *s, struct request *r, struct inquiry *inquiry)
+{
+    const struct kill_inquiry *q = container_of(inquiry, struct kill_inquiry, inquiry);
+    int64_t at_node = 0;
+    bool number = q->reply[0] == ':';
+    if (q->and_me)
+        r->close_after = s->quitting = true;
+    if (number)
+        at_node = strtoll(q->reply + 1, NULL, 10);
+    if (r->argc == 3 && q->killed > 0)
+        session_answer(s, r, "+OK\r\n");
+    else if (r->argc == 3 && number) /* it was not asked in this form, and who was meant has gone */
+        session_answer(s, r, "-ERR No such client\r\n");
+    else if (q->killed > 0)
+        session_answerf(s, r, ":%" PRId64 "\r\n", at_node + q->killed);
+    else
+        session_answer(s, r, q->reply);
+}
+
+static void kill_told(struct session *s, struct request *r, const struct upstream *from,
+                      struct slice reply)
+{
+    struct client_filter filter;
+    struct kill_inquiry *q;
+    bool known = client_filter_of_kill(r, &filter);
+    (void)from;
+    free(filter.ids);
+    if (!known || reply.data[0] == '-' || reply.len >= sizeof(q->reply)) {
+        session_answer_bytes(s, r, reply.data, reply.len);
+        return;
+    }
+    q = kill_new(s, r);
+    q->inquiry.told = kill_home;
+    memcpy(q->reply, reply.data, reply.len);
+    kill_chosen(q, s->host);
+    session_ask_workers(&q->inquiry, kill_visit);
+}
+
+/* ---- the node's word ---- */
+
+static enum step ask_harmlessly(struct session *s, struct request *r,
+                                const struct client_filter *filter)
+{
+    struct resp_args args = resp_args(r->data, r->len);
+    struct buf question = {0};
+    struct slice arg;
+    char nobody[24];
+    int left = r->argc == 3 ? 2 : r->argc; /* of the old form's arguments none is asked about */
+    enum step step;
+    snprintf(nobody, sizeof(nobody), "%" PRIu64, SESSION_ID_BASE);
+    buf_printf(&question, "*%d\r\n", left + (filter->by_id ? 0 : 2));
+    while (left-- > 0 && resp_args_next(&args, &arg))
+        resp_append_bulk(&question, arg);
+    if (!filter->by_id)
+        buf_printf(&question, "$2\r\nID\r\n$%zu\r\n%s\r\n", strlen(nobody), nobody);
+    step = session_ask(s, r, false, (struct slice){buf_head(&question), buf_len(&question)},
+                       kill_told);
+    buf_free(&question);
+    return step;
+}
+
+/* Whether sessions are meant, and not, or not only, connections at the node. With an address that may be
+ * either; `unsure`: other workers have not been asked yet. */
+static bool means_sessions(const struct session *s, const struct request *r,
+                           const struct client_filter *filter, bool *unsure)
+{
+    struct asker asker = {s->place.group, s->id};
+    *unsure = false;
+    if (means_the_node(filter))
+        return false;
+    if ((!filter->addr.data && !filter->laddr.data) || r->elsewhere ||
+        has_chosen(s->host, filter, &asker))
+        return true;
+    *unsure = !r->looked;
+    return false;
+}
+
+enum step session_client_kill(struct session *s, struct request *r)
+{
+    struct client_filter filter;
+    bool unsure = false;
+    enum step step = STEP_WAIT;
+    if (s->inflight > 0)
+        return STEP_WAIT;
+    if (client_filter_of_kill(r, &filter) && means_sessions(s, r, &filter, &unsure))
+        step = ask_harmlessly(s, r, &filter);
+    else if (unsure)
+        look(s, r);
+    else /* it may end the connection that it comes on */
+        step = session_ask(s, r, true, (struct slice){r->data, r->len}, kill_told);
+    free(filter.ids);
+    /* With the answer it is dispatched again; where there is nobody to ask it is there already. */
+    return unsure && !s->asking ? session_client_kill(s, r) : step;
+}

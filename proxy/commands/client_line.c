@@ -1,0 +1,97 @@
+/*
+ * client_line: a session's line in CLIENT LIST. It is the line of the session's lease at the node, if it
+ * has one there, or else of the connection that carried the question, with what the session knows better
+ * filled in.
+ */
+#include "commands/client_line.h"
+
+#include "commands/client_filter.h"
+#include "commands/client_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is filled into a line. */
+struct sheet {
+    struct client_text_field fields[40]; /* no line has as many */
+    size_t count;
+    char numbers[16][24];
+    size_t used;
+    char addr[ENDPOINT_TEXT_MAX], laddr[ENDPOINT_TEXT_MAX];
+};
+
+static void put(struct sheet *sheet, const char *key, struct slice value)
+{
+    sheet->fields[sheet->count++] = (struct client_text_field){key, value};
+}
+
+static void put_text(struct sheet *sheet, const char *key, const char *text)
+{
+    put(sheet, key, (struct slice){text, strlen(text)});
+}
+
+static void put_number(struct sheet *sheet, const char *key, int64_t number)
+{
+    char *text = sheet->numbers[sheet->used++];
+    snprintf(text, sizeof(sheet->numbers[0]), "%" PRId64, number);
+    put_text(sheet, key, text);
+}
+
+/* What is true of any session. `form` is the line that it goes into. */
+static void put_session(struct sheet *sheet, const struct session *s, struct slice form)
+{
+    struct slice idle = client_text_value(form, "idle");
+    const char *name = s->last && s->last->name ? s->last->name : "NULL";
+    int64_t seconds = session_seconds_since(s, s->read_ms), nodes;
+    bool whole =
+        client_text_value(form, "resp").data; /* Redis 6.2 has no such field, and no subcommands */
+    if (s->lease && resp_parse_integer(idle, &nodes) && nodes < seconds)
+        seconds = nodes; /* it has been written to since */
+    put_number(sheet, "id", (int64_t)s->id);
+    put_text(sheet, "addr", session_address(sheet->addr, sizeof(sheet->addr), s, true));
+    put_text(sheet, "laddr", session_address(sheet->laddr, sizeof(sheet->laddr), s, false));
+    put_number(sheet, "fd", s->stream.fd);
+    put_text(sheet, "name", s->name ? s->name : "");
+    put_number(sheet, "age", session_seconds_since(s, s->opened_ms));
+    put_number(sheet, "idle", seconds);
+    put(sheet, "cmd", (struct slice){name, whole ? strlen(name) : strcspn(name, "|")});
+    put(sheet, "user", session_user(s));
+    if (s->redirects_to)
+        put_number(sheet, "redir", (int64_t)s->redirects_to);
+}
+
+/* Of one that has no connection of its own: the form is somebody else's. */
+static void put_shared(struct sheet *sheet, const struct session *s, bool asks)
+{
+    static const char *const zero[] = {"sub",        "psub",        "ssub",    "watch",
+                                       "tot-net-in", "tot-net-out", "tot-cmds"};
+    static const char *const memory[] = {"qbuf-free", "argv-mem", "multi-mem", "rbs",
+                                         "rbp",       "obl",      "oll"};
+    size_t out = buf_len(&s->out);
+    put_text(sheet, "flags", "N");
+    put_number(sheet, "db", s->identity->db);
+    put_number(sheet, "resp", s->identity->resp3 ? 3 : 2);
+    put_text(sheet, "multi", "-1");
+    put_text(sheet, "redir", "-1");
+    put_text(sheet, "events", "r");
+    for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++)
+        put_text(sheet, zero[i], "0");
+    if (asks)
+        return; /* the form's buffers are as good as its own: they hold this very question */
+    put_text(sheet, "qbuf", "0");
+    for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
+        put_text(sheet, memory[i], "0");
+    put_number(sheet, "omem", (int64_t)out);
+    put_number(sheet, "tot-mem", (int64_t)(sizeof(*s) + out + s->waiting_bytes));
+}
+
+void session_add_line(struct buf *out, const struct session *s, struct slice own, struct slice form,
+                      bool asks)
+{
+    struct sheet sheet = {.count = 0};
+    put_session(&sheet, s, own.data ? own : form);
+    if (!own.data)
+        put_shared(&sheet, s, asks);
+    client_text_write(out, own.data ? own : form, sheet.fields, sheet.count);
+}

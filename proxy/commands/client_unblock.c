@@ -1,0 +1,155 @@
+/*
+ * client_unblock: CLIENT UNBLOCK of a session, wherever that is. Its command blocks on its lease, so the
+ * node is asked to end that one, in this client's name.
+ */
+#include "commands/client_unblock.h"
+
+#include "session/client.h"
+#include "session/leasing.h"
+#include "session/question.h"
+#include "session/queue.h"
+#include "session/send.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Who is to be unblocked, and at which node: where who asks is. */
+struct blocked {
+    uint64_t session, node;
+    size_t group;
+    bool error;       /* CLIENT UNBLOCK id ERROR */
+    uint64_t at_node; /* the id of its lease there; 0: it does not block there, or there is none */
+};
+
+struct unblock_inquiry {
+    struct inquiry inquiry;
+    struct blocked blocked;
+};
+
+/* The id of one of our clients; false: a connection at the node, or no number: Redis' business. */
+static bool session_id(struct slice text, uint64_t *id)
+{
+    int64_t number;
+    if (!resp_parse_integer(text, &number) || number < (int64_t)SESSION_ID_BASE)
+        return false;
+    *id = (uint64_t)number;
+    return true;
+}
+
+/* If it is found, it will be unblocked. */
+static void find_blocked(struct session_host *host, struct blocked *blocked)
+{
+    struct session *other = session_find(host, blocked->session);
+    if (!other || !other->blocked || !other->lease || other->place.group != blocked->group ||
+        router_node(other->lease) != blocked->node)
+        return;
+    blocked->at_node = router_client_id(other->lease);
+    other->blocked->called_back |= blocked->error;
+    other->lease_dirty = true; /* if it comes late, it must not end what a third one waits for */
+}
+
+static struct upstream *way_to_node(struct session *s, const struct request *r)
+{
+    struct upstream *up = s->lease;
+    if (!up)
+        up = router_shared(s->host->router, &s->place, session_wish(s, r), s->identity);
+    return up && router_may_send(s->host->router, up) ? up : NULL;
+}
+
+static void unblock(struct session *s, struct request *r, struct upstream *up, uint64_t at_node)
+{
+    struct buf bytes = {0};
+    char text[24];
+    if (at_node == 0) {
+        session_answer(s, r, ":0\r\n"); /* nobody blocks there, or no longer */
+        return;
+    }
+    snprintf(text, sizeof(text), "%" PRIu64, at_node);
+    struct slice argv[4] = {{"CLIENT", 6}, {"UNBLOCK", 7}, {text, strlen(text)}, session_arg(r, 3)};
+    resp_append_command(&bytes, r->argc, argv);
+    session_rewrite(s, r, &bytes);
+    buf_free(&bytes);
+    session_send(s, r, up);
+}
+
+/* ---- another worker's ---- */
+
+static bool visit(struct relay *relay, struct relay_stop *stop)
+{
+    struct session_host *there = session_host_at(stop);
+    find_blocked(there, &container_of(relay, struct unblock_inquiry, inquiry.relay)->blocked);
+    return true;
+}
+
+static void told(struct session *s, struct request *r, struct inquiry *inquiry)
+{
+    const struct blocked *blocked =
+        &container_of(inquiry, struct unblock_inquiry, inquiry)->blocked;
+    struct upstream *up = way_to_node(s, r);
+    if (up && router_node(up) == blocked->node)
+        unblock(s, r, up, blocked->at_node);
+    /* Otherwise there was a switch: it is dispatched, or held, and asks again. */
+}
+
+static void free_inquiry(struct inquiry *inquiry)
+{
+    free(container_of(inquiry, struct unblock_inquiry, inquiry));
+}
+
+static void ask(struct session *s, const struct request *r, const struct blocked *blocked)
+{
+    struct unblock_inquiry *q = calloc(1, sizeof(*q));
+    if (!q)
+        abort();
+    q->blocked = *blocked;
+    q->inquiry.told = told;
+    q->inquiry.free = free_inquiry;
+    session_inquire(s, &q->inquiry, r);
+    session_ask_worker(&q->inquiry, session_worker_of(blocked->session), visit);
+}
+
+static enum step unblock_session(struct session *s, struct request *r)
+{
+    struct blocked blocked = {.group = s->place.group,
+                              .error = slice_is(session_arg(r, 3), "error")};
+    struct upstream *up;
+    bool ours = session_id(session_arg(r, 2), &blocked.session);
+    if (!ours && !r->retried)
+        return s->lease ? session_send_on_lease(s, r) : session_send_shared(s, r, s->identity);
+    up = way_to_node(s, r);
+    if (!up)
+        return STEP_HOLD;
+    if (!session_in_order(s, r, up))
+        return STEP_WAIT;
+    blocked.node = router_node(up);
+    if (!r->retried && session_is_elsewhere(s->host, blocked.session)) {
+        ask(s, r, &blocked);
+        return STEP_WAIT;
+    }
+    if (!r->retried)
+        find_blocked(s->host, &blocked);
+    unblock(s, r, up, blocked.at_node);
+    return STEP_ON;
+}
+
+static void knock_told(struct session *s, struct request *r, const struct upstream *from,
+                       struct slice reply)
+{
+    (void)from;
+    if (!s->let_in)
+        session_answer_bytes(s, r, reply.data, reply.len);
+}
+
+/* Redis answers NOAUTH where a password is asked for: the session may not answer before it knows. */
+static enum step knock(struct session *s, struct request *r)
+{
+    static const char question[] = "*2\r\n$6\r\nCLIENT\r\n$7\r\nGETNAME\r\n";
+    return session_ask(s, r, false, (struct slice){question, sizeof(question) - 1}, knock_told);
+}
+
+enum step client_unblock_perform(struct session *s, struct request *r)
+{
+    return s->identity->authenticated || s->let_in ? unblock_session(s, r) : knock(s, r);
+}

@@ -1,0 +1,171 @@
+/*
+ * connection_name: what a session does without its node, if its user may: CLIENT GETNAME, SETNAME, SETINFO and
+ * REPLY. The node is asked, in the user's name, with a command of the same kind that changes nothing; what it
+ * allows is known for a while to all sessions of the identity, as clients name their connections whenever they
+ * connect. What it refuses is the answer, every time.
+ */
+#include "commands/connection_name.h"
+
+#include "session/question.h"
+#include "session/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A right that was taken away may be used so long. */
+#define RIGHT_MS 1000
+
+const char *session_bad_name(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.data[i] < '!' || name.data[i] > '~')
+            return "-ERR Client names cannot contain spaces, newlines or special characters.\r\n";
+    return NULL;
+}
+
+void session_set_name(struct session *s, struct slice name)
+{
+    free(s->name);
+    s->name = name.data ? strndup(name.data, name.len) : NULL;
+    s->lease_named = false;
+}
+
+static void client_setname(struct session *s, struct request *r)
+{
+    struct slice name = session_arg(r, 2);
+    const char *error = session_bad_name(name);
+    if (error) {
+        session_answer(s, r, error);
+        return;
+    }
+    session_set_name(s, name);
+    session_answer(s, r, "+OK\r\n");
+}
+
+static void client_getname(struct session *s, struct request *r)
+{
+    if (s->name && *s->name)
+        session_answerf(s, r, "$%zu\r\n%s\r\n", strlen(s->name), s->name);
+    else
+        session_answer(s, r, s->identity->resp3 ? "_\r\n" : "$-1\r\n");
+}
+
+static void client_reply(struct session *s, struct request *r)
+{
+    struct slice mode = session_arg(r, 2);
+    if (slice_is(mode, "on")) {
+        s->reply_off = s->reply_skip = r->silent = false;
+        session_answer(s, r, "+OK\r\n");
+    } else if (slice_is(mode, "off")) {
+        s->reply_off = r->silent = true;
+        session_answer(s, r, "+OK\r\n");
+    } else if (slice_is(mode, "skip")) {
+        s->reply_skip = !s->reply_off;
+        r->silent = true;
+        session_answer(s, r, "+OK\r\n");
+    } else {
+        session_answer(s, r, "-ERR syntax error\r\n");
+    }
+}
+
+static void perform(struct session *s, struct request *r)
+{
+    switch (r->command->verb) {
+    case VERB_CLIENT_GETNAME:
+        client_getname(s, r);
+        break;
+    case VERB_CLIENT_SETNAME:
+        client_setname(s, r);
+        break;
+    case VERB_CLIENT_REPLY:
+        client_reply(s, r);
+        break;
+    default:
+        session_answer(s, r, "+OK\r\n"); /* SETINFO */
+    }
+}
+
+/* ---- may its user do that? ---- */
+
+/* The verbs that are asked for stand together. */
+static size_t index_of(const struct request *r)
+{
+    return (size_t)(r->command->verb - VERB_CLIENT_GETNAME);
+}
+
+/* Changes nothing, as the node says to it that this is no name, no option, no mode. */
+static struct slice question_of(const struct request *r)
+{
+#define QUESTION(text)                                                                             \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
+    }
+    static const struct slice questions[IDENTITY_RIGHTS] = {
+        QUESTION("*2\r\n$6\r\nCLIENT\r\n$7\r\nGETNAME\r\n"),
+        QUESTION("*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n$1\r\n \r\n"),
+        QUESTION("*4\r\n$6\r\nCLIENT\r\n$7\r\nSETINFO\r\n$1\r\n \r\n$1\r\n \r\n"),
+        QUESTION("*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$1\r\n \r\n"),
+    };
+    return questions[index_of(r)];
+#undef QUESTION
+}
+
+static bool is_refusal(struct slice reply)
+{
+    static const char *const words[] = {"-NOPERM ", "-NOAUTH "};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (reply.len >= strlen(words[i]) && memcmp(reply.data, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
+
+static void told(struct session *s, struct request *r, const struct upstream *from,
+                 struct slice reply)
+{
+    (void)from;
+    if (is_refusal(reply)) {
+        session_answer_bytes(s, r, reply.data, reply.len);
+        return;
+    }
+    s->identity->right_until_ms[index_of(r)] = turn_now(s->host->turn) + RIGHT_MS;
+    perform(s, r);
+}
+
+enum step connection_name_perform(struct session *s, struct request *r)
+{
+    enum step step;
+    if (s->identity->right_until_ms[index_of(r)] < turn_now(s->host->turn)) {
+        step = session_ask(s, r, false, question_of(r), told);
+        /* Nobody waits for a master for that, unless it is not known who may come in. */
+        if (step != STEP_HOLD || (!s->identity->authenticated && !s->let_in))
+            return step;
+    }
+    perform(s, r);
+    return STEP_ON;
+}
+
+/* ---- CLIENT REPLY inside MULTI ---- */
+
+/* CLIENT REPLY OFF and SKIP would silence the lease, where every request needs its reply: CLIENT REPLY ON is
+ * queued for them (exec.c). */
+static void silence(struct session *s, struct request *r)
+{
+    static const struct slice argv[3] = {{"CLIENT", 6}, {"REPLY", 5}, {"ON", 2}};
+    struct buf bytes = {0};
+    if (slice_is(session_arg(r, 2), "off"))
+        r->replies_off = true;
+    else if (slice_is(session_arg(r, 2), "skip"))
+        r->replies_skip = true;
+    else
+        return;
+    resp_append_command(&bytes, 3, argv);
+    session_rewrite(s, r, &bytes);
+    buf_free(&bytes);
+}
+
+enum step client_reply_prepare(struct session *s, struct request *r)
+{
+    if (s->tx == TX_OPEN && command_arity_ok(r->command, r->argc))
+        silence(s, r);
+    return STEP_ON;
+}

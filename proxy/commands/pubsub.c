@@ -1,0 +1,415 @@
+/*
+ * pubsub: subscriptions live on a lease whose messages all pass
+ * through a tap: what nobody asked for (messages, MONITOR's lines) goes to the
+ * client as it is, confirmations answer the SUBSCRIBE that they belong to, and
+ * the session remembers what it is subscribed to, so that it can subscribe
+ * again on another node when this one is lost.
+ *
+ * In RESP2 a subscribed client may send little else; Redis itself says so on
+ * the lease, since everything goes there.
+ */
+#include "commands/pubsub.h"
+
+#include "session/client.h"
+#include "session/ended.h"
+#include "session/lease.h"
+#include "session/life.h"
+#include "session/output.h"
+#include "session/queue.h"
+#include "session/replies.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <uthash.h>
+
+enum kind { CHANNELS, PATTERNS, SHARDS, KINDS };
+
+struct subscription {
+    UT_hash_handle hh;
+    size_t len;
+    char name[];
+};
+
+struct subscriptions {
+    struct subscription *of[KINDS];
+};
+
+static const char *const subscribe_words[KINDS] = {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"};
+
+static const char *const unsubscribe_words[KINDS] = {"UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"};
+
+/* Of a verb; returns whether it subscribes. */
+static bool kind_of_verb(uint8_t verb, enum kind *kind)
+{
+    bool subscribes = verb <= VERB_SSUBSCRIBE;
+    *kind = (enum kind)(verb - (subscribes ? VERB_SUBSCRIBE : VERB_UNSUBSCRIBE));
+    return subscribes;
+}
+
+/* ---- what the session is subscribed to ---- */
+
+static void remember(struct session *s, enum kind kind, struct slice name)
+{
+    struct subscription *sub;
+    if (!s->subs && !(s->subs = calloc(1, sizeof(*s->subs))))
+        abort();
+    HASH_FIND(hh, s->subs->of[kind], name.data, name.len, sub);
+    if (sub)
+        return;
+    sub = calloc(1, sizeof(*sub) + name.len);
+    if (!sub)
+        abort();
+    sub->len = name.len;
+    memcpy(sub->name, name.data, name.len);
+    HASH_ADD(hh, s->subs->of[kind], name, name.len, sub);
+}
+
+/* They stand again, or nobody wants them any more. */
+static void renewed(struct session *s)
+{
+    if (s->unrenewed)
+        router_subscriber_renewed(s->host->router, s->place.group);
+    s->unrenewed = false;
+}
+
+static void unrenewed(struct session *s)
+{
+    if (s->unrenewed || s->closing)
+        return;
+    s->unrenewed = true;
+    router_subscriber_lost(s->host->router, s->place.group);
+}
+
+/* Its lease is gone, or about to be: what others publish waits until the subscriptions stand again. */
+static void dropped(struct session *s)
+{
+    if (s->subs)
+        unrenewed(s);
+}
+
+static bool subscribes(const struct request *r)
+{
+    return r->command && r->command->verb >= VERB_SUBSCRIBE && r->command->verb <= VERB_SSUBSCRIBE;
+}
+
+/* If what is next subscribes, that is waited for, too: a client that does not wait for the
+ * confirmation (Celery) has asked for it before what others publish since. */
+static void held(struct session *s)
+{
+    if (s->next && subscribes(s->next))
+        unrenewed(s);
+}
+
+/* Something was answered: perhaps its subscriptions are no longer waited for. */
+static void look_renewed(struct session *s)
+{
+    if (!s->unrenewed || s->renewing > 0 || session_wants_lease(s))
+        return;
+    for (const struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        const struct request *r = container_of(it, struct request, in_session);
+        if (r->state != REQUEST_ANSWERED && subscribes(r))
+            return;
+    }
+    renewed(s);
+}
+
+static void drop_if_empty(struct session *s)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        if (s->subs->of[kind])
+            return;
+    free(s->subs);
+    s->subs = NULL;
+    /* It will subscribe again, perhaps: then at once, and not when another connection stands. What others
+     * do since (Celery: is the result there?) must not come before that. */
+    s->sticky = s->lease_dirty = true;
+    look_renewed(s);
+}
+
+static void forget(struct session *s, enum kind kind, struct slice name)
+{
+    struct subscription *sub = NULL;
+    if (!s->subs || !name.data)
+        return;
+    HASH_FIND(hh, s->subs->of[kind], name.data, name.len, sub);
+    if (sub) {
+        HASH_DEL(s->subs->of[kind], sub);
+        free(sub);
+    }
+    drop_if_empty(s);
+}
+
+static void forget_all(struct session *s)
+{
+    struct subscription *sub, *next;
+    renewed(s);
+    if (!s->subs)
+        return;
+    for (int kind = 0; kind < KINDS; kind++) {
+        HASH_ITER (hh, s->subs->of[kind], sub, next) {
+            HASH_DEL(s->subs->of[kind], sub);
+            free(sub);
+        }
+    }
+    free(s->subs);
+    s->subs = NULL;
+}
+
+/* ---- messages ---- */
+
+static int find_word(struct slice word, const char *const *words)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        if (word.len == strlen(words[kind]) && strncasecmp(word.data, words[kind], word.len) == 0)
+            return kind;
+    return -1;
+}
+
+/* A confirmation changes what the session is subscribed to; whose request is it the answer of? */
+static enum tap_verdict confirmation(struct request *head, uint8_t verb_from, int kind)
+{
+    if (!head || !head->command || head->command->verb != verb_from + kind)
+        return TAP_PUSH;
+    return --head->parts_left > 0 ? TAP_PART : TAP_ANSWER;
+}
+
+/* The next element of a message, if it is a string. */
+static struct slice element(struct resp_args *message)
+{
+    struct slice text = {NULL, 0};
+    if (message->left > 0 && message->at + 1 < message->end && message->at[0] == '$' &&
+        message->at[1] != '-')
+        (void)resp_args_next(message, &text);
+    return text;
+}
+
+static bool is_message(struct slice word)
+{
+    return slice_is(word, "message") || slice_is(word, "pmessage") || slice_is(word, "smessage");
+}
+
+/* RESP2 has no pushes: an array is a message only where there may be one. */
+static bool is_plain_reply(const struct session *s, const struct request *head)
+{
+    return head && !s->identity->resp3 && !session_subscribed(s) &&
+           !(head->command && command_is_subscription(head->command->verb));
+}
+
+/* MONITOR's "+1795391682.558940 [0 127.0.0.1:46918] \"Info\" ...": about the proxy, and not a client. */
+static bool is_of_the_proxy(const char *line, size_t len)
+{
+    const char *name = memmem(line, len, "] \"", 3), *end;
+    if (!name)
+        return false;
+    name += 3;
+    end = memchr(name, '"', len - (size_t)(name - line));
+    return end && command_is_own((struct slice){name, (size_t)(end - name)});
+}
+
+static enum tap_verdict on_message(void *data, struct request *head, const char *message,
+                                   size_t len)
+{
+    struct session *s = data;
+    enum tap_verdict verdict;
+    struct resp_args args;
+    struct slice word, name;
+    int kind;
+
+    if (message[0] != (s->identity->resp3 ? '>' : '*')) {
+        /* MONITOR's lines: +<time> ... */
+        bool line = s->monitoring && message[0] == '+' && message[1] >= '0' && message[1] <= '9';
+        if (head && !line)
+            return TAP_ANSWER;
+        if (!line || !is_of_the_proxy(message, len))
+            session_pass_on(s, message, len);
+        return TAP_PUSH;
+    }
+    if (is_plain_reply(s, head))
+        return TAP_ANSWER;
+    args = resp_args(message, len);
+    word = element(&args);
+    name = element(&args);
+    if ((kind = find_word(word, subscribe_words)) >= 0 && name.data) {
+        remember(s, (enum kind)kind, name);
+        return confirmation(head, VERB_SUBSCRIBE, kind);
+    }
+    if ((kind = find_word(word, unsubscribe_words)) >= 0) {
+        verdict = confirmation(head, VERB_UNSUBSCRIBE, kind);
+        forget(s, (enum kind)kind, name);
+        if (verdict == TAP_PUSH)
+            session_pass_on(s, message, len);
+        return verdict;
+    }
+    if (message[0] != '>' && !(word.data && is_message(word)))
+        return TAP_ANSWER;
+    session_pass_on(s, message, len);
+    return TAP_PUSH;
+}
+
+/* The protocol is the session's: the connection may have begun with the other one. */
+static bool is_reply(void *data, char type)
+{
+    const struct session *s = data;
+    bool aggregate = type == '*' || type == '~' || type == '%' || type == '=';
+    return type == '$' || (aggregate && s->identity->resp3);
+}
+
+static const struct upstream_tap tap = {on_message, is_reply};
+
+bool session_tap_lease(struct session *s)
+{
+    if (session_hears(s))
+        return true;
+    if (!router_may_tap(s->lease))
+        return false; /* the tap sees whole messages only */
+    router_tap(s->lease, &tap);
+    s->lease_dirty = true;
+    return true;
+}
+
+bool session_hears_invalidations(const struct session *s)
+{
+    static const char channel[] = "__redis__:invalidate";
+    struct subscription *sub = NULL;
+    if (s->subs)
+        HASH_FIND(hh, s->subs->of[CHANNELS], channel, sizeof(channel) - 1, sub);
+    return sub != NULL;
+}
+
+/* ---- requests ---- */
+
+/* How many confirmations an UNSUBSCRIBE without arguments brings. */
+static int32_t count_all(const struct session *s, enum kind kind)
+{
+    int32_t count = s->subs ? (int32_t)HASH_COUNT(s->subs->of[kind]) : 0;
+    return count > 0 ? count : 1;
+}
+
+enum step subscribe_prepare(struct session *s, struct request *r)
+{
+    enum kind kind;
+    bool tapped = session_hears(s);
+    if (s->tx == TX_OPEN && s->inflight > 0)
+        return STEP_WAIT; /* until it is known that MULTI was accepted */
+    if (s->tx == TX_OPEN) {
+        s->tx_refused = true;
+        session_answer(s, r, "-ERR redisproxy: not available inside MULTI\r\n");
+        return STEP_ON;
+    }
+    if (r->command->verb == VERB_MONITOR) {
+        if (!tapped && s->inflight > 0)
+            return STEP_WAIT;
+    } else {
+        bool subscribes = kind_of_verb(r->command->verb, &kind);
+        /* The tap sees whole messages only, and the count must be the one that Redis will see. */
+        if (s->inflight > 0 && (!tapped || (!subscribes && r->argc == 1)))
+            return STEP_WAIT;
+        r->parts_left = r->argc > 1 ? r->argc - 1 : count_all(s, kind);
+    }
+    if (!tapped)
+        router_tap(s->lease, &tap);
+    s->lease_dirty = true;
+    return STEP_ON;
+}
+
+void monitor_answered(struct session *s, struct request *r, const struct upstream *from)
+{
+    if (from == s->lease && r->reply_type == '+' && !r->in_tx)
+        s->monitoring = true;
+}
+
+/* ---- subscribing again ---- */
+
+static void on_again_reply(struct request *r, const char *data, size_t len, bool first, bool last)
+{
+    struct session *s = r->owner_data;
+    (void)len;
+    r->reply_type = data[0];
+    (void)first;
+    if (!last)
+        return;
+    request_free(session_pool(s), r);
+    s->renewing--;
+    look_renewed(s);
+    if (data[0] == '-')
+        session_close(s, "its subscriptions were refused after a switch");
+}
+
+static void on_again_failed(struct request *r, enum request_failure why, const char *text)
+{
+    struct session *s = r->owner_data;
+    (void)text;
+    request_free(session_pool(s), r);
+    s->renewing--;
+    if (s->closing)
+        return;
+    if (why == REQUEST_REFUSED)
+        session_close(s, "its user was refused after a switch");
+    else if (why == REQUEST_UNSENT)
+        session_lease_drop(s); /* all of them at once: they are made again on the next lease */
+    look_renewed(s);
+    session_mark_woken(s);
+}
+
+static const struct request_owner again_owner = {on_again_reply, on_again_failed};
+
+/* The proxy's own request on the lease; its answer is not for the client. */
+static void send_swallowed(struct session *s, const struct buf *bytes, uint8_t verb, int32_t parts)
+{
+    const char *name = verb == VERB_MONITOR ? "MONITOR" : subscribe_words[verb - VERB_SUBSCRIBE];
+    struct request *r = request_new(session_pool(s), buf_len(bytes));
+    request_set_bytes(r, buf_head(bytes), buf_len(bytes));
+    r->command = command_find((struct slice){name, strlen(name)}, (struct slice){NULL, 0});
+    r->parts_left = parts;
+    r->owner = &again_owner;
+    r->owner_data = s;
+    s->renewing++;
+    router_send(s->lease, r);
+}
+
+static void resubscribe_kind(struct session *s, enum kind kind)
+{
+    struct subscription *sub, *next;
+    int32_t count = (int32_t)HASH_COUNT(s->subs->of[kind]);
+    const char *word = subscribe_words[kind];
+    struct buf bytes = {0};
+    if (count == 0)
+        return;
+    buf_printf(&bytes, "*%d\r\n", (int)count + 1);
+    resp_append_bulk(&bytes, (struct slice){word, strlen(word)});
+    HASH_ITER (hh, s->subs->of[kind], sub, next)
+        resp_append_bulk(&bytes, (struct slice){sub->name, sub->len});
+    send_swallowed(s, &bytes, (uint8_t)(VERB_SUBSCRIBE + kind), count);
+    buf_free(&bytes);
+}
+
+/* Sends the session's subscriptions on a fresh lease, before anything that queues them in a transaction. */
+static void resubscribe(struct session *s)
+{
+    if (!session_hears(s))
+        return;
+    router_tap(s->lease, &tap);
+    s->lease_dirty = true;
+    if (s->monitoring) { /* first: a subscriber may not, in RESP2 */
+        struct buf bytes = {0};
+        buf_printf(&bytes, "*1\r\n$7\r\nMONITOR\r\n");
+        send_swallowed(s, &bytes, VERB_MONITOR, 1);
+        buf_free(&bytes);
+    }
+    for (int kind = 0; s->subs && kind < KINDS; kind++)
+        resubscribe_kind(s, (enum kind)kind);
+}
+
+static void lost(struct session *s)
+{
+    if (!session_doubts(s))
+        dropped(s);
+}
+
+const struct carried pubsub_carried = {.tell = resubscribe,
+                                       .lost = lost,
+                                       .dropped = dropped,
+                                       .forget = forget_all,
+                                       .held = held,
+                                       .delivered = look_renewed};

@@ -1,0 +1,261 @@
+/*
+ * redirect: CLIENT TRACKING ... REDIRECT id. The id is one of our sessions', and the node knows
+ * connections: that session needs a lease, whose id there the node is told.
+ *
+ * It may be another worker's: that one is asked for the id (it may take a while, until the lease stands
+ * up), and told when all that is cached is to be forgotten.
+ */
+#include "commands/redirect.h"
+
+#include "commands/pubsub.h"
+#include "session/client.h"
+#include "session/leasing.h"
+#include "session/output.h"
+#include "session/queue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Another worker waits so long for a lease, then it is asked again, if anybody still wants to know. */
+#define LEASE_MS 1000
+
+/* What it answered is used at once, or not at all. */
+#define GOOD_MS 100
+
+/* What another worker was asked. */
+struct redirection {
+    uint64_t to; /* about this session */
+    bool asked;  /* it has not answered yet */
+    enum found found;
+    uint64_t at_node;    /* its id there, */
+    uint64_t seq;        /* as of this snapshot, */
+    int64_t answered_ms; /* and then */
+};
+
+void session_forget_redirection(struct session *s)
+{
+    free(s->redirection);
+    s->redirection = NULL;
+}
+
+/* ---- the id ---- */
+
+/* The node's id of `to`; 0: not yet. `replica`: where who asks reads from. */
+static uint64_t id_at_node(struct session *to, uint64_t replica)
+{
+    if (!to->lease) {
+        router_join_replica(to->host->router, &to->place, replica);
+        if (!session_take_lease(to))
+            return 0;
+        to->sticky = true;
+    }
+    (void)session_tap_lease(to); /* what it gets it did not ask for */
+    return router_client_id(to->lease);
+}
+
+static enum found find_here(struct session_host *host, uint64_t id, uint64_t replica, uint64_t *out)
+{
+    struct session *to = session_find(host, id);
+    if (!to || (to->redirects_to && to->redirects_to != id))
+        return FOUND_NOBODY;
+    *out = id_at_node(to, replica);
+    return *out ? FOUND : FOUND_NOT_YET;
+}
+
+struct search {
+    struct relay relay;
+    uint64_t asker, to; /* sessions */
+    uint64_t replica, seq;
+    int64_t until_ms;
+    enum found found;
+    uint64_t at_node;
+};
+
+static void search_drop(struct relay *relay)
+{
+    free(container_of(relay, struct search, relay));
+}
+
+static bool search_visit(struct relay *relay, struct relay_stop *stop)
+{
+    struct session_host *there = session_host_at(stop);
+    struct search *search = container_of(relay, struct search, relay);
+    if (!search->until_ms)
+        search->until_ms = turn_now(there->turn) + LEASE_MS;
+    /* Who asks knows of a switch perhaps that this worker does not know of: its lease is at the old
+     * master still. */
+    if (router_seq(there->router) >= search->seq)
+        search->found = find_here(there, search->to, search->replica, &search->at_node);
+    return search->found != FOUND_NOT_YET || turn_now(there->turn) >= search->until_ms;
+}
+
+static void search_back(struct relay *relay, struct relay_stop *stop)
+{
+    struct session_host *home = session_host_at(stop);
+    struct search *search = container_of(relay, struct search, relay);
+    struct session *s = session_find(home, search->asker);
+    if (s && s->redirection && s->redirection->to == search->to) {
+        *s->redirection = (struct redirection){.to = search->to,
+                                               .found = search->found,
+                                               .at_node = search->at_node,
+                                               .seq = search->seq,
+                                               .answered_ms = turn_now(home->turn)};
+        session_mark_woken(s);
+    }
+    search_drop(relay);
+}
+
+static void search_elsewhere(struct session *s, uint64_t to)
+{
+    struct search *search = calloc(1, sizeof(*search));
+    session_forget_redirection(s);
+    s->redirection = calloc(1, sizeof(*s->redirection));
+    if (!search || !s->redirection)
+        abort();
+    *s->redirection = (struct redirection){.to = to, .asked = true};
+    *search =
+        (struct search){.relay = {.visit = search_visit, .back = search_back, .drop = search_drop},
+                        .asker = s->id,
+                        .to = to,
+                        .replica = s->place.replica,
+                        .seq = router_seq(s->host->router)};
+    relay_start_at(&search->relay, &s->host->stop, session_worker_of(to));
+}
+
+enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_node)
+{
+    const struct redirection *known = s->redirection;
+    enum found found = FOUND_NOT_YET;
+    if (id == s->id) { /* to itself: it has the lease that this is said on */
+        *at_node = s->lease ? router_client_id(s->lease) : 0;
+        return *at_node ? FOUND : FOUND_NOT_YET;
+    }
+    if (!session_is_elsewhere(s->host, id))
+        return find_here(s->host, id, s->place.replica, at_node);
+    if (known && known->to == id && known->asked)
+        return FOUND_NOT_YET;
+    if (known && known->to == id && known->seq == router_seq(s->host->router) &&
+        turn_now(s->host->turn) - known->answered_ms <= GOOD_MS) {
+        found = known->found;
+        *at_node = known->at_node;
+    }
+    if (found == FOUND_NOT_YET)
+        search_elsewhere(s, id);
+    else
+        session_forget_redirection(s);
+    return found;
+}
+
+/* ---- the command ---- */
+
+/* Where the id stands among the arguments of CLIENT TRACKING; 0: nowhere. */
+static int redirect_argument(struct slice command)
+{
+    struct resp_args args = resp_args(command.data, command.len);
+    struct slice arg;
+    for (int i = 0; resp_args_next(&args, &arg) && args.left > 0; i++)
+        if (i > 2 && slice_is(arg, "redirect"))
+            return i + 1;
+    return 0;
+}
+
+void session_append_redirect(struct buf *out, struct slice command, uint64_t id)
+{
+    char text[24];
+    size_t len = (size_t)snprintf(text, sizeof(text), "%" PRIu64, id);
+    int at = redirect_argument(command);
+    resp_append_replaced(out, command, at ? at : -1, (struct slice){text, len});
+}
+
+enum step session_redirect(struct session *s, struct request *r)
+{
+    int at = redirect_argument((struct slice){r->data, r->len});
+    struct buf bytes = {0};
+    int64_t number;
+    uint64_t id;
+    if (!at || !resp_parse_integer(session_arg(r, at), &number))
+        return STEP_ON;
+    switch (session_find_redirected(s, (uint64_t)number, &id)) {
+    case FOUND_NOT_YET:
+        return STEP_HOLD;
+    case FOUND_NOBODY:
+        return STEP_ON; /* Redis will say that there is no such client */
+    case FOUND:
+        break;
+    }
+    session_append_redirect(&bytes, (struct slice){r->data, r->len}, id);
+    session_rewrite(s, r, &bytes);
+    buf_free(&bytes);
+    s->redirecting = (uint64_t)number;
+    return STEP_ON;
+}
+
+/* ---- forgetting ---- */
+
+void session_invalidate(struct session *s)
+{
+    static const char push[] = ">2\r\n$10\r\ninvalidate\r\n_\r\n";
+    static const char message[] = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n";
+    if (s->closing)
+        return;
+    if (s->identity->resp3)
+        session_pass_on(s, push, sizeof(push) - 1);
+    else if (session_hears_invalidations(s))
+        session_pass_on(s, message, sizeof(message) - 1);
+}
+
+struct invalidation {
+    struct relay relay;
+    uint64_t id;
+};
+
+static bool invalidate_visit(struct relay *relay, struct relay_stop *stop)
+{
+    struct session_host *there = session_host_at(stop);
+    struct session *to = session_find(there, container_of(relay, struct invalidation, relay)->id);
+    if (to)
+        session_invalidate(to);
+    return true;
+}
+
+static void invalidate_drop(struct relay *relay)
+{
+    free(container_of(relay, struct invalidation, relay));
+}
+
+void session_invalidate_redirected(struct session *s, uint64_t id)
+{
+    struct session *to = session_find(s->host, id);
+    struct invalidation *invalidation;
+    if (to)
+        session_invalidate(to);
+    if (!session_is_elsewhere(s->host, id))
+        return;
+    invalidation = calloc(1, sizeof(*invalidation));
+    if (!invalidation)
+        abort();
+    invalidation->relay = (struct relay){.visit = invalidate_visit, .drop = invalidate_drop};
+    invalidation->id = id;
+    relay_start_at(&invalidation->relay, &s->host->stop, session_worker_of(id));
+}
+
+/* ---- answers ---- */
+
+/* CLIENT GETREDIR and TRACKINGINFO tell the node's id of the other session: it becomes ours. */
+void redirect_answered(struct session *s, struct request *r, const struct upstream *from)
+{
+    static const char label[] = "$8\r\nredirect\r\n:";
+    const char *reply = buf_head(&r->reply);
+    (void)from;
+    if (!r->capture || !s->redirects_to)
+        return;
+    if (*reply == ':') {
+        session_rewrite_number(r, reply + 1, s->redirects_to);
+        return;
+    }
+    reply = memmem(reply, buf_len(&r->reply), label, sizeof(label) - 1);
+    if (reply)
+        session_rewrite_number(r, reply + sizeof(label) - 1, s->redirects_to);
+}

@@ -1,0 +1,173 @@
+/*
+ * replication: SYNC and PSYNC, on listeners with allow_replication = yes, for tools that read
+ * the replication stream. From then on the session is a tunnel: what the node sends is not RESP
+ * (a payload without an end, then commands that nobody answers), and is passed on as bytes.
+ *
+ * To the node such a connection is still a client's, and executes what it is told. So what the other side
+ * sends is read as requests as before, and only what a replica says passes: REPLCONF's reports, PING, and
+ * the empty lines that show that it lives while it loads. Anything else ends the session.
+ *
+ * A tunnel ends with its lease: a replica connects again and asks for the rest with PSYNC. Neither side
+ * is read while the other one does not take what is there (tests/unit/test_session_replication.c).
+ */
+#include "commands/replication.h"
+
+#include "base/log.h"
+#include "commands/client_filter.h"
+#include "session/client.h"
+#include "session/leasing.h"
+#include "session/life.h"
+#include "session/output.h"
+#include "session/queue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What passes counts as waiting with more than its bytes: ACKs are short, and their requests are not. */
+#define COST(bytes) ((bytes)->len + sizeof(struct request))
+
+static void on_bytes(void *data, const char *bytes, size_t len)
+{
+    struct session *s = data;
+    session_pass_on(s, bytes, len);
+}
+
+/* They are no longer waiting, whatever became of them. */
+static void let_go(struct session *s, struct request *bytes)
+{
+    s->waiting_bytes -= COST(bytes);
+    request_free(session_pool(s), bytes);
+    if (!s->closing)
+        session_mark_dirty(s); /* it may be read again */
+}
+
+static void on_written(struct request *bytes, const char *data, size_t len, bool first, bool last)
+{
+    (void)data;
+    (void)len;
+    (void)first;
+    (void)last;
+    let_go(bytes->owner_data, bytes);
+}
+
+static void on_not_written(struct request *bytes, enum request_failure why, const char *text)
+{
+    struct session *s = bytes->owner_data;
+    (void)why;
+    (void)text;
+    let_go(s, bytes);
+    session_close(s, "the node that it replicates from is not to be written to");
+}
+
+static const struct request_owner bytes_owner = {on_written, on_not_written};
+
+/* Nobody answers these. Until they are written they count as waiting: the session is not read for ever. */
+static void pass(struct session *s, const char *data, size_t len)
+{
+    struct request *bytes;
+    if (!s->lease)
+        return;
+    bytes = request_new(session_pool(s), len);
+    bytes->owner = &bytes_owner;
+    bytes->owner_data = s;
+    request_set_bytes(bytes, data, len);
+    s->waiting_bytes += COST(bytes);
+    router_send(s->lease, bytes);
+}
+
+static void pass_request(struct session *s, struct request *r)
+{
+    pass(s, r->data, r->len);
+    r->placed = r->silent = true;
+    session_answer(s, r, "");
+}
+
+static void tunnel_alive(struct session *s)
+{
+    pass(s, "\n", 1);
+}
+
+/* Of REPLCONF, what a replica reports; GETACK is a master's. */
+static bool is_report(struct slice what)
+{
+    static const char *const reports[] = {
+        "ack",       "fack", "capa", "listening-port", "version", "rdb-only", "rdb-filter-only",
+        "ip-address"};
+    for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
+        if (slice_is(what, reports[i]))
+            return true;
+    return false;
+}
+
+/* REPLCONF's arguments come in pairs. */
+static bool says_a_replica(const struct request *r)
+{
+    struct resp_args args = resp_args(r->data, r->len);
+    struct slice arg;
+    (void)resp_args_next(&args, &arg);
+    if (slice_is(arg, "ping"))
+        return true;
+    if (!slice_is(arg, "replconf"))
+        return false;
+    while (resp_args_next(&args, &arg))
+        if (!is_report(arg) || !resp_args_next(&args, &arg))
+            return false;
+    return true;
+}
+
+static void cut_off(struct session *s, const struct request *r)
+{
+    char name[32], quoted[96], address[ENDPOINT_TEXT_MAX];
+    struct slice said = session_arg(r, 0);
+    snprintf(name, sizeof(name), "%.*s", (int)(said.len < 31 ? said.len : 31), said.data);
+    log_event(LOG_WARN, "a client that replicates was cut off",
+              "session=%" PRIu64 " client=%s command=%s reason=\"no replica says this\"", s->id,
+              session_address(address, sizeof(address), s, true),
+              log_quote(quoted, sizeof(quoted), name));
+    session_close(s, "it replicates, and sent what no replica says");
+}
+
+static enum step tunnel_request(struct session *s, struct request *r)
+{
+    if (says_a_replica(r))
+        pass_request(s, r);
+    else
+        cut_off(s, r);
+    return STEP_ON;
+}
+
+static const struct session_tunnel tunnel = {tunnel_request, tunnel_alive};
+
+/* PSYNC replid offset FAILOVER makes a replica a master; that is for who administers the node. */
+static bool promotes(const struct request *r)
+{
+    return r->command->verb == VERB_SYNC && r->argc > 3;
+}
+
+enum step replication_route(struct session *s, struct request *r)
+{
+    if (promotes(r)) {
+        s->tx_refused |= s->tx == TX_OPEN;
+        session_answer(
+            s, r, "-ERR redisproxy: PSYNC with FAILOVER is not available through the proxy\r\n");
+        return STEP_ON;
+    }
+    if (s->tx == TX_OPEN) {
+        s->tx_refused = true;
+        session_answer(s, r, "-ERR Command not allowed inside a transaction\r\n");
+        return STEP_ON;
+    }
+    s->sticky = true; /* REPLCONF tells the node about this connection */
+    if (r->command->verb == VERB_REPLCONF)
+        return session_send_on_lease(s, r);
+    if (s->inflight > 0)
+        return STEP_WAIT;
+    if (s->lease ? !router_may_write(s->host->router, s->lease) : !session_take_lease(s))
+        return STEP_HOLD;
+    s->tunnel = &tunnel;
+    s->lease_dirty = true;
+    router_tunnel(s->lease, on_bytes);
+    pass_request(s, r);
+    return STEP_ON;
+}

@@ -1,0 +1,180 @@
+/*
+ * scan: SCAN, HSCAN, SSCAN and ZSCAN. The pages of one iteration may come over any sessions, of
+ * any worker and any proxy of the group; a cursor, as clients have it, says which process it is of
+ * (cursor.h), and the page goes there, while that one serves the session's route.
+ *
+ * When it does not, the iteration begins again elsewhere, as SCAN's guarantee allows: what was there all
+ * the time is returned, some of it twice. Nothing is passed by in silence (tests/system/test_scan.c):
+ *
+ *     known before it is sent     the node is asked with cursor 0
+ *     seen in the answer          the page is not given out, but an empty one, whose cursor begins again
+ *
+ * The second is for what may not be sent elsewhere (a session's own connection, a transaction), and for
+ * a process that was restarted unseen. The answers inside EXEC are rewritten alike. What a script
+ * returns is not: it keeps the node's own cursors, and they mean something to scripts alone.
+ */
+#include "commands/scan.h"
+
+#include "base/log.h"
+#include "nodes/cursor.h"
+#include "nodes/process.h"
+#include "session/leasing.h"
+#include "session/queue.h"
+#include "session/send.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- asking ---- */
+
+static void set_cursor(struct session *s, struct request *r, uint64_t at)
+{
+    struct buf whole = {0};
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%" PRIu64, at);
+    resp_append_replaced(&whole, (struct slice){r->data, r->len},
+                         command_has_keys(r->command) ? 2 : 1, (struct slice){text, (size_t)len});
+    session_rewrite(s, r, &whole);
+    buf_free(&whole);
+}
+
+void scan_seen(struct session *s, struct request *r)
+{
+    struct cursor cursor;
+    if (!cursor_read(session_arg(r, command_has_keys(r->command) ? 2 : 1), &cursor))
+        return;
+    r->cursor_of = cursor.process;
+    set_cursor(s, r, cursor.at);
+}
+
+static void tell_restart(const struct session *s, const struct upstream *to)
+{
+    log_event(LOG_DEBUG, "an iteration begins again",
+              "session=%" PRIu64 " node=%s reason=\"the process that its cursor is of does not "
+              "serve it any more\"",
+              s->id, router_node_name(to));
+}
+
+/* Whether the page may be sent on another connection than the session's own. */
+static bool may_go_elsewhere(const struct session *s)
+{
+    return s->tx != TX_OPEN && !(session_subscribed(s) && !s->identity->resp3);
+}
+
+/* To whom it may be sent by its route, from the beginning if need be. */
+static enum step send_shared(struct session *s, struct request *r)
+{
+    struct router *router = s->host->router;
+    struct upstream *up = router_shared(router, &s->place, session_wish(s, r), s->identity);
+    uint32_t process;
+    if (!up)
+        return STEP_HOLD;
+    if (!session_in_order(s, r, up))
+        return STEP_WAIT;
+    process = process_of(router, up);
+    if (r->cursor_of && process && process != r->cursor_of) {
+        tell_restart(s, up);
+        set_cursor(s, r, 0);
+        r->cursor_of = 0;
+    }
+    session_send(s, r, up);
+    return STEP_ON;
+}
+
+enum step scan_route(struct session *s, struct request *r)
+{
+    struct router *router = s->host->router;
+    bool leased = session_needs_lease(s, r);
+    struct upstream *up = NULL;
+    if (leased && !s->lease) {
+        if (s->inflight > 0)
+            return STEP_WAIT;
+        if (!session_take_lease(s))
+            return STEP_HOLD;
+    }
+    if (r->cursor_of && may_go_elsewhere(s) &&
+        !(s->lease && process_of(router, s->lease) == r->cursor_of)) {
+        up = router_shared_of(router, &s->place, r->cursor_of, s->identity);
+        if (!up && s->place.entry != ENTRY_NONE)
+            return STEP_HOLD;
+    }
+    if (!up)
+        return leased ? session_send_on_lease(s, r) : send_shared(s, r);
+    if (!session_in_order(s, r, up))
+        return STEP_WAIT;
+    session_send(s, r, up);
+    return STEP_ON;
+}
+
+/* Its answer is to be told from another process' by the one that comes before it. A transaction would queue
+ * the question, and a subscriber's connection brings other things as well: the snapshot has to do there. */
+void scan_sending(struct session *s, struct request *r, struct upstream *to)
+{
+    (void)r;
+    if (s->tx != TX_OPEN && !session_subscribed(s))
+        process_ask(session_pool(s), to);
+}
+
+/* ---- answers ---- */
+
+void scan_begins(struct session *s, struct request *r, const struct upstream *from)
+{
+    struct buf whole = {0};
+    enum page page = cursor_page((struct slice){buf_head(&r->reply), buf_len(&r->reply)},
+                                 r->cursor_of, process_of(s->host->router, from), &whole);
+    r->page_begins = page == PAGE_PART;
+    if (page != PAGE_MINE && page != PAGE_LOST)
+        return;
+    buf_free(&r->reply);
+    r->reply = whole;
+    r->page_lost = page == PAGE_LOST;
+    if (r->page_lost)
+        tell_restart(s, from);
+}
+
+/* One element of what EXEC answered, and its way into `out`. Returns false when there is none. */
+static bool take_element(const struct request *queued, uint32_t process, struct slice *rest,
+                         struct buf *out)
+{
+    struct resp_reply parse;
+    struct slice element = {rest->data, 0};
+    memset(&parse, 0, sizeof(parse));
+    if (queued->command->verb == VERB_MULTI || queued->reply_type == '-')
+        return true; /* it has no element */
+    if (resp_reply_parse(&parse, rest->data, rest->len, &element.len) != RESP_DONE)
+        return false;
+    *rest = (struct slice){rest->data + element.len, rest->len - element.len};
+    if (queued->command->verb == VERB_SCAN) {
+        enum page page = cursor_page(element, queued->cursor_of, process, out);
+        if (page == PAGE_MINE || page == PAGE_LOST)
+            return true;
+    }
+    buf_append(out, element.data, element.len);
+    return true;
+}
+
+void scan_executed(struct session *s, struct request *exec, const struct upstream *from)
+{
+    const char *reply = buf_head(&exec->reply);
+    size_t len = buf_len(&exec->reply);
+    const char *line = memchr(reply, '\n', len);
+    uint32_t process = process_of(s->host->router, from);
+    struct slice rest = {line ? line + 1 : reply + len,
+                         line ? len - (size_t)(line + 1 - reply) : 0};
+    struct buf whole = {0};
+    bool more = true;
+    if (exec->reply_type != '*')
+        return;
+    buf_append(&whole, reply, (size_t)(rest.data - reply));
+    list_each (it, &s->tx_log)
+        more = more &&
+               take_element(container_of(it, struct request, in_session), process, &rest, &whole);
+    for (struct list *it = s->requests.next; more && it != &exec->in_session; it = it->next) {
+        const struct request *r = container_of(it, struct request, in_session);
+        more = !r->in_tx || take_element(r, process, &rest, &whole);
+    }
+    buf_append(&whole, rest.data, rest.len);
+    buf_free(&exec->reply);
+    exec->reply = whole;
+}

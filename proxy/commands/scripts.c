@@ -1,0 +1,316 @@
+/*
+ * scripts: an EVALSHA that comes to a node without its script, because that one was promoted or
+ * restarted since, finds it loaded again, if its text was seen: a client shall not see a NOSCRIPT that a
+ * failover caused.
+ *
+ * A node counts as having a script from the moment in which it answered a SCRIPT LOAD, until a switch,
+ * or until a connection to it is lost. Until then
+ *
+ *     EVALSHA             SCRIPT LOAD goes before it on its own connection; others wait for the answer
+ *     EVALSHA in MULTI    it would be queued there: SCRIPT LOAD goes over a shared connection of the same
+ *                         user, and EXEC waits for its answer
+ *
+ * A new master is told those that were used last before anything else comes to it from a user who uses
+ * scripts: what follows on that connection is behind them.
+ *
+ * An error reply is never a reason to send a script again, whatever it says: the script itself may have
+ * said it, and done something before. So a NOSCRIPT is passed on. It is what Redis would have said, too:
+ * somebody flushed the node's scripts. One whose user may not SCRIPT LOAD goes without.
+ *
+ * Any session may ask for what another one brought: a text that is new to a worker goes to the others.
+ * Functions need none of this: Redis replicates them.
+ */
+#include "commands/scripts.h"
+
+#include "session/client.h"
+#include "session/queue.h"
+#include "session/send.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the read port ---- */
+
+/* EVAL, EVALSHA, FCALL become EVAL_RO, ...: Redis itself refuses a write inside them. */
+static void make_read_only_form(struct session *s, struct request *r)
+{
+    struct slice name = session_arg(r, 0);
+    struct buf whole = {0};
+    char form[32];
+    int len = snprintf(form, sizeof(form), "%.*s_RO", (int)name.len, name.data);
+    resp_append_replaced(&whole, (struct slice){r->data, r->len}, 0,
+                         (struct slice){form, (size_t)len});
+    session_rewrite(s, r, &whole);
+    buf_free(&whole);
+    r->read_form = true;
+    r->write = false;
+}
+
+void script_seen(struct session *s, struct request *r)
+{
+    bool reads = r->command->flags & COMMAND_READONLY;
+    r->script = true;
+    r->write = !reads;
+    if (s->place.route == ROUTE_REPLICA && !reads)
+        make_read_only_form(s, r);
+}
+
+/* A node without EVAL_RO (6.2): who knows what EVAL would write. */
+void script_answered(struct session *s, struct request *r, const struct upstream *from)
+{
+    (void)from;
+    if (r->capture && r->read_form)
+        session_settle(s, r, "-READONLY You can't write against a read only replica.\r\n");
+}
+
+static struct scripts *scripts_of(const struct session *s)
+{
+    return s->host->scripts[s->place.group];
+}
+
+/* ---- other workers ---- */
+
+struct news {
+    struct relay relay;
+    size_t group, len;
+    char text[];
+};
+
+static bool news_visit(struct relay *relay, struct relay_stop *stop)
+{
+    struct session_host *there = session_host_at(stop);
+    const struct news *news = container_of(relay, struct news, relay);
+    (void)scripts_saw(there->scripts[news->group], (struct slice){news->text, news->len});
+    return true;
+}
+
+static void news_drop(struct relay *relay)
+{
+    free(container_of(relay, struct news, relay));
+}
+
+static void saw(struct session *s, struct slice text)
+{
+    struct news *news;
+    if (!scripts_saw(scripts_of(s), text) || s->host->stop.shared->worker_count == 1)
+        return;
+    news = calloc(1, sizeof(*news) + text.len);
+    if (!news)
+        abort();
+    news->relay = (struct relay){.visit = news_visit, .drop = news_drop};
+    news->group = s->place.group;
+    news->len = text.len;
+    memcpy(news->text, text.data, text.len);
+    relay_start(&news->relay, &s->host->stop);
+}
+
+/* ---- loading ---- */
+
+/* So many bytes of texts a new master is told before anything else comes to it; the rest when it is needed. */
+#define RECENT_MAX ((size_t)1024 * 1024)
+
+/* A load in an open transaction that its node does not answer well is tried so often. */
+#define TRIES_MAX 4
+
+struct load {
+    struct session_host *host;
+    size_t group;
+    uint64_t node;
+    const struct upstream *on;
+    const struct identity *user; /* to be compared with */
+    char sha[40];
+};
+
+static void load_over(struct request *r, enum script_state now)
+{
+    struct load *load = r->owner_data;
+    struct list *waiting, *waiters = &load->host->script_waiters;
+    scripts_loaded(load->host->scripts[load->group], (struct slice){load->sha, sizeof(load->sha)},
+                   load->node, load->on, now, load->user);
+    while ((waiting = list_take(waiters)))
+        session_mark_woken(container_of(waiting, struct session, in_script_wait));
+    request_free(&load->host->turn->requests, r);
+    free(load);
+}
+
+/* What the node says of itself will be over; all else it says of the user, or of the text. */
+static void on_load_reply(struct request *r, const char *data, size_t len, bool first, bool last)
+{
+    if (first)
+        r->rejecting = resp_starts(data, len, "-BUSY ") || resp_starts(data, len, "-LOADING ") ||
+                       resp_starts(data, len, "-MASTERDOWN ");
+    if (first)
+        r->reply_type = data[0];
+    if (last)
+        load_over(r, r->rejecting           ? SCRIPT_MISSING
+                     : r->reply_type == '-' ? SCRIPT_REFUSED
+                                            : SCRIPT_THERE);
+}
+
+static void on_load_failed(struct request *r, enum request_failure why, const char *text)
+{
+    (void)text;
+    load_over(r, why == REQUEST_REFUSED ? SCRIPT_REFUSED : SCRIPT_MISSING);
+}
+
+static const struct request_owner load_owner = {on_load_reply, on_load_failed};
+
+static void load_on(struct session *s, struct slice sha, struct upstream *to)
+{
+    struct slice argv[3] = {{"SCRIPT", 6}, {"LOAD", 4}, scripts_text(scripts_of(s), sha)};
+    struct buf bytes = {0};
+    struct load *load = calloc(1, sizeof(*load));
+    struct request *r;
+    if (!load)
+        abort();
+    *load = (struct load){.host = s->host,
+                          .group = s->place.group,
+                          .node = router_node(to),
+                          .on = to,
+                          .user = s->identity};
+    memcpy(load->sha, sha.data, sizeof(load->sha));
+    resp_append_command(&bytes, 3, argv);
+    r = request_new(session_pool(s), buf_len(&bytes));
+    request_set_bytes(r, buf_head(&bytes), buf_len(&bytes));
+    buf_free(&bytes);
+    r->owner = &load_owner;
+    r->owner_data = load;
+    scripts_load(scripts_of(s), sha, load->node, to);
+    router_send(to, r);
+}
+
+/* Over a connection of its own to the lease's node. False: there is none to be had. */
+static bool load_beside(struct session *s, struct slice sha)
+{
+    enum wish wish = s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER;
+    struct upstream *up = router_shared(s->host->router, &s->place, wish, s->identity);
+    if (!up || !router_same_node(up, s->lease))
+        return false;
+    load_on(s, sha, up);
+    return true;
+}
+
+static enum script_state state_at_lease(struct session *s, struct slice sha, const void **on)
+{
+    return scripts_at(scripts_of(s), sha, router_node(s->lease), s->identity, on);
+}
+
+static enum step wait_for_load(struct session *s)
+{
+    if (!list_linked(&s->in_script_wait))
+        list_append(&s->host->script_waiters, &s->in_script_wait);
+    return STEP_WAIT;
+}
+
+/* ---- a new master ---- */
+
+struct telling {
+    struct session *s;
+    struct upstream *to;
+};
+
+static void tell(void *data, struct slice sha)
+{
+    const struct telling *telling = data;
+    load_on(telling->s, sha, telling->to);
+}
+
+void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to)
+{
+    struct telling telling = {s, to};
+    if (r->in_tx || r->ends_tx || r->adopt || (session_subscribed(s) && !s->identity->resp3))
+        return;
+    if (!scripts_told(scripts_of(s), router_node(to)))
+        scripts_each_recent(scripts_of(s), router_node(to), s->identity, RECENT_MAX, tell,
+                            &telling);
+}
+
+/* ---- transactions ---- */
+
+/* Whether EXEC has to wait for what this part of its transaction needs. */
+static bool is_awaited(struct session *s, const struct request *part)
+{
+    struct slice sha;
+    const void *on;
+    if (part->command->verb != VERB_EVALSHA)
+        return false;
+    sha = session_arg(part, 1);
+    switch (state_at_lease(s, sha, &on)) {
+    case SCRIPT_LOADING:
+        return true;
+    case SCRIPT_MISSING:
+        return s->script_tries++ < TRIES_MAX && load_beside(s, sha);
+    default:
+        return false;
+    }
+}
+
+static enum step wait_for_parts(struct session *s, struct request *exec)
+{
+    bool wait = false;
+    exec->scripts |= s->tx_scripts;
+    if (!exec->scripts)
+        return STEP_ON;
+    for (struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next)
+        wait |= is_awaited(s, container_of(it, struct request, in_session));
+    for (struct list *it = s->requests.next; it != &exec->in_session; it = it->next) {
+        const struct request *part = container_of(it, struct request, in_session);
+        wait |= part->in_tx && is_awaited(s, part);
+    }
+    if (wait)
+        return wait_for_load(s);
+    s->script_tries = 0;
+    return STEP_ON;
+}
+
+/* ---- commands ---- */
+
+/* A subscriber, in RESP2: Redis says that it is not allowed. */
+static bool not_allowed(const struct session *s)
+{
+    return session_subscribed(s) && !s->identity->resp3;
+}
+
+enum step evalsha_prepare(struct session *s, struct request *r)
+{
+    struct slice sha = session_arg(r, 1);
+    const void *on;
+    enum script_state state;
+    if (not_allowed(s))
+        return STEP_ON;
+    state = state_at_lease(s, sha, &on);
+    s->identity->scripted = true;
+    if (s->tx == TX_OPEN) { /* early, so that EXEC need not wait */
+        if (state == SCRIPT_MISSING)
+            (void)load_beside(s, sha);
+        return STEP_ON;
+    }
+    if (state == SCRIPT_LOADING && on != s->lease)
+        return wait_for_load(s);
+    if (state == SCRIPT_MISSING)
+        load_on(s, sha, s->lease);
+    return STEP_ON;
+}
+
+enum step eval_prepare(struct session *s, struct request *r)
+{
+    if (!not_allowed(s))
+        saw(s, session_arg(r, 1));
+    return STEP_ON;
+}
+
+enum step script_exec_prepare(struct session *s, struct request *exec)
+{
+    return not_allowed(s) || s->tx != TX_OPEN ? STEP_ON : wait_for_parts(s, exec);
+}
+
+bool session_script_command(struct session *s, const struct request *r)
+{
+    struct slice what = session_arg(r, 1);
+    bool flush = slice_is(what, "flush");
+    if (flush)
+        scripts_clear(scripts_of(s));
+    else if (slice_is(what, "load"))
+        saw(s, session_arg(r, 2));
+    return flush;
+}

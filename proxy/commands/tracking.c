@@ -1,0 +1,201 @@
+/*
+ * tracking: what a session told its node about its connection and keeps: CLIENT TRACKING,
+ * NO-EVICT, NO-TOUCH. The session keeps its lease for it, and tells the next lease the same, before
+ * anything else goes there.
+ *
+ * Tracking (client-side caching): what the client has cached was tracked by the node that is gone, so
+ * it, or who gets its messages (redirect.c), is told to forget all of it, as Redis does after
+ * FLUSHALL.
+ */
+#include "commands/tracking.h"
+
+#include "commands/pubsub.h"
+#include "commands/redirect.h"
+#include "session/client.h"
+#include "session/lease.h"
+#include "session/life.h"
+#include "session/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { TRACKING, NO_EVICT, NO_TOUCH, KINDS };
+
+struct told {
+    struct buf of[KINDS]; /* the commands as the client sent them; empty: not in effect */
+    uint64_t
+        at_node; /* of the session that gets the messages: its id at the node that is to be told */
+};
+
+static bool tracks_for_itself(const struct session *s)
+{
+    return s->redirects_to == s->id;
+}
+
+static enum kind kind_of(const struct request *r)
+{
+    return (enum kind)(r->command->verb - VERB_CLIENT_TRACKING);
+}
+
+static void forget_told(struct session *s)
+{
+    if (!s->told_node)
+        return;
+    for (int kind = 0; kind < KINDS; kind++)
+        buf_free(&s->told_node->of[kind]);
+    free(s->told_node);
+    s->told_node = NULL;
+    s->tracks = false;
+    s->redirects_to = 0;
+}
+
+/* ---- telling the node ---- */
+
+enum step tracking_prepare(struct session *s, struct request *r)
+{
+    if (s->tx == TX_OPEN) {
+        s->sticky = true; /* it comes into effect with EXEC, unseen */
+        return STEP_ON;
+    }
+    if (r->command->verb != VERB_CLIENT_TRACKING)
+        return STEP_ON;
+    if (!session_tap_lease(s))
+        return STEP_WAIT;
+    s->redirecting = 0;
+    return session_redirect(s, r);
+}
+
+void tracking_answered(struct session *s, struct request *r, const struct upstream *from)
+{
+    enum kind kind = kind_of(r);
+    bool on = slice_is(session_arg(r, 2), "on");
+    if (from != s->lease || r->in_tx)
+        return;
+    s->lease_dirty = true;
+    if (r->reply_type != '+')
+        return;
+    if (!s->told_node && !(s->told_node = calloc(1, sizeof(*s->told_node))))
+        abort();
+    buf_free(&s->told_node->of[kind]);
+    if (on)
+        buf_append(&s->told_node->of[kind], r->data, r->len);
+    if (kind == TRACKING) {
+        s->tracks = on;
+        s->redirects_to = on ? s->redirecting : 0;
+    }
+    for (int i = 0; i < KINDS; i++)
+        if (buf_len(&s->told_node->of[i]) > 0)
+            return;
+    forget_told(s);
+}
+
+/* ---- another lease ---- */
+
+static void on_told(struct request *r, const char *data, size_t len, bool first, bool last)
+{
+    struct session *s = r->owner_data;
+    (void)data;
+    (void)len;
+    (void)first;
+    if (last)
+        request_free(session_pool(s), r);
+}
+
+static void on_untold(struct request *r, enum request_failure why, const char *text)
+{
+    struct session *s = r->owner_data;
+    (void)text;
+    request_free(session_pool(s), r);
+    if (s->closing)
+        return;
+    if (why == REQUEST_REFUSED)
+        session_close(s, "its user was refused after a switch"); /* so would the next lease be */
+    else if (why == REQUEST_UNSENT)
+        session_lease_drop(s); /* this one will never hear of it */
+    session_mark_woken(s);
+}
+
+static const struct request_owner told_owner = {on_told, on_untold};
+
+static void send_again(struct session *s, enum kind kind, uint64_t redirect)
+{
+    const struct buf *kept = &s->told_node->of[kind];
+    struct buf bytes = {0};
+    struct request *r;
+    if (buf_len(kept) == 0)
+        return;
+    if (redirect)
+        session_append_redirect(&bytes, (struct slice){buf_head(kept), buf_len(kept)}, redirect);
+    else
+        buf_append(&bytes, buf_head(kept), buf_len(kept));
+    r = request_new(session_pool(s), buf_len(&bytes));
+    request_set_bytes(r, buf_head(&bytes), buf_len(&bytes));
+    buf_free(&bytes);
+    r->owner = &told_owner;
+    r->owner_data = s;
+    router_send(s->lease, r);
+}
+
+static bool ready(struct session *s)
+{
+    if (!s->redirects_to || tracks_for_itself(s))
+        return true; /* its own id at the node is known when it has the lease */
+    switch (session_find_redirected(s, s->redirects_to, &s->told_node->at_node)) {
+    case FOUND_NOT_YET:
+        return false;
+    case FOUND_NOBODY:
+        forget_told(s); /* nobody to tell any more, or they would wait for each other */
+        break;
+    case FOUND:
+        break;
+    }
+    return true;
+}
+
+/* Its own id at the node is known when the lease is READY. */
+static bool granted(struct session *s)
+{
+    return !tracks_for_itself(s) || !router_park(s->lease);
+}
+
+void session_restore_told(struct session *s)
+{
+    s->lease_dirty = true;
+    if (tracks_for_itself(s))
+        s->told_node->at_node = router_client_id(s->lease);
+    for (int kind = 0; kind < KINDS; kind++)
+        send_again(s, (enum kind)kind, kind == TRACKING ? s->told_node->at_node : 0);
+}
+
+static void tell(struct session *s)
+{
+    if (s->told_node)
+        session_restore_told(s);
+}
+
+/* The lease is gone, and what the client has cached is tracked no more. */
+static void lost(struct session *s)
+{
+    if (s->tracks && s->redirects_to)
+        session_invalidate_redirected(s, s->redirects_to);
+    else if (s->tracks)
+        session_invalidate(s);
+}
+
+static void forget(struct session *s)
+{
+    forget_told(s);
+    session_forget_redirection(s);
+}
+
+const struct carried tracking_carried = {
+    .ready = ready, .granted = granted, .tell = tell, .lost = lost, .forget = forget};
+
+/* ---- CLIENT GETREDIR, TRACKINGINFO ---- */
+
+enum step redirect_asked_prepare(struct session *s, struct request *r)
+{
+    (void)s;
+    r->capture = true;
+    return STEP_ON;
+}

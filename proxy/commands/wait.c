@@ -1,0 +1,68 @@
+/*
+ * wait: WAIT and WAITAOF, which count the nodes that have what their own connection wrote.
+ * A session's writes went over shared ones, so its lease is told something before that makes it count
+ * everything up to now:
+ *
+ *     PING                          before 7.2 every command did
+ *     SPUBLISH redisproxy:wait ""   since then only what goes to the replicas does; nobody hears it
+ *
+ * A user who may not do that is told so: any number would be a guess.
+ */
+#include "commands/wait.h"
+
+#include "session/queue.h"
+
+#include <string.h>
+
+/* In the words of 7.0 it does no harm: there the PING was enough. */
+static void on_mark_reply(struct request *mark, const char *data, size_t len, bool first, bool last)
+{
+    struct session *s = mark->owner_data;
+    if (first)
+        s->uncounted = resp_starts(data, len, "-NOPERM ") &&
+                       !resp_starts(data, len, "-NOPERM this user has no ");
+    if (last)
+        request_free(session_pool(s), mark);
+}
+
+static void on_mark_failed(struct request *mark, enum request_failure why, const char *text)
+{
+    struct session *s = mark->owner_data;
+    (void)why;
+    (void)text;
+    request_free(session_pool(s), mark);
+}
+
+static const struct request_owner mark_owner = {on_mark_reply, on_mark_failed};
+
+enum step wait_prepare(struct session *s, struct request *r)
+{
+    static const struct slice ping[] = {{"Ping", 4}};
+    static const struct slice publish[] = {{"Spublish", 8}, {"redisproxy:wait", 15}, {"", 0}};
+    struct buf bytes = {0};
+    if (s->tx == TX_OPEN || !s->wrote || s->listener->multiplexing == MULTIPLEXING_NO)
+        return STEP_ON; /* queued; nothing to count, or all of it went the same way */
+    resp_append_command(&bytes, 1, ping);
+    struct request *mark = request_new(session_pool(s), buf_len(&bytes));
+    request_set_bytes(mark, buf_head(&bytes), buf_len(&bytes));
+    router_send(s->lease, mark);
+    buf_consume(&bytes, buf_len(&bytes));
+    resp_append_command(&bytes, 3, publish);
+    mark = request_new(session_pool(s), buf_len(&bytes));
+    request_set_bytes(mark, buf_head(&bytes), buf_len(&bytes));
+    mark->owner = &mark_owner;
+    mark->owner_data = s;
+    router_send(s->lease, mark);
+    buf_free(&bytes);
+    r->capture = true;
+    return STEP_ON;
+}
+
+void wait_answered(struct session *s, struct request *r, const struct upstream *from)
+{
+    (void)from;
+    if (r->capture && s->uncounted && r->reply_type != '-')
+        session_settle(s, r,
+                       "-NOPERM redisproxy: WAIT and WAITAOF need the permissions +spublish and "
+                       "&redisproxy:wait\r\n");
+}

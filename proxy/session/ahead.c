@@ -1,0 +1,82 @@
+/*
+ * ahead: a client may write all its requests before it reads the first reply. While its replies
+ * wait, no more of its requests are taken (interest.c), and so each would wait for the other. So when
+ * its socket has taken nothing for a moment, what it sends is read on, and kept as bytes: a request that is
+ * not framed costs its length. They are framed when replies go out again.
+ *
+ *     socket --> ahead: [chunk][chunk][chunk] --session_take_ahead()--> session_feed() --> requests
+ *
+ * A client that reads, however slowly, is just not read meanwhile: that costs nothing. Bounded for each
+ * client (output_limit) and for all (output_memory); who is over it, goes on sending and takes nothing is
+ * disconnected, for neither side would ever go on. tests/system/test_slow.c plays it.
+ */
+#include "session/ahead.h"
+
+#include "session/dispatch.h"
+#include "session/input.h"
+#include "session/interest.h"
+#include "session/life.h"
+#include "session/read.h"
+
+#include <string.h>
+
+/* A client that has taken nothing for so long is read ahead. */
+#define STALLED_MS 50
+
+/* And for so long, while there is no room for more of what it sends, is disconnected. */
+#define STUCK_MS 5000
+
+void session_look_at_stalled(struct session_host *host, int64_t now_ms)
+{
+    list_each (it, &host->stalled) {
+        struct session *s = container_of(it, struct session, in_stalled);
+        int64_t stalled_ms = now_ms - s->taken_ms;
+        if (stalled_ms < STALLED_MS)
+            continue;
+        if (session_has_input_room(s)) {
+            s->reads_ahead = true;
+            session_update_interest(s);
+        } else if (stalled_ms >= STUCK_MS && stream_has_input(&s->stream)) {
+            session_disconnect(s, s->ahead_bytes < host->options->output_limit
+                                      ? "it sends requests and reads no replies: output_memory"
+                                      : "it sends requests and reads no replies: output_limit");
+        }
+    }
+}
+
+void session_read_ahead(struct session *s)
+{
+    char *bytes = s->host->turn->read;
+    ssize_t n = stream_read(&s->stream, bytes, sizeof(s->host->turn->read));
+    if (n > 0)
+        session_keep_input(s, bytes, (size_t)n);
+    explicit_bzero(bytes, n > 0 ? (size_t)n : 0);
+    if (n == UV_EOF) {
+        s->gone = s->ahead_end = true;
+        if (hold_waits(&s->held) || s->blocked)
+            n = UV_ECONNRESET;
+    }
+    if (n < 0 && n != UV_EOF) {
+        session_close(s, "the client closed the connection");
+        return;
+    }
+    if (!session_has_input_room(s))
+        s->reads_ahead = false;
+    session_update_interest(s);
+}
+
+void session_take_ahead(struct session *s)
+{
+    struct input_chunk *chunk;
+    if (list_empty(&s->ahead) || !session_wants_to_read(s))
+        return;
+    chunk = session_first_input(s);
+    session_feed(s, chunk->data, chunk->len);
+    session_drop_input(s, chunk);
+    if (!s->closing)
+        session_dispatch(s);
+    if (!s->closing && list_empty(&s->ahead) && s->ahead_end)
+        session_ended(s);
+    else if (!s->closing)
+        session_update_interest(s);
+}

@@ -1,0 +1,106 @@
+/*
+ * blocking: commands that wait for other clients' writes, each with a timeout of its own, which
+ * goes on while it is held.
+ *
+ * When a hold begins they are taken back: the proxy asks their node to end them (CLIENT UNBLOCK id ERROR).
+ * An -UNBLOCKED proves that nothing was popped; what was answered otherwise was executed. Then the
+ * proxy's UNBLOCK comes too late, and ends whatever blocks next on that connection: so the session counts
+ * those that may still come. A command that one of them ends is sent again, and no other session gets the
+ * connection.
+ */
+#include "session/blocking.h"
+
+#include "session/queue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where the timeout stands among the arguments; 0: it does not block. */
+static int timeout_argument(const struct request *r, bool *milliseconds)
+{
+    const char *name = r->command->name;
+    *milliseconds = false;
+    if (name[0] == 'x') {
+        struct resp_args args = resp_args(r->data, r->len);
+        struct slice arg;
+        for (int i = 0; resp_args_next(&args, &arg) && i + 1 < r->argc; i++) {
+            if (slice_is(arg, "streams"))
+                return 0;
+            if (slice_is(arg, "block")) {
+                *milliseconds = true;
+                return i + 1;
+            }
+        }
+        return 0;
+    }
+    if (strcmp(name, "blmpop") == 0 || strcmp(name, "bzmpop") == 0)
+        return 1;
+    return r->argc - 1;
+}
+
+bool session_is_blocking(const struct request *r)
+{
+    bool milliseconds;
+    return r->command->verb != VERB_WAIT && timeout_argument(r, &milliseconds) > 0;
+}
+
+void session_start_timeout(struct session *s, struct request *r)
+{
+    bool milliseconds;
+    struct slice arg = session_arg(r, timeout_argument(r, &milliseconds));
+    char number[40], *end;
+    double value;
+    if (r->blocked_until_ms || arg.len == 0 || arg.len >= sizeof(number))
+        return;
+    memcpy(number, arg.data, arg.len);
+    number[arg.len] = '\0';
+    value = strtod(number, &end);
+    if (*end || !(value > 0) || value > 1e12)
+        return; /* for ever, or an error that the node will report */
+    r->blocked_until_ms = turn_now(s->host->turn) + (int64_t)(milliseconds ? value : value * 1000);
+}
+
+bool session_blocked_expired(const struct request *r, int64_t now_ms)
+{
+    return r->blocking && r->blocked_until_ms && r->blocked_until_ms <= now_ms;
+}
+
+void session_rewrite_timeout(struct session *s, struct request *r)
+{
+    bool milliseconds;
+    int at = timeout_argument(r, &milliseconds);
+    int64_t left = r->blocked_until_ms - turn_now(s->host->turn);
+    struct buf whole = {0};
+    char text[32];
+    if (left < 1)
+        left = 1; /* 0 would mean for ever */
+    if (milliseconds)
+        snprintf(text, sizeof(text), "%" PRId64, left);
+    else
+        snprintf(text, sizeof(text), "%.3f", (double)left / 1000);
+    resp_append_replaced(&whole, (struct slice){r->data, r->len}, at,
+                         (struct slice){text, strlen(text)});
+    session_rewrite(s, r, &whole);
+    buf_free(&whole);
+}
+
+void session_take_back_blocked(struct session_host *host, size_t group)
+{
+    list_each (it, &host->sessions) {
+        struct session *s = container_of(it, struct session, in_host);
+        struct request *r = s->blocked;
+        if (s->place.group != group || !r || !r->blocking || r->state != REQUEST_SENT ||
+            r->taken_back || !s->lease || router_may_write(host->router, s->lease))
+            continue;
+        r->taken_back = true;
+        s->unblocks++;
+        router_unblock(host->router, s->lease);
+    }
+}
+
+bool session_is_taken_back(const struct session *s, const struct request *r)
+{
+    return r->leased && r->command->way == WAY_BLOCK && s->unblocks > 0 && !r->called_back;
+}

@@ -1,0 +1,37 @@
+/* client: see the header. */
+#include "session/client.h"
+
+void session_mark_dirty(struct session *s)
+{
+    if (!list_linked(&s->in_dirty))
+        list_append(&s->host->turn->dirty_sessions, &s->in_dirty);
+}
+
+void session_mark_woken(struct session *s)
+{
+    if (!list_linked(&s->in_woken) && !s->closing)
+        list_append(&s->host->turn->woken, &s->in_woken);
+}
+
+bool session_is_finished(const struct session *s)
+{
+    return s->count == 0 && buf_len(&s->out) == 0;
+}
+
+void session_put(struct session *s, const char *bytes, size_t len)
+{
+    if (!s->out.data)
+        buf_take(&s->out, &s->host->turn->stock);
+    buf_append(&s->out, bytes, len);
+    session_mark_dirty(s);
+}
+
+struct session *session_find(struct session_host *host, uint64_t id)
+{
+    for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next) {
+        struct session *s = container_of(it, struct session, in_host);
+        if (s->id == id)
+            return s;
+    }
+    return NULL;
+}

@@ -1,0 +1,102 @@
+/*
+ * connection: a client's connection, from its beginning to its end: what its stream tells, goes from here to
+ * those who read, read ahead and write.
+ */
+#include "session/session.h"
+
+#include "session/ahead.h"
+#include "session/client.h"
+#include "session/interest.h"
+#include "session/life.h"
+#include "session/output.h"
+#include "session/read.h"
+#include "session/state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static struct session *session_of(struct stream *stream)
+{
+    struct session *s = container_of(stream, struct session, stream);
+    assert(s->magic == SESSION_MAGIC);
+    return s;
+}
+
+static void on_event(struct stream *stream, unsigned events, int error)
+{
+    struct session *s = session_of(stream);
+    (void)error; /* only connecting fails here, and a session is accepted */
+    if ((events & STREAM_WRITABLE) && !s->closing)
+        session_flush(s);
+    if ((events & STREAM_WRITABLE) && !s->closing)
+        session_take_ahead(s);
+    if ((events & STREAM_READABLE) && !s->closing) {
+        if (s->reads_ahead)
+            session_read_ahead(s);
+        else if (session_reads(s))
+            session_read(s);
+        else if (events & STREAM_GONE)
+            session_close(s, "the client's connection broke");
+    } else if ((events & STREAM_GONE) && !s->closing) {
+        s->gone = true;
+        if (hold_waits(&s->held) || s->blocked)
+            session_close(s, "the client closed the connection");
+    }
+}
+
+static void on_closed(struct stream *stream)
+{
+    struct session *s = session_of(stream);
+    s->magic = 0;
+    free(s);
+}
+
+int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd,
+                 uint64_t id)
+{
+    struct session *s = calloc(1, sizeof(*s));
+    int status;
+    if (!s)
+        abort();
+    status = stream_accept(&s->stream, host->turn->loop, fd, on_event, on_closed);
+    if (status) {
+        free(s);
+        return status;
+    }
+    stream_watch_peer(&s->stream, host->options->tcp_keepalive_ms,
+                      host->options->tcp_user_timeout_ms);
+    s->magic = SESSION_MAGIC;
+    s->host = host;
+    s->listener = listener;
+    s->id = id;
+    s->opened_ms = s->read_ms = turn_now(host->turn);
+    router_place(&s->place, listener, &s->held);
+    s->identity = identity_nobody(router_identities(host->router));
+    list_init(&s->requests);
+    list_init(&s->tx_log);
+    s->tx_logged = true;
+    list_init(&s->ahead);
+    list_init(&s->in_stalled);
+    list_init(&s->in_doubted);
+    list_init(&s->in_woken);
+    list_init(&s->in_dirty);
+    list_init(&s->in_script_wait);
+    held_init(&s->held);
+    list_append(&host->sessions, &s->in_host);
+    host->count++;
+    session_update_interest(s);
+    return 0;
+}
+
+void session_drain_all(struct session_host *host, bool now)
+{
+    list_each (it, &host->sessions) {
+        struct session *s = container_of(it, struct session, in_host);
+        bool unfinished = !session_is_finished(s);
+        s->draining = true;
+        if (now || !unfinished)
+            session_close(s, "the proxy stops");
+        else
+            session_update_interest(s);
+    }
+}

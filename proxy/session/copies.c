@@ -1,0 +1,85 @@
+/* copies: see the header. */
+#include "session/copies.h"
+
+#include "session/client.h"
+#include "session/hooks.h"
+
+#include <stdlib.h>
+
+void copies_done(struct copies *copies)
+{
+    struct request *origin = copies->origin;
+    if (--copies->left > 0)
+        return;
+    free(copies);
+    if (!origin)
+        return;
+    origin->copies = NULL;
+    if (origin->state == REQUEST_ANSWERED || origin->state == REQUEST_REJECTED) {
+        struct session *s = origin->owner_data;
+        s->copying = NULL;
+        session_mark_woken(s);
+    }
+}
+
+static void copy_done(struct request *copy)
+{
+    struct copies *copies = copy->owner_data;
+    request_free(copies->requests, copy);
+    copies_done(copies);
+}
+
+static void on_reply(struct request *copy, const char *data, size_t len, bool first, bool last)
+{
+    (void)data;
+    (void)len;
+    (void)first;
+    if (last)
+        copy_done(copy);
+}
+
+static void on_failed(struct request *copy, enum request_failure why, const char *text)
+{
+    (void)why;
+    (void)text;
+    copy_done(copy);
+}
+
+const struct request_owner copies_owner = {on_reply, on_failed};
+
+struct copies *copies_begin(struct session *s, struct request *r)
+{
+    struct copies *copies = calloc(1, sizeof(*copies));
+    if (!copies)
+        abort();
+    copies->left = 1;
+    copies->origin = r;
+    copies->requests = session_pool(s);
+    r->copies = copies;
+    return copies;
+}
+
+void copies_sent(struct session *s, struct copies *copies)
+{
+    struct request *r = copies->origin;
+    if (--copies->left == 0) {
+        r->copies = NULL;
+        free(copies);
+        return;
+    }
+    s->copying = r;
+}
+
+void copies_forget(struct request *r)
+{
+    r->copies->origin = NULL;
+    r->copies = NULL;
+}
+
+void session_forget_copies(struct session *s, struct request *r)
+{
+    if (r->copies)
+        copies_forget(r);
+    if (s->copying == r)
+        s->copying = NULL;
+}

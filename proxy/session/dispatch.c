@@ -1,0 +1,225 @@
+/*
+ * dispatch: which of the session's requests may go now, and by which way: it is answered here, performed by the
+ * session, sent on its lease, or on a connection that it shares. What is to be waited for first, and what is held,
+ * is decided here, too.
+ */
+#include "session/dispatch.h"
+
+#include "nodes/learn.h"
+#include "session/blocking.h"
+#include "session/broken_transaction.h"
+#include "session/client.h"
+#include "session/ended.h"
+#include "session/held.h"
+#include "session/hooks.h"
+#include "session/leasing.h"
+#include "session/life.h"
+#include "session/perform.h"
+#include "session/publishing.h"
+#include "session/queue.h"
+#include "session/refuse.h"
+#include "session/replies.h"
+#include "session/send.h"
+
+/* Requests over this travel on a connection of their own: nobody shall wait behind them. */
+#define SHARE_MAX ((size_t)1024 * 1024)
+
+/* Commands of replication pass where the listener allows them. */
+static bool replicates(const struct session *s, const struct request *r)
+{
+    return s->listener->allow_replication && verb_of(s, r)->replicates;
+}
+
+static bool allowed_on_read_port(const struct session *s, const struct request *r)
+{
+    if (verb_of(s, r)->changes && verb_of(s, r)->changes(r))
+        return false;
+    return ((r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT)) &&
+            !(r->command->flags & COMMAND_WRITE)) ||
+           replicates(s, r);
+}
+
+/* Once per request, when its command is known. */
+static void classify(struct session *s, struct request *r)
+{
+    const struct command *c = r->command;
+    if (s->unplaced > 0)
+        session_place_refused(s, &r->in_session);
+    r->placed = true;
+    s->last = c;
+    r->silent = (s->reply_off || s->reply_skip) && !command_is_subscription(c->verb);
+    s->reply_skip = false;
+    r->publishes = (c->verb != VERB_NONE || c->flags & (COMMAND_MAY_REPLICATE | COMMAND_MODULE)) &&
+                   session_may_publish(c);
+    /* What neither reads nor is harmless may change something: it is never sent twice. */
+    r->write = !(c->flags & COMMAND_READONLY) && !(c->flags & COMMAND_READ_PORT);
+    r->blocking = c->way == WAY_BLOCK && session_is_blocking(r);
+    if (verb_of(s, r)->seen)
+        verb_of(s, r)->seen(s, r);
+}
+
+static void on_learnt(void *data, const struct command *command)
+{
+    struct session *s = data;
+    s->question = NULL;
+    s->learning->command = command; /* NULL: it got no answer, and is asked again */
+    session_mark_woken(s);
+}
+
+static enum step learn_command(struct session *s, struct request *r)
+{
+    struct slice name = session_arg(r, 0);
+    r->command = learn_find(s->host->learn, name);
+    if (r->command)
+        return STEP_ON;
+    s->question =
+        learn_ask(s->host->learn, s->host->router, &s->place,
+                  s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER, name, on_learnt, s);
+    s->learning = r;
+    return s->question ? STEP_WAIT : STEP_HOLD;
+}
+
+static enum step send_in_any_db(struct session *s, struct request *r)
+{
+    struct identity *identity =
+        identity_with_db(router_identities(s->host->router), s->identity, 0);
+    enum step step = session_send_shared(s, r, identity);
+    identity_release(identity);
+    return step;
+}
+
+/* Inside MULTI, and subscribed, Redis has to answer: QUEUED, or that it is not allowed there. */
+static bool performs_itself(const struct session *s, const struct request *r)
+{
+    uint8_t verb = r->command->verb;
+    if (verb == VERB_QUIT || verb == VERB_RESET)
+        return true;
+    if (s->tx == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
+        return false;
+    return !verb_of(s, r)->node_decides ||
+           (!s->lease && s->listener->multiplexing == MULTIPLEXING_YES);
+}
+
+/* Whether a request in flight is about to change what the session is subscribed to. */
+static bool is_subscribing(const struct session *s)
+{
+    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        const struct request *r = session_const_request(it);
+        if ((r->state == REQUEST_QUEUED || r->state == REQUEST_SENT) &&
+            command_is_subscription(r->command->verb))
+            return true;
+    }
+    return false;
+}
+
+static enum step dispatch_one(struct session *s, struct request *r)
+{
+    const struct command *c;
+    if (s->tunnel)
+        return s->tunnel->request(s, r);
+    if (s->adopting || s->blocked || s->copying || s->question || s->asking || s->rejected)
+        return STEP_WAIT;
+    if (!r->command) {
+        enum step step = learn_command(s, r);
+        if (step != STEP_ON)
+            return step;
+    }
+    if (!r->placed)
+        classify(s, r);
+    c = r->command;
+    if (s->place.route == ROUTE_REPLICA && c->way != WAY_REFUSE && !allowed_on_read_port(s, r)) {
+        session_refuse_on_read_port(s, r);
+        return STEP_ON;
+    }
+    if (c->way == WAY_REFUSE)
+        return replicates(s, r) ? verb_of(s, r)->route(s, r) : session_refuse(s, r);
+    if ((s->tx != TX_NONE && s->tx != TX_OPEN) ||
+        (c->verb == VERB_MULTI && s->tx == TX_NONE && (s->watch_broken || r->doomed)))
+        return session_tx_local(s, r);
+    if (c->verb == VERB_UNWATCH)
+        s->watch_broken = false;
+    if (c->way == WAY_SESSION && s->lease && is_subscribing(s))
+        return STEP_WAIT; /* a subscriber may not do the same as others */
+    if (c->way == WAY_SESSION && s->tx == TX_OPEN && !s->tx_confirmed && !s->tx_lost &&
+        s->inflight > 0)
+        return STEP_WAIT; /* MULTI may be refused */
+    if (c->way == WAY_SESSION && performs_itself(s, r))
+        return session_perform(s, r);
+    if ((r->publishes || c->verb == VERB_EXEC) && session_waits_for_subscribers(s, r))
+        return STEP_HOLD;
+    if (verb_of(s, r)->route && r->len <= SHARE_MAX)
+        return verb_of(s, r)->route(s, r);
+    if (session_needs_lease(s, r) || r->len > SHARE_MAX)
+        return session_send_on_lease(s, r);
+    if (c->verb == VERB_ANY_DB)
+        return send_in_any_db(s, r);
+    return session_send_shared(s, r, s->identity);
+}
+
+/* The node does not let the session's identity in any more: as when a new connection is refused. */
+static void refuse_entry(struct session *s)
+{
+    if (!s->next) {
+        session_close(s, "it is not let in any more");
+        return;
+    }
+    s->next->close_after = s->quitting = true;
+    session_answerf(s, s->next, "-%s\r\n", s->place.refusal);
+}
+
+/* There is nobody to send to. Returns whether what is next has changed. */
+static bool not_now(struct session *s)
+{
+    const struct request *r = s->next;
+    switch (s->place.entry) {
+    case ENTRY_WAITS:
+        return false; /* the node's word will wake it */
+    case ENTRY_OTHER:
+        session_change_sides(s);
+        return true;
+    case ENTRY_REFUSED:
+        refuse_entry(s);
+        return false;
+    default:
+        session_enter_hold(s);
+        return s->next != r;
+    }
+}
+
+void session_dispatch(struct session *s)
+{
+    struct request *r;
+    enum step step = STEP_ON;
+    bool changed = false;
+    list_remove(&s->in_woken);
+    list_remove(&s->place.in_knock);
+    hold_leave(&s->held);
+    s->place.entry = ENTRY_NONE;
+    if (session_doubts(s))
+        step = STEP_WAIT;
+    else if (session_wants_lease(s) && s->inflight == 0 && !session_take_lease(s))
+        step = STEP_HOLD;
+    while (step == STEP_ON && (r = s->next) != NULL && !s->closing && !s->quitting)
+        step = dispatch_one(s, r);
+    if (s->closing)
+        return;
+    if (step == STEP_HOLD)
+        changed = not_now(s);
+    if (!s->closing)
+        session_deliver(s);
+    list_remove(&s->in_woken);
+    if (changed)
+        session_mark_woken(s); /* what is next now may need no node, or can have one */
+}
+
+void session_wake(struct held *held)
+{
+    session_mark_woken(container_of(held, struct session, held));
+}
+
+void session_run_woken(struct list *woken)
+{
+    struct list *node;
+    while ((node = list_take(woken)))
+        session_dispatch(container_of(node, struct session, in_woken));
+}

@@ -1,0 +1,279 @@
+/*
+ * leasing: what needs a connection of its own: transactions, blocking
+ * commands (blocking.c), subscriptions, and every command that is not known to leave its
+ * connection as it was.
+ *
+ * A session that holds a lease sends everything on it (so order is free), and
+ * gives it back as soon as nothing is in flight and the connection is as it
+ * was: no MULTI open, nothing watched, nothing subscribed, nothing unknown done.
+ *
+ * When the lease is cut by a switch:
+ *
+ *     MULTI not yet sent     the whole transaction is sent on the next lease
+ *     MULTI sent             it is sent again on the next lease (replay.c), unless it watches something
+ *     EXEC sent              outcome unknown, unless the node was shutting down: as above
+ *     blocked                taken back before (CLIENT UNBLOCK), or: a write is unknown, a read is sent again
+ *     subscribed             subscribed again on the next lease
+ */
+#include "session/leasing.h"
+
+#include "nodes/learn.h"
+#include "session/blocking.h"
+#include "session/client.h"
+#include "session/ended.h"
+#include "session/hooks.h"
+#include "session/lease.h"
+#include "session/life.h"
+#include "session/output.h"
+#include "session/queue.h"
+#include "session/replay.h"
+#include "session/replies.h"
+#include "session/send.h"
+#include "session/transaction.h"
+
+#include <string.h>
+
+/* While a node keeps writes waiting (CLIENT PAUSE): whether the request shall not stand before others'. */
+static bool waits_apart(const struct session *s, const struct request *r)
+{
+    struct session_host *host = s->host;
+    if (turn_now(host->turn) >= host->paused_until_ms) {
+        host->paused_until_ms = 0;
+        return false;
+    }
+    return (r->command->flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE)) &&
+           router_do_writes_wait(host->router, s->place.group);
+}
+
+bool session_needs_lease(const struct session *s, const struct request *r)
+{
+    if (s->lease || session_subscribed(s) || s->tx == TX_OPEN ||
+        s->listener->multiplexing == MULTIPLEXING_NO ||
+        (s->host->paused_until_ms && waits_apart(s, r)))
+        return true;
+    if (r->command->way == WAY_BLOCK)
+        return r->blocking || r->command->verb == VERB_WAIT;
+    return r->command->way == WAY_LEASE || r->command->way == WAY_ALONE;
+}
+
+static void on_lost(void *data);
+
+/* Whether all that a fresh lease is to be told is known. */
+static bool may_carry(struct session *s)
+{
+    const struct session_hooks *hooks = s->host->hooks;
+    for (size_t i = 0; i < hooks->carried_count; i++)
+        if (hooks->carried[i]->ready && !hooks->carried[i]->ready(s))
+            return false;
+    return true;
+}
+
+/* The lease is granted: whether it may be told already. */
+static bool may_tell(struct session *s)
+{
+    const struct session_hooks *hooks = s->host->hooks;
+    for (size_t i = 0; i < hooks->carried_count; i++)
+        if (hooks->carried[i]->granted && !hooks->carried[i]->granted(s))
+            return false;
+    return true;
+}
+
+bool session_take_lease(struct session *s)
+{
+    enum wish wish = s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER;
+    if (!may_carry(s))
+        return false;
+    s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
+    if (!s->lease && s->place.entry == ENTRY_OTHER) {
+        session_change_sides(s);
+        s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
+    }
+    s->tx_dirty = false;
+    s->tx_confirmed = s->watch_confirmed = s->lease_dirty = s->lease_named = false;
+    s->unblocks = 0;
+    if (!s->lease)
+        return false;
+    if (!may_tell(s)) {
+        s->lease = NULL;
+        return false;
+    }
+    each_carried(s, tell);
+    if (s->tx_lost)
+        session_tx_replay(s);
+    return true;
+}
+
+/* An open transaction that was begun behind a read that nobody answered: the read is sent again, so
+ * the transaction has to be, behind it, as if it had never been sent. Neither is it known to be begun
+ * where Redis refuses MULTI: to a subscriber, in RESP2. Returns whether there is such. */
+static bool mark_unbegun(struct session *s)
+{
+    struct request *multi = NULL;
+    bool read_again = session_subscribed(s) && !s->identity->resp3;
+    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        struct request *r = session_request(it);
+        uint8_t verb = r->command ? r->command->verb : VERB_NONE;
+        if (!r->leased || r->state != REQUEST_SENT)
+            continue;
+        if (verb == VERB_MULTI && r->logged)
+            multi = read_again ? r : NULL;
+        else if (verb == VERB_EXEC || verb == VERB_DISCARD)
+            multi = NULL;
+        else if (!r->in_tx && !r->write && !command_is_transaction(verb))
+            read_again = true;
+    }
+    for (struct list *it = multi ? &multi->in_session : &s->requests; it != &s->requests;
+         it = it->next)
+        session_request(it)->unbegun =
+            session_request(it)->leased && session_request(it)->state == REQUEST_SENT;
+    return multi != NULL;
+}
+
+/* The lease was cut; what was on it fails right after this. */
+static void on_lost(void *data)
+{
+    struct session *s = data;
+    bool open = s->tx_confirmed, watching = s->watch_confirmed;
+    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        const struct request *r = session_request(it);
+        if (r->leased && r->state == REQUEST_SENT && !s->lease->undone)
+            session_tx_apply(r, &open, &watching);
+    }
+    if (!s->lease->undone && mark_unbegun(s)) /* what is undone counts as unsent anyway */
+        open = false;
+    if (s->paused == s->lease)
+        s->paused = NULL;
+    if (s->lease->ended && session_hears(s))
+        session_doubt(s, s->lease);
+    s->lease = NULL;
+    s->tx_confirmed = s->watch_confirmed = false;
+    s->watching = false;
+    if (open)
+        session_tx_lease_lost(s, watching);
+    else if (s->tx == TX_OPEN)
+        s->tx = TX_NONE;
+    if (!open && watching)
+        s->watch_broken = true;
+    s->sticky = false;
+    each_carried(s, lost);
+    if (s->tunnel)
+        session_close(s, "the connection that it replicates from was lost");
+    else
+        session_mark_woken(s);
+}
+
+/* ---- sending ---- */
+
+/* EXEC of a transaction in which a command was refused, and the node does not know. */
+static void discard_instead(struct session *s, struct request *r)
+{
+    static const char discard[] = "*1\r\n$7\r\nDISCARD\r\n";
+    struct buf bytes = {0};
+    buf_append(&bytes, discard, sizeof(discard) - 1);
+    session_rewrite(s, r, &bytes);
+    buf_free(&bytes);
+    r->capture = true;
+}
+
+/* It may end its connection. */
+static bool may_end_lease(const struct request *r)
+{
+    return r->command->way == WAY_ALONE && !r->script && !(r->command->flags & COMMAND_READONLY) &&
+           !command_has_keys(r->command);
+}
+
+/* A connection that no other session will have bears this one's name, for SLOWLOG, and for whoever asks
+ * the node itself. What the node may not know (and then keeps no lease) is no reason. */
+static void name_lease(struct session *s, const struct request *r)
+{
+    struct slice argv[3] = {{"Client", 6}, {"SETNAME", 7}, {s->name, strlen(s->name)}};
+    struct buf bytes = {0};
+    struct request *own;
+    bool known = r->command != learn_unknown() && !r->command->subs;
+    if (s->tx == TX_OPEN || session_subscribed(s) ||
+        !(s->sticky || s->told_node || s->listener->multiplexing == MULTIPLEXING_NO ||
+          command_is_subscription(r->command->verb) || command_is_told(r->command->verb) ||
+          (known && (session_keeps_lease(r) || may_end_lease(r)))))
+        return;
+    resp_append_command(&bytes, 3, argv);
+    own = request_new(session_pool(s), buf_len(&bytes));
+    request_set_bytes(own, buf_head(&bytes), buf_len(&bytes));
+    buf_free(&bytes);
+    router_send(s->lease, own);
+    s->lease_named = s->lease_dirty = true;
+}
+
+static void track(struct session *s, struct request *r)
+{
+    bool open = s->tx == TX_OPEN;
+    uint8_t verb = r->command->verb;
+    r->ends_tx = verb == VERB_EXEC || verb == VERB_DISCARD;
+    session_tx_mark(r, open);
+    s->tx_scans |= r->in_tx && verb == VERB_SCAN;
+    if (verb == VERB_EXEC && s->tx_scans)
+        r->capture = r->scans = true;
+    if (open && verb == VERB_EXEC && (s->tx_refused || r->discards)) {
+        r->discards = true;
+        if (!s->tx_dirty)
+            discard_instead(s, r);
+    } else if (open && verb == VERB_EXEC && s->sticky) {
+        r->capture |= session_tx_performs(s);
+    }
+    session_tx_apply(r, &open, &s->watching);
+    s->tx = open ? TX_OPEN : TX_NONE;
+    s->tx_publishes = s->tx == TX_OPEN && (s->tx_publishes || r->publishes);
+    s->tx_scripts = s->tx == TX_OPEN && (s->tx_scripts || verb == VERB_EVALSHA);
+    if (!open)
+        s->tx_refused = s->tx_dirty = s->tx_scans = false;
+    if (session_keeps_lease(r) && !s->sticky)
+        s->sticky = r->sticks = true;
+    if (may_end_lease(r))
+        s->lease_dirty = true;
+}
+
+enum step session_send_on_lease(struct session *s, struct request *r)
+{
+    const struct verb *verb = verb_of(s, r);
+    bool blocking = r->blocking && s->tx != TX_OPEN;
+
+    if (blocking && (s->eof || s->gone)) {
+        session_deliver(s);
+        session_flush(s);
+        session_close(s, "its client left, and it would pop an item for nobody");
+        return STEP_WAIT;
+    }
+    if (blocking && !r->blocked_until_ms)
+        session_start_timeout(s, r);
+    if (!s->lease) {
+        if (s->inflight > 0)
+            return STEP_WAIT;
+        if (!session_take_lease(s))
+            return STEP_HOLD;
+    } else if (!session_in_order(s, r, s->lease)) {
+        return STEP_WAIT; /* another session has made it take the lease: CLIENT TRACKING REDIRECT */
+    } else if (!router_may_send(s->host->router, s->lease)) {
+        return STEP_HOLD;
+    } else if (s->tx_lost) {
+        if (s->inflight > 0)
+            return STEP_WAIT;
+        session_tx_replay(s);
+    }
+    if (s->name && !s->lease_named)
+        name_lease(s, r);
+    if (verb->prepare) {
+        enum step step = verb->prepare(s, r);
+        if (step != STEP_ON || r->state != REQUEST_WAITING)
+            return step;
+    }
+    track(s, r);
+    if (blocking && r->blocked_until_ms && (r->held_since_ms || r->retried))
+        session_rewrite_timeout(s, r);
+    session_send(s, r, s->lease);
+    if ((r->adopt && !r->in_tx) || (r->capture && r->ends_tx))
+        s->adopting = r; /* EXEC, if there is anything to be performed with it */
+    if (verb->sent)
+        verb->sent(s, r);
+    if (blocking)
+        s->blocked = r;
+    return STEP_ON;
+}

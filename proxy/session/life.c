@@ -1,0 +1,93 @@
+/* life: see the header. */
+#include "session/life.h"
+
+#include "base/log.h"
+#include "session/client.h"
+#include "session/copies.h"
+#include "session/hooks.h"
+#include "session/input.h"
+#include "session/lease.h"
+#include "session/transaction.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* A request loses its session: it is taken back if no byte of it was sent, swallowed otherwise. */
+static void abandon(struct session *s, struct request *r)
+{
+    list_remove(&r->in_session);
+    if (r->copies)
+        copies_forget(r);
+    if (r->state == REQUEST_QUEUED)
+        router_take_back(r);
+    if (r->state == REQUEST_SENT)
+        r->owner = NULL;
+    else
+        request_free(session_pool(s), r);
+}
+
+void session_close(struct session *s, const char *why)
+{
+    struct list *node;
+    if (s->closing)
+        return;
+    s->closing = true;
+    if (log_enabled(LOG_DEBUG)) {
+        char quoted[200];
+        log_event(LOG_DEBUG, "a session ended", "session=%" PRIu64 " reason=%s", s->id,
+                  log_quote(quoted, sizeof(quoted), why));
+    }
+    stream_close(&s->stream);
+    hold_leave(&s->held);
+    list_remove(&s->place.in_knock);
+    list_remove(&s->in_woken);
+    list_remove(&s->in_dirty);
+    list_remove(&s->in_doubted);
+    list_remove(&s->in_script_wait);
+    list_remove(&s->in_host);
+    s->host->count--;
+    while ((node = s->requests.next) != &s->requests)
+        abandon(s, session_request(node));
+    if (s->paused)
+        router_resume(s->paused);
+    if (s->early)
+        router_resume(s->early);
+    session_lease_drop(s);
+    each_carried(s, forget);
+    session_tx_forget(s);
+    if (s->question)
+        learn_cancel(s->question);
+    if (s->asking)
+        s->asking->owner = NULL;
+    session_forget_partial(s);
+    session_forget_ahead(s);
+    router_leave_replica(s->host->router, &s->place);
+    identity_release(s->identity);
+    buf_free(&s->out);
+    free(s->name);
+    free(s->hello_name);
+}
+
+void session_count_disconnected(struct session *s, const char *why)
+{
+    log_event(LOG_WARN, "a client is disconnected", "session=%" PRIu64 " reason=\"%s\"", s->id,
+              why);
+    s->host->disconnected++;
+}
+
+void session_disconnect(struct session *s, const char *why)
+{
+    session_count_disconnected(s, why);
+    session_close(s, why);
+}
+
+void session_stuck(void *data, void *session)
+{
+    struct session *s = session;
+    (void)data;
+    if (!s)
+        return;
+    assert(s->magic == SESSION_MAGIC);
+    session_disconnect(s, "it does not read a large reply, and others wait");
+}

@@ -1,0 +1,141 @@
+/* output: see the header. */
+#include "session/output.h"
+
+#include "session/client.h"
+#include "session/interest.h"
+#include "session/life.h"
+
+/* A reply this long, to a client that does not read, costs its upstream the sharing. */
+#define LARGE_REPLY ((size_t)1024 * 1024)
+
+/* Pieces of a reply from this size on are not copied if they need not be. */
+#define DIRECT_MIN ((size_t)16 * 1024)
+
+/* So do this many times output_high of small ones. */
+#define OUTPUT_FACTOR 32
+
+/* And this many times of replies that come before their turn: on another connection than the first. */
+#define EARLY_FACTOR 8
+
+#define EARLY_MIN 16384
+
+/* The client took that much. */
+static void took(struct session *s, size_t len)
+{
+    if (len > 0 && list_linked(&s->in_stalled))
+        session_was_taken_from(s);
+    if (len == buf_len(&s->out))
+        buf_put(&s->out, &s->host->turn->stock);
+    else
+        buf_consume(&s->out, len);
+}
+
+void session_flush(struct session *s)
+{
+    list_remove(&s->in_dirty);
+    if (s->closing)
+        return;
+    if (buf_len(&s->out) > 0) {
+        struct iovec part = {buf_head(&s->out), buf_len(&s->out)};
+        ssize_t n = stream_write(&s->stream, &part, 1);
+        if (n < 0) {
+            session_close(s, uv_strerror((int)n));
+            return;
+        }
+        took(s, (size_t)n);
+    }
+    if (s->paused && buf_len(&s->out) < s->host->options->output_high / 2) {
+        router_resume(s->paused);
+        s->paused = NULL;
+    }
+    session_resume_early(s);
+    if (s->said_all && buf_len(&s->out) == 0)
+        session_close(s, "the client quit");
+    else if (session_is_finished(s) && (s->last_words || s->eof || s->draining))
+        session_close(s, s->draining ? "the proxy stops" : "done");
+    else
+        session_update_interest(s);
+}
+
+void session_flush_dirty(struct list *dirty)
+{
+    struct list *node;
+    while ((node = dirty->next) != dirty)
+        session_flush(container_of(node, struct session, in_dirty));
+}
+
+void session_pass_on(struct session *s, const char *message, size_t len)
+{
+    session_put(s, message, len);
+    if (buf_len(&s->out) > s->host->options->output_high && !s->paused && s->lease) {
+        s->paused = s->lease;
+        router_pause(s->host->router, s->lease, s);
+    }
+}
+
+/* The client does not read as fast as its replies come. `so_far`: bytes of a reply that goes on. */
+void session_throttle(struct session *s, struct upstream *up, size_t so_far)
+{
+    size_t high = s->host->options->output_high;
+    if (buf_len(&s->out) <= high)
+        return;
+    session_flush(s);
+    if (s->closing || s->paused || up == s->early || buf_len(&s->out) <= high)
+        return;
+    if (up == s->lease || so_far > LARGE_REPLY ||
+        (so_far && buf_len(&s->out) > high * OUTPUT_FACTOR)) {
+        s->paused = up;
+        router_pause(s->host->router, up, s);
+    }
+}
+
+/* A large piece that nothing waits before goes to the client from where it is, as far as it is taken.
+ * What is wrong with the connection, the flush will find. */
+void session_stream(struct session *s, const char *data, size_t len)
+{
+    struct iovec part = {(char *)data, len};
+    ssize_t n = 0;
+    if (len >= DIRECT_MIN && buf_len(&s->out) == 0)
+        n = stream_write(&s->stream, &part, 1);
+    if (n < 0)
+        n = 0;
+    if ((size_t)n < len)
+        session_put(s, data + n, len - (size_t)n);
+}
+
+/* ---- replies that come before their turn ---- */
+
+static size_t bytes_kept(const struct session *s)
+{
+    size_t sum = 0;
+    for (const struct list *it = s->requests.next; it != &s->requests; it = it->next)
+        sum += buf_len(&session_const_request(it)->reply);
+    return sum;
+}
+
+/* Whether what comes from there waits for the first request's reply from elsewhere. If that one is to be
+ * sent again, it does not: all that is in flight may have to land first. */
+static bool is_early(const struct session *s, const struct upstream *up)
+{
+    const struct request *head = session_const_request(s->requests.next);
+    return s->requests.next != &s->requests && head->upstream && head->upstream != up;
+}
+
+/* A reply goes on that has to wait for its turn: a large one waits in the kernel and at its node. */
+void session_throttle_early(struct session *s, const struct request *r)
+{
+    if (s->early || r->upstream == s->lease || r->reply_len < EARLY_MIN ||
+        !is_early(s, r->upstream) || bytes_kept(s) <= s->host->options->output_high * EARLY_FACTOR)
+        return;
+    s->early = r->upstream;
+    router_pause(s->host->router, s->early, s);
+}
+
+void session_resume_early(struct session *s)
+{
+    if (!s->early || is_early(s, s->early))
+        return;
+    if (s->early != s->paused)
+        router_resume(s->early);
+    s->early = NULL;
+}

@@ -1,0 +1,136 @@
+/*
+ * question: what the session answers itself, and yet not without its node: whether this user may
+ * come in at all, or may do this, and what the node knows of its connections. The request stays where
+ * it is, the first that waits; a question goes to the node in its client's name, and what the node
+ * says becomes the answer, or a part of it.
+ *
+ * Nothing else of the session is sent meanwhile. A question may be asked twice, when its node is lost.
+ *
+ * Other workers are asked in the same way: a request that is sent nowhere stands for the question.
+ */
+#include "session/question.h"
+
+#include "session/client.h"
+#include "session/lease.h"
+#include "session/leasing.h"
+#include "session/queue.h"
+#include "session/send.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void on_reply(struct request *question, const char *data, size_t len, bool first, bool last)
+{
+    static const char noauth[] = "-NOAUTH ";
+    struct session *s = question->owner_data;
+    struct slice reply;
+    (void)first;
+    buf_append(&question->reply, data, len);
+    if (!last)
+        return;
+    assert(s->next); /* it waits */
+    reply = (struct slice){buf_head(&question->reply), buf_len(&question->reply)};
+    s->asking = NULL;
+    s->let_in =
+        reply.len < sizeof(noauth) - 1 || memcmp(reply.data, noauth, sizeof(noauth) - 1) != 0;
+    s->told(s, s->next, question->upstream, reply);
+    request_free(session_pool(s), question);
+    if (s->closing)
+        return;
+    session_lease_settle(s);
+    session_mark_woken(s);
+}
+
+static void on_failed(struct request *question, enum request_failure why, const char *text)
+{
+    struct session *s = question->owner_data;
+    s->asking = NULL;
+    if (why == REQUEST_REFUSED) {
+        s->next->close_after = s->quitting = true; /* as for every other request */
+        session_answerf(s, s->next, "-%s\r\n", text);
+    }
+    session_mark_woken(s);
+    request_free(session_pool(s), question);
+}
+
+static const struct request_owner asking_owner = {on_reply, on_failed};
+
+enum step session_ask(struct session *s, struct request *r, bool alone, struct slice question,
+                      session_told *told)
+{
+    struct upstream *up;
+    if (s->inflight > 0)
+        return STEP_WAIT;
+    if (!s->lease && (alone || session_needs_lease(s, r)) && !session_take_lease(s))
+        return STEP_HOLD;
+    if (s->lease && !router_may_send(s->host->router, s->lease))
+        return STEP_HOLD;
+    up = s->lease ? s->lease
+                  : router_shared(s->host->router, &s->place, session_wish(s, r), s->identity);
+    if (!up)
+        return STEP_HOLD;
+    s->asking = request_new(session_pool(s), question.len);
+    request_set_bytes(s->asking, question.data, question.len);
+    s->asking->owner = &asking_owner;
+    s->asking->owner_data = s;
+    s->told = told;
+    s->lease_dirty |= alone;
+    router_send(up, s->asking);
+    return STEP_WAIT;
+}
+
+/* ---- other workers ---- */
+
+static void end(struct inquiry *inquiry, struct session_host *home)
+{
+    request_free(&home->turn->requests, inquiry->asking);
+    inquiry->free(inquiry);
+}
+
+static void on_back(struct relay *relay, struct relay_stop *stop)
+{
+    struct session_host *home = session_host_at(stop);
+    struct inquiry *inquiry = container_of(relay, struct inquiry, relay);
+    struct session *s = inquiry->asking->owner_data;
+    if (inquiry->asking->owner) { /* it is still there */
+        assert(s->next && s->asking == inquiry->asking);
+        s->asking = NULL;
+        inquiry->told(s, s->next, inquiry);
+        if (!s->closing && s->inflight == 0)
+            session_lease_settle(s);
+        session_mark_woken(s);
+    }
+    end(inquiry, home);
+}
+
+/* Its worker does not run any more, and so its session is closed. */
+static void on_drop(struct relay *relay)
+{
+    struct inquiry *inquiry = container_of(relay, struct inquiry, relay);
+    end(inquiry, inquiry->host);
+}
+
+void session_inquire(struct session *s, struct inquiry *inquiry, const struct request *r)
+{
+    inquiry->host = s->host;
+    inquiry->asking = request_new(session_pool(s), r->len);
+    request_set_bytes(inquiry->asking, r->data, r->len);
+    inquiry->asking->argc = r->argc;
+    inquiry->asking->owner = &asking_owner;
+    inquiry->asking->owner_data = s;
+    inquiry->relay.back = on_back;
+    inquiry->relay.drop = on_drop;
+    s->asking = inquiry->asking;
+}
+
+void session_ask_workers(struct inquiry *inquiry, relay_visit *visit)
+{
+    inquiry->relay.visit = visit;
+    relay_start(&inquiry->relay, &inquiry->host->stop);
+}
+
+void session_ask_worker(struct inquiry *inquiry, size_t worker, relay_visit *visit)
+{
+    inquiry->relay.visit = visit;
+    relay_start_at(&inquiry->relay, &inquiry->host->stop, worker);
+}

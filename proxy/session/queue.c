@@ -1,0 +1,148 @@
+/* queue: see the header. */
+#include "session/queue.h"
+
+#include "session/client.h"
+#include "session/copies.h"
+#include "session/life.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first WAITING request from `it` on. */
+static struct request *first_waiting(struct session *s, struct list *it)
+{
+    for (; it != &s->requests; it = it->next)
+        if (session_request(it)->state == REQUEST_WAITING)
+            return session_request(it);
+    return NULL;
+}
+
+void session_leave_waiting(struct session *s, struct request *r)
+{
+    assert(r->state == REQUEST_WAITING);
+    s->waiting_bytes -= r->len;
+    if (hold_waits(&s->held))
+        hold_shrink(&s->held, r->len);
+    if (s->next == r)
+        s->next = first_waiting(s, r->in_session.next);
+}
+
+/* A request that was on its way stands before all that waits again. */
+void session_wait_again(struct session *s, struct request *r)
+{
+    session_forget_copies(s, r);
+    r->state = REQUEST_WAITING;
+    r->retried = true;
+    r->reply_type = 0;
+    r->reply_len = 0;
+    r->rejecting = false;
+    r->taken_back = r->called_back = false;
+    buf_free(&r->reply);
+    s->waiting_bytes += r->len;
+    if (hold_waits(&s->held))
+        hold_grow(&s->held, r->len);
+    s->next = first_waiting(s, s->requests.next);
+    session_mark_woken(s);
+}
+
+void session_rewrite(struct session *s, struct request *r, const struct buf *bytes)
+{
+    assert(r->state == REQUEST_WAITING);
+    s->waiting_bytes -= r->len;
+    if (hold_waits(&s->held))
+        hold_shrink(&s->held, r->len);
+    request_set_bytes(r, buf_head(bytes), buf_len(bytes));
+    r->argc = resp_args(r->data, r->len).left;
+    s->waiting_bytes += r->len;
+    if (hold_waits(&s->held))
+        hold_grow(&s->held, r->len);
+}
+
+/* What was answered before its turn came, as it could not be held: whether the client wants to hear of it, and
+ * which one is to be skipped, is known when all that stands before it has been performed. A transaction that
+ * waits there may switch replies off, or not. */
+void session_place_refused(struct session *s, const struct list *end)
+{
+    for (struct list *it = s->requests.next; it != end && s->unplaced > 0; it = it->next) {
+        struct request *r = session_request(it);
+        if (r->placed || r->state != REQUEST_ANSWERED)
+            continue;
+        r->placed = true;
+        s->unplaced--;
+        r->silent = s->reply_off || s->reply_skip;
+        s->reply_skip = false;
+        if (r->command && r->command->verb == VERB_CLIENT_REPLY &&
+            slice_is(session_arg(r, 2), "on"))
+            r->silent = false; /* it is answered whatever the mode */
+    }
+}
+
+/* ---- answers of the proxy's own ---- */
+
+void session_answer(struct session *s, struct request *r, const char *reply)
+{
+    session_answer_bytes(s, r, reply, strlen(reply));
+}
+
+void session_answer_bytes(struct session *s, struct request *r, const char *reply, size_t len)
+{
+    s->unplaced += !r->placed;
+    session_leave_waiting(s, r);
+    buf_free(&r->reply);
+    buf_append(&r->reply, reply, len);
+    r->reply_type = reply[0];
+    r->state = REQUEST_ANSWERED;
+    session_mark_woken(s);
+}
+
+void session_answerf(struct session *s, struct request *r, const char *format, ...)
+{
+    char *text;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        abort();
+    va_end(args);
+    session_answer(s, r, text);
+    free(text);
+}
+
+const char *session_null_array(const struct session *s)
+{
+    return s->identity->resp3 ? "_\r\n" : "*-1\r\n";
+}
+
+void session_settle(struct session *s, struct request *r, const char *reply)
+{
+    buf_free(&r->reply);
+    if (reply)
+        buf_append(&r->reply, reply, strlen(reply));
+    r->state = REQUEST_ANSWERED;
+    session_mark_woken(s);
+}
+
+void session_outcome_unknown(struct session *s, struct request *r, const char *error)
+{
+    r->executed = true; /* perhaps: that is the point */
+    if (router_group(s->host->router, s->place.group)->inflight_writes == INFLIGHT_CLOSE)
+        session_close(s, "the outcome of a write is unknown, and inflight_writes = close");
+    else
+        session_settle(s, r, error);
+}
+
+void session_rewrite_number(struct request *r, const char *at, uint64_t number)
+{
+    const char *reply = buf_head(&r->reply), *end = reply + buf_len(&r->reply);
+    struct buf whole = {0};
+    buf_append(&whole, reply, (size_t)(at - reply));
+    buf_printf(&whole, "%" PRIu64, number);
+    while (at < end && *at != '\r')
+        at++;
+    buf_append(&whole, at, (size_t)(end - at));
+    buf_free(&r->reply);
+    r->reply = whole;
+}

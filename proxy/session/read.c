@@ -1,0 +1,306 @@
+/*
+ * read: what a client sends. Bytes are read into the turn's memory and
+ * framed there; a request that is whole is copied into an object of its own, a
+ * request that is not moves into one (struct partial) and grows there, a large
+ * payload being read straight into its place. So an idle session owns no buffer.
+ */
+#include "session/read.h"
+
+#include "session/client.h"
+#include "session/dispatch.h"
+#include "session/held.h"
+#include "session/input.h"
+#include "session/interest.h"
+#include "session/life.h"
+#include "session/queue.h"
+#include "session/replies.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A payload's bytes are read into its place in pieces of at most this. */
+#define DIRECT_MAX ((size_t)1024 * 1024)
+
+/* A payload with more than this missing is read straight into its request. */
+#define DIRECT_MIN 16384
+
+#define READS_PER_EVENT 2
+
+/* A request that is not whole may become AUTH, as long as it is no longer than this: its bytes are wiped
+ * wherever they were. Redis takes 16 KB from a client that has to log in. */
+#define SECRET_MAX ((size_t)32 * 1024)
+
+/* ---- requests ---- */
+
+static void fatal_error(struct session *s, const char *error)
+{
+    struct request *r = request_new(session_pool(s), 0);
+    char reply[320];
+    if (s->tunnel) { /* an answer would be a part of what it replicates */
+        request_free(session_pool(s), r);
+        session_close(s, error);
+        return;
+    }
+    snprintf(reply, sizeof(reply), "-ERR %s\r\n", error);
+    r->close_after = true;
+    session_add(s, r);
+    if (s->closing)
+        return;
+    if (r->state == REQUEST_WAITING) /* a full hold has answered it otherwise */
+        session_answer(s, r, reply);
+    s->last_words = true;
+    session_deliver(s);
+}
+
+static bool is_secret(const struct command *command)
+{
+    return command && (command->verb == VERB_AUTH || command->verb == VERB_HELLO);
+}
+
+static void identify(struct request *r, const struct resp_request *parse)
+{
+    struct slice name = {r->data + parse->name_at, parse->name_len};
+    struct slice sub = {r->data + parse->sub_at, parse->argc > 1 ? parse->sub_len : 0};
+    r->argc = parse->argc;
+    r->command = command_find(name, sub);
+    r->secret = is_secret(r->command);
+}
+
+static void accept_multibulk(struct session *s, struct request *r, const struct resp_request *parse)
+{
+    identify(r, parse);
+    session_add(s, r);
+}
+
+static void accept_inline(struct session *s, char *line, size_t len)
+{
+    struct buf whole = {0};
+    struct resp_request parse;
+    int argc = resp_inline_to_multibulk(line, len, &whole);
+    if (argc > 0) {
+        struct request *r = request_new(session_pool(s), buf_len(&whole));
+        memset(&parse, 0, sizeof(parse));
+        if (resp_request_parse(&parse, buf_head(&whole), buf_len(&whole)) != RESP_DONE)
+            abort(); /* we wrote it */
+        request_set_bytes(r, buf_head(&whole), buf_len(&whole));
+        identify(r, &parse);
+        if (r->secret)
+            explicit_bzero(line, len);
+        session_add(s, r);
+    } else if (argc == 0 && s->tunnel) {
+        s->tunnel->alive(s);
+    } else if (argc < 0) {
+        fatal_error(s, "Protocol error: unbalanced quotes in request");
+    }
+    buf_wipe(&whole);
+}
+
+/* The request that begins at data is whole. */
+static void accept_request(struct session *s, char *data, const struct resp_request *parse)
+{
+    struct request *r;
+    if (parse->argc == 0 && !parse->is_inline)
+        return;
+    if (parse->is_inline) {
+        accept_inline(s, data, parse->pos);
+        return;
+    }
+    r = request_new(session_pool(s), parse->pos);
+    request_set_bytes(r, data, parse->pos);
+    identify(r, parse);
+    if (r->secret)
+        explicit_bzero(data, parse->pos);
+    session_add(s, r);
+}
+
+static bool too_large(struct session *s, size_t len)
+{
+    char text[128];
+    if (len <= s->host->options->request_max)
+        return false;
+    snprintf(text, sizeof(text), "redisproxy: the request is larger than request_max (%zu bytes)",
+             s->host->options->request_max);
+    fatal_error(s, text);
+    return true;
+}
+
+static void keep_partial(struct session *s, const struct resp_request *parse, char *data,
+                         size_t len)
+{
+    struct partial *partial;
+    if (too_large(s, len + resp_request_missing(parse, len)))
+        return;
+    partial = malloc(sizeof(*partial));
+    if (!partial)
+        abort();
+    partial->parse = *parse;
+    partial->request = request_new(session_pool(s), len);
+    request_set_bytes(partial->request, data, len);
+    partial->request->secret = len <= SECRET_MAX;
+    if (partial->request->secret)
+        explicit_bzero(data, len);
+    s->partial = partial;
+}
+
+/* The partial request became whole: `extra` bytes behind it are somebody else's. */
+static void finish_partial(struct session *s)
+{
+    struct partial *partial = s->partial;
+    struct request *r = partial->request;
+    s->partial = NULL;
+    r->len = partial->parse.pos;
+    if (partial->parse.argc == 0 || partial->parse.is_inline) {
+        if (partial->parse.is_inline)
+            accept_inline(s, r->data, r->len);
+        r->secret = true;
+        request_free(session_pool(s), r);
+    } else {
+        accept_multibulk(s, r, &partial->parse);
+    }
+    free(partial);
+}
+
+/* Looks at what the partial request has now. Returns its length if it is whole, otherwise 0. */
+static size_t frame_partial(struct session *s)
+{
+    struct partial *partial = s->partial;
+    struct request *r = partial->request;
+    char error[160];
+    size_t len;
+    switch (resp_request_parse(&partial->parse, r->data, r->len)) {
+    case RESP_DONE:
+        len = partial->parse.pos;
+        finish_partial(s);
+        return len;
+    case RESP_MORE:
+        (void)too_large(s, r->len + resp_request_missing(&partial->parse, r->len));
+        return 0;
+    case RESP_ERROR:
+        break;
+    }
+    snprintf(error, sizeof(error), "%s", partial->parse.error);
+    fatal_error(s, error);
+    return 0;
+}
+
+/* Room for `more` bytes, growing in steps that keep the copying linear. */
+static void grow_partial(struct request *r, size_t more)
+{
+    size_t cap = r->len + more;
+    if (cap <= r->cap)
+        return;
+    r->secret = r->len <= SECRET_MAX;
+    request_reserve(r, cap < r->cap * 2 ? r->cap * 2 : cap);
+}
+
+/* Returns how many of the bytes belong to the partial request. */
+static size_t feed_partial(struct session *s, char *data, size_t len)
+{
+    struct request *r = s->partial->request;
+    size_t before = r->len, whole, taken;
+    bool secret = r->secret;
+    grow_partial(r, len);
+    memcpy(r->data + r->len, data, len);
+    r->len += len;
+    whole = frame_partial(s);
+    taken = whole ? whole - before : len;
+    if (secret)
+        explicit_bzero(data, taken);
+    return taken;
+}
+
+void session_feed(struct session *s, char *data, size_t len)
+{
+    struct resp_request parse;
+    if (s->partial) {
+        size_t used = feed_partial(s, data, len);
+        data += used;
+        len -= used;
+    }
+    while (len > 0 && !s->last_words && !s->closing) {
+        memset(&parse, 0, offsetof(struct resp_request, error_text));
+        switch (resp_request_parse(&parse, data, len)) {
+        case RESP_DONE:
+            accept_request(s, data, &parse);
+            data += parse.pos;
+            len -= parse.pos;
+            break;
+        case RESP_MORE:
+            keep_partial(s, &parse, data, len);
+            return;
+        case RESP_ERROR:
+            fatal_error(s, parse.error);
+            return;
+        }
+    }
+}
+
+/* ---- reading ---- */
+
+void session_ended(struct session *s)
+{
+    s->eof = true;
+    /* A blocked command would pop an item for nobody; a held one would be done after its client
+     * gave up and came back (decision 3). What is on its way is still answered: a client may have
+     * closed only its sending side. */
+    if (session_is_finished(s) || s->blocked || hold_waits(&s->held) || session_subscribed(s) ||
+        s->monitoring || s->tunnel)
+        session_close(s, "the client closed the connection");
+    else
+        session_update_interest(s);
+}
+
+/* Reads more of a large payload into its place. Returns false when there is none. */
+static bool read_direct(struct session *s, ssize_t *n)
+{
+    struct request *r;
+    size_t missing, room;
+    if (!s->partial)
+        return false;
+    r = s->partial->request;
+    missing = resp_request_missing(&s->partial->parse, r->len);
+    if (missing < DIRECT_MIN)
+        return false;
+    room = missing < DIRECT_MAX ? missing : DIRECT_MAX;
+    grow_partial(r, room);
+    if (room < r->cap - r->len)
+        room = missing < r->cap - r->len ? missing : r->cap - r->len;
+    *n = stream_read(&s->stream, r->data + r->len, room);
+    if (*n > 0) {
+        r->len += (size_t)*n;
+        (void)frame_partial(s);
+    }
+    return true;
+}
+
+void session_read(struct session *s)
+{
+    struct turn *turn = s->host->turn;
+    s->read_ms = turn_now(turn);
+    for (int i = 0; i < READS_PER_EVENT && (i == 0 || session_reads(s)); i++) {
+        ssize_t n;
+        bool direct = read_direct(s, &n);
+        if (!direct) {
+            n = stream_read(&s->stream, turn->read, sizeof(turn->read));
+            if (n > 0)
+                session_feed(s, turn->read, (size_t)n);
+        }
+        if (s->closing || n == 0)
+            break;
+        if (n < 0) {
+            session_dispatch(s);
+            if (!s->closing && n == UV_EOF)
+                session_ended(s);
+            else
+                session_close(s, uv_strerror((int)n));
+            return;
+        }
+        if (!direct && (size_t)n < sizeof(turn->read))
+            break;
+    }
+    if (!s->closing)
+        session_dispatch(s);
+    if (!s->closing)
+        session_update_interest(s);
+}

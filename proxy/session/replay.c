@@ -1,0 +1,54 @@
+/* replay: see the header. */
+#include "session/replay.h"
+
+#include "session/client.h"
+#include "session/lease.h"
+#include "session/replies.h"
+#include "session/transaction.h"
+
+/* The answers were given long ago. What goes wrong now, EXEC will tell. */
+static void on_copy_reply(struct request *copy, const char *data, size_t len, bool first, bool last)
+{
+    struct session *s = copy->owner_data;
+    if (first && session_is_switch_error(data, len))
+        s->tx_rejected = true;
+    if (last)
+        request_free(session_pool(s), copy);
+}
+
+static void on_copy_failed(struct request *copy, enum request_failure why, const char *text)
+{
+    struct session *s = copy->owner_data;
+    (void)text;
+    request_free(session_pool(s), copy);
+    if (s->closing || why != REQUEST_UNSENT || list_empty(&s->tx_log))
+        return;
+    session_lease_drop(s); /* a part is missing there: all of it goes on the next one */
+    session_tx_again(s);
+    session_mark_woken(s);
+}
+
+static const struct request_owner copy_owner = {on_copy_reply, on_copy_failed};
+
+static void send_copy(struct session *s, const struct request *kept)
+{
+    struct request *copy = request_new(session_pool(s), kept->len);
+    request_set_bytes(copy, kept->data, kept->len);
+    copy->owner = &copy_owner;
+    copy->owner_data = s;
+    router_send(s->lease, copy);
+}
+
+void session_tx_replay(struct session *s)
+{
+    session_deliver(s); /* what is answered is part of it */
+    for (struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next) {
+        const struct command *command = session_request(it)->command;
+        send_copy(s, session_request(it));
+        /* AUTH and kin: with EXEC they change the connection, which is nobody else's then. */
+        s->sticky |= command->way == WAY_SESSION ||
+                     (command->way == WAY_LEASE && command->verb == VERB_NONE);
+    }
+    s->tx_lost = false;
+    s->tx_confirmed = true;
+}

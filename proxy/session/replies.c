@@ -1,0 +1,330 @@
+/*
+ * replies: what comes back, and which reply is next.
+ *
+ * A node may reject a request without executing it (READONLY, LOADING, ...).
+ * Then nothing more is sent until what is in flight is answered, and only then
+ * it is decided: if no later write was executed, the rejected request and what
+ * follows it are sent again; otherwise the rejection is the answer (decision 3).
+ */
+#include "session/replies.h"
+
+#include "base/log.h"
+#include "session/blocking.h"
+#include "session/client.h"
+#include "session/copies.h"
+#include "session/hooks.h"
+#include "session/lease.h"
+#include "session/lease_answers.h"
+#include "session/life.h"
+#include "session/output.h"
+#include "session/queue.h"
+#include "session/transaction.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* This long, to one that does: others would wait for some ms. */
+#define HUGE_REPLY ((size_t)4 * 1024 * 1024)
+
+/* Redis' words for who was ended by CLIENT UNBLOCK ERROR: others follow the first one, too. */
+#define UNBLOCKED "-UNBLOCKED client unblocked "
+
+/* A read that its node does not answer but ends the connection is sent again less often than this. */
+#define ENDS_MAX 5
+
+/* Hands out the replies whose turn it is. */
+void session_deliver(struct session *s)
+{
+    struct list *node;
+    bool delivered = false;
+    if (s->closing)
+        return;
+    while ((node = s->requests.next) != &s->requests) {
+        struct request *r = session_request(node);
+        if (r->state != REQUEST_ANSWERED || r->copies)
+            break;
+        if (s->unplaced > 0)
+            session_place_refused(s, node->next);
+        if (!r->silent && buf_len(&r->reply) > 0)
+            session_put(s, buf_head(&r->reply), buf_len(&r->reply));
+        if (r->close_after)
+            s->last_words = s->said_all = true;
+        if (s->refused_multi == r)
+            s->refused_multi = NULL;
+        list_remove(&r->in_session);
+        s->count--;
+        s->writes -= r->maybe_write;
+        if (r->logged) {
+            session_tx_keep(s, r);
+        } else {
+            if (r->ends_tx)
+                session_tx_over(s);
+            request_free(session_pool(s), r);
+        }
+        delivered = true;
+    }
+    if (!delivered)
+        return;
+    session_mark_dirty(s);
+    if (s->unrenewed)
+        each_carried(s, delivered);
+}
+
+/* Did the node refuse to execute it, for a reason that a switch will mend? */
+static bool is_rejection(const struct session *s, const struct request *r, const char *data,
+                         size_t len)
+{
+    const struct topology_group *view = router_view(s->host->router, s->place.group);
+    /* A script, or a module, may have executed a part, and may say what it likes; a transaction has its
+     * own rule. */
+    if (r->script || r->adopt || r->in_tx || (r->write && (r->command->flags & COMMAND_MODULE)))
+        return false;
+    if (r->ends_tx)
+        return resp_starts(data, len, "-EXECABORT ") && s->tx_logged && !r->discards && view &&
+               (view->settling || !view->writable) &&
+               (s->tx_rejected || session_is_switch_error(data, len));
+    if (resp_starts(data, len, "-READONLY ") || resp_starts(data, len, "-LOADING ") ||
+        resp_starts(data, len, "-MASTERDOWN "))
+        return true;
+    if (resp_starts(data, len, "-NOREPLICAS "))
+        return view && (view->settling || !view->writable);
+    if (resp_starts(data, len, "-UNBLOCKED force unblock"))
+        return r->blocking;
+    return resp_starts(data, len, UNBLOCKED) && session_is_taken_back(s, r);
+}
+
+/* The node has no such command: it did nothing. In Redis' words, from 6.2 on. */
+static bool is_unknown(const char *data, size_t len)
+{
+    return resp_starts(data, len, "-ERR unknown command") ||
+           resp_starts(data, len, "-ERR unknown subcommand") ||
+           resp_starts(data, len, "-ERR Unknown subcommand");
+}
+
+/* It is EVAL_RO, or one of its kin, that the node does not have, and not something that the script named. */
+static bool names_read_form(const char *data, size_t len)
+{
+    const char *end = memchr(data, ',', len);
+    return end && memmem(data, (size_t)(end - data), "_RO", 3) != NULL;
+}
+
+/* All that was in flight is answered: what of the rejected ones? Overtaken they are by a write, and
+ * by whatever changed the connection (SELECT, MULTI, ...). */
+static void decide_rejected(struct session *s)
+{
+    struct request *first = NULL;
+    bool overtaken = false;
+    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        struct request *r = session_request(it);
+        if (!first && r->state == REQUEST_REJECTED)
+            first = r;
+        else if (first && r->state == REQUEST_ANSWERED && r->executed)
+            overtaken |= !verb_of(s, r)->repeatable &&
+                         (r->write || r->in_tx || r->command->verb != VERB_NONE);
+    }
+    s->rejected = 0;
+    for (struct list *it = &first->in_session; it != &s->requests; it = it->next) {
+        struct request *r = session_request(it);
+        if (r->state != REQUEST_REJECTED && !(r->state == REQUEST_ANSWERED && r->executed))
+            continue;
+        if (!overtaken && r->ends_tx)
+            session_tx_again(s);
+        if (overtaken)
+            r->state = REQUEST_ANSWERED;
+        else
+            session_wait_again(
+                s, r); /* reads behind it were answered too early: their turn comes again */
+    }
+    session_mark_woken(s);
+}
+
+/* A request left its upstream. */
+static void landed(struct session *s, struct request *r)
+{
+    s->inflight--;
+    if (r->write)
+        s->inflight_writes--;
+    if (s->blocked == r)
+        s->blocked = NULL;
+    if (s->adopting == r)
+        s->adopting = NULL;
+    if (s->inflight == 0) {
+        s->mixed = false;
+        s->at = NULL;
+    }
+}
+
+static void all_landed(struct session *s)
+{
+    if (s->inflight > 0 || s->closing)
+        return;
+    if (s->rejected > 0)
+        decide_rejected(s);
+    session_lease_settle(s);
+}
+
+/* It may have changed who is let in, or will, at EXEC. */
+static void rights_change(struct session *s, const struct request *r)
+{
+    if (r->in_tx)
+        s->tx_rights = true;
+    else
+        router_rights_changed(s->host->router, s->place.group);
+    if (r->ends_tx)
+        s->tx_rights = false;
+}
+
+static void answered(struct session *s, struct request *r, struct upstream *up)
+{
+    landed(s, r);
+    r->upstream = NULL;
+    if (r->rejecting) {
+        const char *reply = buf_head(&r->reply);
+        size_t len = buf_len(&r->reply);
+        r->state = REQUEST_REJECTED;
+        s->rejected++;
+        s->unblocks -= resp_starts(reply, len, UNBLOCKED);
+        if (!resp_starts(reply, len, "-UNBLOCKED "))
+            router_rejected(s->host->router, s->place.group, up,
+                            resp_starts(reply, len, "-READONLY "));
+    } else {
+        r->state = REQUEST_ANSWERED;
+        r->executed = true;
+        if (up == s->lease)
+            session_lease_part_answered(s, r);
+        if (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx_rights))
+            rights_change(s, r);
+        if (verb_of(s, r)->answered)
+            verb_of(s, r)->answered(s, r, up);
+        if (up == s->lease)
+            session_lease_answered(s, r);
+    }
+    if (s->copying == r && !r->copies)
+        s->copying = NULL;
+    all_landed(s);
+    if (s->closing)
+        return;
+    session_deliver(s);
+    session_resume_early(s);
+    if (s->next)
+        session_mark_woken(s);
+}
+
+static void on_reply(struct request *r, const char *data, size_t len, bool first, bool last)
+{
+    struct session *s = r->owner_data;
+    struct upstream *up = r->upstream;
+    bool head = s->requests.next == &r->in_session;
+
+    if (first) {
+        r->reply_type = data[0];
+        r->rejecting = data[0] == '-' && is_rejection(s, r, data, len);
+        r->unknown = data[0] == '-' && is_unknown(data, len);
+        r->page_begins = verb_of(s, r)->begins && data[0] != '-' && !r->in_tx;
+        r->page_lost = false;
+        r->capture |= r->unknown && r->read_form && names_read_form(data, len);
+    }
+    r->reply_len += len;
+    if (r->page_lost) {
+        /* another page was put in its place */
+    } else if (!head || r->rejecting || r->capture || r->copies || r->in_tx || r->page_begins) {
+        buf_append(&r->reply, data, len);
+        if (r->page_begins)
+            verb_of(s, r)->begins(s, r, up);
+    } else if (!r->silent) {
+        if (buf_len(&r->reply) > 0) {
+            session_put(s, buf_head(&r->reply), buf_len(&r->reply));
+            buf_free(&r->reply);
+        }
+        session_stream(s, data, len);
+        r->streaming = true;
+    }
+    if (!last && r->reply_len > HUGE_REPLY)
+        router_unshare(up, s, "a reply is very large");
+    if (last)
+        answered(s, r, up);
+    else if (!head)
+        session_throttle_early(s, r);
+    if (!s->closing)
+        session_throttle(s, up, last ? 0 : r->reply_len);
+}
+
+/* Sent, and certainly not executed: the node was shutting down, and paused what may change data or
+ * goes to replicas (is_may_replicate_command in Redis' server.c). A transaction without such a
+ * command may have been executed: it is harmless twice. */
+static bool is_undone(const struct request *r)
+{
+    uint16_t paused = COMMAND_WRITE | COMMAND_MAY_REPLICATE;
+    return r->upstream->undone &&
+           ((r->command->flags & paused) || r->in_tx || command_is_transaction(r->command->verb) ||
+            r->command->verb == VERB_WAIT);
+}
+
+/* The node does not let the session's identity in. If it did before, its password was changed, or
+ * the user is gone, and the client has to come in anew: on this connection it never would. */
+static void refused(struct session *s, struct request *r, const char *text)
+{
+    char line[ERROR_LINE_MAX + 4];
+    snprintf(line, sizeof(line), "-%s\r\n", text);
+    router_rights_refused(s->host->router, s->place.group);
+    if (!r->adopt)
+        r->close_after = s->quitting = true;
+    session_settle(s, r, line);
+}
+
+/* It would have been sent again, and is the reason for which its connections end: a reply over the node's
+ * client-output-buffer-limit, for example. Redis' own client is disconnected then. */
+static bool ends_connections(struct session *s, const struct request *r)
+{
+    if (r->ends < ENDS_MAX)
+        return false;
+    session_disconnect(s, "the node ends the connection instead of answering");
+    return true;
+}
+
+static void on_failed(struct request *r, enum request_failure why, const char *text)
+{
+    struct session *s = r->owner_data;
+
+    if (why == REQUEST_LOST && (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx_rights)))
+        rights_change(s, r); /* perhaps */
+    if (why == REQUEST_LOST && (r->unbegun || is_undone(r)))
+        why = REQUEST_UNSENT;
+    r->unbegun = false;
+    landed(s, r);
+    r->state = REQUEST_ANSWERED; /* it is nowhere any more; what it becomes is decided below */
+    if (s->paused == r->upstream && why == REQUEST_LOST)
+        s->paused = NULL;
+    if (s->early == r->upstream && why == REQUEST_LOST)
+        s->early = NULL;
+    r->upstream = NULL;
+    session_forget_copies(s, r);
+    if (r->streaming) {
+        session_close(s, "a reply was cut short: the connection to the node was lost");
+        return;
+    }
+    if (why == REQUEST_LOST && !r->write && ends_connections(s, r))
+        return;
+    if (r->leased && session_lease_failed(s, r, why)) {
+        session_mark_woken(s);
+    } else if (why == REQUEST_REFUSED && r->command->verb == VERB_MULTI &&
+               resp_starts(text, strlen(text), "BUSY ")) {
+        /* Redis takes a MULTI while it is busy, and nothing that follows: EXEC says so. */
+        session_settle(s, r, "+OK\r\n");
+        s->tx = TX_BUSY;
+    } else if (why == REQUEST_REFUSED) {
+        refused(s, r, text);
+    } else if (why == REQUEST_UNSENT || !r->write) {
+        session_wait_again(s, r);
+    } else {
+        session_outcome_unknown(s, r,
+                                "-ERR redisproxy: outcome unknown, the connection to the master "
+                                "was lost after the command was sent\r\n");
+    }
+    all_landed(s);
+    if (!s->closing)
+        session_resume_early(s);
+}
+
+const struct request_owner session_owner = {on_reply, on_failed};

@@ -1,0 +1,83 @@
+/*
+ * send: a request goes on its way.
+ *
+ * Invariant (decision 2): a request is sent only when every unfinished request
+ * before it is on the same upstream, or when it and all of them are reads. So
+ * the requests of a session execute in the order in which they came, on
+ * however many connections. tests/system/test_order.c proves it.
+ */
+#include "session/send.h"
+
+#include "session/hooks.h"
+#include "session/queue.h"
+
+void session_send(struct session *s, struct request *r, struct upstream *to)
+{
+    session_leave_waiting(s, r);
+    r->leased = to == s->lease;
+    if (s->inflight == 0) {
+        s->at = to;
+        s->mixed = false;
+    } else if (s->at != to) {
+        s->mixed = true;
+    }
+    s->inflight++;
+    if (verb_of(s, r)->sending)
+        verb_of(s, r)->sending(s, r, to);
+    if (r->write) {
+        s->inflight_writes++;
+        s->wrote |= r->command->verb != VERB_WAIT;
+    }
+    if (s->identity->scripted && to->purpose == PURPOSE_MASTER)
+        s->host->hooks->new_master(s, r, to);
+    router_send(to, r);
+}
+
+enum wish session_wish(const struct session *s, const struct request *r)
+{
+    switch (s->place.route) {
+    case ROUTE_MASTER:
+        return WISH_MASTER;
+    case ROUTE_REPLICA:
+        return WISH_REPLICA;
+    case ROUTE_SPLIT:
+        break;
+    }
+    /* A read that was sent behind a write sees it: also when a barrier had the write answered first. */
+    return (r->command->flags & COMMAND_READONLY) && !r->after_write ? WISH_REPLICA : WISH_MASTER;
+}
+
+bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to)
+{
+    if (s->inflight == 0)
+        return true;
+    if (!s->mixed && s->at == to)
+        return true;
+    return !r->write && s->inflight_writes == 0;
+}
+
+enum step session_send_shared(struct session *s, struct request *r, struct identity *identity)
+{
+    enum wish wish = session_wish(s, r);
+    struct upstream *up =
+        r->knocks ? router_door(s->host->router, &s->place, wish, identity, session_proves(r))
+                  : router_shared(s->host->router, &s->place, wish, identity);
+    if (!up)
+        return STEP_HOLD;
+    if (!session_in_order(s, r, up))
+        return STEP_WAIT;
+    session_send(s, r, up);
+    if (verb_of(s, r)->sent)
+        verb_of(s, r)->sent(s, r);
+    return STEP_ON;
+}
+
+void session_change_sides(struct session *s)
+{
+    struct identity *other =
+        identity_standing(router_identities(s->host->router), s->identity, !s->identity->outside);
+    identity_release(s->identity);
+    s->identity = other;
+    s->let_in = false;
+    router_entered(&s->place, NULL);
+}

@@ -1,0 +1,162 @@
+/* transaction: see the header. */
+#include "session/transaction.h"
+
+#include "session/lease.h"
+
+#include <string.h>
+
+/* Bytes of one open transaction that are kept. */
+#define TX_LOG_MAX ((size_t)16 * 1024 * 1024)
+
+/* ---- as of a request ---- */
+
+void session_tx_apply(const struct request *r, bool *open, bool *watching)
+{
+    if (!command_arity_ok(r->command, r->argc))
+        return;
+    switch (r->command->verb) {
+    case VERB_MULTI:
+        *open = true;
+        break;
+    case VERB_EXEC:
+    case VERB_DISCARD:
+        *open = false;
+        *watching = false;
+        break;
+    case VERB_WATCH:
+        if (!*open)
+            *watching = true;
+        break;
+    case VERB_UNWATCH:
+        if (!*open)
+            *watching = false;
+        break;
+    default:
+        break;
+    }
+}
+
+/* What it is to a transaction that is `open` when it comes to the node. */
+void session_tx_mark(struct request *r, bool open)
+{
+    uint8_t verb = r->command->verb;
+    r->in_tx = open && verb != VERB_EXEC && verb != VERB_DISCARD && verb != VERB_MULTI;
+    r->logged = r->in_tx || (verb == VERB_MULTI && !open && command_arity_ok(r->command, r->argc));
+}
+
+/* After requests were taken back from the lease, or a MULTI was refused: what is it that was really
+ * sent? */
+void session_recount(struct session *s)
+{
+    bool open = s->tx_confirmed || s->tx_lost, watching = s->watch_confirmed;
+    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+        struct request *r = session_request(it);
+        if (!r->leased || (r->state != REQUEST_QUEUED && r->state != REQUEST_SENT))
+            continue;
+        session_tx_mark(r, open);
+        session_tx_apply(r, &open, &watching);
+    }
+    if (s->tx == TX_OPEN || s->tx == TX_NONE)
+        s->tx = open ? TX_OPEN : TX_NONE;
+    s->tx_refused &= open;
+    s->watching = watching;
+}
+
+static bool is_performed(const struct request *r)
+{
+    return r->in_tx && r->command->way == WAY_SESSION;
+}
+
+bool session_tx_performs(const struct session *s)
+{
+    for (const struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next)
+        if (is_performed(session_const_request(it)))
+            return true;
+    for (const struct list *it = s->requests.next; it != &s->requests; it = it->next)
+        if (is_performed(session_const_request(it)))
+            return true;
+    return false;
+}
+
+/* ---- keeping ---- */
+
+static void empty_log(struct session *s)
+{
+    struct list *node;
+    while ((node = list_take(&s->tx_log)))
+        request_free(session_pool(s), session_request(node));
+    s->tx_bytes = 0;
+    s->tx_logged = true;
+}
+
+void session_tx_forget(struct session *s)
+{
+    empty_log(s);
+    s->tx_lost = s->tx_rejected = false;
+}
+
+void session_tx_over(struct session *s)
+{
+    if (s->tx == TX_OPEN) /* the next one: whether it is lost is another matter */
+        empty_log(s);
+    else
+        session_tx_forget(s);
+}
+
+void session_tx_keep(struct session *s, struct request *r)
+{
+    if (r->command->verb == VERB_MULTI)
+        empty_log(s); /* parts of one that was given up may have been answered after that */
+    if (!s->tx_logged) {
+        request_free(session_pool(s), r);
+        return;
+    }
+    buf_free(&r->reply);
+    s->tx_bytes += r->len;
+    list_append(&s->tx_log, &r->in_session);
+    if (s->tx_bytes > TX_LOG_MAX) {
+        session_tx_forget(s);
+        s->tx_logged = false;
+    }
+}
+
+void session_tx_again(struct session *s)
+{
+    s->tx = TX_OPEN;
+    s->tx_lost = true;
+    s->tx_rejected = false;
+}
+
+void session_tx_lease_lost(struct session *s, bool watching)
+{
+    if (watching || s->tx_refused || !s->tx_logged) {
+        s->tx = watching ? TX_NIL : TX_ABORT;
+        session_tx_forget(s);
+    } else {
+        session_tx_again(s);
+    }
+}
+
+void session_break_tx(struct session *s)
+{
+    bool watching = s->watching;
+    session_lease_drop(s);
+    session_tx_forget(s);
+    s->tx = watching ? TX_NIL : TX_ABORT;
+    s->watching = false;
+}
+
+bool session_is_switch_error(const char *reply, size_t len)
+{
+    static const char *const words[] = {"READONLY ", "LOADING ", "MASTERDOWN ", "NOREPLICAS "};
+    static const char abort_of[] = "-EXECABORT Transaction discarded because of: ";
+    size_t skip = 1;
+    if (len >= sizeof(abort_of) - 1 && memcmp(reply, abort_of, sizeof(abort_of) - 1) == 0)
+        skip = sizeof(abort_of) - 1;
+    if (len == 0 || reply[0] != '-')
+        return false;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (len >= skip + strlen(words[i]) && memcmp(reply + skip, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
