@@ -98,6 +98,7 @@ UNIT_test_buf      := base/buf base/log base/clock
 UNIT_test_list     :=
 UNIT_test_cpus     := base/cpus
 UNIT_test_log      := base/log base/clock
+UNIT_test_state    := base/log base/clock
 UNIT_test_address  := net/address
 UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
                       net/address base/cpus base/secret base/buf base/log base/clock
