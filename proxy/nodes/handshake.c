@@ -5,6 +5,9 @@
  *     as nobody:     PING                                        with RESET: is a password needed?
  *     as the client: AUTH, SELECT                                only then its credential is shown
  *
+ * RESET ends what the proxy's own credential may do, so that it never carries a client's command (decision 7), and
+ * no client's credential goes to a wrong node.
+ *
  * A node that is busy with a script answers neither INFO nor CLIENT ID, and those who come to end the
  * script must get in: it is asked again with HELLO, which it does answer.
  *
@@ -12,188 +15,116 @@
  * (ROLE and INFO could differ by a promotion between them). The second part is
  * left out for an identity that needs no setting up, and the proxy's own
  * upstreams stay what they are after the first.
+ *
+ * Each command is a request with a step: the step's answered() gets the whole reply. The handshake is freed behind
+ * the last of them: so no step may send nothing and leave the upstream neither READY nor CLOSED.
  */
-#include "nodes/upstream.h"
-
-#include "base/log.h"
+#include "nodes/handshake.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void verified(struct upstream *up);
+struct handshake {
+    struct upstream *up;
+    const struct handshake_checks *checks;
+    struct credential *own; /* the proxy's, as long as it may be needed; NULL: none */
+    unsigned unanswered;    /* of its commands */
+    int setup_left;         /* ENTERING: of the client's */
+    bool busy;              /* VERIFYING: the node runs a script, and is asked in another way */
+    bool select_first;      /* ENTERING: the second way, for users who may not SELECT */
+    char refusal[160];      /* with select_first: what the client hears when that fails, too */
+};
 
-/* Collects a reply; true when it is whole. */
-static bool whole(struct request *request, const char *data, size_t len, bool last)
+/* One of its commands, by what is done with the reply. */
+struct step {
+    struct request_owner owner;
+    void (*answered)(struct handshake *h, const struct buf *reply);
+};
+
+/* ---- one command ---- */
+
+static void command_ended(struct handshake *h)
 {
+    if (--h->unanswered > 0)
+        return;
+    credential_release(h->own);
+    free(h);
+}
+
+static void on_reply(struct request *request, const char *data, size_t len, bool first, bool last)
+{
+    struct handshake *h = request->owner_data;
+    const struct step *step = container_of(request->owner, struct step, owner);
+    struct buf reply;
+    (void)first;
     buf_append(&request->reply, data, len);
-    return last;
-}
-
-static bool is_error(const struct request *request)
-{
-    return buf_len(&request->reply) == 0 || buf_head(&request->reply)[0] == '-';
-}
-
-/* Whether the node is asked if it lets its identity in without a password. */
-static bool is_greeted(const struct upstream *up)
-{
-    return !up->identity->authenticated && !up->identity->own && !up->identity->asks;
-}
-
-static bool is_busy(const struct request *request)
-{
-    static const char busy[] = "-BUSY ";
-    return buf_len(&request->reply) >= sizeof(busy) - 1 &&
-           memcmp(buf_head(&request->reply), busy, sizeof(busy) - 1) == 0;
-}
-
-/* The reply's first line, without '-' and line end. */
-static const char *error_line(const struct request *request, char *out, size_t size)
-{
-    const char *line = buf_head(&request->reply) + 1;
-    size_t len = strcspn(line, "\r\n");
-    snprintf(out, size, "%.*s", (int)len, line);
-    return out;
-}
-
-static void done(struct request *request)
-{
-    struct upstream *up = request->owner_data;
-    request_free(&up->turn->requests, request);
+    if (!last)
+        return;
+    reply = request->reply;
+    request->reply = (struct buf){0};
+    request_free(&h->up->turn->requests, request);
+    step->answered(h, &reply);
+    buf_free(&reply);
+    command_ended(h);
 }
 
 static void on_failed(struct request *request, enum request_failure why, const char *text)
 {
+    struct handshake *h = request->owner_data;
     (void)why;
     (void)text;
-    done(request);
+    request_free(&h->up->turn->requests, request);
+    command_ended(h);
 }
 
-static void send_step(struct upstream *up, const struct request_owner *step,
-                      const struct buf *commands)
+static void send_bytes(struct handshake *h, const struct step *step, const char *bytes, size_t len)
 {
-    struct request *request = request_new(&up->turn->requests, buf_len(commands));
-    request->owner = step;
-    request->owner_data = up;
+    struct request *request = request_new(&h->up->turn->requests, len);
+    request->owner = &step->owner;
+    request->owner_data = h;
     request->secret = true;
-    request_set_bytes(request, buf_head(commands), buf_len(commands));
-    upstream_send_own(up, request);
+    request_set_bytes(request, bytes, len);
+    h->unanswered++;
+    upstream_send_own(h->up, request);
 }
 
-static void send_words(struct upstream *up, const struct request_owner *step, const char *one,
+static void send_words(struct handshake *h, const struct step *step, const char *one,
                        const char *two)
 {
     struct slice argv[2] = {{one, strlen(one)}, {two, two ? strlen(two) : 0}};
     struct buf command = {0};
     resp_append_command(&command, two ? 2 : 1, argv);
-    send_step(up, step, &command);
+    send_bytes(h, step, buf_head(&command), buf_len(&command));
     buf_free(&command);
 }
 
-static struct slice own_user(const struct upstream *up)
+/* ---- replies ---- */
+
+static bool begins(const struct buf *reply, const char *with)
 {
-    const char *name = up->own->username;
-    return (struct slice){name, name ? strlen(name) : 0};
+    size_t len = strlen(with);
+    return buf_len(reply) >= len && memcmp(buf_head(reply), with, len) == 0;
 }
 
-static struct slice own_password(const struct upstream *up)
+static bool is_error(const struct buf *reply)
 {
-    return (struct slice){up->own->password, up->own->password_len};
+    return buf_len(reply) == 0 || buf_head(reply)[0] == '-';
 }
 
-/* ---- as the client ---- */
-
-static void send_setup(struct upstream *up, struct buf *commands, int count);
-
-/* The user may not SELECT, and is in this database all the same: it was chosen before the user was (AUTH
- * keeps it). So it is done in that order here, too. When that cannot be done either, `refusal` stands. */
-static void select_first(struct upstream *up, const char *refusal)
+/* The reply's first line, without '-' and line end. */
+static const char *error_line(const struct buf *reply, char *out, size_t size)
 {
-    static const struct slice reset = {"Reset", 5};
-    struct identity *identity = up->identity;
-    struct buf commands = {0};
-    int count = 3;
-    up->select_first = true;
-    snprintf(up->why, sizeof(up->why), "%.*s", (int)sizeof(up->why) - 1, refusal);
-    resp_append_command(&commands, 1, &reset);
-    if (up->own) {
-        append_auth(&commands, own_user(up), own_password(up));
-        count++;
-    }
-    identity_append_select(identity, &commands);
-    append_auth(&commands, (struct slice){identity->user, identity->user_len},
-                (struct slice){identity->password, identity->password_len});
-    if (identity->resp3) {
-        identity_append_hello(&commands);
-        count++;
-    }
-    send_setup(up, &commands, count);
+    const char *line = buf_head(reply) + 1;
+    size_t len = strcspn(line, "\r\n");
+    snprintf(out, size, "%.*s", (int)len, line);
+    return out;
 }
 
-static void on_setup(struct request *request, const char *data, size_t len, bool first, bool last)
+static const char *find(const struct buf *reply, const char *text)
 {
-    struct upstream *up = request->owner_data;
-    const struct identity *identity = up->identity;
-    char line[ERROR_LINE_MAX];
-    (void)first;
-    if (!whole(request, data, len, last))
-        return;
-    bool refused = is_error(request);
-    if (refused)
-        error_line(request, line, sizeof(line));
-    bool final = request->argc == 1;
-    bool before_user = up->select_first && request->argc > 1 + identity->resp3;
-    done(request);
-    if (up->state != UPSTREAM_ENTERING)
-        return;
-    if (refused && final && identity->db && identity->authenticated && !up->select_first &&
-        strncmp(line, "NOPERM ", 7) == 0)
-        select_first(up, line);
-    else if (refused && before_user) /* not the user's own refusal */
-        upstream_refused(up, up->why);
-    else if (refused)
-        upstream_refused(up, line);
-    else if (final)
-        upstream_entered(up);
+    return memmem(buf_head(reply), buf_len(reply), text, strlen(text));
 }
-
-static const struct request_owner setup_step = {on_setup, on_failed};
-
-/* One request a command: each is answered on its own, and argc marks the last. Wipes `commands`. */
-static void send_setup(struct upstream *up, struct buf *commands, int count)
-{
-    struct resp_request parse;
-    for (size_t at = 0; count > 0; count--) {
-        struct request *request;
-        memset(&parse, 0, sizeof(parse));
-        if (resp_request_parse(&parse, buf_head(commands) + at, buf_len(commands) - at) !=
-            RESP_DONE)
-            abort(); /* we wrote it */
-        request = request_new(&up->turn->requests, parse.pos);
-        request->owner = &setup_step;
-        request->owner_data = up;
-        request->secret = true;
-        request->argc = count;
-        request_set_bytes(request, buf_head(commands) + at, parse.pos);
-        upstream_send_own(up, request);
-        at += parse.pos;
-    }
-    buf_wipe(commands);
-}
-
-static void enter(struct upstream *up)
-{
-    struct buf commands = {0};
-    int count = identity_append_setup(up->identity, &commands);
-    up->state = UPSTREAM_ENTERING;
-    if (count == 0)
-        upstream_entered(up);
-    else
-        send_setup(up, &commands, count);
-}
-
-/* ---- as the proxy ---- */
 
 /* Copies the value of "field:" in an INFO text. */
 static bool info_field(const char *info, size_t len, const char *field, char *out, size_t size)
@@ -217,211 +148,278 @@ static bool info_field(const char *info, size_t len, const char *field, char *ou
     return false;
 }
 
-/* The node lets the proxy not in, whatever connection it is. */
-static void cut_refused(struct upstream *up, const char *why)
+/* ---- as the client ---- */
+
+static struct slice own_user(const struct handshake *h)
 {
-    up->refused = true;
-    upstream_cut(up, why);
+    const char *name = h->own->username;
+    return (struct slice){name, name ? strlen(name) : 0};
 }
 
-/* What the node thinks of the credential. From here on nobody needs it any more, but select_first(). A node without
- * a password refuses AUTH, and needs none. Returns whether the node may be used. */
-static bool own_auth_answered(struct upstream *up, const char *error)
+static struct slice own_password(const struct handshake *h)
 {
-    struct credential *own = up->own;
-    up->waits = error && credential_is_refusal(error) && own->owner->file;
+    return (struct slice){h->own->password, h->own->password_len};
+}
+
+static void send_setup(struct handshake *h, struct buf *commands, int count);
+
+/* The user may not SELECT, and is in this database all the same: it was chosen before the user was (AUTH
+ * keeps it). So it is done in that order here, too. When that cannot be done either, `refusal` stands. */
+static void select_first(struct handshake *h, const char *refusal)
+{
+    static const struct slice reset = {"Reset", 5};
+    const struct identity *identity = h->up->identity;
+    struct buf commands = {0};
+    int count = 3;
+    h->select_first = true;
+    snprintf(h->refusal, sizeof(h->refusal), "%.*s", (int)sizeof(h->refusal) - 1, refusal);
+    resp_append_command(&commands, 1, &reset);
+    if (h->own) {
+        append_auth(&commands, own_user(h), own_password(h));
+        count++;
+    }
+    identity_append_select(identity, &commands);
+    append_auth(&commands, (struct slice){identity->user, identity->user_len},
+                (struct slice){identity->password, identity->password_len});
+    if (identity->resp3) {
+        identity_append_hello(&commands);
+        count++;
+    }
+    send_setup(h, &commands, count);
+}
+
+/* Whether a command of the second way that only the proxy is to blame for was just answered: with a refusal of that
+ * the client, who knows nothing of it, can do nothing. Those of the client come last: AUTH, and HELLO. */
+static bool is_before_user(const struct handshake *h)
+{
+    return h->select_first && h->setup_left > h->up->identity->resp3;
+}
+
+static void setup_refused(struct handshake *h, const char *line)
+{
+    const struct identity *identity = h->up->identity;
+    if (h->setup_left == 0 && identity->db && identity->authenticated && !h->select_first &&
+        strncmp(line, "NOPERM ", 7) == 0)
+        select_first(h, line);
+    else
+        upstream_refused(h->up, is_before_user(h) ? h->refusal : line);
+}
+
+static void setup_answered(struct handshake *h, const struct buf *reply)
+{
+    char line[ERROR_LINE_MAX];
+    h->setup_left--;
+    if (is_error(reply))
+        setup_refused(h, error_line(reply, line, sizeof(line)));
+    else if (h->setup_left == 0)
+        upstream_enter(h->up, UPSTREAM_READY);
+}
+
+static const struct step setup_step = {{on_reply, on_failed}, setup_answered};
+
+/* One request for each of the commands, of which there are `count`: each is answered on its own. Wipes them. */
+static void send_setup(struct handshake *h, struct buf *commands, int count)
+{
+    struct resp_request parse;
+    h->setup_left = count;
+    for (size_t at = 0; count > 0; count--, at += parse.pos) {
+        memset(&parse, 0, sizeof(parse));
+        if (resp_request_parse(&parse, buf_head(commands) + at, buf_len(commands) - at) !=
+            RESP_DONE)
+            abort(); /* we wrote it */
+        send_bytes(h, &setup_step, buf_head(commands) + at, parse.pos);
+    }
+    buf_wipe(commands);
+}
+
+static void enter(struct handshake *h)
+{
+    struct buf commands = {0};
+    int count = identity_append_setup(h->up->identity, &commands);
+    upstream_enter(h->up, UPSTREAM_ENTERING);
+    if (count == 0)
+        upstream_enter(h->up, UPSTREAM_READY);
+    else
+        send_setup(h, &commands, count);
+}
+
+/* ---- as the proxy ---- */
+
+static void verified(struct handshake *h);
+
+/* Whether the node is asked if it serves the identity without a password. */
+static bool is_greeted(const struct handshake *h)
+{
+    const struct identity *identity = h->up->identity;
+    return !identity->authenticated && !identity->own && !identity->asks;
+}
+
+/* What the node thinks of the credential. From here on nobody needs it any more, but select_first(). */
+static void judge_own(struct handshake *h, const char *error)
+{
+    struct credential *own = h->own;
     if (!error)
         credential_accept(own);
     else if (credential_is_refusal(error))
-        credential_refuse(own, up->name, error);
-    if (error || !up->identity->authenticated || !up->identity->db) {
-        up->own = NULL;
+        credential_refuse(own, h->up->name, error);
+    if (error || !h->up->identity->authenticated || !h->up->identity->db) {
+        h->own = NULL;
         credential_release(own);
     }
-    return !error || credential_is_needless(error);
 }
 
-static void on_own_auth(struct request *request, const char *data, size_t len, bool first,
-                        bool last)
+/* A node without a password refuses AUTH, and needs none. */
+static void auth_answered(struct handshake *h, const struct buf *reply)
 {
-    struct upstream *up = request->owner_data;
     char line[120] = "", why[160];
-    (void)first;
-    if (!whole(request, data, len, last))
+    bool refused, from_file;
+    if (!is_error(reply)) {
+        judge_own(h, NULL);
         return;
-    bool refused = is_error(request);
-    if (refused)
-        error_line(request, line, sizeof(line));
-    done(request);
-    if (own_auth_answered(up, refused ? line : NULL))
+    }
+    error_line(reply, line, sizeof(line));
+    refused = credential_is_refusal(line);
+    from_file = h->own->owner->file != NULL;
+    judge_own(h, line);
+    if (credential_is_needless(line))
         return;
     snprintf(why, sizeof(why), "%s: %s",
-             credential_is_refusal(line) ? "the proxy's own password was refused"
-                                         : "AUTH was refused",
-             line);
-    cut_refused(up, why);
+             refused ? "the proxy's own password was refused" : "AUTH was refused", line);
+    upstream_cut_refused(h->up, why, refused && from_file);
 }
 
-static void on_info(struct request *request, const char *data, size_t len, bool first, bool last)
+static void info_refused(struct handshake *h, const struct buf *reply)
 {
-    struct upstream *up = request->owner_data;
-    struct credentials_of_node node = {0};
-    char role[16] = "", line[120], text[160];
-    const char *why = NULL;
-    bool refused = false;
-    (void)first;
-    if (!whole(request, data, len, last))
-        return;
-    if (is_busy(request)) {
-        up->busy = true;
-    } else if (is_error(request)) {
-        snprintf(text, sizeof(text), "INFO replication was refused: %s",
-                 error_line(request, line, sizeof(line)));
-        why = text;
-        refused = true;
-    } else {
-        const char *info = buf_head(&request->reply);
-        size_t info_len = buf_len(&request->reply);
-        info_field(info, info_len, "role:", role, sizeof(role));
-        info_field(info, info_len, "master_replid:", node.replid[0], REPLID_SIZE);
-        info_field(info, info_len, "master_replid2:", node.replid[1], REPLID_SIZE);
-        node.master = strcmp(role, "master") == 0;
-        node.replica = strcmp(role, "slave") == 0;
-        why = up->owner->verify(up, &node);
-    }
-    done(request);
-    if (refused)
-        cut_refused(up, why);
-    else if (why)
-        upstream_cut(up, why);
+    char line[120], why[160];
+    snprintf(why, sizeof(why), "INFO replication was refused: %s",
+             error_line(reply, line, sizeof(line)));
+    upstream_cut_refused(h->up, why, false);
 }
 
-static const char *find(const struct request *request, const char *text)
+static void info_verified(struct handshake *h, const char *info, size_t len)
 {
-    return memmem(buf_head(&request->reply), buf_len(&request->reply), text, strlen(text));
+    struct node_claim node = {0};
+    char role[16] = "";
+    info_field(info, len, "role:", role, sizeof(role));
+    info_field(info, len, "master_replid:", node.replid[0], REPLID_SIZE);
+    info_field(info, len, "master_replid2:", node.replid[1], REPLID_SIZE);
+    node.master = strcmp(role, "master") == 0;
+    node.replica = strcmp(role, "slave") == 0;
+    const char *why = h->checks->verify(h->up, &node);
+    if (why)
+        upstream_cut(h->up, why);
+}
+
+static void info_answered(struct handshake *h, const struct buf *reply)
+{
+    if (begins(reply, "-BUSY "))
+        h->busy = true;
+    else if (is_error(reply))
+        info_refused(h, reply);
+    else
+        info_verified(h, buf_head(reply), buf_len(reply));
 }
 
 /* The replication ids stay unknown: the topology's word, which is about this address, has to do. */
-static void on_hello(struct request *request, const char *data, size_t len, bool first, bool last)
+static void hello_answered(struct handshake *h, const struct buf *reply)
 {
     static const char id_key[] = "$2\r\nid\r\n:";
-    struct upstream *up = request->owner_data;
-    struct credentials_of_node node = {.busy = true};
-    (void)first;
-    if (!whole(request, data, len, last))
-        return;
-    const char *id = find(request, id_key);
+    struct node_claim node = {.busy = true};
+    const char *id = find(reply, id_key);
     if (id)
-        up->client_id = strtoull(id + sizeof(id_key) - 1, NULL, 10);
-    node.master = find(request, "$4\r\nrole\r\n$6\r\nmaster\r\n") != NULL;
-    node.replica = find(request, "$4\r\nrole\r\n$7\r\nreplica\r\n") != NULL;
-    const char *why = up->owner->verify(up, &node);
-    bool final = up->identity->own;
-    done(request);
+        h->up->client_id = strtoull(id + sizeof(id_key) - 1, NULL, 10);
+    node.master = find(reply, "$4\r\nrole\r\n$6\r\nmaster\r\n") != NULL;
+    node.replica = find(reply, "$4\r\nrole\r\n$7\r\nreplica\r\n") != NULL;
+    const char *why = h->checks->verify(h->up, &node);
     if (why)
-        upstream_cut(up, why);
-    else if (final)
-        verified(up);
+        upstream_cut(h->up, why);
+    else if (h->up->identity->own)
+        verified(h);
 }
 
-static void on_id(struct request *request, const char *data, size_t len, bool first, bool last)
+/* An error is no reason to give up: it only means that blocked commands cannot be taken back. */
+static void id_answered(struct handshake *h, const struct buf *reply)
 {
-    struct upstream *up = request->owner_data;
-    (void)first;
-    if (!whole(request, data, len, last))
-        return;
-    /* An error is no reason to give up: it only means that blocked commands cannot be taken back.
-     */
-    if (buf_head(&request->reply)[0] == ':')
-        up->client_id = strtoull(buf_head(&request->reply) + 1, NULL, 10);
-    done(request);
-    if (up->identity->own)
-        verified(up);
+    if (buf_head(reply)[0] == ':')
+        h->up->client_id = strtoull(buf_head(reply) + 1, NULL, 10);
+    if (h->up->identity->own)
+        verified(h);
 }
 
-static void on_reset(struct request *request, const char *data, size_t len, bool first, bool last)
+static void reset_answered(struct handshake *h, const struct buf *reply)
 {
-    struct upstream *up = request->owner_data;
-    (void)first;
-    if (!whole(request, data, len, last))
-        return;
-    bool refused = is_error(request);
-    done(request);
-    if (refused)
-        upstream_cut(up, "RESET was refused: redisproxy needs Redis 6.2 or newer");
-    else if (!is_greeted(up))
-        verified(up);
+    if (is_error(reply))
+        upstream_cut(h->up, "RESET was refused: redisproxy needs Redis 6.2 or newer");
+    else if (!is_greeted(h))
+        verified(h);
 }
 
-/* Whatever it says but this, it says to one whom it has let in. */
-static void on_ping(struct request *request, const char *data, size_t len, bool first, bool last)
+/* Whatever the node says but this, it says to one whom it serves. */
+static void ping_answered(struct handshake *h, const struct buf *reply)
 {
-    static const char noauth[] = "-NOAUTH ";
-    struct upstream *up = request->owner_data;
-    (void)first;
-    if (!whole(request, data, len, last))
-        return;
-    bool let_in = buf_len(&request->reply) < sizeof(noauth) - 1 ||
-                  memcmp(buf_head(&request->reply), noauth, sizeof(noauth) - 1) != 0;
-    done(request);
-    if (up->busy) { /* it is asked again, behind HELLO */
-        verified(up);
+    bool let_in = !begins(reply, "-NOAUTH ");
+    if (h->busy) { /* it is asked again, behind HELLO */
+        verified(h);
         return;
     }
-    up->owner->on_greeted(up, let_in);
-    if (let_in == up->identity->outside)
-        upstream_close(up, let_in ? "the node asks for no password any more"
-                                  : "the node asks for a password now");
+    h->checks->on_greeted(h->up, let_in);
+    if (let_in == h->up->identity->outside)
+        upstream_close(h->up, let_in ? "the node asks for no password any more"
+                                     : "the node asks for a password now");
     else
-        verified(up);
+        verified(h);
 }
 
-static const struct request_owner auth_step = {on_own_auth, on_failed};
-static const struct request_owner info_step = {on_info, on_failed};
-static const struct request_owner id_step = {on_id, on_failed};
-static const struct request_owner reset_step = {on_reset, on_failed};
-static const struct request_owner ping_step = {on_ping, on_failed};
-static const struct request_owner hello_step = {on_hello, on_failed};
+static const struct step auth_step = {{on_reply, on_failed}, auth_answered};
+static const struct step info_step = {{on_reply, on_failed}, info_answered};
+static const struct step id_step = {{on_reply, on_failed}, id_answered};
+static const struct step reset_step = {{on_reply, on_failed}, reset_answered};
+static const struct step ping_step = {{on_reply, on_failed}, ping_answered};
+static const struct step hello_step = {{on_reply, on_failed}, hello_answered};
 
-static void send_auth(struct upstream *up)
+static void send_auth(struct handshake *h)
 {
-    if (up->own) {
+    if (h->own) {
         struct buf command = {0};
-        append_auth(&command, own_user(up), own_password(up));
-        send_step(up, &auth_step, &command);
+        append_auth(&command, own_user(h), own_password(h));
+        send_bytes(h, &auth_step, buf_head(&command), buf_len(&command));
         buf_wipe(&command);
     }
 }
 
 /* Becomes a new client's connection again, and asks what such a one would hear. */
-static void send_reset(struct upstream *up)
+static void send_reset(struct handshake *h)
 {
-    if (up->identity->own)
+    if (h->up->identity->own)
         return;
-    send_words(up, &reset_step, "Reset", NULL);
-    if (is_greeted(up))
-        send_words(up, &ping_step, "Ping", NULL);
+    send_words(h, &reset_step, "Reset", NULL);
+    if (is_greeted(h))
+        send_words(h, &ping_step, "Ping", NULL);
 }
 
 /* The first exchange is over. */
-static void verified(struct upstream *up)
+static void verified(struct handshake *h)
 {
-    if (up->state != UPSTREAM_VERIFYING)
-        return;
-    if (!up->busy) {
-        enter(up);
+    if (!h->busy) {
+        enter(h);
         return;
     }
-    up->busy = false;
-    send_auth(up);
-    send_words(up, &hello_step, "Hello", "2");
-    send_reset(up);
+    h->busy = false;
+    send_auth(h);
+    send_words(h, &hello_step, "Hello", "2");
+    send_reset(h);
 }
 
-void upstream_handshake(struct upstream *up)
+void handshake_begin(struct upstream *up, struct credential *own,
+                     const struct handshake_checks *checks)
 {
-    send_auth(up);
-    send_words(up, &info_step, "Info", "replication");
-    send_words(up, &id_step, "Client", "ID");
-    send_reset(up);
+    struct handshake *h = calloc(1, sizeof(*h));
+    if (!h)
+        abort();
+    *h = (struct handshake){.up = up, .checks = checks, .own = credential_retain(own)};
+    upstream_enter(up, UPSTREAM_VERIFYING);
+    send_auth(h);
+    send_words(h, &info_step, "Info", "replication");
+    send_words(h, &id_step, "Client", "ID");
+    send_reset(h);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "nodes/handshake.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -279,7 +280,7 @@ static bool same_replid(const char *a, const char *b)
     return a[0] && b[0] && strspn(a, "0") != strlen(a) && strcmp(a, b) == 0;
 }
 
-static bool belongs(const struct topology_group *group, const struct credentials_of_node *node)
+static bool belongs(const struct topology_group *group, const struct node_claim *node)
 {
     if (!group->replid[0][0])
         return true; /* not known yet: nothing to compare with */
@@ -296,7 +297,7 @@ static bool is_reader(const struct topology_group *group, uint64_t node)
     return group->reader >= 0 && group->nodes[group->reader].id == node;
 }
 
-static const char *on_verify(struct upstream *up, const struct credentials_of_node *node)
+static const char *on_verify(struct upstream *up, const struct node_claim *node)
 {
     const struct slot *slot = up->owner_data;
     const struct topology_group *group = view_of(slot->pool, up);
@@ -475,8 +476,15 @@ static void on_cut(struct upstream *up, const char *why, bool error)
     drop_slot_if_empty(slot);
 }
 
-static const struct upstream_owner owner = {on_verify, on_ready, on_greeted, lets_no_write_through,
-                                            on_cut};
+static const struct handshake_checks checks = {on_verify, on_greeted};
+
+static void on_open(struct upstream *up)
+{
+    const struct slot *slot = up->owner_data;
+    handshake_begin(up, view_of(slot->pool, up)->own, &checks);
+}
+
+static const struct upstream_owner owner = {on_open, on_ready, lets_no_write_through, on_cut};
 
 /* ---- handing out ---- */
 
@@ -488,8 +496,7 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
     const char *error = NULL;
 
     if (!pool->closing && pool_usable(pool, target->group, target->node)) {
-        up = upstream_open(pool->turn, target, slot->key.identity,
-                           pool->topology->groups[target->group].own, group->connect_timeout_ms,
+        up = upstream_open(pool->turn, target, slot->key.identity, group->connect_timeout_ms,
                            &owner, slot, &error);
         if (!up) {
             note_failure(pool, get_node(pool, target->group, target->node), false);

@@ -11,7 +11,7 @@
  */
 #include "nodes/upstream.h"
 
-#include "base/log.h"
+#include "base/state.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -365,8 +365,7 @@ static void on_event(struct stream *stream, unsigned events, int error)
         return;
     }
     if (events & STREAM_OPEN) {
-        up->state = UPSTREAM_VERIFYING;
-        upstream_handshake(up);
+        up->owner->on_open(up);
         update_want(up);
         return;
     }
@@ -385,9 +384,9 @@ static void on_closed(struct stream *stream)
 }
 
 struct upstream *upstream_open(struct turn *turn, const struct target *target,
-                               struct identity *identity, struct credential *own,
-                               int64_t timeout_ms, const struct upstream_owner *owner,
-                               void *owner_data, const char **error)
+                               struct identity *identity, int64_t timeout_ms,
+                               const struct upstream_owner *owner, void *owner_data,
+                               const char **error)
 {
     struct upstream *up = calloc(1, sizeof(*up));
     int status;
@@ -411,7 +410,6 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
     up->send_at = &up->queue;
     identity_retain(identity);
     up->identity = identity;
-    up->own = credential_retain(own);
     up->group = target->group;
     up->node = target->node;
     up->tenure = target->view->tenure;
@@ -421,16 +419,34 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
     return up;
 }
 
-void upstream_entered(struct upstream *up)
+/* ---- the states ---- */
+
+static const struct state_row rows[] = {
+    [UPSTREAM_CONNECTING] = {"connecting",
+                             STATE_BIT(UPSTREAM_VERIFYING) | STATE_BIT(UPSTREAM_CLOSED)},
+    [UPSTREAM_VERIFYING] = {"verifying", STATE_BIT(UPSTREAM_ENTERING) | STATE_BIT(UPSTREAM_CLOSED)},
+    [UPSTREAM_ENTERING] = {"entering", STATE_BIT(UPSTREAM_READY) | STATE_BIT(UPSTREAM_CLOSED)},
+    [UPSTREAM_READY] = {"ready", STATE_BIT(UPSTREAM_CLOSED)},
+    [UPSTREAM_CLOSED] = {"closed", 0},
+};
+static const struct state_table states = STATE_TABLE("upstream", rows);
+
+static void begin_service(struct upstream *up)
 {
     struct list *node;
-    credential_release(up->own);
-    up->own = NULL;
-    up->state = UPSTREAM_READY;
     up->deadline_ms = 0;
     while ((node = list_take(&up->pending)))
         enqueue(up, queued(node));
     up->owner->on_ready(up);
+}
+
+/* The only place where the state changes. */
+void upstream_enter(struct upstream *up, enum upstream_state state)
+{
+    state_check(&states, up->state, state);
+    up->state = state;
+    if (state == UPSTREAM_READY)
+        begin_service(up);
 }
 
 /* Closes the socket, tells the pool and a lease's holder, then fails what is left. */
@@ -445,7 +461,7 @@ static void end(struct upstream *up, const char *why, bool error, enum request_f
         snprintf(up->why, sizeof(up->why), "%s", why);
     stream_close(&up->stream);
     up->owner->on_cut(up, up->why, error);
-    up->state = UPSTREAM_CLOSED;
+    upstream_enter(up, UPSTREAM_CLOSED);
     if (up->on_lost)
         up->on_lost(up->lease_data);
     list_remove(&up->in_pool);
@@ -463,8 +479,6 @@ static void end(struct upstream *up, const char *why, bool error, enum request_f
     }
     identity_release(up->identity);
     up->identity = NULL;
-    credential_release(up->own);
-    up->own = NULL;
 }
 
 void upstream_cut(struct upstream *up, const char *why)
@@ -480,6 +494,13 @@ void upstream_close(struct upstream *up, const char *why)
 void upstream_refused(struct upstream *up, const char *error_line)
 {
     end(up, error_line, false, REQUEST_REFUSED, error_line);
+}
+
+void upstream_cut_refused(struct upstream *up, const char *why, bool waits)
+{
+    up->refused = true;
+    up->waits = waits;
+    upstream_cut(up, why);
 }
 
 void upstream_retire(struct upstream *up, const char *why)
