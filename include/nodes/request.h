@@ -127,6 +127,15 @@ void request_pool_free(struct request_pool *pool);
 /* A zeroed request in state WAITING with room for `len` bytes. */
 struct request *request_new(struct request_pool *pool, size_t len);
 
+/* A command of the proxy's own, WAITING, to be given to upstream_submit(): with a copy of these bytes. Its reply goes
+ * to `owner`, who finds `owner_data` in it and frees the request; NULL: the reply is swallowed. The caller sets
+ * whatever else the upstream goes by: `secret`, `write`. */
+struct request *request_own(struct request_pool *pool, struct slice bytes,
+                            const struct request_owner *owner, void *owner_data);
+/* The same, of the command's words. */
+struct request *request_own_words(struct request_pool *pool, int argc, const struct slice *argv,
+                                  const struct request_owner *owner, void *owner_data);
+
 /* Makes room for `len` bytes in all; what is there stays. */
 void request_reserve(struct request *request, size_t len);
 

@@ -78,13 +78,10 @@ static void on_failed(struct request *request, enum request_failure why, const c
     command_ended(h);
 }
 
-static void send_bytes(struct handshake *h, const struct step *step, const char *bytes, size_t len)
+static void send_bytes(struct handshake *h, const struct step *step, struct slice bytes)
 {
-    struct request *request = request_new(&h->up->turn->requests, len);
-    request->owner = &step->owner;
-    request->owner_data = h;
+    struct request *request = request_own(&h->up->turn->requests, bytes, &step->owner, h);
     request->secret = true;
-    request_set_bytes(request, bytes, len);
     h->unanswered++;
     upstream_send_own(h->up, request);
 }
@@ -95,7 +92,7 @@ static void send_words(struct handshake *h, const struct step *step, const char 
     struct slice argv[2] = {{one, strlen(one)}, {two, two ? strlen(two) : 0}};
     struct buf command = {0};
     resp_append_command(&command, two ? 2 : 1, argv);
-    send_bytes(h, step, buf_head(&command), buf_len(&command));
+    send_bytes(h, step, buf_slice(&command));
     buf_free(&command);
 }
 
@@ -227,7 +224,7 @@ static void send_setup(struct handshake *h, struct buf *commands, int count)
         if (resp_request_parse(&parse, buf_head(commands) + at, buf_len(commands) - at) !=
             RESP_DONE)
             abort(); /* we wrote it */
-        send_bytes(h, &setup_step, buf_head(commands) + at, parse.pos);
+        send_bytes(h, &setup_step, (struct slice){buf_head(commands) + at, parse.pos});
     }
     buf_wipe(commands);
 }
@@ -382,7 +379,7 @@ static void send_auth(struct handshake *h)
     if (h->own) {
         struct buf command = {0};
         append_auth(&command, own_user(h), own_password(h));
-        send_bytes(h, &auth_step, buf_head(&command), buf_len(&command));
+        send_bytes(h, &auth_step, buf_slice(&command));
         buf_wipe(&command);
     }
 }

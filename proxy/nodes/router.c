@@ -705,23 +705,14 @@ unsigned router_send_everywhere(struct router *router, size_t group, bool reader
         up = pool_shared(router->pool, &target, identity);
         if (!up)
             continue;
-        copy = request_new(&router->turn->requests, request->len);
-        copy->owner = owner;
-        copy->owner_data = owner_data;
+        copy = request_own(&router->turn->requests, (struct slice){request->data, request->len},
+                           owner, owner_data);
         copy->command = request->command;
         copy->write = true;
-        request_set_bytes(copy, request->data, request->len);
         upstream_submit(up, copy);
         sent++;
     }
     return sent;
-}
-
-static struct request *own_request(struct router *router, const char *bytes, size_t len)
-{
-    struct request *request = request_new(&router->turn->requests, len);
-    request_set_bytes(request, bytes, len);
-    return request;
 }
 
 void router_unblock(struct router *router, const struct upstream *lease)
@@ -732,7 +723,6 @@ void router_unblock(struct router *router, const struct upstream *lease)
     struct upstream *up;
     char id[24];
     struct slice argv[4] = {{"Client", 6}, {"UNBLOCK", 7}, {id, 0}, {"ERROR", 5}};
-    struct buf command = {0};
 
     if (!node || !lease->client_id ||
         !target_for(router, lease->group, node, lease->purpose, &(struct want){router->own, false},
@@ -742,22 +732,17 @@ void router_unblock(struct router *router, const struct upstream *lease)
     if (!up)
         return;
     argv[2].len = (size_t)snprintf(id, sizeof(id), "%" PRIu64, lease->client_id);
-    resp_append_command(&command, 4, argv);
-    upstream_submit(up, own_request(router, buf_head(&command), buf_len(&command)));
-    buf_free(&command);
+    upstream_submit(up, request_own_words(&router->turn->requests, 4, argv, NULL, NULL));
 }
 
 bool router_ask(struct router *router, struct place *place, enum wish wish, const char *bytes,
                 size_t len, const struct request_owner *owner, void *owner_data)
 {
     struct upstream *up = router_shared(router, place, wish, router->own);
-    struct request *request;
     if (!up)
         return false;
-    request = own_request(router, bytes, len);
-    request->owner = owner;
-    request->owner_data = owner_data;
-    upstream_submit(up, request);
+    upstream_submit(
+        up, request_own(&router->turn->requests, (struct slice){bytes, len}, owner, owner_data));
     return true;
 }
 

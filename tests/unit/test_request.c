@@ -49,6 +49,45 @@ static struct request *owned(struct request_pool *pool, struct heard *heard)
     return request;
 }
 
+/* ---- commands of the proxy's own ---- */
+
+Test(request, one_of_the_proxys_own_carries_its_bytes_and_its_owner)
+{
+    struct request_pool pool;
+    struct heard heard = {.pieces = 0};
+    char bytes[] = "PING\r\n";
+    struct request *request;
+
+    request_pool_init(&pool);
+    request = request_own(&pool, (struct slice){bytes, 4}, &owner, &heard);
+    memset(bytes, 'x', sizeof(bytes)); /* it has a copy */
+    cr_assert_eq(request->len, 4);
+    cr_assert_eq(memcmp(request->data, "PING", 4), 0);
+    cr_assert_eq(request->state, REQUEST_WAITING);
+    cr_assert_not(request->secret || request->write);
+    request_deliver(&pool, request, "+PONG\r\n", 7, true, true);
+    cr_assert_str_eq(heard.bytes, "+PONG\r\n");
+    request_free(&pool, request);
+    request_pool_free(&pool);
+}
+
+Test(request, one_of_words_is_the_command_as_redis_wants_it)
+{
+    static const struct slice argv[2] = {{"Info", 4}, {"server", 6}};
+    static const char wanted[] = "*2\r\n$4\r\nInfo\r\n$6\r\nserver\r\n";
+    struct request_pool pool;
+    struct request *request;
+
+    request_pool_init(&pool);
+    request = request_own_words(&pool, 2, argv, NULL, NULL);
+    cr_assert_eq(request->len, sizeof(wanted) - 1);
+    cr_assert_eq(memcmp(request->data, wanted, request->len), 0);
+    cr_assert_null(request->owner);
+    request_deliver(&pool, request, "$0\r\n\r\n", 6, true, true);
+    cr_assert_eq(pool.live, 0, "nobody waits for the reply: it is freed with it");
+    request_pool_free(&pool);
+}
+
 /* ---- completing ---- */
 
 Test(request, a_reply_reaches_its_owner_in_pieces)
