@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/state.h"
 #include "redis/command.h"
 
 #include <stdbool.h>
@@ -112,6 +113,27 @@ struct request {
     bool elsewhere : 1; /* and one has */
     char own_data[REQUEST_INLINE];
 };
+
+/* Which states may follow which. ANSWERED is also where a request is that failed, until its session has decided
+ * whether it is answered with an error or waits again. */
+static const struct state_row request_rows[] = {
+    [REQUEST_WAITING] = {"waiting", STATE_BIT(REQUEST_QUEUED) | STATE_BIT(REQUEST_ANSWERED)},
+    [REQUEST_QUEUED] = {"queued", STATE_BIT(REQUEST_WAITING) | STATE_BIT(REQUEST_SENT) |
+                                      STATE_BIT(REQUEST_ANSWERED)},
+    [REQUEST_SENT] = {"sent", STATE_BIT(REQUEST_SENT) | STATE_BIT(REQUEST_REJECTED) |
+                                  STATE_BIT(REQUEST_ANSWERED)},
+    [REQUEST_REJECTED] = {"rejected", STATE_BIT(REQUEST_WAITING) | STATE_BIT(REQUEST_ANSWERED)},
+    [REQUEST_ANSWERED] = {"answered", STATE_BIT(REQUEST_WAITING) | STATE_BIT(REQUEST_ANSWERED)},
+};
+static const struct state_table request_states = STATE_TABLE("request", request_rows);
+
+/* The only way in which a request's state changes; aborts at a change that the table does not have. It stands
+ * here because every request goes through it three times. */
+static inline void request_move(struct request *request, enum request_state state)
+{
+    state_check(&request_states, request->state, state);
+    request->state = (uint8_t)state;
+}
 
 /* A worker's recycled requests: no allocation for each request in steady state. */
 struct request_pool {

@@ -73,7 +73,7 @@ static void enqueue(struct upstream *up, struct request *request)
 void upstream_submit(struct upstream *up, struct request *request)
 {
     assert(up->state != UPSTREAM_CLOSED && !up->retired && request->state == REQUEST_WAITING);
-    request->state = REQUEST_QUEUED;
+    request_move(request, REQUEST_QUEUED);
     request->upstream = up;
     if (up->state == UPSTREAM_READY)
         enqueue(up, request);
@@ -83,7 +83,7 @@ void upstream_submit(struct upstream *up, struct request *request)
 
 void upstream_send_own(struct upstream *up, struct request *request)
 {
-    request->state = REQUEST_QUEUED;
+    request_move(request, REQUEST_QUEUED);
     request->upstream = up;
     enqueue(up, request);
 }
@@ -143,7 +143,7 @@ static void advance(struct upstream *up, size_t taken)
     while (taken > 0) {
         struct request *request = queued(up->send_at);
         size_t left = request->len - up->sent;
-        request->state = REQUEST_SENT;
+        request_move(request, REQUEST_SENT);
         if (taken < left) {
             up->sent += taken;
             return;
@@ -562,7 +562,7 @@ void upstream_unqueue(struct upstream *up, struct request *request)
         up->send_at = request->in_upstream.next;
     list_remove(&request->in_upstream);
     request->upstream = NULL;
-    request->state = REQUEST_WAITING;
+    request_move(request, REQUEST_WAITING);
 }
 
 /* A read before a write of its own session has to stay: elsewhere it would see that write. */
@@ -589,7 +589,8 @@ void upstream_evict_reads(struct upstream *up, const void *except_owner_data)
         struct request *request = queued(it);
         if (request->owner_data != except_owner_data && may_leave(up, request)) {
             struct request *ghost = request_new(&up->turn->requests, 0);
-            ghost->state = REQUEST_SENT;
+            request_move(ghost, REQUEST_QUEUED);
+            request_move(ghost, REQUEST_SENT);
             ghost->upstream = up;
             list_insert_before(it, &ghost->in_upstream);
             list_remove(it);

@@ -146,7 +146,7 @@ static void decide_rejected(struct session *s)
         if (!overtaken && r->ends_tx)
             session_tx_again(s);
         if (overtaken)
-            r->state = REQUEST_ANSWERED;
+            request_move(r, REQUEST_ANSWERED);
         else
             session_wait_again(
                 s, r); /* reads behind it were answered too early: their turn comes again */
@@ -197,13 +197,13 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
     if (r->rejecting) {
         const char *reply = buf_head(&r->reply);
         size_t len = buf_len(&r->reply);
-        r->state = REQUEST_REJECTED;
+        request_move(r, REQUEST_REJECTED);
         s->rejected++;
         s->unblocks -= starts(reply, len, UNBLOCKED);
         if (!starts(reply, len, "-UNBLOCKED "))
             router_rejected(s->host->router, s->place.group, up, starts(reply, len, "-READONLY "));
     } else {
-        r->state = REQUEST_ANSWERED;
+        request_move(r, REQUEST_ANSWERED);
         r->executed = true;
         if (r->adopt)
             session_adopted(s, r, up);
@@ -334,7 +334,7 @@ void session_settle(struct session *s, struct request *r, const char *reply)
     buf_free(&r->reply);
     if (reply)
         buf_append(&r->reply, reply, strlen(reply));
-    r->state = REQUEST_ANSWERED;
+    request_move(r, REQUEST_ANSWERED);
     session_mark_woken(s);
 }
 
@@ -390,7 +390,8 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
         why = REQUEST_UNSENT;
     r->unbegun = false;
     landed(s, r);
-    r->state = REQUEST_ANSWERED; /* it is nowhere any more; what it becomes is decided below */
+    request_move(r,
+                 REQUEST_ANSWERED); /* it is nowhere any more; what it becomes is decided below */
     if (s->paused == r->upstream && why == REQUEST_LOST)
         s->paused = NULL;
     if (s->early == r->upstream && why == REQUEST_LOST)

@@ -7,6 +7,7 @@
 #include "nodes/identity.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,50 @@ static struct request *owned(struct request_pool *pool, struct heard *heard)
     request->owner = &owner;
     request->owner_data = heard;
     return request;
+}
+
+/* ---- the states ---- */
+
+/* Whether the table lets a request go from one state to the other. */
+static bool may_move(enum request_state from, enum request_state to)
+{
+    return (request_states.rows[from].next & STATE_BIT(to)) != 0;
+}
+
+Test(request, only_these_moves_are_allowed)
+{
+    static const char *const allowed[] = {/*  to:                W  Q  S  R  A */
+                                          [REQUEST_WAITING] = "01001",
+                                          [REQUEST_QUEUED] = "10101",
+                                          [REQUEST_SENT] = "00111",
+                                          [REQUEST_REJECTED] = "10001",
+                                          [REQUEST_ANSWERED] = "10001"};
+
+    cr_assert_eq(request_states.count, 5);
+    for (unsigned from = 0; from < 5; from++)
+        for (unsigned to = 0; to < 5; to++)
+            cr_assert_eq(may_move(from, to), allowed[from][to] == '1', "%s to %s",
+                         state_name(&request_states, from), state_name(&request_states, to));
+}
+
+Test(request, a_move_ends_in_its_state)
+{
+    struct request request = {.state = REQUEST_WAITING};
+
+    request_move(&request, REQUEST_QUEUED);
+    cr_assert_eq(request.state, REQUEST_QUEUED);
+    request_move(&request, REQUEST_SENT);
+    request_move(&request, REQUEST_SENT); /* another piece of it */
+    request_move(&request, REQUEST_REJECTED);
+    request_move(&request, REQUEST_WAITING);
+    cr_assert_eq(request.state, REQUEST_WAITING);
+}
+
+Test(request, what_was_not_queued_cannot_be_sent, .signal = SIGABRT)
+{
+    struct request request = {.state = REQUEST_WAITING};
+
+    request_move(&request, REQUEST_SENT);
 }
 
 /* ---- commands of the proxy's own ---- */
