@@ -150,7 +150,9 @@ UNIT_test_gate     := nodes/gate threads/shared threads/mail
 UNIT_test_mail     := threads/mail
 UNIT_test_balance   := worker/balance threads/shared threads/mail
 UNIT_test_relay    := threads/relay threads/mail threads/shared
-UNIT_UPSTREAM      := nodes/upstream nodes/handshake topology/topology topology/refusals \
+# A thing that has several files: all of them.
+files_of = $(patsubst proxy/%.c,%,$(wildcard proxy/$(1)*.c))
+UNIT_UPSTREAM      := $(call files_of,nodes/upstream) nodes/handshake topology/topology topology/refusals \
                       topology/credential \
                       redis/resp_reply net/stream net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
