@@ -1,7 +1,7 @@
 /*
  * router: from a session's wish ("the master", "a replica") to an upstream.
- * Sessions know upstreams only as an opaque pointer that they get here and can
- * compare: two requests on the same one execute in order.
+ * Sessions get upstreams here, compare them (two requests on the same one execute in order), submit requests to them,
+ * and ask the rest with the functions of upstream.h: the struct's fields are none of their business.
  *
  *     session --router_shared/router_lease--> pool --> upstream
  *     board   --router_adopt--> cut, take back, and tell who may go on
@@ -120,8 +120,6 @@ bool router_may_write(const struct router *router, const struct upstream *upstre
  * node rejected one; then the session is woken. */
 bool router_may_send(struct router *router, const struct upstream *lease);
 
-bool router_same_node(const struct upstream *a, const struct upstream *b);
-
 /* Whether the group is well and has been for a while: what its master says then is the answer. */
 bool router_is_settled(const struct router *router, size_t group);
 
@@ -135,13 +133,6 @@ struct ended {
 /* Whether that node is still what it was, as far as is known by now: the same process in the same shared,
  * and nothing in the group has changed since, or shortly before. */
 bool router_in_office(const struct router *router, size_t group, const struct ended *ended);
-
-/* The id of the upstream's node, and its name. */
-uint64_t router_node(const struct upstream *upstream);
-const char *router_node_name(const struct upstream *upstream);
-
-/* The lease's id at its node (CLIENT ID there), 0: unknown. */
-uint64_t router_client_id(const struct upstream *lease);
 
 /* Tells the ids that the worker's upstreams to a node have there. */
 void router_each_client_id(const struct router *router, size_t group, uint64_t node,
@@ -160,19 +151,6 @@ bool router_may_publish(struct router *router, size_t group);
 /* A session's subscriptions are lost with their connection; they stand again, or are given up. */
 void router_subscriber_lost(struct router *router, size_t group);
 void router_subscriber_renewed(struct router *router, size_t group);
-
-/* From now on every message on the lease goes through `tap`: not in the middle of one. */
-bool router_may_tap(const struct upstream *lease);
-void router_tap(struct upstream *lease, const struct upstream_tap *tap);
-
-/* From now on the lease carries bytes: see upstream_set_tunnel(). */
-void router_tunnel(struct upstream *lease, upstream_bytes *bytes);
-
-/* Submits; the caller has asked for the upstream in this turn, or router_may_write(). */
-void router_send(struct upstream *upstream, struct request *request);
-
-/* Takes back a request that was submitted and not written (REQUEST_QUEUED). */
-void router_take_back(struct request *request);
 
 /* The node rejected a request: it is left alone for a moment; `not_master`: it is no master any
  * more, and the upstream ends when what is in flight there is answered. */
@@ -194,15 +172,6 @@ void router_unblock(struct router *router, const struct upstream *lease);
  * ask now. */
 bool router_ask(struct router *router, struct place *place, enum wish wish, const char *bytes,
                 size_t len, const struct request_owner *owner, void *owner_data);
-
-/* The reply at the shared upstream's head, owned by `owner_data`, is so large that others shall not wait
- * behind it: nobody shares it any more, and the reads behind are taken elsewhere. */
-void router_unshare(struct upstream *upstream, const void *owner_data, const char *why);
-
-/* The session at this upstream's head does not read its reply. A lease is just not read any more; a
- * shared upstream is first retired from sharing, and reads behind are taken elsewhere. */
-void router_pause(struct router *router, struct upstream *upstream, const void *owner_data);
-void router_resume(struct upstream *upstream);
 
 /* The session, if it has none yet, reads from this replica (0: none); and leaves it. */
 void router_join_replica(struct router *router, struct place *place, uint64_t replica);

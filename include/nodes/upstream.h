@@ -127,7 +127,8 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
                                const struct upstream_owner *owner, void *owner_data,
                                const char **error);
 
-/* Takes the request (REQUEST_WAITING) over until it is answered or fails. */
+/* Takes the request (REQUEST_WAITING) over until it is answered or fails. The caller has got the upstream from the router
+ * in this turn, or asked router_may_write(). */
 void upstream_submit(struct upstream *upstream, struct request *request);
 
 /* Writes what is queued. The turn calls it before the loop sleeps. */
@@ -151,6 +152,12 @@ void upstream_close(struct upstream *upstream, const char *why);
 /* No new requests; closes when the last is answered. */
 void upstream_retire(struct upstream *upstream, const char *why);
 
+/* A shared one is retired, and the reads on it are taken elsewhere but for those of `owner_data`, whose reply is at its
+ * head and would keep others waiting. A lease stays what it is. */
+void upstream_unshare(struct upstream *upstream, const void *owner_data, const char *why);
+/* The same, and it is not read until upstream_pause(upstream, false): its head's owner does not read the reply. */
+void upstream_stop_reading(struct upstream *upstream, const void *owner_data);
+
 /* Stops or resumes reading. */
 void upstream_pause(struct upstream *upstream, bool paused);
 
@@ -162,6 +169,59 @@ void upstream_set_tap(struct upstream *upstream, const struct upstream_tap *tap)
  * answers them, their on_reply() comes, without a byte, when they are written. No request of its holder may be unanswered. */
 void upstream_set_tunnel(struct upstream *upstream, upstream_bytes *tunnel);
 
+/* ---- what it is ---- */
+
+/* Its node: the id, the name, and its tenure (topology.h) when this was opened. */
+static inline uint64_t upstream_node(const struct upstream *upstream)
+{
+    return upstream->node;
+}
+
+static inline const char *upstream_name(const struct upstream *upstream)
+{
+    return upstream->name;
+}
+
+static inline uint64_t upstream_tenure(const struct upstream *upstream)
+{
+    return upstream->tenure;
+}
+
+static inline bool upstream_same_node(const struct upstream *a, const struct upstream *b)
+{
+    return a->group == b->group && a->node == b->node;
+}
+
+static inline enum purpose upstream_purpose(const struct upstream *upstream)
+{
+    return upstream->purpose;
+}
+
+/* Its id at the node (CLIENT ID there), 0: unknown. */
+static inline uint64_t upstream_client_id(const struct upstream *upstream)
+{
+    return upstream->client_id;
+}
+
+/* Whether its node has ended it. */
+static inline bool upstream_is_ended(const struct upstream *upstream)
+{
+    return upstream->ended;
+}
+
+/* Whether its node has ended it, and executed no write that it had not answered. */
+static inline bool upstream_is_undone(const struct upstream *upstream)
+{
+    return upstream->undone;
+}
+
+/* Whether no message has come in part: only then a tap may be set. */
+static inline bool upstream_may_tap(const struct upstream *upstream)
+{
+    return upstream->reply.total == 0 && buf_len(&upstream->stash) == 0;
+}
+
+/* Whether no request is on it, nor waits for it. */
 bool upstream_idle(const struct upstream *upstream);
 
 /* Whether a write that was sent, though it be in part, is unanswered. */

@@ -57,5 +57,5 @@ void process_ask(struct request_pool *requests, struct upstream *up)
     if (up->process_asked)
         return;
     up->process_asked = true;
-    router_send(up, request_own_words(requests, 2, argv, &owner, up));
+    upstream_submit(up, request_own_words(requests, 2, argv, &owner, up));
 }

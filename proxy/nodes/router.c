@@ -564,11 +564,6 @@ bool router_may_send(struct router *router, const struct upstream *lease)
     return false;
 }
 
-bool router_same_node(const struct upstream *a, const struct upstream *b)
-{
-    return a->group == b->group && a->node == b->node;
-}
-
 bool router_is_settled(const struct router *router, size_t group)
 {
     const struct topology_group *view = router_view(router, group);
@@ -585,21 +580,6 @@ bool router_in_office(const struct router *router, size_t group, const struct en
     return ended->purpose == PURPOSE_REPLICA
                ? node->readable
                : view->writable && view->master >= 0 && view->nodes[view->master].id == node->id;
-}
-
-uint64_t router_node(const struct upstream *up)
-{
-    return up->node;
-}
-
-const char *router_node_name(const struct upstream *up)
-{
-    return up->name;
-}
-
-uint64_t router_client_id(const struct upstream *lease)
-{
-    return lease->client_id;
 }
 
 struct ids {
@@ -647,31 +627,6 @@ static void part(void *data, struct upstream *up)
 void router_part(struct router *router, size_t group, uint64_t node)
 {
     pool_each(router->pool, group, node, part, NULL);
-}
-
-bool router_may_tap(const struct upstream *lease)
-{
-    return lease->reply.total == 0 && buf_len(&lease->stash) == 0;
-}
-
-void router_tap(struct upstream *lease, const struct upstream_tap *tap)
-{
-    upstream_set_tap(lease, tap);
-}
-
-void router_tunnel(struct upstream *lease, upstream_bytes *bytes)
-{
-    upstream_set_tunnel(lease, bytes);
-}
-
-void router_send(struct upstream *up, struct request *request)
-{
-    upstream_submit(up, request);
-}
-
-void router_take_back(struct request *request)
-{
-    upstream_unqueue(request->upstream, request);
 }
 
 /* ---- what else sessions need ---- */
@@ -744,29 +699,6 @@ bool router_ask(struct router *router, struct place *place, enum wish wish, cons
     upstream_submit(
         up, request_own(&router->turn->requests, (struct slice){bytes, len}, owner, owner_data));
     return true;
-}
-
-void router_unshare(struct upstream *up, const void *owner_data, const char *why)
-{
-    if (up->leased || up->retired || up->state == UPSTREAM_CLOSED)
-        return;
-    log_event(LOG_INFO, "an upstream is no longer shared", "node=%s reason=\"%s\"", up->name, why);
-    upstream_retire(up, why);
-    upstream_evict_reads(up, owner_data);
-}
-
-void router_pause(struct router *router, struct upstream *up, const void *owner_data)
-{
-    (void)router;
-    if (up->paused || up->state == UPSTREAM_CLOSED)
-        return;
-    upstream_pause(up, true);
-    router_unshare(up, owner_data, "a client does not read a large reply");
-}
-
-void router_resume(struct upstream *up)
-{
-    upstream_pause(up, false);
 }
 
 uint64_t router_seq(const struct router *router)

@@ -5,6 +5,7 @@
  */
 #include "nodes/upstream_parts.h"
 
+#include "base/log.h"
 #include "base/state.h"
 
 #include <stdio.h>
@@ -100,4 +101,23 @@ void upstream_retire(struct upstream *up, const char *why)
     snprintf(up->why, sizeof(up->why), "%s", why);
     upstream_withdraw(up);
     upstream_close_if_done(up);
+}
+
+/* ---- no longer shared ---- */
+
+void upstream_unshare(struct upstream *up, const void *owner_data, const char *why)
+{
+    if (up->leased || up->retired || up->state == UPSTREAM_CLOSED)
+        return;
+    log_event(LOG_INFO, "an upstream is no longer shared", "node=%s reason=\"%s\"", up->name, why);
+    upstream_retire(up, why);
+    upstream_evict_reads(up, owner_data);
+}
+
+void upstream_stop_reading(struct upstream *up, const void *owner_data)
+{
+    if (up->paused || up->state == UPSTREAM_CLOSED)
+        return;
+    upstream_pause(up, true);
+    upstream_unshare(up, owner_data, "a client does not read a large reply");
 }

@@ -75,7 +75,7 @@ void session_flush(struct session *s)
         took(s, (size_t)n);
     }
     if (s->paused && buf_len(&s->out) < s->host->options->output_high / 2) {
-        router_resume(s->paused);
+        upstream_pause(s->paused, false);
         s->paused = NULL;
     }
     session_resume_early(s);
@@ -169,7 +169,7 @@ static void abandon(struct session *s, struct request *r)
     if (r->fan)
         session_forget_fan(r);
     if (r->state == REQUEST_QUEUED)
-        router_take_back(r);
+        upstream_unqueue(r->upstream, r);
     if (r->state == REQUEST_SENT)
         r->owner = NULL;
     else
@@ -199,9 +199,9 @@ void session_close(struct session *s, const char *why)
     while ((node = s->requests.next) != &s->requests)
         abandon(s, container_of(node, struct request, in_session));
     if (s->paused)
-        router_resume(s->paused);
+        upstream_pause(s->paused, false);
     if (s->early)
-        router_resume(s->early);
+        upstream_pause(s->early, false);
     session_lease_drop(s);
     session_forget_kept(s);
     session_forget_redirection(s);

@@ -237,7 +237,7 @@ static void throttle(struct session *s, struct upstream *up, size_t so_far)
     if (up == s->lease || so_far > LARGE_REPLY ||
         (so_far && buf_len(&s->out) > high * OUTPUT_FACTOR)) {
         s->paused = up;
-        router_pause(s->host->router, up, s);
+        upstream_stop_reading(up, s);
     }
 }
 
@@ -278,7 +278,7 @@ static void throttle_early(struct session *s, const struct request *r)
         !is_early(s, r->upstream) || bytes_kept(s) <= s->host->options->output_high * EARLY_FACTOR)
         return;
     s->early = r->upstream;
-    router_pause(s->host->router, s->early, s);
+    upstream_stop_reading(s->early, s);
 }
 
 void session_resume_early(struct session *s)
@@ -286,7 +286,7 @@ void session_resume_early(struct session *s)
     if (!s->early || is_early(s, s->early))
         return;
     if (s->early != s->paused)
-        router_resume(s->early);
+        upstream_pause(s->early, false);
     s->early = NULL;
 }
 
@@ -320,7 +320,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         r->streaming = true;
     }
     if (!last && r->reply_len > HUGE_REPLY)
-        router_unshare(up, s, "a reply is very large");
+        upstream_unshare(up, s, "a reply is very large");
     if (last)
         answered(s, r, up);
     else if (!head)
@@ -353,7 +353,7 @@ void session_outcome_unknown(struct session *s, struct request *r, const char *e
 static bool is_undone(const struct request *r)
 {
     uint16_t paused = COMMAND_WRITE | COMMAND_MAY_REPLICATE;
-    return r->upstream->undone &&
+    return upstream_is_undone(r->upstream) &&
            ((r->command->flags & paused) || r->in_tx || session_is_tx_verb(r->command->verb) ||
             r->command->verb == VERB_WAIT);
 }

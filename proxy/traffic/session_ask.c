@@ -69,7 +69,7 @@ enum step session_ask(struct session *s, struct request *r, bool alone, struct s
     s->asking->owner_data = s;
     s->told = told;
     s->lease_dirty |= alone;
-    router_send(up, s->asking);
+    upstream_submit(up, s->asking);
     return STEP_WAIT;
 }
 

@@ -101,8 +101,8 @@ static void add_entry(struct list_inquiry *q, const struct session *s)
     const struct roll_line *carrier = roll_find(&q->roll, q->carrier), *own = NULL;
     struct entry *entry;
     size_t at = buf_len(&q->lines);
-    if (s->lease && router_node(s->lease) == q->node)
-        own = roll_find(&q->roll, router_client_id(s->lease));
+    if (s->lease && upstream_node(s->lease) == q->node)
+        own = roll_find(&q->roll, upstream_client_id(s->lease));
     if (!own && !carrier)
         return;
     session_add_line(&q->lines, s, own ? own->text : (struct slice){NULL, 0},
@@ -173,8 +173,8 @@ static struct list_inquiry *list_new(struct session *s, const struct request *r,
     q->inquiry.free = list_free;
     (void)client_choice_of_list(q->inquiry.asking, &q->choice);
     q->asker = (struct asker){s->place.group, s->id};
-    q->node = router_node(from);
-    q->carrier = router_client_id(from);
+    q->node = upstream_node(from);
+    q->carrier = upstream_client_id(from);
     q->type = type;
     buf_append(&q->text, text.data, text.len);
     roll_read(&q->roll, (struct slice){buf_head(&q->text), text.len});

@@ -93,7 +93,7 @@ void session_info_answered(const struct session *s, struct request *r, const str
         return; /* an error */
     if (own.len > 0)
         buf_append(&text, own.data, own.len);
-    add_section(s, &text, router_node_name(from));
+    add_section(s, &text, upstream_name(from));
     session_put_text(&whole, reply.data[0], &text);
     buf_free(&text);
     buf_free(&r->reply);

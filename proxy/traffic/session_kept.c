@@ -135,7 +135,7 @@ static void send_again(struct session *s, enum kind kind, uint64_t redirect)
     buf_free(&bytes);
     r->owner = &told_owner;
     r->owner_data = s;
-    router_send(s->lease, r);
+    upstream_submit(s->lease, r);
 }
 
 bool session_kept_ready(struct session *s)
@@ -158,7 +158,7 @@ void session_restore_kept(struct session *s)
 {
     s->lease_dirty = true;
     if (session_tracks_for_itself(s))
-        s->kept->at_node = router_client_id(s->lease);
+        s->kept->at_node = upstream_client_id(s->lease);
     for (int kind = 0; kind < KINDS; kind++)
         send_again(s, (enum kind)kind, kind == TRACKING ? s->kept->at_node : 0);
 }

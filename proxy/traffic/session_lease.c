@@ -146,7 +146,7 @@ void session_lease_settle(struct session *s)
         session_subscribed(s) || s->listener->multiplexing == MULTIPLEXING_NO)
         return;
     if (s->paused == lease) {
-        router_resume(lease);
+        upstream_pause(lease, false);
         s->paused = NULL;
     }
     s->lease = NULL;
@@ -185,14 +185,16 @@ static void on_lost(void *data)
     bool open = s->tx_confirmed, watching = s->watch_confirmed;
     for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
         const struct request *r = in_list(it);
-        if (r->leased && r->state == REQUEST_SENT && !s->lease->undone)
+        if (r->leased && r->state == REQUEST_SENT && !upstream_is_undone(s->lease))
             apply(r, &open, &watching);
     }
-    if (!s->lease->undone && mark_unbegun(s)) /* what is undone counts as unsent anyway */
+    if (!upstream_is_undone(s->lease) &&
+        mark_unbegun(s)) /* what is undone counts as unsent anyway */
         open = false;
     if (s->paused == s->lease)
         s->paused = NULL;
-    if (s->lease->ended && (session_subscribed(s) || s->monitoring || session_tracks(s)))
+    if (upstream_is_ended(s->lease) &&
+        (session_subscribed(s) || s->monitoring || session_tracks(s)))
         session_doubt(s, s->lease);
     s->lease = NULL;
     s->tx_confirmed = s->watch_confirmed = false;
@@ -271,7 +273,7 @@ static void name_lease(struct session *s, const struct request *r)
     own = request_new(&s->host->turn->requests, buf_len(&bytes));
     request_set_bytes(own, buf_head(&bytes), buf_len(&bytes));
     buf_free(&bytes);
-    router_send(s->lease, own);
+    upstream_submit(s->lease, own);
     s->lease_named = s->lease_dirty = true;
 }
 

@@ -44,9 +44,9 @@ void session_send(struct session *s, struct request *r, struct upstream *to)
         s->inflight_writes++;
         s->wrote |= r->command->verb != VERB_WAIT;
     }
-    if (s->identity->scripted && to->purpose == PURPOSE_MASTER)
+    if (s->identity->scripted && upstream_purpose(to) == PURPOSE_MASTER)
         session_tell_scripts(s, r, to);
-    router_send(to, r);
+    upstream_submit(to, r);
 }
 
 enum wish session_wish(const struct session *s, const struct request *r)

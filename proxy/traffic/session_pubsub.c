@@ -179,7 +179,7 @@ void session_pass_on(struct session *s, const char *message, size_t len)
     session_put(s, message, len);
     if (buf_len(&s->out) > s->host->options->output_high && !s->paused && s->lease) {
         s->paused = s->lease;
-        router_pause(s->host->router, s->lease, s);
+        upstream_stop_reading(s->lease, s);
     }
 }
 
@@ -278,9 +278,9 @@ bool session_tap_lease(struct session *s)
 {
     if (session_subscribed(s) || s->monitoring || session_tracks(s))
         return true;
-    if (!router_may_tap(s->lease))
+    if (!upstream_may_tap(s->lease))
         return false; /* the tap sees whole messages only */
-    router_tap(s->lease, &tap);
+    upstream_set_tap(s->lease, &tap);
     s->lease_dirty = true;
     return true;
 }
@@ -325,7 +325,7 @@ enum step session_send_subscribe(struct session *s, struct request *r)
         r->parts_left = r->argc > 1 ? r->argc - 1 : count_all(s, kind);
     }
     if (!tapped)
-        router_tap(s->lease, &tap);
+        upstream_set_tap(s->lease, &tap);
     s->lease_dirty = true;
     session_send(s, r, s->lease);
     return STEP_ON;
@@ -382,7 +382,7 @@ static void send_swallowed(struct session *s, const struct buf *bytes, uint8_t v
     r->owner = &again_owner;
     r->owner_data = s;
     s->renewing++;
-    router_send(s->lease, r);
+    upstream_submit(s->lease, r);
 }
 
 static void resubscribe_kind(struct session *s, enum kind kind)
@@ -405,7 +405,7 @@ void session_resubscribe(struct session *s)
 {
     if (!s->subs && !s->monitoring && !session_tracks(s))
         return;
-    router_tap(s->lease, &tap);
+    upstream_set_tap(s->lease, &tap);
     s->lease_dirty = true;
     if (s->monitoring) { /* first: a subscriber may not, in RESP2 */
         struct buf bytes = {0};

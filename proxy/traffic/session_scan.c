@@ -50,7 +50,7 @@ static void tell_restart(const struct session *s, const struct upstream *to)
     log_event(LOG_DEBUG, "an iteration begins again",
               "session=%" PRIu64 " node=%s reason=\"the process that its cursor is of does not "
               "serve it any more\"",
-              s->id, router_node_name(to));
+              s->id, upstream_name(to));
 }
 
 /* Whether the page may be sent on another connection than the session's own. */
