@@ -165,7 +165,7 @@ UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
 UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/traffic/session*.c)) \
                       threads/relay threads/shared threads/mail traffic/roll nodes/scripts \
-                      nodes/router nodes/admission nodes/gate nodes/hold nodes/learn \
+                      $(call files_of,nodes/router) nodes/admission nodes/gate nodes/hold nodes/learn \
                       nodes/process nodes/cursor redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_admission = $(UNIT_SESSION)
