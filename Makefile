@@ -152,7 +152,7 @@ UNIT_test_balance   := worker/balance threads/shared threads/mail
 UNIT_test_relay    := threads/relay threads/mail threads/shared
 # A thing that has several files: all of them.
 files_of = $(patsubst proxy/%.c,%,$(wildcard proxy/$(1)*.c))
-UNIT_UPSTREAM      := $(call files_of,nodes/upstream) nodes/handshake topology/topology topology/refusals \
+UNIT_UPSTREAM      := $(call files_of,nodes/upstream) $(call files_of,nodes/handshake) topology/topology topology/refusals \
                       topology/credential \
                       redis/resp_reply net/stream net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
