@@ -78,7 +78,7 @@ struct proof pool_proof(struct pool *pool, const struct target *target, struct i
 void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpose purpose,
                      struct identity *identity, const struct proof *proof);
 
-/* Grows whenever another upstream may be handed out for the same wish, and before one that was handed
+/* Grows whenever another upstream may be handed out for the same role, and before one that was handed
  * out is gone. */
 uint64_t pool_epoch(const struct pool *pool);
 

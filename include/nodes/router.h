@@ -1,5 +1,5 @@
 /*
- * router: from a session's wish ("the master", "a replica") to an upstream.
+ * router: from what a session needs ("the master", "a replica") to an upstream.
  * Sessions get upstreams here, compare them (two requests on the same one execute in order), submit requests to them,
  * and ask the rest with the functions of upstream.h: the struct's fields are none of their business.
  *
@@ -24,15 +24,15 @@
 
 struct router;
 
-/* Which node a request goes to. */
-enum wish { WISH_MASTER, WISH_REPLICA };
+/* The role in which a node is to serve a request. */
+enum target_role { TARGET_MASTER, TARGET_REPLICA };
 
 /* Where one session stands. */
 struct place {
     size_t group;
     enum route route;
     uint64_t replica; /* the node it reads from; 0: none chosen yet */
-    /* What router_shared() gave it last for each wish: good while the pool's epoch is this one. */
+    /* What router_shared() gave it last for each role: good while the pool's epoch is this one. */
     struct upstream *last[2];
     uint64_t epoch[2];
     uint64_t entered[2];  /* the nodes that have let it in, or may have; 0: none */
@@ -83,8 +83,8 @@ const struct gate *router_gate(const struct router *router, size_t group);
 
 /* ---- for sessions ---- */
 
-/* The shared upstream for the wish, NULL when there is nobody to send to: hold it. */
-struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
+/* The shared upstream for the role, NULL when there is nobody to send to: hold it. */
+struct upstream *router_shared(struct router *router, struct place *place, enum target_role role,
                                struct identity *identity);
 /* The shared upstream to the node where this process is (topology_process()), if what goes to it by the
  * place's route may be read there now; otherwise NULL. place->entry says whether the session has yet to be
@@ -93,10 +93,10 @@ struct upstream *router_shared_of(struct router *router, struct place *place, ui
                                   struct identity *identity);
 /* As router_shared(), for AUTH; see pool_door(). `proves`: the request itself asks the node whether this
  * identity is let in. */
-struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
+struct upstream *router_door(struct router *router, struct place *place, enum target_role role,
                              struct identity *identity, bool proves);
 /* A lease, as above; see pool_lease(). */
-struct upstream *router_lease(struct router *router, struct place *place, enum wish wish,
+struct upstream *router_lease(struct router *router, struct place *place, enum target_role role,
                               struct identity *identity, upstream_lost *on_lost, void *lease_data);
 void router_return(struct router *router, struct upstream *lease, bool clean);
 /* As pool_park(). */
@@ -168,10 +168,10 @@ unsigned router_send_everywhere(struct router *router, size_t group, bool reader
  */
 void router_unblock(struct router *router, const struct upstream *lease);
 
-/* A question of the proxy's own (COMMAND INFO) for any node that serves the wish; false: nobody to
+/* A question of the proxy's own (COMMAND INFO) for any node of this role; false: nobody to
  * ask now. */
-bool router_ask(struct router *router, struct place *place, enum wish wish, const char *bytes,
-                size_t len, const struct request_owner *owner, void *owner_data);
+bool router_ask(struct router *router, struct place *place, enum target_role role,
+                const char *bytes, size_t len, const struct request_owner *owner, void *owner_data);
 
 /* The session, if it has none yet, reads from this replica (0: none); and leaves it. */
 void router_join_replica(struct router *router, struct place *place, uint64_t replica);

@@ -71,7 +71,7 @@ void router_arm_retry(struct router *router);
 bool router_target_for(struct router *router, size_t group, const struct topology_node *node,
                        enum purpose purpose, const struct want *want, struct target *target);
 /* The node that a place's request goes to. If there is none now, place->entry is ENTRY_NONE, and it is looked for again. */
-bool router_choose(struct router *router, struct place *place, enum wish wish,
+bool router_choose(struct router *router, struct place *place, enum target_role role,
                    const struct want *want, struct target *target);
 
 /* ---- router_refusals.c ---- */

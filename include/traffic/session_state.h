@@ -263,7 +263,7 @@ void session_send(struct session *s, struct request *r, struct upstream *to);
 /* Whether it may be sent to `to` while others are in flight. */
 bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to);
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity);
-enum wish session_wish(const struct session *s, const struct request *r);
+enum target_role session_target_role(const struct session *s, const struct request *r);
 /* The argument with this number. */
 struct slice session_arg(const struct request *r, int number);
 

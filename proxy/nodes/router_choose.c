@@ -72,7 +72,7 @@ void router_leave_replica(struct router *router, struct place *place)
     if (place->replica)
         pool_add_user(router->pool, place->group, place->replica, -1);
     place->replica = 0;
-    place->epoch[WISH_REPLICA] = 0;
+    place->epoch[TARGET_REPLICA] = 0;
 }
 
 /* No replica can be read: the master, whose connections are shared with writes; while those are held, on
@@ -104,15 +104,15 @@ static bool choose_replica(struct router *router, struct place *place, const str
     return router_target_for(router, place->group, node, PURPOSE_REPLICA, want, target);
 }
 
-bool router_choose(struct router *router, struct place *place, enum wish wish,
+bool router_choose(struct router *router, struct place *place, enum target_role role,
                    const struct want *want, struct target *target)
 {
     bool found;
     place->entry = ENTRY_NONE;
     if (!router->topology)
         return false;
-    found = wish == WISH_MASTER ? choose_master(router, place->group, want, target)
-                                : choose_replica(router, place, want, target);
+    found = role == TARGET_MASTER ? choose_master(router, place->group, want, target)
+                                  : choose_replica(router, place, want, target);
     if (!found)
         router_arm_retry(router);
     return found;

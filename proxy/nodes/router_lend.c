@@ -38,7 +38,7 @@ void router_entered(struct place *place, const struct upstream *by)
 {
     place->entered[0] = by ? by->node : 0;
     place->entered[1] = 0;
-    place->epoch[WISH_MASTER] = place->epoch[WISH_REPLICA] = 0;
+    place->epoch[TARGET_MASTER] = place->epoch[TARGET_REPLICA] = 0;
 }
 
 void router_rights_changed(struct router *router, size_t group)
@@ -51,13 +51,13 @@ void router_rights_refused(struct router *router, size_t group)
     rights_refused(&router->rights[group], turn_now(router->turn));
 }
 
-static struct upstream *find_shared(struct router *router, struct place *place, enum wish wish,
-                                    struct identity *identity)
+static struct upstream *find_shared(struct router *router, struct place *place,
+                                    enum target_role role, struct identity *identity)
 {
     struct target target;
     struct upstream *up;
     const struct want want = {identity, false};
-    if (!router_choose(router, place, wish, &want, &target) ||
+    if (!router_choose(router, place, role, &want, &target) ||
         !may_enter(router, place, &target, &want))
         return NULL;
     up = pool_shared(router->pool, &target, identity);
@@ -67,21 +67,21 @@ static struct upstream *find_shared(struct router *router, struct place *place, 
         return NULL;
     }
     /* The master in a replica's place is asked for anew each time: a replica comes back by the clock. */
-    place->last[wish] = up;
-    place->epoch[wish] =
-        wish == WISH_MASTER || target.node == place->replica ? pool_epoch(router->pool) : 0;
+    place->last[role] = up;
+    place->epoch[role] =
+        role == TARGET_MASTER || target.node == place->replica ? pool_epoch(router->pool) : 0;
     return up;
 }
 
-struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
+struct upstream *router_shared(struct router *router, struct place *place, enum target_role role,
                                struct identity *identity)
 {
-    if (place->epoch[wish] == pool_epoch(router->pool)) {
-        struct upstream *up = place->last[wish]; /* the epoch says that it is there */
+    if (place->epoch[role] == pool_epoch(router->pool)) {
+        struct upstream *up = place->last[role]; /* the epoch says that it is there */
         if (up->identity == identity && !up->retired)
             return up;
     }
-    return find_shared(router, place, wish, identity);
+    return find_shared(router, place, role, identity);
 }
 
 /* Whether a session with this place may read from the node: its master, where no replica can be read, is
@@ -115,13 +115,13 @@ struct upstream *router_shared_of(struct router *router, struct place *place, ui
     return NULL;
 }
 
-struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
+struct upstream *router_door(struct router *router, struct place *place, enum target_role role,
                              struct identity *identity, bool proves)
 {
     const struct want want = {identity, false};
     struct target target;
     struct upstream *up;
-    if (!router_choose(router, place, wish, &want, &target) ||
+    if (!router_choose(router, place, role, &want, &target) ||
         (!proves && !may_enter(router, place, &target, &want)))
         return NULL;
     place->entry = ENTRY_NONE;
@@ -131,13 +131,13 @@ struct upstream *router_door(struct router *router, struct place *place, enum wi
     return up;
 }
 
-struct upstream *router_lease(struct router *router, struct place *place, enum wish wish,
+struct upstream *router_lease(struct router *router, struct place *place, enum target_role role,
                               struct identity *identity, upstream_lost *on_lost, void *lease_data)
 {
     struct target target;
     struct upstream *up;
     const struct want want = {identity, true};
-    if (!router_choose(router, place, wish, &want, &target) ||
+    if (!router_choose(router, place, role, &want, &target) ||
         !may_enter(router, place, &target, &want))
         return NULL;
     place->entry = ENTRY_NONE;

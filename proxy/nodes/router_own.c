@@ -58,10 +58,10 @@ void router_unblock(struct router *router, const struct upstream *lease)
     upstream_submit(up, request_own_words(&router->turn->requests, 4, argv, NULL, NULL));
 }
 
-bool router_ask(struct router *router, struct place *place, enum wish wish, const char *bytes,
-                size_t len, const struct request_owner *owner, void *owner_data)
+bool router_ask(struct router *router, struct place *place, enum target_role role,
+                const char *bytes, size_t len, const struct request_owner *owner, void *owner_data)
 {
-    struct upstream *up = router_shared(router, place, wish, router->own);
+    struct upstream *up = router_shared(router, place, role, router->own);
     if (!up)
         return false;
     upstream_submit(

@@ -59,8 +59,9 @@ enum step session_ask(struct session *s, struct request *r, bool alone, struct s
         return STEP_HOLD;
     if (s->lease && !router_may_send(s->host->router, s->lease))
         return STEP_HOLD;
-    up = s->lease ? s->lease
-                  : router_shared(s->host->router, &s->place, session_wish(s, r), s->identity);
+    up = s->lease
+             ? s->lease
+             : router_shared(s->host->router, &s->place, session_target_role(s, r), s->identity);
     if (!up)
         return STEP_HOLD;
     s->asking = request_new(&s->host->turn->requests, question.len);

@@ -101,13 +101,13 @@ static void on_lost(void *data);
 
 bool session_take_lease(struct session *s)
 {
-    enum wish wish = s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER;
+    enum target_role role = s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER;
     if (!session_kept_ready(s))
         return false;
-    s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
+    s->lease = router_lease(s->host->router, &s->place, role, s->identity, on_lost, s);
     if (!s->lease && s->place.entry == ENTRY_OTHER) {
         session_change_sides(s);
-        s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
+        s->lease = router_lease(s->host->router, &s->place, role, s->identity, on_lost, s);
     }
     s->tx_dirty = false;
     s->tx_confirmed = s->watch_confirmed = s->lease_dirty = s->lease_named = false;

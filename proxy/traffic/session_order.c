@@ -49,18 +49,19 @@ void session_send(struct session *s, struct request *r, struct upstream *to)
     upstream_submit(to, r);
 }
 
-enum wish session_wish(const struct session *s, const struct request *r)
+enum target_role session_target_role(const struct session *s, const struct request *r)
 {
     switch (s->place.route) {
     case ROUTE_MASTER:
-        return WISH_MASTER;
+        return TARGET_MASTER;
     case ROUTE_REPLICA:
-        return WISH_REPLICA;
+        return TARGET_REPLICA;
     case ROUTE_SPLIT:
         break;
     }
     /* A read that was sent behind a write sees it: also when a barrier had the write answered first. */
-    return (r->command->flags & COMMAND_READONLY) && !r->after_write ? WISH_REPLICA : WISH_MASTER;
+    return (r->command->flags & COMMAND_READONLY) && !r->after_write ? TARGET_REPLICA
+                                                                     : TARGET_MASTER;
 }
 
 bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to)
@@ -74,10 +75,10 @@ bool session_in_order(const struct session *s, const struct request *r, const st
 
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity)
 {
-    enum wish wish = session_wish(s, r);
+    enum target_role role = session_target_role(s, r);
     struct upstream *up =
-        r->knocks ? router_door(s->host->router, &s->place, wish, identity, session_proves(r))
-                  : router_shared(s->host->router, &s->place, wish, identity);
+        r->knocks ? router_door(s->host->router, &s->place, role, identity, session_proves(r))
+                  : router_shared(s->host->router, &s->place, role, identity);
     if (!up)
         return STEP_HOLD;
     if (!session_in_order(s, r, up))
@@ -166,9 +167,9 @@ static enum step learn_command(struct session *s, struct request *r)
     r->command = learn_find(s->host->learn, name);
     if (r->command)
         return STEP_ON;
-    s->question =
-        learn_ask(s->host->learn, s->host->router, &s->place,
-                  s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER, name, on_learnt, s);
+    s->question = learn_ask(s->host->learn, s->host->router, &s->place,
+                            s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER, name,
+                            on_learnt, s);
     s->learning = r;
     return s->question ? STEP_WAIT : STEP_HOLD;
 }

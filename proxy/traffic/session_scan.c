@@ -63,7 +63,7 @@ static bool may_go_elsewhere(const struct session *s)
 static enum step send_shared(struct session *s, struct request *r)
 {
     struct router *router = s->host->router;
-    struct upstream *up = router_shared(router, &s->place, session_wish(s, r), s->identity);
+    struct upstream *up = router_shared(router, &s->place, session_target_role(s, r), s->identity);
     uint32_t process;
     if (!up)
         return STEP_HOLD;

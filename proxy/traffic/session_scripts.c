@@ -148,8 +148,8 @@ static void load_on(struct session *s, struct slice sha, struct upstream *to)
 /* Over a connection of its own to the lease's node. False: there is none to be had. */
 static bool load_beside(struct session *s, struct slice sha)
 {
-    enum wish wish = s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER;
-    struct upstream *up = router_shared(s->host->router, &s->place, wish, s->identity);
+    enum target_role role = s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER;
+    struct upstream *up = router_shared(s->host->router, &s->place, role, s->identity);
     if (!up || !upstream_same_node(up, s->lease))
         return false;
     load_on(s, sha, up);

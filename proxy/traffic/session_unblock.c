@@ -48,7 +48,7 @@ static struct upstream *way_to_node(struct session *s, const struct request *r)
 {
     struct upstream *up = s->lease;
     if (!up)
-        up = router_shared(s->host->router, &s->place, session_wish(s, r), s->identity);
+        up = router_shared(s->host->router, &s->place, session_target_role(s, r), s->identity);
     return up && router_may_send(s->host->router, up) ? up : NULL;
 }
 
