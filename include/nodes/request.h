@@ -65,7 +65,7 @@ struct request {
     struct buf reply;         /* what came before its turn */
     int64_t held_since_ms;    /* 0: not held */
     int64_t blocked_until_ms; /* a blocking command's own deadline; 0: none */
-    struct identity *adopt;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
+    struct identity *login;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
     struct fan *fan;          /* copies of it on other nodes that are not answered yet */
     size_t reply_len;         /* bytes of the reply so far */
     int32_t parts_left;       /* SUBSCRIBE and kin: confirmations still to come */
@@ -164,7 +164,7 @@ void request_reserve(struct request *request, size_t len);
 /* Replaces the bytes. */
 void request_set_bytes(struct request *request, const void *bytes, size_t len);
 
-/* Gives the request back; it must be in no queue. Drops its hold of `adopt`. */
+/* Gives the request back; it must be in no queue. Drops its hold of `login`. */
 void request_free(struct request_pool *pool, struct request *request);
 
 /* The upstream is done with it: calls the owner, or frees a swallowed one with the last byte. */

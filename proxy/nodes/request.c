@@ -152,8 +152,8 @@ void request_free(struct request_pool *pool, struct request *request)
     assert(!list_linked(&request->in_session) && !list_linked(&request->in_upstream));
     assert(!request->fan);
     buf_free(&request->reply);
-    if (request->adopt)
-        identity_release(request->adopt);
+    if (request->login)
+        identity_release(request->login);
     pool->live--;
     if (pool->kept >= KEEP_MAX) {
         free_bytes(request);

@@ -21,9 +21,9 @@ static struct identities *all(struct session *s)
 
 static void set_adopt(struct request *r, struct identity *identity)
 {
-    if (r->adopt)
-        identity_release(r->adopt);
-    r->adopt = identity;
+    if (r->login)
+        identity_release(r->login);
+    r->login = identity;
 }
 
 /* What HELLO's arguments ask for. */
@@ -125,7 +125,7 @@ static bool prepare_hello(struct session *s, struct request *r)
         return true;
     }
     r->capture = true;
-    if (!r->adopt) { /* the first look at it: what is sent has no name */
+    if (!r->login) { /* the first look at it: what is sent has no name */
         free(s->hello_name);
         s->hello_name = hello.name.data ? strndup(hello.name.data, hello.name.len) : NULL;
     }
@@ -151,11 +151,11 @@ bool session_prepare_adoption(struct session *s, struct request *r)
 /* The session is what the command asked for, from now on. */
 static void adopt(struct session *s, struct request *r)
 {
-    if (!identity_same_credential(s->identity, r->adopt))
+    if (!identity_same_credential(s->identity, r->login))
         router_entered(&s->place, NULL);
     identity_release(s->identity);
-    s->identity = r->adopt;
-    r->adopt = NULL;
+    s->identity = r->login;
+    r->login = NULL;
 }
 
 void session_adopt_in_turn(struct session *s, struct request *r)
@@ -164,7 +164,7 @@ void session_adopt_in_turn(struct session *s, struct request *r)
     char text[128];
     if (r->command->verb != VERB_HELLO || !parse_hello(r, &hello, text, sizeof(text)))
         set_adopt(r, wanted(s, r, &hello));
-    if (r->adopt)
+    if (r->login)
         adopt(s, r);
     if (hello.name.data)
         session_set_name(s, hello.name);
@@ -212,8 +212,8 @@ enum step session_perform_adoption(struct session *s, struct request *r)
         return STEP_WAIT;
     if (session_prepare_adoption(s, r))
         return STEP_ON;
-    r->knocks = r->adopt && r->adopt->authenticated && r->command->verb != VERB_SELECT;
-    step = session_send_shared(s, r, r->adopt ? r->adopt : s->identity);
+    r->knocks = r->login && r->login->authenticated && r->command->verb != VERB_SELECT;
+    step = session_send_shared(s, r, r->login ? r->login : s->identity);
     if (step == STEP_ON)
         s->adopting = r;
     return step;

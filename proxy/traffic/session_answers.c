@@ -91,7 +91,7 @@ static bool is_rejection(const struct session *s, const struct request *r, const
     const struct topology_group *view = router_view(s->host->router, s->place.group);
     /* A script, or a module, may have executed a part, and may say what it likes; a transaction has its
      * own rule. */
-    if (r->script || r->adopt || r->in_tx || (r->write && (r->command->flags & COMMAND_MODULE)))
+    if (r->script || r->login || r->in_tx || (r->write && (r->command->flags & COMMAND_MODULE)))
         return false;
     if (r->ends_tx)
         return starts(data, len, "-EXECABORT ") && s->tx_logged && !r->discards && view &&
@@ -205,7 +205,7 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
     } else {
         request_move(r, REQUEST_ANSWERED);
         r->executed = true;
-        if (r->adopt)
+        if (r->login)
             session_adopted(s, r, up);
         if (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx_rights))
             rights_change(s, r);
@@ -365,7 +365,7 @@ static void refused(struct session *s, struct request *r, const char *text)
     char line[ERROR_LINE_MAX + 4];
     snprintf(line, sizeof(line), "-%s\r\n", text);
     router_rights_refused(s->host->router, s->place.group);
-    if (!r->adopt)
+    if (!r->login)
         r->close_after = s->quitting = true;
     session_settle(s, r, line);
 }

@@ -359,7 +359,7 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     if (verb == VERB_CLIENT_PAUSE)
         session_pause_goes(s, r);
     session_send(s, r, s->lease);
-    if ((r->adopt && !r->in_tx) || (r->capture && r->ends_tx))
+    if ((r->login && !r->in_tx) || (r->capture && r->ends_tx))
         s->adopting = r; /* EXEC, if there is anything to be performed with it */
     if (verb == VERB_EVERYWHERE)
         session_fan_out(s, r);

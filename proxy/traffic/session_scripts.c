@@ -184,7 +184,7 @@ static void tell(void *data, struct slice sha)
 void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to)
 {
     struct telling telling = {s, to};
-    if (r->in_tx || r->ends_tx || r->adopt || (session_subscribed(s) && !s->identity->resp3))
+    if (r->in_tx || r->ends_tx || r->login || (session_subscribed(s) && !s->identity->resp3))
         return;
     if (!scripts_told(scripts_of(s), upstream_node(to)))
         scripts_each_recent(scripts_of(s), upstream_node(to), s->identity, RECENT_MAX, tell,

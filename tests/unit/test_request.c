@@ -305,7 +305,7 @@ Test(request, a_recycled_one_is_as_new)
     request->state = REQUEST_ANSWERED;
     request->write = request->secret = request->executed = request->in_tx = true;
     request->held_since_ms = 5;
-    request->adopt = identity_nobody(&identities);
+    request->login = identity_nobody(&identities);
     buf_append(&request->reply, "+OK\r\n", 5);
     request_free(&pool, request);
     cr_assert(list_empty(&identities.all), "its hold of an identity is dropped");
@@ -314,7 +314,7 @@ Test(request, a_recycled_one_is_as_new)
     cr_assert_eq(again->state, REQUEST_WAITING);
     cr_assert_null(again->owner);
     cr_assert_null(again->owner_data);
-    cr_assert_null(again->adopt);
+    cr_assert_null(again->login);
     cr_assert_not(again->write || again->secret || again->executed || again->in_tx);
     cr_assert_eq(again->held_since_ms, 0);
     cr_assert_eq(buf_len(&again->reply), 0);
