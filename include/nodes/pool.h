@@ -41,8 +41,8 @@ struct upstream *pool_shared(struct pool *pool, const struct target *target,
 /* The same for AUTH, which must not stand behind anything that is unanswered: the shared one while it
  * is idle, otherwise one that is asked one thing at a time. From Redis 7.2 on, WRONGPASS is not said to
  * whom other replies are due, and every later reply would go to the wrong client. */
-struct upstream *pool_door(struct pool *pool, const struct target *target,
-                           struct identity *identity);
+struct upstream *pool_auth_upstream(struct pool *pool, const struct target *target,
+                                    struct identity *identity);
 
 /* An upstream for one holder alone: an idle one, or a new one. NULL as above. When it is cut,
  * on_lost(lease_data) is called before the requests on it fail. */

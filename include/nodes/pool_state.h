@@ -22,8 +22,8 @@
 
 /* So long an idle lease is kept, and a shared upstream of an identity that no session has. */
 #define IDLE_MS 30000
-/* Upstreams that are asked one thing at a time (pool_door), of one slot. */
-#define DOORS 4
+/* Upstreams that are asked one thing at a time (pool_auth_upstream), of one slot. */
+#define AUTH_UPSTREAMS 4
 
 struct slot_key {
     uint64_t node;
@@ -43,8 +43,8 @@ struct slot {
     struct slot_key key;
     struct pool *pool;
     struct upstream *shared;
-    struct upstream *doors[DOORS];
-    unsigned door_turns;
+    struct upstream *auth_upstreams[AUTH_UPSTREAMS];
+    unsigned auth_turns;
     struct list idle; /* leases, the most recently used last */
     size_t idle_count;
     size_t upstreams; /* all that belong here */

@@ -72,40 +72,40 @@ struct request {
     int32_t argc;
     uint32_t cursor_of; /* SCAN and kin: the process that the cursor is of (cursor.h); 0: none */
     uint8_t state;
-    uint8_t ends;         /* how many connections its node has ended when its reply was due */
-    char reply_type;      /* the first byte of the reply */
-    bool secret : 1;      /* holds a credential: wipe the bytes */
-    bool write : 1;       /* may change data: never sent twice */
-    bool maybe_write : 1; /* as far as could be told when it came */
-    bool after_write : 1; /* came while a write before it was unanswered */
-    bool publishes : 1;   /* it may publish messages */
-    bool script : 1;      /* its error reply does not prove that nothing was executed */
-    bool executed : 1;    /* ANSWERED, and perhaps executed (not rejected) */
-    bool capture : 1;     /* the reply is kept whole and rewritten before it is delivered */
-    bool discards : 1;    /* EXEC that executes nothing: a part of the transaction was refused */
-    bool rejecting : 1;   /* the reply at hand is a rejection */
-    bool blocking : 1;    /* may wait for other clients' writes */
-    bool taken_back : 1;  /* the proxy's own CLIENT UNBLOCK is on its way for it */
-    bool called_back : 1; /* a client's CLIENT UNBLOCK ERROR is */
-    bool silent : 1;      /* CLIENT REPLY OFF or SKIP: the client wants no answer */
-    bool close_after : 1; /* QUIT: the session ends once this is delivered */
-    bool knocks : 1;      /* AUTH: goes through a door (pool.h) */
-    bool read_form : 1;   /* EVAL and kin: was rewritten to its read-only form */
-    bool streaming : 1;   /* part of the reply has gone to the client's buffer */
-    bool ends_tx : 1;     /* EXEC, DISCARD: what was kept of the transaction goes with it */
-    bool logged : 1;      /* part of an open transaction: kept until EXEC, to be sent again */
-    bool doomed : 1;      /* a MULTI of which a part was refused, or not held: EXEC will say so */
-    bool in_tx : 1;       /* sent between MULTI and EXEC: queued there, not executed */
-    bool leased : 1;      /* sent on its session's lease */
-    bool unbegun : 1;     /* part of a transaction that counts as unsent, though it was sent */
-    bool placed : 1;      /* classified: the flags above are set */
-    bool scripts : 1;     /* EXEC: of a transaction with an EVALSHA */
-    bool sticks : 1;      /* for it the session keeps its lease */
-    bool unknown : 1;     /* the node does not know such a command */
-    bool retried : 1;     /* sent before, and taken back */
-    bool scans : 1;       /* EXEC: a SCAN, or one of its kin, is in the transaction */
-    bool page_begins : 1; /* SCAN: the cursor in the reply has not come wholly */
-    bool page_lost : 1;   /* and the rest of the reply is not to be given out */
+    uint8_t ends;           /* how many connections its node has ended when its reply was due */
+    char reply_type;        /* the first byte of the reply */
+    bool secret : 1;        /* holds a credential: wipe the bytes */
+    bool write : 1;         /* may change data: never sent twice */
+    bool maybe_write : 1;   /* as far as could be told when it came */
+    bool after_write : 1;   /* came while a write before it was unanswered */
+    bool publishes : 1;     /* it may publish messages */
+    bool script : 1;        /* its error reply does not prove that nothing was executed */
+    bool executed : 1;      /* ANSWERED, and perhaps executed (not rejected) */
+    bool capture : 1;       /* the reply is kept whole and rewritten before it is delivered */
+    bool discards : 1;      /* EXEC that executes nothing: a part of the transaction was refused */
+    bool rejecting : 1;     /* the reply at hand is a rejection */
+    bool blocking : 1;      /* may wait for other clients' writes */
+    bool taken_back : 1;    /* the proxy's own CLIENT UNBLOCK is on its way for it */
+    bool called_back : 1;   /* a client's CLIENT UNBLOCK ERROR is */
+    bool silent : 1;        /* CLIENT REPLY OFF or SKIP: the client wants no answer */
+    bool close_after : 1;   /* QUIT: the session ends once this is delivered */
+    bool authenticates : 1; /* AUTH: goes to an upstream for that, pool_auth_upstream()  */
+    bool read_form : 1;     /* EVAL and kin: was rewritten to its read-only form */
+    bool streaming : 1;     /* part of the reply has gone to the client's buffer */
+    bool ends_tx : 1;       /* EXEC, DISCARD: what was kept of the transaction goes with it */
+    bool logged : 1;        /* part of an open transaction: kept until EXEC, to be sent again */
+    bool doomed : 1;        /* a MULTI of which a part was refused, or not held: EXEC will say so */
+    bool in_tx : 1;         /* sent between MULTI and EXEC: queued there, not executed */
+    bool leased : 1;        /* sent on its session's lease */
+    bool unbegun : 1;       /* part of a transaction that counts as unsent, though it was sent */
+    bool placed : 1;        /* classified: the flags above are set */
+    bool scripts : 1;       /* EXEC: of a transaction with an EVALSHA */
+    bool sticks : 1;        /* for it the session keeps its lease */
+    bool unknown : 1;       /* the node does not know such a command */
+    bool retried : 1;       /* sent before, and taken back */
+    bool scans : 1;         /* EXEC: a SCAN, or one of its kin, is in the transaction */
+    bool page_begins : 1;   /* SCAN: the cursor in the reply has not come wholly */
+    bool page_lost : 1;     /* and the rest of the reply is not to be given out */
     /* CLIENT REPLY OFF, or SKIP, queued in a transaction as CLIENT REPLY ON. */
     bool replies_off : 1;
     bool replies_skip : 1;

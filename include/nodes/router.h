@@ -91,10 +91,11 @@ struct upstream *router_shared(struct router *router, struct place *place, enum 
  * let in there: ENTRY_NONE, it need not wait for that. */
 struct upstream *router_shared_of(struct router *router, struct place *place, uint32_t process,
                                   struct identity *identity);
-/* As router_shared(), for AUTH; see pool_door(). `proves`: the request itself asks the node whether this
+/* As router_shared(), for AUTH; see pool_auth_upstream(). `proves`: the request itself asks the node whether this
  * identity is let in. */
-struct upstream *router_door(struct router *router, struct place *place, enum target_role role,
-                             struct identity *identity, bool proves);
+struct upstream *router_auth_upstream(struct router *router, struct place *place,
+                                      enum target_role role, struct identity *identity,
+                                      bool proves);
 /* A lease, as above; see pool_lease(). */
 struct upstream *router_lease(struct router *router, struct place *place, enum target_role role,
                               struct identity *identity, upstream_lost *on_lost, void *lease_data);

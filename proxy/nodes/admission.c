@@ -171,7 +171,7 @@ static struct upstream *connection(struct admission *admission, const struct tar
 {
     if (identity->asks)
         return pool_shared(admission->pool, target, identity);
-    return pool_door(admission->pool, target, identity);
+    return pool_auth_upstream(admission->pool, target, identity);
 }
 
 /* Returns whether the node is being asked. */

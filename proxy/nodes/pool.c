@@ -137,25 +137,26 @@ void pool_test(struct pool *pool, const struct target *target, struct identity *
     node->failed_ms = turn_now(pool->turn);
 }
 
-struct upstream *pool_door(struct pool *pool, const struct target *target,
-                           struct identity *identity)
+struct upstream *pool_auth_upstream(struct pool *pool, const struct target *target,
+                                    struct identity *identity)
 {
     struct upstream *up = pool_shared(pool, target, identity);
     struct slot *slot;
     if (!up || upstream_idle(up))
         return up;
     slot = pool_get_slot(pool, target, identity);
-    unsigned at = slot->door_turns++ % DOORS;
-    for (unsigned i = 0; i < DOORS; i++)
-        if (slot->doors[i] && !slot->doors[i]->retired && upstream_idle(slot->doors[i]))
+    unsigned at = slot->auth_turns++ % AUTH_UPSTREAMS;
+    for (unsigned i = 0; i < AUTH_UPSTREAMS; i++)
+        if (slot->auth_upstreams[i] && !slot->auth_upstreams[i]->retired &&
+            upstream_idle(slot->auth_upstreams[i]))
             at = i;
-    up = slot->doors[at];
+    up = slot->auth_upstreams[at];
     if (up && !up->retired)
         return up;
     up = open_upstream(slot, target);
     if (up) {
         up->singly = true;
-        slot->doors[at] = up;
+        slot->auth_upstreams[at] = up;
     }
     return up;
 }

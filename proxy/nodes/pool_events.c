@@ -137,9 +137,9 @@ static void on_cut(struct upstream *up, const char *why, bool error)
 
     if (slot->shared == up)
         slot->shared = NULL;
-    for (int i = 0; i < DOORS; i++)
-        if (slot->doors[i] == up)
-            slot->doors[i] = NULL;
+    for (int i = 0; i < AUTH_UPSTREAMS; i++)
+        if (slot->auth_upstreams[i] == up)
+            slot->auth_upstreams[i] = NULL;
     if (list_linked(&up->in_idle))
         pool_take_idle(slot, up);
     if (error && !pool->closing) {

@@ -115,8 +115,8 @@ struct upstream *router_shared_of(struct router *router, struct place *place, ui
     return NULL;
 }
 
-struct upstream *router_door(struct router *router, struct place *place, enum target_role role,
-                             struct identity *identity, bool proves)
+struct upstream *router_auth_upstream(struct router *router, struct place *place,
+                                      enum target_role role, struct identity *identity, bool proves)
 {
     const struct want want = {identity, false};
     struct target target;
@@ -125,7 +125,7 @@ struct upstream *router_door(struct router *router, struct place *place, enum ta
         (!proves && !may_enter(router, place, &target, &want)))
         return NULL;
     place->entry = ENTRY_NONE;
-    up = pool_door(router->pool, &target, identity);
+    up = pool_auth_upstream(router->pool, &target, identity);
     if (!up)
         router_arm_retry(router);
     return up;

@@ -212,7 +212,7 @@ enum step session_perform_adoption(struct session *s, struct request *r)
         return STEP_WAIT;
     if (session_prepare_adoption(s, r))
         return STEP_ON;
-    r->knocks = r->login && r->login->authenticated && r->command->verb != VERB_SELECT;
+    r->authenticates = r->login && r->login->authenticated && r->command->verb != VERB_SELECT;
     step = session_send_shared(s, r, r->login ? r->login : s->identity);
     if (step == STEP_ON)
         s->adopting = r;

@@ -337,7 +337,7 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     if (session_is_subscribe_verb(verb) || verb == VERB_MONITOR)
         return session_send_subscribe(s, r);
     if ((verb == VERB_AUTH || verb == VERB_HELLO) && s->tx != TX_OPEN && s->inflight > 0)
-        return STEP_WAIT; /* see pool_door() */
+        return STEP_WAIT; /* see pool_auth_upstream() */
     if (r->command->way == WAY_SESSION && session_prepare_adoption(s, r))
         return STEP_ON;
     if (session_is_kept_verb(verb)) {

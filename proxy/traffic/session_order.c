@@ -77,8 +77,9 @@ enum step session_send_shared(struct session *s, struct request *r, struct ident
 {
     enum target_role role = session_target_role(s, r);
     struct upstream *up =
-        r->knocks ? router_door(s->host->router, &s->place, role, identity, session_proves(r))
-                  : router_shared(s->host->router, &s->place, role, identity);
+        r->authenticates
+            ? router_auth_upstream(s->host->router, &s->place, role, identity, session_proves(r))
+            : router_shared(s->host->router, &s->place, role, identity);
     if (!up)
         return STEP_HOLD;
     if (!session_in_order(s, r, up))
