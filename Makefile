@@ -98,6 +98,7 @@ UNIT_test_buf      := base/buf base/log base/clock
 UNIT_test_list     :=
 UNIT_test_cpus     := base/cpus
 UNIT_test_log      := base/log base/clock
+UNIT_test_state    := base/log base/clock
 UNIT_test_address  := net/address
 UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
                       net/address base/cpus base/secret base/buf base/log base/clock
@@ -149,20 +150,22 @@ UNIT_test_gate     := nodes/gate threads/shared threads/mail
 UNIT_test_mail     := threads/mail
 UNIT_test_balance   := worker/balance threads/shared threads/mail
 UNIT_test_relay    := threads/relay threads/mail threads/shared
-UNIT_UPSTREAM      := nodes/upstream nodes/handshake topology/topology topology/refusals \
+# A thing that has several files: all of them.
+files_of = $(patsubst proxy/%.c,%,$(wildcard proxy/$(1)*.c))
+UNIT_UPSTREAM      := $(call files_of,nodes/upstream) $(call files_of,nodes/handshake) topology/topology topology/refusals \
                       topology/credential \
                       redis/resp_reply net/stream net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
 UNIT_test_upstream_tap = $(UNIT_UPSTREAM)
 UNIT_test_handshake = $(UNIT_UPSTREAM)
 UNIT_test_rights   := threads/rights
-UNIT_POOL          := nodes/pool threads/rights $(UNIT_UPSTREAM)
+UNIT_POOL          := $(call files_of,nodes/pool) threads/rights $(UNIT_UPSTREAM)
 UNIT_test_pool      = $(UNIT_POOL)
 UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
 UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/session/*.c proxy/commands/*.c)) \
                       threads/relay threads/shared threads/mail nodes/scripts \
-                      nodes/router nodes/admission nodes/gate nodes/hold nodes/learn \
+                      $(call files_of,nodes/router) nodes/admission nodes/gate nodes/hold nodes/learn \
                       nodes/process nodes/cursor redis/command $(UNIT_POOL)
 UNIT_test_session   = $(UNIT_SESSION)
 UNIT_test_admission = $(UNIT_SESSION)

@@ -4,7 +4,7 @@
  * given a second ago at most, and under the present generation of rights (rights.h). If there is none the
  * node is asked, once for all who wait for it: the *knock*.
  *
- *     session -> router -> admission_try() --no proof--> AUTH on a door (pool.h), or RESET and PING on
+ *     session -> router -> admission_try() --no proof--> AUTH (pool.h), or RESET and PING on
  *                             ^                           a connection that is there for nothing else
  *                             `--- on_change(): all who wait try again ---' the node's word: the proof
  *

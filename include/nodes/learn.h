@@ -33,7 +33,8 @@ struct learn_question;
 
 /* Asks the group's server. NULL: nobody to ask now, hold the request. */
 struct learn_question *learn_ask(struct learn *learn, struct router *router, struct place *place,
-                                 enum wish wish, struct slice name, learn_done *done, void *data);
+                                 enum target_role role, struct slice name, learn_done *done,
+                                 void *data);
 void learn_cancel(struct learn_question *question);
 
 /* Stands for a command that nobody knows: a write, on a lease. */

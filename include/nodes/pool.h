@@ -41,8 +41,8 @@ struct upstream *pool_shared(struct pool *pool, const struct target *target,
 /* The same for AUTH, which must not stand behind anything that is unanswered: the shared one while it
  * is idle, otherwise one that is asked one thing at a time. From Redis 7.2 on, WRONGPASS is not said to
  * whom other replies are due, and every later reply would go to the wrong client. */
-struct upstream *pool_door(struct pool *pool, const struct target *target,
-                           struct identity *identity);
+struct upstream *pool_auth_upstream(struct pool *pool, const struct target *target,
+                                    struct identity *identity);
 
 /* An upstream for one holder alone: an idle one, or a new one. NULL as above. When it is cut,
  * on_lost(lease_data) is called before the requests on it fail. */
@@ -78,7 +78,7 @@ struct proof pool_proof(struct pool *pool, const struct target *target, struct i
 void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpose purpose,
                      struct identity *identity, const struct proof *proof);
 
-/* Grows whenever another upstream may be handed out for the same wish, and before one that was handed
+/* Grows whenever another upstream may be handed out for the same role, and before one that was handed
  * out is gone. */
 uint64_t pool_epoch(const struct pool *pool);
 

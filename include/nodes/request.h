@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/state.h"
 #include "redis/command.h"
 
 #include <stdbool.h>
@@ -64,47 +65,47 @@ struct request {
     struct buf reply;         /* what came before its turn */
     int64_t held_since_ms;    /* 0: not held */
     int64_t blocked_until_ms; /* a blocking command's own deadline; 0: none */
-    struct identity *adopt;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
+    struct identity *login;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
     struct copies *copies;    /* of it, on other nodes, that are not answered yet */
     size_t reply_len;         /* bytes of the reply so far */
     int32_t parts_left;       /* SUBSCRIBE and kin: confirmations still to come */
     int32_t argc;
     uint32_t cursor_of; /* SCAN and kin: the process that the cursor is of (cursor.h); 0: none */
     uint8_t state;
-    uint8_t ends;         /* how many connections its node has ended when its reply was due */
-    char reply_type;      /* the first byte of the reply */
-    bool secret : 1;      /* holds a credential: wipe the bytes */
-    bool write : 1;       /* may change data: never sent twice */
-    bool maybe_write : 1; /* as far as could be told when it came */
-    bool after_write : 1; /* came while a write before it was unanswered */
-    bool publishes : 1;   /* it may publish messages */
-    bool script : 1;      /* its error reply does not prove that nothing was executed */
-    bool executed : 1;    /* ANSWERED, and perhaps executed (not rejected) */
-    bool capture : 1;     /* the reply is kept whole and rewritten before it is delivered */
-    bool discards : 1;    /* EXEC that executes nothing: a part of the transaction was refused */
-    bool rejecting : 1;   /* the reply at hand is a rejection */
-    bool blocking : 1;    /* may wait for other clients' writes */
-    bool taken_back : 1;  /* the proxy's own CLIENT UNBLOCK is on its way for it */
-    bool called_back : 1; /* a client's CLIENT UNBLOCK ERROR is */
-    bool silent : 1;      /* CLIENT REPLY OFF or SKIP: the client wants no answer */
-    bool close_after : 1; /* QUIT: the session ends once this is delivered */
-    bool knocks : 1;      /* AUTH: goes through a door (pool.h) */
-    bool read_form : 1;   /* EVAL and kin: was rewritten to its read-only form */
-    bool streaming : 1;   /* part of the reply has gone to the client's buffer */
-    bool ends_tx : 1;     /* EXEC, DISCARD: what was kept of the transaction goes with it */
-    bool logged : 1;      /* part of an open transaction: kept until EXEC, to be sent again */
-    bool doomed : 1;      /* a MULTI of which a part was refused, or not held: EXEC will say so */
-    bool in_tx : 1;       /* sent between MULTI and EXEC: queued there, not executed */
-    bool leased : 1;      /* sent on its session's lease */
-    bool unbegun : 1;     /* part of a transaction that counts as unsent, though it was sent */
-    bool placed : 1;      /* classified: the flags above are set */
-    bool scripts : 1;     /* EXEC: of a transaction with an EVALSHA */
-    bool sticks : 1;      /* for it the session keeps its lease */
-    bool unknown : 1;     /* the node does not know such a command */
-    bool retried : 1;     /* sent before, and taken back */
-    bool scans : 1;       /* EXEC: a SCAN, or one of its kin, is in the transaction */
-    bool page_begins : 1; /* SCAN: the cursor in the reply has not come wholly */
-    bool page_lost : 1;   /* and the rest of the reply is not to be given out */
+    uint8_t ends;           /* how many connections its node has ended when its reply was due */
+    char reply_type;        /* the first byte of the reply */
+    bool secret : 1;        /* holds a credential: wipe the bytes */
+    bool write : 1;         /* may change data: never sent twice */
+    bool maybe_write : 1;   /* as far as could be told when it came */
+    bool after_write : 1;   /* came while a write before it was unanswered */
+    bool publishes : 1;     /* it may publish messages */
+    bool script : 1;        /* its error reply does not prove that nothing was executed */
+    bool executed : 1;      /* ANSWERED, and perhaps executed (not rejected) */
+    bool capture : 1;       /* the reply is kept whole and rewritten before it is delivered */
+    bool discards : 1;      /* EXEC that executes nothing: a part of the transaction was refused */
+    bool rejecting : 1;     /* the reply at hand is a rejection */
+    bool blocking : 1;      /* may wait for other clients' writes */
+    bool taken_back : 1;    /* the proxy's own CLIENT UNBLOCK is on its way for it */
+    bool called_back : 1;   /* a client's CLIENT UNBLOCK ERROR is */
+    bool silent : 1;        /* CLIENT REPLY OFF or SKIP: the client wants no answer */
+    bool close_after : 1;   /* QUIT: the session ends once this is delivered */
+    bool authenticates : 1; /* AUTH: goes to an upstream for that, pool_auth_upstream()  */
+    bool read_form : 1;     /* EVAL and kin: was rewritten to its read-only form */
+    bool streaming : 1;     /* part of the reply has gone to the client's buffer */
+    bool ends_tx : 1;       /* EXEC, DISCARD: what was kept of the transaction goes with it */
+    bool logged : 1;        /* part of an open transaction: kept until EXEC, to be sent again */
+    bool doomed : 1;        /* a MULTI of which a part was refused, or not held: EXEC will say so */
+    bool in_tx : 1;         /* sent between MULTI and EXEC: queued there, not executed */
+    bool leased : 1;        /* sent on its session's lease */
+    bool unbegun : 1;       /* part of a transaction that counts as unsent, though it was sent */
+    bool placed : 1;        /* classified: the flags above are set */
+    bool scripts : 1;       /* EXEC: of a transaction with an EVALSHA */
+    bool sticks : 1;        /* for it the session keeps its lease */
+    bool unknown : 1;       /* the node does not know such a command */
+    bool retried : 1;       /* sent before, and taken back */
+    bool scans : 1;         /* EXEC: a SCAN, or one of its kin, is in the transaction */
+    bool page_begins : 1;   /* SCAN: the cursor in the reply has not come wholly */
+    bool page_lost : 1;     /* and the rest of the reply is not to be given out */
     /* CLIENT REPLY OFF, or SKIP, queued in a transaction as CLIENT REPLY ON. */
     bool replies_off : 1;
     bool replies_skip : 1;
@@ -112,6 +113,27 @@ struct request {
     bool elsewhere : 1; /* and one has */
     char own_data[REQUEST_INLINE];
 };
+
+/* Which states may follow which. ANSWERED is also where a request is that failed, until its session has decided
+ * whether it is answered with an error or waits again. */
+static const struct state_row request_rows[] = {
+    [REQUEST_WAITING] = {"waiting", STATE_BIT(REQUEST_QUEUED) | STATE_BIT(REQUEST_ANSWERED)},
+    [REQUEST_QUEUED] = {"queued", STATE_BIT(REQUEST_WAITING) | STATE_BIT(REQUEST_SENT) |
+                                      STATE_BIT(REQUEST_ANSWERED)},
+    [REQUEST_SENT] = {"sent", STATE_BIT(REQUEST_SENT) | STATE_BIT(REQUEST_REJECTED) |
+                                  STATE_BIT(REQUEST_ANSWERED)},
+    [REQUEST_REJECTED] = {"rejected", STATE_BIT(REQUEST_WAITING) | STATE_BIT(REQUEST_ANSWERED)},
+    [REQUEST_ANSWERED] = {"answered", STATE_BIT(REQUEST_WAITING) | STATE_BIT(REQUEST_ANSWERED)},
+};
+static const struct state_table request_states = STATE_TABLE("request", request_rows);
+
+/* The only way in which a request's state changes; aborts at a change that the table does not have. It stands
+ * here because every request goes through it three times. */
+static inline void request_move(struct request *request, enum request_state state)
+{
+    state_check(&request_states, request->state, state);
+    request->state = (uint8_t)state;
+}
 
 /* A worker's recycled requests: no allocation for each request in steady state. */
 struct request_pool {
@@ -127,13 +149,22 @@ void request_pool_free(struct request_pool *pool);
 /* A zeroed request in state WAITING with room for `len` bytes. */
 struct request *request_new(struct request_pool *pool, size_t len);
 
+/* A command of the proxy's own, WAITING, to be given to upstream_submit(): with a copy of these bytes. Its reply goes
+ * to `owner`, who finds `owner_data` in it and frees the request; NULL: the reply is swallowed. The caller sets
+ * whatever else the upstream goes by: `secret`, `write`. */
+struct request *request_own(struct request_pool *pool, struct slice bytes,
+                            const struct request_owner *owner, void *owner_data);
+/* The same, of the command's words. */
+struct request *request_own_words(struct request_pool *pool, int argc, const struct slice *argv,
+                                  const struct request_owner *owner, void *owner_data);
+
 /* Makes room for `len` bytes in all; what is there stays. */
 void request_reserve(struct request *request, size_t len);
 
 /* Replaces the bytes. */
 void request_set_bytes(struct request *request, const void *bytes, size_t len);
 
-/* Gives the request back; it must be in no queue. Drops its hold of `adopt`. */
+/* Gives the request back; it must be in no queue. Drops its hold of `login`. */
 void request_free(struct request_pool *pool, struct request *request);
 
 /* The upstream is done with it: calls the owner, or frees a swallowed one with the last byte. */

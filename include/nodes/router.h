@@ -1,7 +1,7 @@
 /*
- * router: from a session's wish ("the master", "a replica") to an upstream.
- * Sessions know upstreams only as an opaque pointer that they get here and can
- * compare: two requests on the same one execute in order.
+ * router: from what a session needs ("the master", "a replica") to an upstream.
+ * Sessions get upstreams here, compare them (two requests on the same one execute in order), submit requests to them,
+ * and ask the rest with the functions of upstream.h: the struct's fields are none of their business.
  *
  *     session --router_shared/router_lease--> pool --> upstream
  *     board   --router_adopt--> cut, take back, and tell who may go on
@@ -24,15 +24,15 @@
 
 struct router;
 
-/* Which node a request goes to. */
-enum wish { WISH_MASTER, WISH_REPLICA };
+/* The role in which a node is to serve a request. */
+enum target_role { TARGET_MASTER, TARGET_REPLICA };
 
 /* Where one session stands. */
 struct place {
     size_t group;
     enum route route;
     uint64_t replica; /* the node it reads from; 0: none chosen yet */
-    /* What router_shared() gave it last for each wish: good while the pool's epoch is this one. */
+    /* What router_shared() gave it last for each role: good while the pool's epoch is this one. */
     struct upstream *last[2];
     uint64_t epoch[2];
     uint64_t entered[2];  /* the nodes that have let it in, or may have; 0: none */
@@ -83,20 +83,21 @@ const struct gate *router_gate(const struct router *router, size_t group);
 
 /* ---- for sessions ---- */
 
-/* The shared upstream for the wish, NULL when there is nobody to send to: hold it. */
-struct upstream *router_shared(struct router *router, struct place *place, enum wish wish,
+/* The shared upstream for the role, NULL when there is nobody to send to: hold it. */
+struct upstream *router_shared(struct router *router, struct place *place, enum target_role role,
                                struct identity *identity);
 /* The shared upstream to the node where this process is (topology_process()), if what goes to it by the
  * place's route may be read there now; otherwise NULL. place->entry says whether the session has yet to be
  * let in there: ENTRY_NONE, it need not wait for that. */
 struct upstream *router_shared_of(struct router *router, struct place *place, uint32_t process,
                                   struct identity *identity);
-/* As router_shared(), for AUTH; see pool_door(). `proves`: the request itself asks the node whether this
+/* As router_shared(), for AUTH; see pool_auth_upstream(). `proves`: the request itself asks the node whether this
  * identity is let in. */
-struct upstream *router_door(struct router *router, struct place *place, enum wish wish,
-                             struct identity *identity, bool proves);
+struct upstream *router_auth_upstream(struct router *router, struct place *place,
+                                      enum target_role role, struct identity *identity,
+                                      bool proves);
 /* A lease, as above; see pool_lease(). */
-struct upstream *router_lease(struct router *router, struct place *place, enum wish wish,
+struct upstream *router_lease(struct router *router, struct place *place, enum target_role role,
                               struct identity *identity, upstream_lost *on_lost, void *lease_data);
 void router_return(struct router *router, struct upstream *lease, bool clean);
 /* As pool_park(). */
@@ -120,8 +121,6 @@ bool router_may_write(const struct router *router, const struct upstream *upstre
  * node rejected one; then the session is woken. */
 bool router_may_send(struct router *router, const struct upstream *lease);
 
-bool router_same_node(const struct upstream *a, const struct upstream *b);
-
 /* Whether the group is well and has been for a while: what its master says then is the answer. */
 bool router_is_settled(const struct router *router, size_t group);
 
@@ -135,13 +134,6 @@ struct ended {
 /* Whether that node is still what it was, as far as is known by now: the same process in the same shared,
  * and nothing in the group has changed since, or shortly before. */
 bool router_in_office(const struct router *router, size_t group, const struct ended *ended);
-
-/* The id of the upstream's node, and its name. */
-uint64_t router_node(const struct upstream *upstream);
-const char *router_node_name(const struct upstream *upstream);
-
-/* The lease's id at its node (CLIENT ID there), 0: unknown. */
-uint64_t router_client_id(const struct upstream *lease);
 
 /* Tells the ids that the worker's upstreams to a node have there. */
 void router_each_client_id(const struct router *router, size_t group, uint64_t node,
@@ -161,19 +153,6 @@ bool router_may_publish(struct router *router, size_t group);
 void router_subscriber_lost(struct router *router, size_t group);
 void router_subscriber_renewed(struct router *router, size_t group);
 
-/* From now on every message on the lease goes through `tap`: not in the middle of one. */
-bool router_may_tap(const struct upstream *lease);
-void router_tap(struct upstream *lease, const struct upstream_tap *tap);
-
-/* From now on the lease carries bytes: see upstream_set_tunnel(). */
-void router_tunnel(struct upstream *lease, upstream_bytes *bytes);
-
-/* Submits; the caller has asked for the upstream in this turn, or router_may_write(). */
-void router_send(struct upstream *upstream, struct request *request);
-
-/* Takes back a request that was submitted and not written (REQUEST_QUEUED). */
-void router_take_back(struct request *request);
-
 /* The node rejected a request: it is left alone for a moment; `not_master`: it is no master any
  * more, and the upstream ends when what is in flight there is answered. */
 void router_rejected(struct router *router, size_t group, struct upstream *upstream,
@@ -190,19 +169,10 @@ unsigned router_send_everywhere(struct router *router, size_t group, bool reader
  */
 void router_unblock(struct router *router, const struct upstream *lease);
 
-/* A question of the proxy's own (COMMAND INFO) for any node that serves the wish; false: nobody to
+/* A question of the proxy's own (COMMAND INFO) for any node of this role; false: nobody to
  * ask now. */
-bool router_ask(struct router *router, struct place *place, enum wish wish, const char *bytes,
-                size_t len, const struct request_owner *owner, void *owner_data);
-
-/* The reply at the shared upstream's head, owned by `owner_data`, is so large that others shall not wait
- * behind it: nobody shares it any more, and the reads behind are taken elsewhere. */
-void router_unshare(struct upstream *upstream, const void *owner_data, const char *why);
-
-/* The session at this upstream's head does not read its reply. A lease is just not read any more; a
- * shared upstream is first retired from sharing, and reads behind are taken elsewhere. */
-void router_pause(struct router *router, struct upstream *upstream, const void *owner_data);
-void router_resume(struct upstream *upstream);
+bool router_ask(struct router *router, struct place *place, enum target_role role,
+                const char *bytes, size_t len, const struct request_owner *owner, void *owner_data);
 
 /* The session, if it has none yet, reads from this replica (0: none); and leaves it. */
 void router_join_replica(struct router *router, struct place *place, uint64_t replica);

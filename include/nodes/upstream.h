@@ -3,12 +3,10 @@
  * queue on it and are answered in order; it never looks at what they are.
  *
  *     CONNECTING --> VERIFYING --> ENTERING --> READY       each of them --> CLOSED
- *                 open     the right node   the identity is let in
+ *              on_open()    the right node   the identity may use it
  *
- * VERIFYING runs as the proxy itself (AUTH, INFO replication, CLIENT ID; see handshake.c) and
- * ends with RESET, so that the proxy's own credential never carries a client's
- * command (decision 7), and no client's credential goes to a wrong node. Who is not authenticated is
- * let in or not by what the node says to a PING then.
+ * What happens between CONNECTING and READY is said by the handshake (handshake.h), which the owner begins when
+ * the connection is open. Requests that were submitted before READY wait for it.
  *
  * A retired upstream takes no new requests and closes when the last is
  * answered. One worker's thread only.
@@ -44,22 +42,12 @@ struct target {
     const struct topology_node *view; /* valid during the call */
 };
 
-/* What a verified node says of itself. */
-struct credentials_of_node {
-    bool master, replica;
-    bool busy; /* with a script: it says nothing of its replication id */
-    char replid[2][REPLID_SIZE];
-};
-
 struct upstream;
 
 struct upstream_owner {
-    /* Whether the node is what the upstream is for; a text for the log when it is not. */
-    const char *(*verify)(struct upstream *upstream, const struct credentials_of_node *node);
+    /* The connection stands: the owner begins the handshake, which brings it to READY or ends it. */
+    void (*on_open)(struct upstream *upstream);
     void (*on_ready)(struct upstream *upstream);
-    /* Of an identity that is not authenticated: whether the node lets it in without. Then it comes to
-     * on_ready(), or, if its identity is said to stand elsewhere (identity->outside), is closed. */
-    void (*on_greeted)(struct upstream *upstream, bool let_in);
     /* Whether the node is known to be shutting down, as struct topology_node says it. */
     bool (*lets_no_write_through)(const struct upstream *upstream);
     /* Before the requests on it are failed. `error`: it ended before it was READY, or unasked. */
@@ -90,11 +78,9 @@ struct upstream {
     unsigned magic;
     uint8_t state;
     bool leased;
-    bool singly;       /* what it is asked is sent when all before it is answered */
-    bool busy;         /* while VERIFYING: the node runs a script, and is asked in another way */
-    bool select_first; /* while ENTERING: the second way, for users who may not SELECT */
-    bool refused;      /* cut because the node does not let the proxy in, see refusals.h; */
-    bool waits;        /* and the password's file is read again */
+    bool singly;  /* what it is asked is sent when all before it is answered */
+    bool refused; /* cut because the node does not let the proxy in, see refusals.h; */
+    bool waits;   /* and the password's file is read again */
     bool retired;
     bool paused; /* not read: whoever is answered does not drain */
     bool ended;  /* by its node */
@@ -117,7 +103,6 @@ struct upstream {
     upstream_lost *on_lost; /* tells a lease's holder that it was cut */
     void *lease_data;       /* the holder: for tap and on_lost */
     struct identity *identity;
-    struct credential *own; /* the proxy's, until READY; NULL: none */
     size_t group;
     uint64_t node;
     uint64_t tenure; /* the node's, when it was opened */
@@ -132,17 +117,18 @@ struct upstream {
     int64_t opened_ms;
     uint64_t generation;
     char name[ENDPOINT_TEXT_MAX]; /* the node's, for logs */
-    char why[160];                /* why it was cut; with select_first, what it is refused with */
+    char why[160];                /* why it was cut, or is retired */
 };
 
-/* Starts connecting. `identity` and `own` (NULL: none) are retained. Returns NULL when the
+/* Starts connecting. `identity` is retained. Returns NULL when the
  * connection failed at once: *error says why. */
 struct upstream *upstream_open(struct turn *turn, const struct target *target,
-                               struct identity *identity, struct credential *own,
-                               int64_t timeout_ms, const struct upstream_owner *owner,
-                               void *owner_data, const char **error);
+                               struct identity *identity, int64_t timeout_ms,
+                               const struct upstream_owner *owner, void *owner_data,
+                               const char **error);
 
-/* Takes the request (REQUEST_WAITING) over until it is answered or fails. */
+/* Takes the request (REQUEST_WAITING) over until it is answered or fails. The caller has got the upstream from the router
+ * in this turn, or asked router_may_write(). */
 void upstream_submit(struct upstream *upstream, struct request *request);
 
 /* Writes what is queued. The turn calls it before the loop sleeps. */
@@ -166,6 +152,12 @@ void upstream_close(struct upstream *upstream, const char *why);
 /* No new requests; closes when the last is answered. */
 void upstream_retire(struct upstream *upstream, const char *why);
 
+/* A shared one is retired, and the reads on it are taken elsewhere but for those of `owner_data`, whose reply is at its
+ * head and would keep others waiting. A lease stays what it is. */
+void upstream_unshare(struct upstream *upstream, const void *owner_data, const char *why);
+/* The same, and it is not read until upstream_pause(upstream, false): its head's owner does not read the reply. */
+void upstream_stop_reading(struct upstream *upstream, const void *owner_data);
+
 /* Stops or resumes reading. */
 void upstream_pause(struct upstream *upstream, bool paused);
 
@@ -177,17 +169,75 @@ void upstream_set_tap(struct upstream *upstream, const struct upstream_tap *tap)
  * answers them, their on_reply() comes, without a byte, when they are written. No request of its holder may be unanswered. */
 void upstream_set_tunnel(struct upstream *upstream, upstream_bytes *tunnel);
 
+/* ---- what it is ---- */
+
+/* Its node: the id, the name, and its tenure (topology.h) when this was opened. */
+static inline uint64_t upstream_node(const struct upstream *upstream)
+{
+    return upstream->node;
+}
+
+static inline const char *upstream_name(const struct upstream *upstream)
+{
+    return upstream->name;
+}
+
+static inline uint64_t upstream_tenure(const struct upstream *upstream)
+{
+    return upstream->tenure;
+}
+
+static inline bool upstream_same_node(const struct upstream *a, const struct upstream *b)
+{
+    return a->group == b->group && a->node == b->node;
+}
+
+static inline enum purpose upstream_purpose(const struct upstream *upstream)
+{
+    return upstream->purpose;
+}
+
+/* Its id at the node (CLIENT ID there), 0: unknown. */
+static inline uint64_t upstream_client_id(const struct upstream *upstream)
+{
+    return upstream->client_id;
+}
+
+/* Whether its node has ended it. */
+static inline bool upstream_is_ended(const struct upstream *upstream)
+{
+    return upstream->ended;
+}
+
+/* Whether its node has ended it, and executed no write that it had not answered. */
+static inline bool upstream_is_undone(const struct upstream *upstream)
+{
+    return upstream->undone;
+}
+
+/* Whether no message has come in part: only then a tap may be set. */
+static inline bool upstream_may_tap(const struct upstream *upstream)
+{
+    return upstream->reply.total == 0 && buf_len(&upstream->stash) == 0;
+}
+
+/* Whether no request is on it, nor waits for it. */
 bool upstream_idle(const struct upstream *upstream);
 
 /* Whether a write that was sent, though it be in part, is unanswered. */
 bool upstream_has_write(const struct upstream *upstream);
 
-/* handshake.c: begins VERIFYING. */
-void upstream_handshake(struct upstream *upstream);
-/* For handshake.c: the identity was let in / was not. */
-void upstream_entered(struct upstream *upstream);
-void upstream_refused(struct upstream *upstream, const char *error_line);
-/* For handshake.c: a command of the proxy's own goes straight to the wire's queue. */
+/* ---- for the handshake ---- */
+
+/* Enters the next state: VERIFYING, ENTERING or READY. At READY what was submitted meanwhile is queued, and the
+ * owner is told. */
+void upstream_enter(struct upstream *upstream, enum upstream_state state);
+/* Puts a command of the handshake into the wire's queue, before READY. */
 void upstream_send_own(struct upstream *upstream, struct request *request);
+/* Ends it: the node does not let the identity in, and the requests on it fail as REFUSED with this text. */
+void upstream_refused(struct upstream *upstream, const char *error_line);
+/* Ends it as upstream_cut() does: the node does not let the proxy itself in. `waits`: another password may be
+ * found in its file. */
+void upstream_cut_refused(struct upstream *upstream, const char *why, bool waits);
 
 #endif

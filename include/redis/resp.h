@@ -29,6 +29,12 @@ struct slice {
     size_t len;
 };
 
+/* What is in the buffer; good until it changes. */
+static inline struct slice buf_slice(const struct buf *b)
+{
+    return (struct slice){buf_head(b), buf_len(b)};
+}
+
 /* ---- requests ---- */
 
 /* The progress through one request. All zero before its first byte. It holds offsets only: the

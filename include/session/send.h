@@ -11,7 +11,7 @@ bool session_in_order(const struct session *s, const struct request *r, const st
 /* On a connection that it shares with others of this identity. */
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity);
 /* Which of the group's nodes it may go to. */
-enum wish session_wish(const struct session *s, const struct request *r);
+enum target_role session_target_role(const struct session *s, const struct request *r);
 /* Whether the command shows its node a password. */
 static inline bool session_proves(const struct request *r)
 {

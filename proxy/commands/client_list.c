@@ -85,8 +85,8 @@ static void add_entry(struct list_inquiry *q, const struct session *s)
     const struct client_text_line *carrier = client_text_find(&q->list, q->carrier), *own = NULL;
     struct entry *entry;
     size_t at = buf_len(&q->lines);
-    if (s->lease && router_node(s->lease) == q->node)
-        own = client_text_find(&q->list, router_client_id(s->lease));
+    if (s->lease && upstream_node(s->lease) == q->node)
+        own = client_text_find(&q->list, upstream_client_id(s->lease));
     if (!own && !carrier)
         return;
     session_add_line(&q->lines, s, own ? own->text : (struct slice){NULL, 0},
@@ -157,8 +157,8 @@ static struct list_inquiry *list_new(struct session *s, const struct request *r,
     q->inquiry.free = list_free;
     (void)client_filter_of_list(q->inquiry.asking, &q->filter);
     q->asker = (struct asker){s->place.group, s->id};
-    q->node = router_node(from);
-    q->carrier = router_client_id(from);
+    q->node = upstream_node(from);
+    q->carrier = upstream_client_id(from);
     q->type = type;
     buf_append(&q->text, text.data, text.len);
     client_text_read(&q->list, (struct slice){buf_head(&q->text), text.len});

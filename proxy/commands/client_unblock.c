@@ -43,9 +43,9 @@ static void find_blocked(struct session_host *host, struct blocked *blocked)
 {
     struct session *other = session_find(host, blocked->session);
     if (!other || !other->blocked || !other->lease || other->place.group != blocked->group ||
-        router_node(other->lease) != blocked->node)
+        upstream_node(other->lease) != blocked->node)
         return;
-    blocked->at_node = router_client_id(other->lease);
+    blocked->at_node = upstream_client_id(other->lease);
     other->blocked->called_back |= blocked->error;
     other->lease_dirty = true; /* if it comes late, it must not end what a third one waits for */
 }
@@ -54,7 +54,7 @@ static struct upstream *way_to_node(struct session *s, const struct request *r)
 {
     struct upstream *up = s->lease;
     if (!up)
-        up = router_shared(s->host->router, &s->place, session_wish(s, r), s->identity);
+        up = router_shared(s->host->router, &s->place, session_target_role(s, r), s->identity);
     return up && router_may_send(s->host->router, up) ? up : NULL;
 }
 
@@ -88,7 +88,7 @@ static void told(struct session *s, struct request *r, struct inquiry *inquiry)
     const struct blocked *blocked =
         &container_of(inquiry, struct unblock_inquiry, inquiry)->blocked;
     struct upstream *up = way_to_node(s, r);
-    if (up && router_node(up) == blocked->node)
+    if (up && upstream_node(up) == blocked->node)
         unblock(s, r, up, blocked->at_node);
     /* Otherwise there was a switch: it is dispatched, or held, and asks again. */
 }
@@ -123,7 +123,7 @@ static enum step unblock_session(struct session *s, struct request *r)
         return STEP_HOLD;
     if (!session_in_order(s, r, up))
         return STEP_WAIT;
-    blocked.node = router_node(up);
+    blocked.node = upstream_node(up);
     if (!r->retried && session_is_elsewhere(s->host, blocked.session)) {
         ask(s, r, &blocked);
         return STEP_WAIT;

@@ -96,7 +96,7 @@ void info_answered(struct session *s, struct request *r, const struct upstream *
         return; /* an error */
     if (own.len > 0)
         buf_append(&text, own.data, own.len);
-    add_section(s, &text, router_node_name(from));
+    add_section(s, &text, upstream_name(from));
     resp_append_text(&whole, reply.data[0], &text);
     buf_free(&text);
     buf_free(&r->reply);

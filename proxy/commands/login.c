@@ -27,9 +27,9 @@ static struct identities *all(struct session *s)
 
 static void set_adopt(struct request *r, struct identity *identity)
 {
-    if (r->adopt)
-        identity_release(r->adopt);
-    r->adopt = identity;
+    if (r->login)
+        identity_release(r->login);
+    r->login = identity;
 }
 
 /* What HELLO's arguments ask for. */
@@ -131,7 +131,7 @@ static bool prepare_hello(struct session *s, struct request *r)
         return true;
     }
     r->capture = true;
-    if (!r->adopt) { /* the first look at it: what is sent has no name */
+    if (!r->login) { /* the first look at it: what is sent has no name */
         free(s->hello_name);
         s->hello_name = hello.name.data ? strndup(hello.name.data, hello.name.len) : NULL;
     }
@@ -154,7 +154,7 @@ static bool prepare(struct session *s, struct request *r)
 enum step login_prepare(struct session *s, struct request *r)
 {
     if (s->tx != TX_OPEN && s->inflight > 0 && r->command->verb != VERB_SELECT)
-        return STEP_WAIT; /* see pool_door() */
+        return STEP_WAIT; /* see pool_auth_upstream() */
     (void)prepare(s, r);
     return STEP_ON;
 }
@@ -162,11 +162,11 @@ enum step login_prepare(struct session *s, struct request *r)
 /* The session is what the command asked for, from now on. */
 static void adopt(struct session *s, struct request *r)
 {
-    if (!identity_same_credential(s->identity, r->adopt))
+    if (!identity_same_credential(s->identity, r->login))
         router_entered(&s->place, NULL);
     identity_release(s->identity);
-    s->identity = r->adopt;
-    r->adopt = NULL;
+    s->identity = r->login;
+    r->login = NULL;
 }
 
 void login_in_turn(struct session *s, struct request *r)
@@ -175,7 +175,7 @@ void login_in_turn(struct session *s, struct request *r)
     char text[128];
     if (r->command->verb != VERB_HELLO || !parse_hello(r, &hello, text, sizeof(text)))
         set_adopt(r, wanted(s, r, &hello));
-    if (r->adopt)
+    if (r->login)
         adopt(s, r);
     if (hello.name.data)
         session_set_name(s, hello.name);
@@ -184,7 +184,7 @@ void login_in_turn(struct session *s, struct request *r)
 void login_answered(struct session *s, struct request *r, const struct upstream *by)
 {
     bool spoke_resp3 = s->identity->resp3, proves = session_proves(r);
-    if (!r->adopt)
+    if (!r->login)
         return;
     if (r->reply_type == '-' && proves)
         router_rights_refused(s->host->router, s->place.group);
@@ -211,8 +211,8 @@ enum step login_perform(struct session *s, struct request *r)
         return STEP_WAIT;
     if (prepare(s, r))
         return STEP_ON;
-    r->knocks = r->adopt && r->adopt->authenticated && r->command->verb != VERB_SELECT;
-    step = session_send_shared(s, r, r->adopt ? r->adopt : s->identity);
+    r->authenticates = r->login && r->login->authenticated && r->command->verb != VERB_SELECT;
+    step = session_send_shared(s, r, r->login ? r->login : s->identity);
     if (step == STEP_ON)
         s->adopting = r;
     return step;

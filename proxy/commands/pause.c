@@ -54,7 +54,7 @@ static void tell_all(struct session *s, int64_t until_ms, bool parts)
         abort();
     *pause = (struct pause){.relay = {.visit = visit, .drop = drop},
                             .group = s->place.group,
-                            .node = router_node(s->lease),
+                            .node = upstream_node(s->lease),
                             .until_ms = until_ms,
                             .parts = parts};
     apply(s->host, pause);
@@ -74,7 +74,7 @@ enum step pause_prepare(struct session *s, struct request *r)
 
 static void note(const struct session *s, int64_t until_ms)
 {
-    board_note_pause(s->host->turn->board, s->place.group, router_node(s->lease), until_ms);
+    board_note_pause(s->host->turn->board, s->place.group, upstream_node(s->lease), until_ms);
 }
 
 void pause_answered(struct session *s, struct request *r, const struct upstream *from)

@@ -261,9 +261,9 @@ bool session_tap_lease(struct session *s)
 {
     if (session_hears(s))
         return true;
-    if (!router_may_tap(s->lease))
+    if (!upstream_may_tap(s->lease))
         return false; /* the tap sees whole messages only */
-    router_tap(s->lease, &tap);
+    upstream_set_tap(s->lease, &tap);
     s->lease_dirty = true;
     return true;
 }
@@ -308,7 +308,7 @@ enum step subscribe_prepare(struct session *s, struct request *r)
         r->parts_left = r->argc > 1 ? r->argc - 1 : count_all(s, kind);
     }
     if (!tapped)
-        router_tap(s->lease, &tap);
+        upstream_set_tap(s->lease, &tap);
     s->lease_dirty = true;
     return STEP_ON;
 }
@@ -365,7 +365,7 @@ static void send_swallowed(struct session *s, const struct buf *bytes, uint8_t v
     r->owner = &again_owner;
     r->owner_data = s;
     s->renewing++;
-    router_send(s->lease, r);
+    upstream_submit(s->lease, r);
 }
 
 static void resubscribe_kind(struct session *s, enum kind kind)
@@ -389,7 +389,7 @@ static void resubscribe(struct session *s)
 {
     if (!session_hears(s))
         return;
-    router_tap(s->lease, &tap);
+    upstream_set_tap(s->lease, &tap);
     s->lease_dirty = true;
     if (s->monitoring) { /* first: a subscriber may not, in RESP2 */
         struct buf bytes = {0};

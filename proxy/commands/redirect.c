@@ -52,7 +52,7 @@ static uint64_t id_at_node(struct session *to, uint64_t replica)
         to->sticky = true;
     }
     (void)session_tap_lease(to); /* what it gets it did not ask for */
-    return router_client_id(to->lease);
+    return upstream_client_id(to->lease);
 }
 
 static enum found find_here(struct session_host *host, uint64_t id, uint64_t replica, uint64_t *out)
@@ -129,7 +129,7 @@ enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_
     const struct redirection *known = s->redirection;
     enum found found = FOUND_NOT_YET;
     if (id == s->id) { /* to itself: it has the lease that this is said on */
-        *at_node = s->lease ? router_client_id(s->lease) : 0;
+        *at_node = s->lease ? upstream_client_id(s->lease) : 0;
         return *at_node ? FOUND : FOUND_NOT_YET;
     }
     if (!session_is_elsewhere(s->host, id))

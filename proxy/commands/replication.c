@@ -73,7 +73,7 @@ static void pass(struct session *s, const char *data, size_t len)
     bytes->owner_data = s;
     request_set_bytes(bytes, data, len);
     s->waiting_bytes += COST(bytes);
-    router_send(s->lease, bytes);
+    upstream_submit(s->lease, bytes);
 }
 
 static void pass_request(struct session *s, struct request *r)
@@ -167,7 +167,7 @@ enum step replication_route(struct session *s, struct request *r)
         return STEP_HOLD;
     s->tunnel = &tunnel;
     s->lease_dirty = true;
-    router_tunnel(s->lease, on_bytes);
+    upstream_set_tunnel(s->lease, on_bytes);
     pass_request(s, r);
     return STEP_ON;
 }

@@ -53,7 +53,7 @@ static void tell_restart(const struct session *s, const struct upstream *to)
     log_event(LOG_DEBUG, "an iteration begins again",
               "session=%" PRIu64 " node=%s reason=\"the process that its cursor is of does not "
               "serve it any more\"",
-              s->id, router_node_name(to));
+              s->id, upstream_name(to));
 }
 
 /* Whether the page may be sent on another connection than the session's own. */
@@ -66,7 +66,7 @@ static bool may_go_elsewhere(const struct session *s)
 static enum step send_shared(struct session *s, struct request *r)
 {
     struct router *router = s->host->router;
-    struct upstream *up = router_shared(router, &s->place, session_wish(s, r), s->identity);
+    struct upstream *up = router_shared(router, &s->place, session_target_role(s, r), s->identity);
     uint32_t process;
     if (!up)
         return STEP_HOLD;

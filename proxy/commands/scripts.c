@@ -165,7 +165,7 @@ static void load_on(struct session *s, struct slice sha, struct upstream *to)
         abort();
     *load = (struct load){.host = s->host,
                           .group = s->place.group,
-                          .node = router_node(to),
+                          .node = upstream_node(to),
                           .on = to,
                           .user = s->identity};
     memcpy(load->sha, sha.data, sizeof(load->sha));
@@ -176,15 +176,15 @@ static void load_on(struct session *s, struct slice sha, struct upstream *to)
     r->owner = &load_owner;
     r->owner_data = load;
     scripts_load(scripts_of(s), sha, load->node, to);
-    router_send(to, r);
+    upstream_submit(to, r);
 }
 
 /* Over a connection of its own to the lease's node. False: there is none to be had. */
 static bool load_beside(struct session *s, struct slice sha)
 {
-    enum wish wish = s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER;
-    struct upstream *up = router_shared(s->host->router, &s->place, wish, s->identity);
-    if (!up || !router_same_node(up, s->lease))
+    enum target_role role = s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER;
+    struct upstream *up = router_shared(s->host->router, &s->place, role, s->identity);
+    if (!up || !upstream_same_node(up, s->lease))
         return false;
     load_on(s, sha, up);
     return true;
@@ -192,7 +192,7 @@ static bool load_beside(struct session *s, struct slice sha)
 
 static enum script_state state_at_lease(struct session *s, struct slice sha, const void **on)
 {
-    return scripts_at(scripts_of(s), sha, router_node(s->lease), s->identity, on);
+    return scripts_at(scripts_of(s), sha, upstream_node(s->lease), s->identity, on);
 }
 
 static enum step wait_for_load(struct session *s)
@@ -218,10 +218,10 @@ static void tell(void *data, struct slice sha)
 void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to)
 {
     struct telling telling = {s, to};
-    if (r->in_tx || r->ends_tx || r->adopt || (session_subscribed(s) && !s->identity->resp3))
+    if (r->in_tx || r->ends_tx || r->login || (session_subscribed(s) && !s->identity->resp3))
         return;
-    if (!scripts_told(scripts_of(s), router_node(to)))
-        scripts_each_recent(scripts_of(s), router_node(to), s->identity, RECENT_MAX, tell,
+    if (!scripts_told(scripts_of(s), upstream_node(to)))
+        scripts_each_recent(scripts_of(s), upstream_node(to), s->identity, RECENT_MAX, tell,
                             &telling);
 }
 

@@ -133,7 +133,7 @@ static void send_again(struct session *s, enum kind kind, uint64_t redirect)
     buf_free(&bytes);
     r->owner = &told_owner;
     r->owner_data = s;
-    router_send(s->lease, r);
+    upstream_submit(s->lease, r);
 }
 
 static bool ready(struct session *s)
@@ -162,7 +162,7 @@ void session_restore_told(struct session *s)
 {
     s->lease_dirty = true;
     if (tracks_for_itself(s))
-        s->told_node->at_node = router_client_id(s->lease);
+        s->told_node->at_node = upstream_client_id(s->lease);
     for (int kind = 0; kind < KINDS; kind++)
         send_again(s, (enum kind)kind, kind == TRACKING ? s->told_node->at_node : 0);
 }

@@ -45,14 +45,14 @@ enum step wait_prepare(struct session *s, struct request *r)
     resp_append_command(&bytes, 1, ping);
     struct request *mark = request_new(session_pool(s), buf_len(&bytes));
     request_set_bytes(mark, buf_head(&bytes), buf_len(&bytes));
-    router_send(s->lease, mark);
+    upstream_submit(s->lease, mark);
     buf_consume(&bytes, buf_len(&bytes));
     resp_append_command(&bytes, 3, publish);
     mark = request_new(session_pool(s), buf_len(&bytes));
     request_set_bytes(mark, buf_head(&bytes), buf_len(&bytes));
     mark->owner = &mark_owner;
     mark->owner_data = s;
-    router_send(s->lease, mark);
+    upstream_submit(s->lease, mark);
     buf_free(&bytes);
     r->capture = true;
     return STEP_ON;

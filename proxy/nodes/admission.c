@@ -143,25 +143,16 @@ static void on_failed(struct request *request, enum request_failure why, const c
 
 static const struct request_owner knock_owner = {on_answer, on_failed};
 
-/* `knock` NULL: nobody wants the answer. */
-static void submit(struct admission *admission, struct upstream *up, const struct buf *bytes,
-                   struct knock *knock)
-{
-    struct request *request = request_new(&admission->turn->requests, buf_len(bytes));
-    request->owner = knock ? &knock_owner : NULL;
-    request->owner_data = knock;
-    request->secret = true;
-    request_set_bytes(request, buf_head(bytes), buf_len(bytes));
-    upstream_submit(up, request);
-}
-
 static void ask_with_password(struct admission *admission, struct upstream *up, struct knock *knock)
 {
     const struct identity *identity = knock->identity;
     struct buf bytes = {0};
+    struct request *request;
     append_auth(&bytes, (struct slice){identity->user, identity->user_len},
                 (struct slice){identity->password, identity->password_len});
-    submit(admission, up, &bytes, knock);
+    request = request_own(&admission->turn->requests, buf_slice(&bytes), &knock_owner, knock);
+    request->secret = true;
+    upstream_submit(up, request);
     buf_wipe(&bytes);
 }
 
@@ -169,13 +160,9 @@ static void ask_with_password(struct admission *admission, struct upstream *up, 
 static void ask_without(struct admission *admission, struct upstream *up, struct knock *knock)
 {
     static const struct slice reset = {"Reset", 5}, ping = {"Ping", 4};
-    struct buf bytes = {0};
-    resp_append_command(&bytes, 1, &reset);
-    submit(admission, up, &bytes, NULL);
-    buf_free(&bytes);
-    resp_append_command(&bytes, 1, &ping);
-    submit(admission, up, &bytes, knock);
-    buf_free(&bytes);
+    struct request_pool *requests = &admission->turn->requests;
+    upstream_submit(up, request_own_words(requests, 1, &reset, NULL, NULL));
+    upstream_submit(up, request_own_words(requests, 1, &ping, &knock_owner, knock));
 }
 
 /* The connection that the node is asked on. NULL: none can be had now. */
@@ -184,7 +171,7 @@ static struct upstream *connection(struct admission *admission, const struct tar
 {
     if (identity->asks)
         return pool_shared(admission->pool, target, identity);
-    return pool_door(admission->pool, target, identity);
+    return pool_auth_upstream(admission->pool, target, identity);
 }
 
 /* Returns whether the node is being asked. */

@@ -213,7 +213,8 @@ static void on_failed(struct request *request, enum request_failure why, const c
 static const struct request_owner owner = {on_reply, on_failed};
 
 struct learn_question *learn_ask(struct learn *learn, struct router *router, struct place *place,
-                                 enum wish wish, struct slice name, learn_done *done, void *data)
+                                 enum target_role role, struct slice name, learn_done *done,
+                                 void *data)
 {
     struct learn_question *question = calloc(1, sizeof(*question));
     struct slice argv[3] = {{"Command", 7}, {"INFO", 4}, name};
@@ -226,7 +227,7 @@ struct learn_question *learn_ask(struct learn *learn, struct router *router, str
         abort(); /* learn_find() answered for such a name */
     resp_append_command(&command, 3, argv);
     asked =
-        router_ask(router, place, wish, buf_head(&command), buf_len(&command), &owner, question);
+        router_ask(router, place, role, buf_head(&command), buf_len(&command), &owner, question);
     buf_free(&command);
     if (asked)
         return question;

@@ -54,16 +54,8 @@ static const struct request_owner owner = {on_reply, on_failed};
 void process_ask(struct request_pool *requests, struct upstream *up)
 {
     static const struct slice argv[2] = {{"Info", 4}, {"server", 6}};
-    struct buf bytes = {0};
-    struct request *question;
     if (up->process_asked)
         return;
     up->process_asked = true;
-    resp_append_command(&bytes, 2, argv);
-    question = request_new(requests, buf_len(&bytes));
-    question->owner = &owner;
-    question->owner_data = up;
-    request_set_bytes(question, buf_head(&bytes), buf_len(&bytes));
-    buf_free(&bytes);
-    router_send(up, question);
+    upstream_submit(up, request_own_words(requests, 2, argv, &owner, up));
 }

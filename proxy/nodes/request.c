@@ -119,6 +119,27 @@ void request_set_bytes(struct request *request, const void *bytes, size_t len)
     request->len = len;
 }
 
+struct request *request_own(struct request_pool *pool, struct slice bytes,
+                            const struct request_owner *owner, void *owner_data)
+{
+    struct request *request = request_new(pool, bytes.len);
+    request_set_bytes(request, bytes.data, bytes.len);
+    request->owner = owner;
+    request->owner_data = owner_data;
+    return request;
+}
+
+struct request *request_own_words(struct request_pool *pool, int argc, const struct slice *argv,
+                                  const struct request_owner *owner, void *owner_data)
+{
+    struct buf bytes = {0};
+    struct request *request;
+    resp_append_command(&bytes, argc, argv);
+    request = request_own(pool, buf_slice(&bytes), owner, owner_data);
+    buf_free(&bytes);
+    return request;
+}
+
 /* Its memory stays with it, if there is not too much of that, and nothing secret in it. */
 static bool stays_roomy(const struct request_pool *pool, const struct request *request)
 {
@@ -131,8 +152,8 @@ void request_free(struct request_pool *pool, struct request *request)
     assert(!list_linked(&request->in_session) && !list_linked(&request->in_upstream));
     assert(!request->copies);
     buf_free(&request->reply);
-    if (request->adopt)
-        identity_release(request->adopt);
+    if (request->login)
+        identity_release(request->login);
     pool->live--;
     if (pool->kept >= KEEP_MAX) {
         free_bytes(request);

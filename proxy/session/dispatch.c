@@ -72,9 +72,9 @@ static enum step learn_command(struct session *s, struct request *r)
     r->command = learn_find(s->host->learn, name);
     if (r->command)
         return STEP_ON;
-    s->question =
-        learn_ask(s->host->learn, s->host->router, &s->place,
-                  s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER, name, on_learnt, s);
+    s->question = learn_ask(s->host->learn, s->host->router, &s->place,
+                            s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER, name,
+                            on_learnt, s);
     s->learning = r;
     return s->question ? STEP_WAIT : STEP_HOLD;
 }

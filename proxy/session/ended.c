@@ -21,9 +21,9 @@
 
 void session_doubt(struct session *s, const struct upstream *lease)
 {
-    s->ended = (struct ended){.node = lease->node,
-                              .tenure = lease->tenure,
-                              .purpose = lease->purpose,
+    s->ended = (struct ended){.node = upstream_node(lease),
+                              .tenure = upstream_tenure(lease),
+                              .purpose = upstream_purpose(lease),
                               .at_ms = turn_now(s->host->turn)};
     if (!session_doubts(s) && router_in_office(s->host->router, s->place.group, &s->ended))
         list_append(&s->host->doubted, &s->in_doubted);

@@ -28,7 +28,7 @@ void session_lease_settle(struct session *s)
         session_subscribed(s) || s->listener->multiplexing == MULTIPLEXING_NO)
         return;
     if (s->paused == lease) {
-        router_resume(lease);
+        upstream_pause(lease, false);
         s->paused = NULL;
     }
     s->lease = NULL;

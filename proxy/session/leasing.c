@@ -80,13 +80,13 @@ static bool may_tell(struct session *s)
 
 bool session_take_lease(struct session *s)
 {
-    enum wish wish = s->place.route == ROUTE_REPLICA ? WISH_REPLICA : WISH_MASTER;
+    enum target_role role = s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER;
     if (!may_carry(s))
         return false;
-    s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
+    s->lease = router_lease(s->host->router, &s->place, role, s->identity, on_lost, s);
     if (!s->lease && s->place.entry == ENTRY_OTHER) {
         session_change_sides(s);
-        s->lease = router_lease(s->host->router, &s->place, wish, s->identity, on_lost, s);
+        s->lease = router_lease(s->host->router, &s->place, role, s->identity, on_lost, s);
     }
     s->tx_dirty = false;
     s->tx_confirmed = s->watch_confirmed = s->lease_dirty = s->lease_named = false;
@@ -136,14 +136,15 @@ static void on_lost(void *data)
     bool open = s->tx_confirmed, watching = s->watch_confirmed;
     for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
         const struct request *r = session_request(it);
-        if (r->leased && r->state == REQUEST_SENT && !s->lease->undone)
+        if (r->leased && r->state == REQUEST_SENT && !upstream_is_undone(s->lease))
             session_tx_apply(r, &open, &watching);
     }
-    if (!s->lease->undone && mark_unbegun(s)) /* what is undone counts as unsent anyway */
+    if (!upstream_is_undone(s->lease) &&
+        mark_unbegun(s)) /* what is undone counts as unsent anyway */
         open = false;
     if (s->paused == s->lease)
         s->paused = NULL;
-    if (s->lease->ended && session_hears(s))
+    if (upstream_is_ended(s->lease) && session_hears(s))
         session_doubt(s, s->lease);
     s->lease = NULL;
     s->tx_confirmed = s->watch_confirmed = false;
@@ -199,7 +200,7 @@ static void name_lease(struct session *s, const struct request *r)
     own = request_new(session_pool(s), buf_len(&bytes));
     request_set_bytes(own, buf_head(&bytes), buf_len(&bytes));
     buf_free(&bytes);
-    router_send(s->lease, own);
+    upstream_submit(s->lease, own);
     s->lease_named = s->lease_dirty = true;
 }
 
@@ -269,7 +270,7 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     if (blocking && r->blocked_until_ms && (r->held_since_ms || r->retried))
         session_rewrite_timeout(s, r);
     session_send(s, r, s->lease);
-    if ((r->adopt && !r->in_tx) || (r->capture && r->ends_tx))
+    if ((r->login && !r->in_tx) || (r->capture && r->ends_tx))
         s->adopting = r; /* EXEC, if there is anything to be performed with it */
     if (verb->sent)
         verb->sent(s, r);

@@ -20,7 +20,7 @@ static void abandon(struct session *s, struct request *r)
     if (r->copies)
         copies_forget(r);
     if (r->state == REQUEST_QUEUED)
-        router_take_back(r);
+        upstream_unqueue(r->upstream, r);
     if (r->state == REQUEST_SENT)
         r->owner = NULL;
     else
@@ -50,9 +50,9 @@ void session_close(struct session *s, const char *why)
     while ((node = s->requests.next) != &s->requests)
         abandon(s, session_request(node));
     if (s->paused)
-        router_resume(s->paused);
+        upstream_pause(s->paused, false);
     if (s->early)
-        router_resume(s->early);
+        upstream_pause(s->early, false);
     session_lease_drop(s);
     each_carried(s, forget);
     session_tx_forget(s);

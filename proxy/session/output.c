@@ -45,7 +45,7 @@ void session_flush(struct session *s)
         took(s, (size_t)n);
     }
     if (s->paused && buf_len(&s->out) < s->host->options->output_high / 2) {
-        router_resume(s->paused);
+        upstream_pause(s->paused, false);
         s->paused = NULL;
     }
     session_resume_early(s);
@@ -69,7 +69,7 @@ void session_pass_on(struct session *s, const char *message, size_t len)
     session_put(s, message, len);
     if (buf_len(&s->out) > s->host->options->output_high && !s->paused && s->lease) {
         s->paused = s->lease;
-        router_pause(s->host->router, s->lease, s);
+        upstream_stop_reading(s->lease, s);
     }
 }
 
@@ -85,7 +85,7 @@ void session_throttle(struct session *s, struct upstream *up, size_t so_far)
     if (up == s->lease || so_far > LARGE_REPLY ||
         (so_far && buf_len(&s->out) > high * OUTPUT_FACTOR)) {
         s->paused = up;
-        router_pause(s->host->router, up, s);
+        upstream_stop_reading(up, s);
     }
 }
 
@@ -128,7 +128,7 @@ void session_throttle_early(struct session *s, const struct request *r)
         !is_early(s, r->upstream) || bytes_kept(s) <= s->host->options->output_high * EARLY_FACTOR)
         return;
     s->early = r->upstream;
-    router_pause(s->host->router, s->early, s);
+    upstream_stop_reading(s->early, s);
 }
 
 void session_resume_early(struct session *s)
@@ -136,6 +136,6 @@ void session_resume_early(struct session *s)
     if (!s->early || is_early(s, s->early))
         return;
     if (s->early != s->paused)
-        router_resume(s->early);
+        upstream_pause(s->early, false);
     s->early = NULL;
 }

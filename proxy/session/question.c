@@ -65,8 +65,9 @@ enum step session_ask(struct session *s, struct request *r, bool alone, struct s
         return STEP_HOLD;
     if (s->lease && !router_may_send(s->host->router, s->lease))
         return STEP_HOLD;
-    up = s->lease ? s->lease
-                  : router_shared(s->host->router, &s->place, session_wish(s, r), s->identity);
+    up = s->lease
+             ? s->lease
+             : router_shared(s->host->router, &s->place, session_target_role(s, r), s->identity);
     if (!up)
         return STEP_HOLD;
     s->asking = request_new(session_pool(s), question.len);
@@ -75,7 +76,7 @@ enum step session_ask(struct session *s, struct request *r, bool alone, struct s
     s->asking->owner_data = s;
     s->told = told;
     s->lease_dirty |= alone;
-    router_send(up, s->asking);
+    upstream_submit(up, s->asking);
     return STEP_WAIT;
 }
 

@@ -35,7 +35,7 @@ void session_leave_waiting(struct session *s, struct request *r)
 void session_wait_again(struct session *s, struct request *r)
 {
     session_forget_copies(s, r);
-    r->state = REQUEST_WAITING;
+    request_move(r, REQUEST_WAITING);
     r->retried = true;
     r->reply_type = 0;
     r->reply_len = 0;
@@ -95,7 +95,7 @@ void session_answer_bytes(struct session *s, struct request *r, const char *repl
     buf_free(&r->reply);
     buf_append(&r->reply, reply, len);
     r->reply_type = reply[0];
-    r->state = REQUEST_ANSWERED;
+    request_move(r, REQUEST_ANSWERED);
     session_mark_woken(s);
 }
 
@@ -121,7 +121,7 @@ void session_settle(struct session *s, struct request *r, const char *reply)
     buf_free(&r->reply);
     if (reply)
         buf_append(&r->reply, reply, strlen(reply));
-    r->state = REQUEST_ANSWERED;
+    request_move(r, REQUEST_ANSWERED);
     session_mark_woken(s);
 }
 

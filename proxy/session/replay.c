@@ -36,7 +36,7 @@ static void send_copy(struct session *s, const struct request *kept)
     request_set_bytes(copy, kept->data, kept->len);
     copy->owner = &copy_owner;
     copy->owner_data = s;
-    router_send(s->lease, copy);
+    upstream_submit(s->lease, copy);
 }
 
 void session_tx_replay(struct session *s)

@@ -78,7 +78,7 @@ static bool is_rejection(const struct session *s, const struct request *r, const
     const struct topology_group *view = router_view(s->host->router, s->place.group);
     /* A script, or a module, may have executed a part, and may say what it likes; a transaction has its
      * own rule. */
-    if (r->script || r->adopt || r->in_tx || (r->write && (r->command->flags & COMMAND_MODULE)))
+    if (r->script || r->login || r->in_tx || (r->write && (r->command->flags & COMMAND_MODULE)))
         return false;
     if (r->ends_tx)
         return resp_starts(data, len, "-EXECABORT ") && s->tx_logged && !r->discards && view &&
@@ -131,7 +131,7 @@ static void decide_rejected(struct session *s)
         if (!overtaken && r->ends_tx)
             session_tx_again(s);
         if (overtaken)
-            r->state = REQUEST_ANSWERED;
+            request_move(r, REQUEST_ANSWERED);
         else
             session_wait_again(
                 s, r); /* reads behind it were answered too early: their turn comes again */
@@ -182,14 +182,14 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
     if (r->rejecting) {
         const char *reply = buf_head(&r->reply);
         size_t len = buf_len(&r->reply);
-        r->state = REQUEST_REJECTED;
+        request_move(r, REQUEST_REJECTED);
         s->rejected++;
         s->unblocks -= resp_starts(reply, len, UNBLOCKED);
         if (!resp_starts(reply, len, "-UNBLOCKED "))
             router_rejected(s->host->router, s->place.group, up,
                             resp_starts(reply, len, "-READONLY "));
     } else {
-        r->state = REQUEST_ANSWERED;
+        request_move(r, REQUEST_ANSWERED);
         r->executed = true;
         if (up == s->lease)
             session_lease_part_answered(s, r);
@@ -241,7 +241,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         r->streaming = true;
     }
     if (!last && r->reply_len > HUGE_REPLY)
-        router_unshare(up, s, "a reply is very large");
+        upstream_unshare(up, s, "a reply is very large");
     if (last)
         answered(s, r, up);
     else if (!head)
@@ -256,7 +256,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
 static bool is_undone(const struct request *r)
 {
     uint16_t paused = COMMAND_WRITE | COMMAND_MAY_REPLICATE;
-    return r->upstream->undone &&
+    return upstream_is_undone(r->upstream) &&
            ((r->command->flags & paused) || r->in_tx || command_is_transaction(r->command->verb) ||
             r->command->verb == VERB_WAIT);
 }
@@ -268,7 +268,7 @@ static void refused(struct session *s, struct request *r, const char *text)
     char line[ERROR_LINE_MAX + 4];
     snprintf(line, sizeof(line), "-%s\r\n", text);
     router_rights_refused(s->host->router, s->place.group);
-    if (!r->adopt)
+    if (!r->login)
         r->close_after = s->quitting = true;
     session_settle(s, r, line);
 }
@@ -293,7 +293,8 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
         why = REQUEST_UNSENT;
     r->unbegun = false;
     landed(s, r);
-    r->state = REQUEST_ANSWERED; /* it is nowhere any more; what it becomes is decided below */
+    request_move(r,
+                 REQUEST_ANSWERED); /* it is nowhere any more; what it becomes is decided below */
     if (s->paused == r->upstream && why == REQUEST_LOST)
         s->paused = NULL;
     if (s->early == r->upstream && why == REQUEST_LOST)

@@ -28,23 +28,24 @@ void session_send(struct session *s, struct request *r, struct upstream *to)
         s->inflight_writes++;
         s->wrote |= r->command->verb != VERB_WAIT;
     }
-    if (s->identity->scripted && to->purpose == PURPOSE_MASTER)
+    if (s->identity->scripted && upstream_purpose(to) == PURPOSE_MASTER)
         s->host->hooks->new_master(s, r, to);
-    router_send(to, r);
+    upstream_submit(to, r);
 }
 
-enum wish session_wish(const struct session *s, const struct request *r)
+enum target_role session_target_role(const struct session *s, const struct request *r)
 {
     switch (s->place.route) {
     case ROUTE_MASTER:
-        return WISH_MASTER;
+        return TARGET_MASTER;
     case ROUTE_REPLICA:
-        return WISH_REPLICA;
+        return TARGET_REPLICA;
     case ROUTE_SPLIT:
         break;
     }
     /* A read that was sent behind a write sees it: also when a barrier had the write answered first. */
-    return (r->command->flags & COMMAND_READONLY) && !r->after_write ? WISH_REPLICA : WISH_MASTER;
+    return (r->command->flags & COMMAND_READONLY) && !r->after_write ? TARGET_REPLICA
+                                                                     : TARGET_MASTER;
 }
 
 bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to)
@@ -58,10 +59,11 @@ bool session_in_order(const struct session *s, const struct request *r, const st
 
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity)
 {
-    enum wish wish = session_wish(s, r);
+    enum target_role role = session_target_role(s, r);
     struct upstream *up =
-        r->knocks ? router_door(s->host->router, &s->place, wish, identity, session_proves(r))
-                  : router_shared(s->host->router, &s->place, wish, identity);
+        r->authenticates
+            ? router_auth_upstream(s->host->router, &s->place, role, identity, session_proves(r))
+            : router_shared(s->host->router, &s->place, role, identity);
     if (!up)
         return STEP_HOLD;
     if (!session_in_order(s, r, up))

@@ -11,7 +11,7 @@
 #define REDISPROXY_TESTS_FAKE_NODE_H
 
 #include "loop.h"
-#include "nodes/upstream.h"
+#include "nodes/handshake.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -319,14 +319,14 @@ struct watched {
     struct upstream *up;
     int fd; /* the node's end */
     const char *verdict;
-    struct credentials_of_node shown;
+    struct node_claim shown;
+    struct credential *own; /* the proxy's, retained until the connection is open */
     int verified, readied, greeted, cuts;
     bool let_in, cut, error, leaving;
     char why[160];
 };
 
-static inline const char *watched_verify(struct upstream *up,
-                                         const struct credentials_of_node *node)
+static inline const char *watched_verify(struct upstream *up, const struct node_claim *node)
 {
     struct watched *watched = up->owner_data;
     watched->verified++;
@@ -360,11 +360,22 @@ static inline void watched_on_cut(struct upstream *up, const char *why, bool err
     watched->cuts++;
     watched->cut = true;
     watched->error = error;
+    credential_release(watched->own);
+    watched->own = NULL;
     snprintf(watched->why, sizeof(watched->why), "%s", why);
 }
 
-static const struct upstream_owner watched_owner = {watched_verify, watched_on_ready,
-                                                    watched_on_greeted,
+static const struct handshake_checks watched_checks = {watched_verify, watched_on_greeted};
+
+static inline void watched_on_open(struct upstream *up)
+{
+    struct watched *watched = up->owner_data;
+    handshake_begin(up, watched->own, &watched_checks);
+    credential_release(watched->own);
+    watched->own = NULL;
+}
+
+static const struct upstream_owner watched_owner = {watched_on_open, watched_on_ready,
                                                     watched_lets_no_write_through, watched_on_cut};
 
 /* Connects to a node of its own as `identity`, whose reference it takes over. */
@@ -373,10 +384,10 @@ static inline void watched_open(struct watched *s, struct world *w, struct ident
 {
     const char *error = NULL;
     struct target target = {.node = 1};
-    *s = (struct watched){.world = w};
+    *s = (struct watched){.world = w, .own = credential_retain(own)};
     node_begin(&s->node, 1);
     target.view = &s->node.view;
-    s->up = upstream_open(&w->turn, &target, identity, own, 1000, &watched_owner, s, &error);
+    s->up = upstream_open(&w->turn, &target, identity, 1000, &watched_owner, s, &error);
     cr_assert_not_null(s->up, "%s", error);
     identity_release(identity);
     s->fd = node_accept(w, &s->node);

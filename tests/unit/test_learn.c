@@ -17,11 +17,11 @@ struct router {
     const struct command *command;
 };
 
-bool router_ask(struct router *router, struct place *place, enum wish wish, const char *bytes,
-                size_t len, const struct request_owner *owner, void *owner_data)
+bool router_ask(struct router *router, struct place *place, enum target_role role,
+                const char *bytes, size_t len, const struct request_owner *owner, void *owner_data)
 {
     (void)place;
-    (void)wish;
+    (void)role;
     if (router->nobody)
         return false;
     router->asked = request_new(&router->requests, len);
@@ -62,7 +62,7 @@ static struct learn_question *ask(struct router *router, const char *name)
 {
     router->answers = 0;
     router->command = NULL;
-    return learn_ask(router->learn, router, NULL, WISH_MASTER, word(name), done, router);
+    return learn_ask(router->learn, router, NULL, TARGET_MASTER, word(name), done, router);
 }
 
 /* The whole answer, in two pieces. */

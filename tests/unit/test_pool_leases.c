@@ -59,25 +59,25 @@ static void on_stuck(void *data, void *head_owner_data)
 }
 
 /* Nothing else is due to whom is asked there: Redis would not tell them that a password is wrong. */
-Test(pool, a_door_is_asked_one_thing_at_a_time)
+Test(pool, an_auth_upstream_is_asked_one_thing_at_a_time)
 {
     struct stage s;
-    struct upstream *door;
+    struct upstream *up;
     struct asked busy, one, two;
     int shared_fd, fd;
 
     begin(&s);
     struct target target = target_of(&s, 0, PURPOSE_MASTER);
-    door = pool_door(s.pool, &target, s.nobody);
-    cr_assert_eq(door, shared(&s, 0, PURPOSE_MASTER), "the shared one is good, while it is idle");
-    shared_fd = admit(&s, 0, door, true);
-    ask(s.w, &busy, door, "x");
+    up = pool_auth_upstream(s.pool, &target, s.nobody);
+    cr_assert_eq(up, shared(&s, 0, PURPOSE_MASTER), "the shared one is good, while it is idle");
+    shared_fd = admit(&s, 0, up, true);
+    ask(s.w, &busy, up, "x");
     node_hears(s.w, shared_fd, "x");
-    door = pool_door(s.pool, &target, s.nobody);
-    cr_assert_neq(door, shared(&s, 0, PURPOSE_MASTER));
-    fd = admit(&s, 0, door, true);
-    ask(s.w, &one, door, "1");
-    ask(s.w, &two, door, "2");
+    up = pool_auth_upstream(s.pool, &target, s.nobody);
+    cr_assert_neq(up, shared(&s, 0, PURPOSE_MASTER));
+    fd = admit(&s, 0, up, true);
+    ask(s.w, &one, up, "1");
+    ask(s.w, &two, up, "2");
     node_hears(s.w, fd, "1");
     node_hears_nothing(s.w, fd);
     node_says(fd, "+OK\r\n");

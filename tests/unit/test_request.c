@@ -7,6 +7,7 @@
 #include "nodes/identity.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,89 @@ static struct request *owned(struct request_pool *pool, struct heard *heard)
     request->owner = &owner;
     request->owner_data = heard;
     return request;
+}
+
+/* ---- the states ---- */
+
+/* Whether the table lets a request go from one state to the other. */
+static bool may_move(enum request_state from, enum request_state to)
+{
+    return (request_states.rows[from].next & STATE_BIT(to)) != 0;
+}
+
+Test(request, only_these_moves_are_allowed)
+{
+    static const char *const allowed[] = {/*  to:                W  Q  S  R  A */
+                                          [REQUEST_WAITING] = "01001",
+                                          [REQUEST_QUEUED] = "10101",
+                                          [REQUEST_SENT] = "00111",
+                                          [REQUEST_REJECTED] = "10001",
+                                          [REQUEST_ANSWERED] = "10001"};
+
+    cr_assert_eq(request_states.count, 5);
+    for (unsigned from = 0; from < 5; from++)
+        for (unsigned to = 0; to < 5; to++)
+            cr_assert_eq(may_move(from, to), allowed[from][to] == '1', "%s to %s",
+                         state_name(&request_states, from), state_name(&request_states, to));
+}
+
+Test(request, a_move_ends_in_its_state)
+{
+    struct request request = {.state = REQUEST_WAITING};
+
+    request_move(&request, REQUEST_QUEUED);
+    cr_assert_eq(request.state, REQUEST_QUEUED);
+    request_move(&request, REQUEST_SENT);
+    request_move(&request, REQUEST_SENT); /* another piece of it */
+    request_move(&request, REQUEST_REJECTED);
+    request_move(&request, REQUEST_WAITING);
+    cr_assert_eq(request.state, REQUEST_WAITING);
+}
+
+Test(request, what_was_not_queued_cannot_be_sent, .signal = SIGABRT)
+{
+    struct request request = {.state = REQUEST_WAITING};
+
+    request_move(&request, REQUEST_SENT);
+}
+
+/* ---- commands of the proxy's own ---- */
+
+Test(request, one_of_the_proxys_own_carries_its_bytes_and_its_owner)
+{
+    struct request_pool pool;
+    struct heard heard = {.pieces = 0};
+    char bytes[] = "PING\r\n";
+    struct request *request;
+
+    request_pool_init(&pool);
+    request = request_own(&pool, (struct slice){bytes, 4}, &owner, &heard);
+    memset(bytes, 'x', sizeof(bytes)); /* it has a copy */
+    cr_assert_eq(request->len, 4);
+    cr_assert_eq(memcmp(request->data, "PING", 4), 0);
+    cr_assert_eq(request->state, REQUEST_WAITING);
+    cr_assert_not(request->secret || request->write);
+    request_deliver(&pool, request, "+PONG\r\n", 7, true, true);
+    cr_assert_str_eq(heard.bytes, "+PONG\r\n");
+    request_free(&pool, request);
+    request_pool_free(&pool);
+}
+
+Test(request, one_of_words_is_the_command_as_redis_wants_it)
+{
+    static const struct slice argv[2] = {{"Info", 4}, {"server", 6}};
+    static const char wanted[] = "*2\r\n$4\r\nInfo\r\n$6\r\nserver\r\n";
+    struct request_pool pool;
+    struct request *request;
+
+    request_pool_init(&pool);
+    request = request_own_words(&pool, 2, argv, NULL, NULL);
+    cr_assert_eq(request->len, sizeof(wanted) - 1);
+    cr_assert_eq(memcmp(request->data, wanted, request->len), 0);
+    cr_assert_null(request->owner);
+    request_deliver(&pool, request, "$0\r\n\r\n", 6, true, true);
+    cr_assert_eq(pool.live, 0, "nobody waits for the reply: it is freed with it");
+    request_pool_free(&pool);
 }
 
 /* ---- completing ---- */
@@ -221,7 +305,7 @@ Test(request, a_recycled_one_is_as_new)
     request->state = REQUEST_ANSWERED;
     request->write = request->secret = request->executed = request->in_tx = true;
     request->held_since_ms = 5;
-    request->adopt = identity_nobody(&identities);
+    request->login = identity_nobody(&identities);
     buf_append(&request->reply, "+OK\r\n", 5);
     request_free(&pool, request);
     cr_assert(list_empty(&identities.all), "its hold of an identity is dropped");
@@ -230,7 +314,7 @@ Test(request, a_recycled_one_is_as_new)
     cr_assert_eq(again->state, REQUEST_WAITING);
     cr_assert_null(again->owner);
     cr_assert_null(again->owner_data);
-    cr_assert_null(again->adopt);
+    cr_assert_null(again->login);
     cr_assert_not(again->write || again->secret || again->executed || again->in_tx);
     cr_assert_eq(again->held_since_ms, 0);
     cr_assert_eq(buf_len(&again->reply), 0);
