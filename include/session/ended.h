@@ -8,7 +8,7 @@
 void session_doubt(struct session *s, const struct upstream *lease);
 static inline bool session_doubts(const struct session *s)
 {
-    return list_linked(&s->in_doubted);
+    return list_linked(&s->lease.in_doubted);
 }
 
 #endif

@@ -58,7 +58,7 @@ struct carried {
     void (*forget)(struct session *s);
     /* The session has begun to wait in the hold. */
     void (*held)(struct session *s);
-    /* Replies were delivered, and its subscriptions were not confirmed yet (session->unrenewed). */
+    /* Replies were delivered, and its subscriptions were not confirmed yet (session->special.unrenewed). */
     void (*delivered)(struct session *s);
 };
 

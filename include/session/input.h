@@ -17,7 +17,7 @@ struct partial {
 /* Frees it; for a session that ends. */
 void session_forget_partial(struct session *s);
 
-/* Bytes that nobody has looked at, in session->ahead. */
+/* Bytes that nobody has looked at, in session->client.ahead. */
 struct input_chunk {
     struct list in_ahead;
     size_t len;

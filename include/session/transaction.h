@@ -23,8 +23,6 @@ void session_recount(struct session *s);
 /* Whether something is in it that the session performs itself when EXEC says so (commands/exec.c). */
 bool session_tx_performs(const struct session *s);
 
-/* A request of an open transaction was delivered: it is kept, or freed. */
-void session_tx_keep(struct session *s, struct request *r);
 void session_tx_forget(struct session *s);
 /* Its EXEC or DISCARD was delivered. */
 void session_tx_over(struct session *s);
@@ -32,7 +30,8 @@ void session_tx_over(struct session *s);
 void session_tx_lease_lost(struct session *s, bool watching);
 /* A node would not execute it (EXECABORT for a switch's reason): from MULTI again. */
 void session_tx_again(struct session *s);
-/* It is given up: EXEC says so. */
+/* It is given up, with its lease: EXEC says why, by `state`, or nil or EXECABORT by what was watched. */
+void session_give_up_tx(struct session *s, enum tx state);
 void session_break_tx(struct session *s);
 /* Whether an error reply, EXECABORT's too, has a reason that a switch will mend. */
 bool session_is_switch_error(const char *reply, size_t len);

@@ -1,7 +1,7 @@
 /* capa: see the header. */
 #include "commands/capa.h"
 
-#include "session/queue.h"
+#include "session/requests.h"
 
 /* A node would send a client that can be REDIRECTed to the master: here nobody has to go anywhere. It
  * says OK to what it has never heard of, if it knows the command. */

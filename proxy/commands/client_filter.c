@@ -147,7 +147,7 @@ bool client_filter_has_id(const struct client_filter *filter, uint64_t id)
 const char *session_address(char *out, size_t size, const struct session *s, bool peer)
 {
     struct address address;
-    if (address_of_socket(&address, s->stream.fd, peer) != 0)
+    if (address_of_socket(&address, s->client.stream.fd, peer) != 0)
         snprintf(out, size, "?:0"); /* as Redis says when it cannot tell */
     else
         address_format(out, size, &address);
@@ -163,7 +163,9 @@ struct slice session_user(const struct session *s)
 
 enum client_kind session_kind(const struct session *s)
 {
-    return s->tunnel ? CLIENT_REPLICA : session_subscribed(s) ? CLIENT_PUBSUB : CLIENT_NORMAL;
+    return s->special.tunnel       ? CLIENT_REPLICA
+           : session_subscribed(s) ? CLIENT_PUBSUB
+                                   : CLIENT_NORMAL;
 }
 
 int64_t session_seconds_since(const struct session *s, int64_t then_ms)
@@ -194,7 +196,7 @@ bool session_passes(const struct client_filter *filter, const struct session *s,
         return false;
     if (!client_filter_has_id(filter, s->id) || (filter->kind && filter->kind != session_kind(s)))
         return false;
-    if (filter->max_age && session_seconds_since(s, s->opened_ms) < filter->max_age)
+    if (filter->max_age && session_seconds_since(s, s->client.opened_ms) < filter->max_age)
         return false;
     return same(filter->user, session_user(s)) && same_address(filter->addr, s, true) &&
            same_address(filter->laddr, s, false);

@@ -11,7 +11,7 @@
 #include "session/client.h"
 #include "session/life.h"
 #include "session/question.h"
-#include "session/queue.h"
+#include "session/requests.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -118,7 +118,7 @@ static void kill_home(struct session *s, struct request *r, struct inquiry *inqu
     int64_t at_node = 0;
     bool number = q->reply[0] == ':';
     if (q->and_me)
-        r->close_after = s->quitting = true;
+        session_quits(s, r);
     if (number)
         at_node = strtoll(q->reply + 1, NULL, 10);
     if (r->argc == 3 && q->killed > 0)
@@ -194,7 +194,7 @@ enum step session_client_kill(struct session *s, struct request *r)
     struct client_filter filter;
     bool unsure = false;
     enum step step = STEP_WAIT;
-    if (s->inflight > 0)
+    if (s->queue.inflight > 0)
         return STEP_WAIT;
     if (client_filter_of_kill(r, &filter) && means_sessions(s, r, &filter, &unsure))
         step = ask_harmlessly(s, r, &filter);
@@ -204,5 +204,5 @@ enum step session_client_kill(struct session *s, struct request *r)
         step = session_ask(s, r, true, (struct slice){r->data, r->len}, kill_told);
     free(filter.ids);
     /* With the answer it is dispatched again; where there is nobody to ask it is there already. */
-    return unsure && !s->asking ? session_client_kill(s, r) : step;
+    return unsure && !barrier_stands(&s->barrier) ? session_client_kill(s, r) : step;
 }

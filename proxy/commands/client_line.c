@@ -42,23 +42,23 @@ static void put_number(struct sheet *sheet, const char *key, int64_t number)
 static void put_session(struct sheet *sheet, const struct session *s, struct slice form)
 {
     struct slice idle = client_text_value(form, "idle");
-    const char *name = s->last && s->last->name ? s->last->name : "NULL";
-    int64_t seconds = session_seconds_since(s, s->read_ms), nodes;
+    const char *name = s->client.last && s->client.last->name ? s->client.last->name : "NULL";
+    int64_t seconds = session_seconds_since(s, s->client.read_ms), nodes;
     bool whole =
         client_text_value(form, "resp").data; /* Redis 6.2 has no such field, and no subcommands */
-    if (s->lease && resp_parse_integer(idle, &nodes) && nodes < seconds)
+    if (s->lease.upstream && resp_parse_integer(idle, &nodes) && nodes < seconds)
         seconds = nodes; /* it has been written to since */
     put_number(sheet, "id", (int64_t)s->id);
     put_text(sheet, "addr", session_address(sheet->addr, sizeof(sheet->addr), s, true));
     put_text(sheet, "laddr", session_address(sheet->laddr, sizeof(sheet->laddr), s, false));
-    put_number(sheet, "fd", s->stream.fd);
-    put_text(sheet, "name", s->name ? s->name : "");
-    put_number(sheet, "age", session_seconds_since(s, s->opened_ms));
+    put_number(sheet, "fd", s->client.stream.fd);
+    put_text(sheet, "name", s->client.name ? s->client.name : "");
+    put_number(sheet, "age", session_seconds_since(s, s->client.opened_ms));
     put_number(sheet, "idle", seconds);
     put(sheet, "cmd", (struct slice){name, whole ? strlen(name) : strcspn(name, "|")});
     put(sheet, "user", session_user(s));
-    if (s->redirects_to)
-        put_number(sheet, "redir", (int64_t)s->redirects_to);
+    if (s->special.redirects_to)
+        put_number(sheet, "redir", (int64_t)s->special.redirects_to);
 }
 
 /* Of one that has no connection of its own: the form is somebody else's. */
@@ -68,7 +68,7 @@ static void put_shared(struct sheet *sheet, const struct session *s, bool asks)
                                        "tot-net-in", "tot-net-out", "tot-cmds"};
     static const char *const memory[] = {"qbuf-free", "argv-mem", "multi-mem", "rbs",
                                          "rbp",       "obl",      "oll"};
-    size_t out = buf_len(&s->out);
+    size_t out = buf_len(&s->client.out);
     put_text(sheet, "flags", "N");
     put_number(sheet, "db", s->identity->db);
     put_number(sheet, "resp", s->identity->resp3 ? 3 : 2);
@@ -83,7 +83,7 @@ static void put_shared(struct sheet *sheet, const struct session *s, bool asks)
     for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
         put_text(sheet, memory[i], "0");
     put_number(sheet, "omem", (int64_t)out);
-    put_number(sheet, "tot-mem", (int64_t)(sizeof(*s) + out + s->waiting_bytes));
+    put_number(sheet, "tot-mem", (int64_t)(sizeof(*s) + out + s->queue.waiting_bytes));
 }
 
 void session_add_line(struct buf *out, const struct session *s, struct slice own, struct slice form,

@@ -14,7 +14,7 @@
 #include "commands/client_line.h"
 #include "commands/client_text.h"
 #include "session/question.h"
-#include "session/queue.h"
+#include "session/requests.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -85,8 +85,8 @@ static void add_entry(struct list_inquiry *q, const struct session *s)
     const struct client_text_line *carrier = client_text_find(&q->list, q->carrier), *own = NULL;
     struct entry *entry;
     size_t at = buf_len(&q->lines);
-    if (s->lease && upstream_node(s->lease) == q->node)
-        own = client_text_find(&q->list, upstream_client_id(s->lease));
+    if (s->lease.upstream && upstream_node(s->lease.upstream) == q->node)
+        own = client_text_find(&q->list, upstream_client_id(s->lease.upstream));
     if (!own && !carrier)
         return;
     session_add_line(&q->lines, s, own ? own->text : (struct slice){NULL, 0},
@@ -205,7 +205,7 @@ static void info_told(struct session *s, struct request *r, const struct upstrea
         return;
     }
     text.len--; /* the line end */
-    session_add_line(&out, s, s->lease ? text : (struct slice){NULL, 0}, text, true);
+    session_add_line(&out, s, s->lease.upstream ? text : (struct slice){NULL, 0}, text, true);
     answer_text(s, r, reply.data[0], &out);
     buf_free(&out);
 }
@@ -236,7 +236,7 @@ static void id_told(struct session *s, struct request *r, const struct upstream 
 enum step client_id_perform(struct session *s, struct request *r)
 {
     enum step step = session_ask(s, r, false, (struct slice){r->data, r->len}, id_told);
-    if (step != STEP_HOLD || (!s->identity->authenticated && !s->let_in))
+    if (step != STEP_HOLD || (!s->identity->authenticated && !s->auth_not_needed))
         return step;
     answer_id(s, r);
     return STEP_ON;

@@ -7,7 +7,7 @@
 #include "session/client.h"
 #include "session/leasing.h"
 #include "session/question.h"
-#include "session/queue.h"
+#include "session/requests.h"
 #include "session/send.h"
 
 #include <inttypes.h>
@@ -42,17 +42,18 @@ static bool session_id(struct slice text, uint64_t *id)
 static void find_blocked(struct session_host *host, struct blocked *blocked)
 {
     struct session *other = session_find(host, blocked->session);
-    if (!other || !other->blocked || !other->lease || other->place.group != blocked->group ||
-        upstream_node(other->lease) != blocked->node)
+    if (!other || !barrier_of(&other->barrier, BARRIER_BLOCKED) || !other->lease.upstream ||
+        other->place.group != blocked->group ||
+        upstream_node(other->lease.upstream) != blocked->node)
         return;
-    blocked->at_node = upstream_client_id(other->lease);
-    other->blocked->called_back |= blocked->error;
-    other->lease_dirty = true; /* if it comes late, it must not end what a third one waits for */
+    blocked->at_node = upstream_client_id(other->lease.upstream);
+    barrier_of(&other->barrier, BARRIER_BLOCKED)->called_back |= blocked->error;
+    other->lease.dirty = true; /* if it comes late, it must not end what a third one waits for */
 }
 
 static struct upstream *way_to_node(struct session *s, const struct request *r)
 {
-    struct upstream *up = s->lease;
+    struct upstream *up = s->lease.upstream;
     if (!up)
         up = router_shared(s->host->router, &s->place, session_target_role(s, r), s->identity);
     return up && router_may_send(s->host->router, up) ? up : NULL;
@@ -117,7 +118,8 @@ static enum step unblock_session(struct session *s, struct request *r)
     struct upstream *up;
     bool ours = session_id(session_arg(r, 2), &blocked.session);
     if (!ours && !r->retried)
-        return s->lease ? session_send_on_lease(s, r) : session_send_shared(s, r, s->identity);
+        return s->lease.upstream ? session_send_on_lease(s, r)
+                                 : session_send_shared(s, r, s->identity);
     up = way_to_node(s, r);
     if (!up)
         return STEP_HOLD;
@@ -138,7 +140,7 @@ static void knock_told(struct session *s, struct request *r, const struct upstre
                        struct slice reply)
 {
     (void)from;
-    if (!s->let_in)
+    if (!s->auth_not_needed)
         session_answer_bytes(s, r, reply.data, reply.len);
 }
 
@@ -151,5 +153,5 @@ static enum step knock(struct session *s, struct request *r)
 
 enum step client_unblock_perform(struct session *s, struct request *r)
 {
-    return s->identity->authenticated || s->let_in ? unblock_session(s, r) : knock(s, r);
+    return s->identity->authenticated || s->auth_not_needed ? unblock_session(s, r) : knock(s, r);
 }

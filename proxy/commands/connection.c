@@ -6,21 +6,23 @@
 #include "commands/connection_name.h"
 #include "session/hooks.h"
 #include "session/lease.h"
-#include "session/queue.h"
+#include "session/requests.h"
 #include "session/transaction.h"
 
 enum step reset_perform(struct session *s, struct request *r)
 {
-    if (s->inflight > 0)
+    if (s->queue.inflight > 0)
         return STEP_WAIT;
     each_carried(s, forget);
-    s->monitoring = s->sticky = s->watching = s->watch_broken = s->tx_refused = false;
-    if (s->reply_off)
+    lease_let(&s->lease, LEASE_MONITORS | LEASE_CHANGED);
+    session_tx_watch(s, false);
+    s->tx.watch_broken = s->tx.refused = false;
+    if (s->client.reply_off)
         r->silent = false; /* but not when it is the one to be skipped */
-    s->reply_off = s->reply_skip = s->let_in = false;
+    s->client.reply_off = s->client.reply_skip = s->auth_not_needed = false;
     session_tx_forget(s); /* before its repetition is given up with the lease */
     session_lease_drop(s);
-    s->tx = TX_NONE;
+    session_tx_enter(s, TX_NONE);
     identity_release(s->identity);
     s->identity = identity_nobody(router_identities(s->host->router));
     router_entered(&s->place, NULL);
@@ -31,9 +33,9 @@ enum step reset_perform(struct session *s, struct request *r)
 
 enum step quit_perform(struct session *s, struct request *r)
 {
-    if (s->inflight > 0)
+    if (s->queue.inflight > 0)
         return STEP_WAIT;
-    r->close_after = s->quitting = true;
+    session_quits(s, r);
     session_answer(s, r, "+OK\r\n");
     return STEP_ON;
 }

@@ -7,7 +7,7 @@
 #include "commands/connection_name.h"
 
 #include "session/question.h"
-#include "session/queue.h"
+#include "session/requests.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +25,9 @@ const char *session_bad_name(struct slice name)
 
 void session_set_name(struct session *s, struct slice name)
 {
-    free(s->name);
-    s->name = name.data ? strndup(name.data, name.len) : NULL;
-    s->lease_named = false;
+    free(s->client.name);
+    s->client.name = name.data ? strndup(name.data, name.len) : NULL;
+    s->lease.named = false;
 }
 
 static void client_setname(struct session *s, struct request *r)
@@ -44,8 +44,8 @@ static void client_setname(struct session *s, struct request *r)
 
 static void client_getname(struct session *s, struct request *r)
 {
-    if (s->name && *s->name)
-        session_answerf(s, r, "$%zu\r\n%s\r\n", strlen(s->name), s->name);
+    if (s->client.name && *s->client.name)
+        session_answerf(s, r, "$%zu\r\n%s\r\n", strlen(s->client.name), s->client.name);
     else
         session_answer(s, r, s->identity->resp3 ? "_\r\n" : "$-1\r\n");
 }
@@ -54,13 +54,13 @@ static void client_reply(struct session *s, struct request *r)
 {
     struct slice mode = session_arg(r, 2);
     if (slice_is(mode, "on")) {
-        s->reply_off = s->reply_skip = r->silent = false;
+        s->client.reply_off = s->client.reply_skip = r->silent = false;
         session_answer(s, r, "+OK\r\n");
     } else if (slice_is(mode, "off")) {
-        s->reply_off = r->silent = true;
+        s->client.reply_off = r->silent = true;
         session_answer(s, r, "+OK\r\n");
     } else if (slice_is(mode, "skip")) {
-        s->reply_skip = !s->reply_off;
+        s->client.reply_skip = !s->client.reply_off;
         r->silent = true;
         session_answer(s, r, "+OK\r\n");
     } else {
@@ -137,7 +137,7 @@ enum step connection_name_perform(struct session *s, struct request *r)
     if (s->identity->right_until_ms[index_of(r)] < turn_now(s->host->turn)) {
         step = session_ask(s, r, false, question_of(r), told);
         /* Nobody waits for a master for that, unless it is not known who may come in. */
-        if (step != STEP_HOLD || (!s->identity->authenticated && !s->let_in))
+        if (step != STEP_HOLD || (!s->identity->authenticated && !s->auth_not_needed))
             return step;
     }
     perform(s, r);
@@ -165,7 +165,7 @@ static void silence(struct session *s, struct request *r)
 
 enum step client_reply_prepare(struct session *s, struct request *r)
 {
-    if (s->tx == TX_OPEN && command_arity_ok(r->command, r->argc))
+    if (s->tx.state == TX_OPEN && command_arity_ok(r->command, r->argc))
         silence(s, r);
     return STEP_ON;
 }

@@ -15,7 +15,7 @@
 #include "commands/login.h"
 #include "commands/pause.h"
 #include "commands/scan.h"
-#include "session/queue.h"
+#include "session/requests.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -81,8 +81,8 @@ static void put_text(struct executed *answers, const struct buf *text)
 static void put_name(struct session *s, struct executed *answers)
 {
     struct buf text = {0};
-    if (s->name && *s->name)
-        resp_append_bulk(&text, (struct slice){s->name, strlen(s->name)});
+    if (s->client.name && *s->client.name)
+        resp_append_bulk(&text, (struct slice){s->client.name, strlen(s->client.name)});
     else
         buf_printf(&text, "%s", s->identity->resp3 ? "_\r\n" : "$-1\r\n");
     put_text(answers, &text);
@@ -188,10 +188,10 @@ static bool walk(struct session *s, struct request *queued, struct executed *ans
 
 static void walk_all(struct session *s, struct request *exec, struct executed *answers)
 {
-    list_each (it, &s->tx_log)
+    list_each (it, &s->tx.log)
         if (!walk(s, container_of(it, struct request, in_session), answers))
             return;
-    list_each (it, &s->requests) {
+    list_each (it, &s->queue.requests) {
         struct request *r = container_of(it, struct request, in_session);
         if (r == exec || (r->in_tx && !walk(s, r, answers)))
             return;
@@ -202,7 +202,8 @@ static void fill_in(struct session *s, struct request *exec)
 {
     const char *reply = buf_head(&exec->reply), *end = reply + buf_len(&exec->reply);
     const char *line_end = memchr(reply, '\n', buf_len(&exec->reply));
-    struct executed answers = {.off = s->reply_off, .skip = exec->silent && !s->reply_off};
+    struct executed answers = {.off = s->client.reply_off,
+                               .skip = exec->silent && !s->client.reply_off};
     if (exec->reply_type != '*' || !line_end)
         return;
     answers.at = line_end + 1;
@@ -210,8 +211,8 @@ static void fill_in(struct session *s, struct request *exec)
     put(&answers, reply, (size_t)(answers.at - reply));
     walk_all(s, exec, &answers);
     put(&answers, answers.at, (size_t)(end - answers.at));
-    s->reply_off = answers.off;
-    s->reply_skip = answers.skip_next;
+    s->client.reply_off = answers.off;
+    s->client.reply_skip = answers.skip_next;
     exec->silent = false; /* what is to be left out is out */
     buf_free(&exec->reply);
     exec->reply = answers.out;
@@ -226,6 +227,6 @@ void exec_answered(struct session *s, struct request *exec, const struct upstrea
         if (exec->scans)
             scan_executed(s, exec, from);
     }
-    if (s->pauses)
+    if (s->special.pauses)
         pause_answered(s, exec, from);
 }

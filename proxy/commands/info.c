@@ -24,7 +24,7 @@ static bool is_wanted(const struct request *r)
 
 void info_seen(struct session *s, struct request *r)
 {
-    r->capture = s->tx != TX_OPEN && is_wanted(r);
+    r->capture = s->tx.state != TX_OPEN && is_wanted(r);
 }
 
 static void add_group(struct buf *text, const struct topology_group *view)

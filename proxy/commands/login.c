@@ -12,7 +12,7 @@
 #include "commands/connection_name.h"
 #include "commands/tracking.h"
 #include "session/client.h"
-#include "session/queue.h"
+#include "session/requests.h"
 #include "session/send.h"
 
 #include <inttypes.h>
@@ -132,8 +132,8 @@ static bool prepare_hello(struct session *s, struct request *r)
     }
     r->capture = true;
     if (!r->login) { /* the first look at it: what is sent has no name */
-        free(s->hello_name);
-        s->hello_name = hello.name.data ? strndup(hello.name.data, hello.name.len) : NULL;
+        free(s->client.hello_name);
+        s->client.hello_name = hello.name.data ? strndup(hello.name.data, hello.name.len) : NULL;
     }
     set_adopt(r, wanted(s, r, &hello));
     rewrite_hello(s, r, &hello);
@@ -143,7 +143,7 @@ static bool prepare_hello(struct session *s, struct request *r)
 /* Returns true when it was answered here: with an error. */
 static bool prepare(struct session *s, struct request *r)
 {
-    if (s->tx == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
+    if (s->tx.state == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
         return false; /* its node has to say what it thinks of it */
     if (r->command->verb == VERB_HELLO)
         return prepare_hello(s, r);
@@ -153,7 +153,7 @@ static bool prepare(struct session *s, struct request *r)
 
 enum step login_prepare(struct session *s, struct request *r)
 {
-    if (s->tx != TX_OPEN && s->inflight > 0 && r->command->verb != VERB_SELECT)
+    if (s->tx.state != TX_OPEN && s->queue.inflight > 0 && r->command->verb != VERB_SELECT)
         return STEP_WAIT; /* see pool_auth_upstream() */
     (void)prepare(s, r);
     return STEP_ON;
@@ -200,21 +200,21 @@ void login_answered(struct session *s, struct request *r, const struct upstream 
     if (proves)
         router_entered(&s->place, by);
     /* No node takes CLIENT TRACKING in RESP2: one that is new since then was told in vain. */
-    if (s->tracks && s->identity->resp3 && !spoke_resp3)
+    if (lease_kept_for(&s->lease, LEASE_TRACKS) && s->identity->resp3 && !spoke_resp3)
         session_restore_told(s);
 }
 
 enum step login_perform(struct session *s, struct request *r)
 {
     enum step step;
-    if (s->inflight > 0)
+    if (s->queue.inflight > 0)
         return STEP_WAIT;
     if (prepare(s, r))
         return STEP_ON;
     r->authenticates = r->login && r->login->authenticated && r->command->verb != VERB_SELECT;
     step = session_send_shared(s, r, r->login ? r->login : s->identity);
     if (step == STEP_ON)
-        s->adopting = r;
+        barrier_raise(&s->barrier, BARRIER_LOGIN, r);
     return step;
 }
 
@@ -222,11 +222,11 @@ enum step login_perform(struct session *s, struct request *r)
 
 static void take_hello_name(struct session *s)
 {
-    if (!s->hello_name)
+    if (!s->client.hello_name)
         return;
-    session_set_name(s, (struct slice){s->hello_name, strlen(s->hello_name)});
-    free(s->hello_name);
-    s->hello_name = NULL;
+    session_set_name(s, (struct slice){s->client.hello_name, strlen(s->client.hello_name)});
+    free(s->client.hello_name);
+    s->client.hello_name = NULL;
 }
 
 static void name_and_id(struct session *s, struct request *r)

@@ -54,7 +54,7 @@ static void tell_all(struct session *s, int64_t until_ms, bool parts)
         abort();
     *pause = (struct pause){.relay = {.visit = visit, .drop = drop},
                             .group = s->place.group,
-                            .node = upstream_node(s->lease),
+                            .node = upstream_node(s->lease.upstream),
                             .until_ms = until_ms,
                             .parts = parts};
     apply(s->host, pause);
@@ -66,31 +66,32 @@ enum step pause_prepare(struct session *s, struct request *r)
     int64_t ms;
     if (!resp_parse_integer(session_arg(r, 2), &ms) || ms <= 0)
         return STEP_ON;
-    s->pauses_until_ms = turn_now(s->host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS);
-    tell_all(s, s->pauses_until_ms, false);
-    s->pauses = true;
+    s->special.pauses_until_ms = turn_now(s->host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS);
+    tell_all(s, s->special.pauses_until_ms, false);
+    s->special.pauses = true;
     return STEP_ON;
 }
 
 static void note(const struct session *s, int64_t until_ms)
 {
-    board_note_pause(s->host->turn->board, s->place.group, upstream_node(s->lease), until_ms);
+    board_note_pause(s->host->turn->board, s->place.group, upstream_node(s->lease.upstream),
+                     until_ms);
 }
 
 void pause_answered(struct session *s, struct request *r, const struct upstream *from)
 {
     bool exec = r->command->verb == VERB_EXEC;
-    if (from != s->lease || (r->in_tx && r->reply_type == '+'))
+    if (from != s->lease.upstream || (r->in_tx && r->reply_type == '+'))
         return; /* EXEC will do it */
     if (r->command->verb == VERB_CLIENT_UNPAUSE && r->reply_type == '+') {
         tell_all(s, 0, false);
         note(s, 0);
     }
-    if (!s->pauses)
+    if (!s->special.pauses)
         return;
-    s->pauses = false;
+    s->special.pauses = false;
     bool begun = r->reply_type == (exec ? '*' : '+');
     tell_all(s, 0, begun);
     if (begun)
-        note(s, s->pauses_until_ms);
+        note(s, s->special.pauses_until_ms);
 }

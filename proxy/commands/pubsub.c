@@ -15,8 +15,8 @@
 #include "session/lease.h"
 #include "session/life.h"
 #include "session/output.h"
-#include "session/queue.h"
 #include "session/replies.h"
+#include "session/requests.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,9 +52,10 @@ static bool kind_of_verb(uint8_t verb, enum kind *kind)
 static void remember(struct session *s, enum kind kind, struct slice name)
 {
     struct subscription *sub;
-    if (!s->subs && !(s->subs = calloc(1, sizeof(*s->subs))))
+    if (!s->special.subs && !(s->special.subs = calloc(1, sizeof(*s->special.subs))))
         abort();
-    HASH_FIND(hh, s->subs->of[kind], name.data, name.len, sub);
+    lease_keep(&s->lease, LEASE_SUBSCRIBED);
+    HASH_FIND(hh, s->special.subs->of[kind], name.data, name.len, sub);
     if (sub)
         return;
     sub = calloc(1, sizeof(*sub) + name.len);
@@ -62,29 +63,29 @@ static void remember(struct session *s, enum kind kind, struct slice name)
         abort();
     sub->len = name.len;
     memcpy(sub->name, name.data, name.len);
-    HASH_ADD(hh, s->subs->of[kind], name, name.len, sub);
+    HASH_ADD(hh, s->special.subs->of[kind], name, name.len, sub);
 }
 
 /* They stand again, or nobody wants them any more. */
 static void renewed(struct session *s)
 {
-    if (s->unrenewed)
+    if (s->special.unrenewed)
         router_subscriber_renewed(s->host->router, s->place.group);
-    s->unrenewed = false;
+    s->special.unrenewed = false;
 }
 
 static void unrenewed(struct session *s)
 {
-    if (s->unrenewed || s->closing)
+    if (s->special.unrenewed || life_closing(&s->life))
         return;
-    s->unrenewed = true;
+    s->special.unrenewed = true;
     router_subscriber_lost(s->host->router, s->place.group);
 }
 
 /* Its lease is gone, or about to be: what others publish waits until the subscriptions stand again. */
 static void dropped(struct session *s)
 {
-    if (s->subs)
+    if (s->special.subs)
         unrenewed(s);
 }
 
@@ -97,16 +98,16 @@ static bool subscribes(const struct request *r)
  * confirmation (Celery) has asked for it before what others publish since. */
 static void held(struct session *s)
 {
-    if (s->next && subscribes(s->next))
+    if (s->queue.next && subscribes(s->queue.next))
         unrenewed(s);
 }
 
 /* Something was answered: perhaps its subscriptions are no longer waited for. */
 static void look_renewed(struct session *s)
 {
-    if (!s->unrenewed || s->renewing > 0 || session_wants_lease(s))
+    if (!s->special.unrenewed || s->special.renewing > 0 || session_wants_lease(s))
         return;
-    for (const struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+    for (const struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
         const struct request *r = container_of(it, struct request, in_session);
         if (r->state != REQUEST_ANSWERED && subscribes(r))
             return;
@@ -117,24 +118,26 @@ static void look_renewed(struct session *s)
 static void drop_if_empty(struct session *s)
 {
     for (int kind = 0; kind < KINDS; kind++)
-        if (s->subs->of[kind])
+        if (s->special.subs->of[kind])
             return;
-    free(s->subs);
-    s->subs = NULL;
+    free(s->special.subs);
+    s->special.subs = NULL;
+    lease_let(&s->lease, LEASE_SUBSCRIBED);
     /* It will subscribe again, perhaps: then at once, and not when another connection stands. What others
      * do since (Celery: is the result there?) must not come before that. */
-    s->sticky = s->lease_dirty = true;
+    lease_keep(&s->lease, LEASE_CHANGED);
+    s->lease.dirty = true;
     look_renewed(s);
 }
 
 static void forget(struct session *s, enum kind kind, struct slice name)
 {
     struct subscription *sub = NULL;
-    if (!s->subs || !name.data)
+    if (!s->special.subs || !name.data)
         return;
-    HASH_FIND(hh, s->subs->of[kind], name.data, name.len, sub);
+    HASH_FIND(hh, s->special.subs->of[kind], name.data, name.len, sub);
     if (sub) {
-        HASH_DEL(s->subs->of[kind], sub);
+        HASH_DEL(s->special.subs->of[kind], sub);
         free(sub);
     }
     drop_if_empty(s);
@@ -144,16 +147,17 @@ static void forget_all(struct session *s)
 {
     struct subscription *sub, *next;
     renewed(s);
-    if (!s->subs)
+    if (!s->special.subs)
         return;
     for (int kind = 0; kind < KINDS; kind++) {
-        HASH_ITER (hh, s->subs->of[kind], sub, next) {
-            HASH_DEL(s->subs->of[kind], sub);
+        HASH_ITER (hh, s->special.subs->of[kind], sub, next) {
+            HASH_DEL(s->special.subs->of[kind], sub);
             free(sub);
         }
     }
-    free(s->subs);
-    s->subs = NULL;
+    free(s->special.subs);
+    s->special.subs = NULL;
+    lease_let(&s->lease, LEASE_SUBSCRIBED);
 }
 
 /* ---- messages ---- */
@@ -218,7 +222,8 @@ static enum tap_verdict on_message(void *data, struct request *head, const char 
 
     if (message[0] != (s->identity->resp3 ? '>' : '*')) {
         /* MONITOR's lines: +<time> ... */
-        bool line = s->monitoring && message[0] == '+' && message[1] >= '0' && message[1] <= '9';
+        bool line = lease_kept_for(&s->lease, LEASE_MONITORS) && message[0] == '+' &&
+                    message[1] >= '0' && message[1] <= '9';
         if (head && !line)
             return TAP_ANSWER;
         if (!line || !is_of_the_proxy(message, len))
@@ -261,10 +266,10 @@ bool session_tap_lease(struct session *s)
 {
     if (session_hears(s))
         return true;
-    if (!upstream_may_tap(s->lease))
+    if (!upstream_may_tap(s->lease.upstream))
         return false; /* the tap sees whole messages only */
-    upstream_set_tap(s->lease, &tap);
-    s->lease_dirty = true;
+    upstream_set_tap(s->lease.upstream, &tap);
+    s->lease.dirty = true;
     return true;
 }
 
@@ -272,8 +277,8 @@ bool session_hears_invalidations(const struct session *s)
 {
     static const char channel[] = "__redis__:invalidate";
     struct subscription *sub = NULL;
-    if (s->subs)
-        HASH_FIND(hh, s->subs->of[CHANNELS], channel, sizeof(channel) - 1, sub);
+    if (s->special.subs)
+        HASH_FIND(hh, s->special.subs->of[CHANNELS], channel, sizeof(channel) - 1, sub);
     return sub != NULL;
 }
 
@@ -282,7 +287,7 @@ bool session_hears_invalidations(const struct session *s)
 /* How many confirmations an UNSUBSCRIBE without arguments brings. */
 static int32_t count_all(const struct session *s, enum kind kind)
 {
-    int32_t count = s->subs ? (int32_t)HASH_COUNT(s->subs->of[kind]) : 0;
+    int32_t count = s->special.subs ? (int32_t)HASH_COUNT(s->special.subs->of[kind]) : 0;
     return count > 0 ? count : 1;
 }
 
@@ -290,33 +295,33 @@ enum step subscribe_prepare(struct session *s, struct request *r)
 {
     enum kind kind;
     bool tapped = session_hears(s);
-    if (s->tx == TX_OPEN && s->inflight > 0)
+    if (s->tx.state == TX_OPEN && s->queue.inflight > 0)
         return STEP_WAIT; /* until it is known that MULTI was accepted */
-    if (s->tx == TX_OPEN) {
-        s->tx_refused = true;
+    if (s->tx.state == TX_OPEN) {
+        s->tx.refused = true;
         session_answer(s, r, "-ERR redisproxy: not available inside MULTI\r\n");
         return STEP_ON;
     }
     if (r->command->verb == VERB_MONITOR) {
-        if (!tapped && s->inflight > 0)
+        if (!tapped && s->queue.inflight > 0)
             return STEP_WAIT;
     } else {
         bool subscribes = kind_of_verb(r->command->verb, &kind);
         /* The tap sees whole messages only, and the count must be the one that Redis will see. */
-        if (s->inflight > 0 && (!tapped || (!subscribes && r->argc == 1)))
+        if (s->queue.inflight > 0 && (!tapped || (!subscribes && r->argc == 1)))
             return STEP_WAIT;
         r->parts_left = r->argc > 1 ? r->argc - 1 : count_all(s, kind);
     }
     if (!tapped)
-        upstream_set_tap(s->lease, &tap);
-    s->lease_dirty = true;
+        upstream_set_tap(s->lease.upstream, &tap);
+    s->lease.dirty = true;
     return STEP_ON;
 }
 
 void monitor_answered(struct session *s, struct request *r, const struct upstream *from)
 {
-    if (from == s->lease && r->reply_type == '+' && !r->in_tx)
-        s->monitoring = true;
+    if (from == s->lease.upstream && r->reply_type == '+' && !r->in_tx)
+        lease_keep(&s->lease, LEASE_MONITORS);
 }
 
 /* ---- subscribing again ---- */
@@ -330,7 +335,7 @@ static void on_again_reply(struct request *r, const char *data, size_t len, bool
     if (!last)
         return;
     request_free(session_pool(s), r);
-    s->renewing--;
+    s->special.renewing--;
     look_renewed(s);
     if (data[0] == '-')
         session_close(s, "its subscriptions were refused after a switch");
@@ -341,8 +346,8 @@ static void on_again_failed(struct request *r, enum request_failure why, const c
     struct session *s = r->owner_data;
     (void)text;
     request_free(session_pool(s), r);
-    s->renewing--;
-    if (s->closing)
+    s->special.renewing--;
+    if (life_closing(&s->life))
         return;
     if (why == REQUEST_REFUSED)
         session_close(s, "its user was refused after a switch");
@@ -364,21 +369,21 @@ static void send_swallowed(struct session *s, const struct buf *bytes, uint8_t v
     r->parts_left = parts;
     r->owner = &again_owner;
     r->owner_data = s;
-    s->renewing++;
-    upstream_submit(s->lease, r);
+    s->special.renewing++;
+    upstream_submit(s->lease.upstream, r);
 }
 
 static void resubscribe_kind(struct session *s, enum kind kind)
 {
     struct subscription *sub, *next;
-    int32_t count = (int32_t)HASH_COUNT(s->subs->of[kind]);
+    int32_t count = (int32_t)HASH_COUNT(s->special.subs->of[kind]);
     const char *word = subscribe_words[kind];
     struct buf bytes = {0};
     if (count == 0)
         return;
     buf_printf(&bytes, "*%d\r\n", (int)count + 1);
     resp_append_bulk(&bytes, (struct slice){word, strlen(word)});
-    HASH_ITER (hh, s->subs->of[kind], sub, next)
+    HASH_ITER (hh, s->special.subs->of[kind], sub, next)
         resp_append_bulk(&bytes, (struct slice){sub->name, sub->len});
     send_swallowed(s, &bytes, (uint8_t)(VERB_SUBSCRIBE + kind), count);
     buf_free(&bytes);
@@ -389,15 +394,15 @@ static void resubscribe(struct session *s)
 {
     if (!session_hears(s))
         return;
-    upstream_set_tap(s->lease, &tap);
-    s->lease_dirty = true;
-    if (s->monitoring) { /* first: a subscriber may not, in RESP2 */
+    upstream_set_tap(s->lease.upstream, &tap);
+    s->lease.dirty = true;
+    if (lease_kept_for(&s->lease, LEASE_MONITORS)) { /* first: a subscriber may not, in RESP2 */
         struct buf bytes = {0};
         buf_printf(&bytes, "*1\r\n$7\r\nMONITOR\r\n");
         send_swallowed(s, &bytes, VERB_MONITOR, 1);
         buf_free(&bytes);
     }
-    for (int kind = 0; s->subs && kind < KINDS; kind++)
+    for (int kind = 0; s->special.subs && kind < KINDS; kind++)
         resubscribe_kind(s, (enum kind)kind);
 }
 

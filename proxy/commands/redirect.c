@@ -11,7 +11,7 @@
 #include "session/client.h"
 #include "session/leasing.h"
 #include "session/output.h"
-#include "session/queue.h"
+#include "session/requests.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,8 +36,8 @@ struct redirection {
 
 void session_forget_redirection(struct session *s)
 {
-    free(s->redirection);
-    s->redirection = NULL;
+    free(s->special.redirection);
+    s->special.redirection = NULL;
 }
 
 /* ---- the id ---- */
@@ -45,20 +45,20 @@ void session_forget_redirection(struct session *s)
 /* The node's id of `to`; 0: not yet. `replica`: where who asks reads from. */
 static uint64_t id_at_node(struct session *to, uint64_t replica)
 {
-    if (!to->lease) {
+    if (!to->lease.upstream) {
         router_join_replica(to->host->router, &to->place, replica);
         if (!session_take_lease(to))
             return 0;
-        to->sticky = true;
+        lease_keep(&to->lease, LEASE_CHANGED);
     }
     (void)session_tap_lease(to); /* what it gets it did not ask for */
-    return upstream_client_id(to->lease);
+    return upstream_client_id(to->lease.upstream);
 }
 
 static enum found find_here(struct session_host *host, uint64_t id, uint64_t replica, uint64_t *out)
 {
     struct session *to = session_find(host, id);
-    if (!to || (to->redirects_to && to->redirects_to != id))
+    if (!to || (to->special.redirects_to && to->special.redirects_to != id))
         return FOUND_NOBODY;
     *out = id_at_node(to, replica);
     return *out ? FOUND : FOUND_NOT_YET;
@@ -96,12 +96,12 @@ static void search_back(struct relay *relay, struct relay_stop *stop)
     struct session_host *home = session_host_at(stop);
     struct search *search = container_of(relay, struct search, relay);
     struct session *s = session_find(home, search->asker);
-    if (s && s->redirection && s->redirection->to == search->to) {
-        *s->redirection = (struct redirection){.to = search->to,
-                                               .found = search->found,
-                                               .at_node = search->at_node,
-                                               .seq = search->seq,
-                                               .answered_ms = turn_now(home->turn)};
+    if (s && s->special.redirection && s->special.redirection->to == search->to) {
+        *s->special.redirection = (struct redirection){.to = search->to,
+                                                       .found = search->found,
+                                                       .at_node = search->at_node,
+                                                       .seq = search->seq,
+                                                       .answered_ms = turn_now(home->turn)};
         session_mark_woken(s);
     }
     search_drop(relay);
@@ -111,10 +111,10 @@ static void search_elsewhere(struct session *s, uint64_t to)
 {
     struct search *search = calloc(1, sizeof(*search));
     session_forget_redirection(s);
-    s->redirection = calloc(1, sizeof(*s->redirection));
-    if (!search || !s->redirection)
+    s->special.redirection = calloc(1, sizeof(*s->special.redirection));
+    if (!search || !s->special.redirection)
         abort();
-    *s->redirection = (struct redirection){.to = to, .asked = true};
+    *s->special.redirection = (struct redirection){.to = to, .asked = true};
     *search =
         (struct search){.relay = {.visit = search_visit, .back = search_back, .drop = search_drop},
                         .asker = s->id,
@@ -126,10 +126,10 @@ static void search_elsewhere(struct session *s, uint64_t to)
 
 enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_node)
 {
-    const struct redirection *known = s->redirection;
+    const struct redirection *known = s->special.redirection;
     enum found found = FOUND_NOT_YET;
     if (id == s->id) { /* to itself: it has the lease that this is said on */
-        *at_node = s->lease ? upstream_client_id(s->lease) : 0;
+        *at_node = s->lease.upstream ? upstream_client_id(s->lease.upstream) : 0;
         return *at_node ? FOUND : FOUND_NOT_YET;
     }
     if (!session_is_elsewhere(s->host, id))
@@ -188,7 +188,7 @@ enum step session_redirect(struct session *s, struct request *r)
     session_append_redirect(&bytes, (struct slice){r->data, r->len}, id);
     session_rewrite(s, r, &bytes);
     buf_free(&bytes);
-    s->redirecting = (uint64_t)number;
+    s->special.redirecting = (uint64_t)number;
     return STEP_ON;
 }
 
@@ -198,7 +198,7 @@ void session_invalidate(struct session *s)
 {
     static const char push[] = ">2\r\n$10\r\ninvalidate\r\n_\r\n";
     static const char message[] = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n";
-    if (s->closing)
+    if (life_closing(&s->life))
         return;
     if (s->identity->resp3)
         session_pass_on(s, push, sizeof(push) - 1);
@@ -249,13 +249,13 @@ void redirect_answered(struct session *s, struct request *r, const struct upstre
     static const char label[] = "$8\r\nredirect\r\n:";
     const char *reply = buf_head(&r->reply);
     (void)from;
-    if (!r->capture || !s->redirects_to)
+    if (!r->capture || !s->special.redirects_to)
         return;
     if (*reply == ':') {
-        session_rewrite_number(r, reply + 1, s->redirects_to);
+        session_rewrite_number(r, reply + 1, s->special.redirects_to);
         return;
     }
     reply = memmem(reply, buf_len(&r->reply), label, sizeof(label) - 1);
     if (reply)
-        session_rewrite_number(r, reply + sizeof(label) - 1, s->redirects_to);
+        session_rewrite_number(r, reply + sizeof(label) - 1, s->special.redirects_to);
 }

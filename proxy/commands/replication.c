@@ -18,7 +18,7 @@
 #include "session/leasing.h"
 #include "session/life.h"
 #include "session/output.h"
-#include "session/queue.h"
+#include "session/requests.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,9 +36,9 @@ static void on_bytes(void *data, const char *bytes, size_t len)
 /* They are no longer waiting, whatever became of them. */
 static void let_go(struct session *s, struct request *bytes)
 {
-    s->waiting_bytes -= COST(bytes);
+    queue_discharge(&s->queue, COST(bytes));
     request_free(session_pool(s), bytes);
-    if (!s->closing)
+    if (!life_closing(&s->life))
         session_mark_dirty(s); /* it may be read again */
 }
 
@@ -66,14 +66,14 @@ static const struct request_owner bytes_owner = {on_written, on_not_written};
 static void pass(struct session *s, const char *data, size_t len)
 {
     struct request *bytes;
-    if (!s->lease)
+    if (!s->lease.upstream)
         return;
     bytes = request_new(session_pool(s), len);
     bytes->owner = &bytes_owner;
     bytes->owner_data = s;
     request_set_bytes(bytes, data, len);
-    s->waiting_bytes += COST(bytes);
-    upstream_submit(s->lease, bytes);
+    queue_charge(&s->queue, COST(bytes));
+    upstream_submit(s->lease.upstream, bytes);
 }
 
 static void pass_request(struct session *s, struct request *r)
@@ -148,26 +148,27 @@ static bool promotes(const struct request *r)
 enum step replication_route(struct session *s, struct request *r)
 {
     if (promotes(r)) {
-        s->tx_refused |= s->tx == TX_OPEN;
+        s->tx.refused |= s->tx.state == TX_OPEN;
         session_answer(
             s, r, "-ERR redisproxy: PSYNC with FAILOVER is not available through the proxy\r\n");
         return STEP_ON;
     }
-    if (s->tx == TX_OPEN) {
-        s->tx_refused = true;
+    if (s->tx.state == TX_OPEN) {
+        s->tx.refused = true;
         session_answer(s, r, "-ERR Command not allowed inside a transaction\r\n");
         return STEP_ON;
     }
-    s->sticky = true; /* REPLCONF tells the node about this connection */
+    lease_keep(&s->lease, LEASE_CHANGED); /* REPLCONF tells the node about this connection */
     if (r->command->verb == VERB_REPLCONF)
         return session_send_on_lease(s, r);
-    if (s->inflight > 0)
+    if (s->queue.inflight > 0)
         return STEP_WAIT;
-    if (s->lease ? !router_may_write(s->host->router, s->lease) : !session_take_lease(s))
+    if (s->lease.upstream ? !router_may_write(s->host->router, s->lease.upstream)
+                          : !session_take_lease(s))
         return STEP_HOLD;
-    s->tunnel = &tunnel;
-    s->lease_dirty = true;
-    upstream_set_tunnel(s->lease, on_bytes);
+    s->special.tunnel = &tunnel;
+    s->lease.dirty = true;
+    upstream_set_tunnel(s->lease.upstream, on_bytes);
     pass_request(s, r);
     return STEP_ON;
 }

@@ -19,7 +19,7 @@
 #include "nodes/cursor.h"
 #include "nodes/process.h"
 #include "session/leasing.h"
-#include "session/queue.h"
+#include "session/requests.h"
 #include "session/send.h"
 
 #include <inttypes.h>
@@ -59,7 +59,7 @@ static void tell_restart(const struct session *s, const struct upstream *to)
 /* Whether the page may be sent on another connection than the session's own. */
 static bool may_go_elsewhere(const struct session *s)
 {
-    return s->tx != TX_OPEN && !(session_subscribed(s) && !s->identity->resp3);
+    return s->tx.state != TX_OPEN && !(session_subscribed(s) && !s->identity->resp3);
 }
 
 /* To whom it may be sent by its route, from the beginning if need be. */
@@ -87,14 +87,14 @@ enum step scan_route(struct session *s, struct request *r)
     struct router *router = s->host->router;
     bool leased = session_needs_lease(s, r);
     struct upstream *up = NULL;
-    if (leased && !s->lease) {
-        if (s->inflight > 0)
+    if (leased && !s->lease.upstream) {
+        if (s->queue.inflight > 0)
             return STEP_WAIT;
         if (!session_take_lease(s))
             return STEP_HOLD;
     }
     if (r->cursor_of && may_go_elsewhere(s) &&
-        !(s->lease && process_of(router, s->lease) == r->cursor_of)) {
+        !(s->lease.upstream && process_of(router, s->lease.upstream) == r->cursor_of)) {
         up = router_shared_of(router, &s->place, r->cursor_of, s->identity);
         if (!up && s->place.entry != ENTRY_NONE)
             return STEP_HOLD;
@@ -112,7 +112,7 @@ enum step scan_route(struct session *s, struct request *r)
 void scan_sending(struct session *s, struct request *r, struct upstream *to)
 {
     (void)r;
-    if (s->tx != TX_OPEN && !session_subscribed(s))
+    if (s->tx.state != TX_OPEN && !session_subscribed(s))
         process_ask(session_pool(s), to);
 }
 
@@ -167,10 +167,10 @@ void scan_executed(struct session *s, struct request *exec, const struct upstrea
     if (exec->reply_type != '*')
         return;
     buf_append(&whole, reply, (size_t)(rest.data - reply));
-    list_each (it, &s->tx_log)
+    list_each (it, &s->tx.log)
         more = more &&
                take_element(container_of(it, struct request, in_session), process, &rest, &whole);
-    for (struct list *it = s->requests.next; more && it != &exec->in_session; it = it->next) {
+    for (struct list *it = s->queue.requests.next; more && it != &exec->in_session; it = it->next) {
         const struct request *r = container_of(it, struct request, in_session);
         more = !r->in_tx || take_element(r, process, &rest, &whole);
     }

@@ -23,7 +23,7 @@
 #include "commands/scripts.h"
 
 #include "session/client.h"
-#include "session/queue.h"
+#include "session/requests.h"
 #include "session/send.h"
 
 #include <stdlib.h>
@@ -128,7 +128,7 @@ static void load_over(struct request *r, enum script_state now)
     scripts_loaded(load->host->scripts[load->group], (struct slice){load->sha, sizeof(load->sha)},
                    load->node, load->on, now, load->user);
     while ((waiting = list_take(waiters)))
-        session_mark_woken(container_of(waiting, struct session, in_script_wait));
+        session_mark_woken(container_of(waiting, struct session, special.in_script_wait));
     request_free(&load->host->turn->requests, r);
     free(load);
 }
@@ -184,7 +184,7 @@ static bool load_beside(struct session *s, struct slice sha)
 {
     enum target_role role = s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER;
     struct upstream *up = router_shared(s->host->router, &s->place, role, s->identity);
-    if (!up || !upstream_same_node(up, s->lease))
+    if (!up || !upstream_same_node(up, s->lease.upstream))
         return false;
     load_on(s, sha, up);
     return true;
@@ -192,13 +192,13 @@ static bool load_beside(struct session *s, struct slice sha)
 
 static enum script_state state_at_lease(struct session *s, struct slice sha, const void **on)
 {
-    return scripts_at(scripts_of(s), sha, upstream_node(s->lease), s->identity, on);
+    return scripts_at(scripts_of(s), sha, upstream_node(s->lease.upstream), s->identity, on);
 }
 
 static enum step wait_for_load(struct session *s)
 {
-    if (!list_linked(&s->in_script_wait))
-        list_append(&s->host->script_waiters, &s->in_script_wait);
+    if (!list_linked(&s->special.in_script_wait))
+        list_append(&s->host->script_waiters, &s->special.in_script_wait);
     return STEP_WAIT;
 }
 
@@ -239,7 +239,7 @@ static bool is_awaited(struct session *s, const struct request *part)
     case SCRIPT_LOADING:
         return true;
     case SCRIPT_MISSING:
-        return s->script_tries++ < TRIES_MAX && load_beside(s, sha);
+        return s->tx.script_tries++ < TRIES_MAX && load_beside(s, sha);
     default:
         return false;
     }
@@ -248,18 +248,18 @@ static bool is_awaited(struct session *s, const struct request *part)
 static enum step wait_for_parts(struct session *s, struct request *exec)
 {
     bool wait = false;
-    exec->scripts |= s->tx_scripts;
+    exec->scripts |= s->tx.scripts;
     if (!exec->scripts)
         return STEP_ON;
-    for (struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next)
+    for (struct list *it = s->tx.log.next; it != &s->tx.log; it = it->next)
         wait |= is_awaited(s, container_of(it, struct request, in_session));
-    for (struct list *it = s->requests.next; it != &exec->in_session; it = it->next) {
+    for (struct list *it = s->queue.requests.next; it != &exec->in_session; it = it->next) {
         const struct request *part = container_of(it, struct request, in_session);
         wait |= part->in_tx && is_awaited(s, part);
     }
     if (wait)
         return wait_for_load(s);
-    s->script_tries = 0;
+    s->tx.script_tries = 0;
     return STEP_ON;
 }
 
@@ -280,15 +280,15 @@ enum step evalsha_prepare(struct session *s, struct request *r)
         return STEP_ON;
     state = state_at_lease(s, sha, &on);
     s->identity->scripted = true;
-    if (s->tx == TX_OPEN) { /* early, so that EXEC need not wait */
+    if (s->tx.state == TX_OPEN) { /* early, so that EXEC need not wait */
         if (state == SCRIPT_MISSING)
             (void)load_beside(s, sha);
         return STEP_ON;
     }
-    if (state == SCRIPT_LOADING && on != s->lease)
+    if (state == SCRIPT_LOADING && on != s->lease.upstream)
         return wait_for_load(s);
     if (state == SCRIPT_MISSING)
-        load_on(s, sha, s->lease);
+        load_on(s, sha, s->lease.upstream);
     return STEP_ON;
 }
 
@@ -301,7 +301,7 @@ enum step eval_prepare(struct session *s, struct request *r)
 
 enum step script_exec_prepare(struct session *s, struct request *exec)
 {
-    return not_allowed(s) || s->tx != TX_OPEN ? STEP_ON : wait_for_parts(s, exec);
+    return not_allowed(s) || s->tx.state != TX_OPEN ? STEP_ON : wait_for_parts(s, exec);
 }
 
 bool session_script_command(struct session *s, const struct request *r)

@@ -14,7 +14,7 @@
 #include "session/client.h"
 #include "session/lease.h"
 #include "session/life.h"
-#include "session/queue.h"
+#include "session/requests.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ struct told {
 
 static bool tracks_for_itself(const struct session *s)
 {
-    return s->redirects_to == s->id;
+    return s->special.redirects_to == s->id;
 }
 
 static enum kind kind_of(const struct request *r)
@@ -39,29 +39,29 @@ static enum kind kind_of(const struct request *r)
 
 static void forget_told(struct session *s)
 {
-    if (!s->told_node)
+    if (!s->special.told)
         return;
     for (int kind = 0; kind < KINDS; kind++)
-        buf_free(&s->told_node->of[kind]);
-    free(s->told_node);
-    s->told_node = NULL;
-    s->tracks = false;
-    s->redirects_to = 0;
+        buf_free(&s->special.told->of[kind]);
+    free(s->special.told);
+    s->special.told = NULL;
+    lease_let(&s->lease, LEASE_TRACKS | LEASE_TOLD);
+    s->special.redirects_to = 0;
 }
 
 /* ---- telling the node ---- */
 
 enum step tracking_prepare(struct session *s, struct request *r)
 {
-    if (s->tx == TX_OPEN) {
-        s->sticky = true; /* it comes into effect with EXEC, unseen */
+    if (s->tx.state == TX_OPEN) {
+        lease_keep(&s->lease, LEASE_CHANGED); /* it comes into effect with EXEC, unseen */
         return STEP_ON;
     }
     if (r->command->verb != VERB_CLIENT_TRACKING)
         return STEP_ON;
     if (!session_tap_lease(s))
         return STEP_WAIT;
-    s->redirecting = 0;
+    s->special.redirecting = 0;
     return session_redirect(s, r);
 }
 
@@ -69,22 +69,23 @@ void tracking_answered(struct session *s, struct request *r, const struct upstre
 {
     enum kind kind = kind_of(r);
     bool on = slice_is(session_arg(r, 2), "on");
-    if (from != s->lease || r->in_tx)
+    if (from != s->lease.upstream || r->in_tx)
         return;
-    s->lease_dirty = true;
+    s->lease.dirty = true;
     if (r->reply_type != '+')
         return;
-    if (!s->told_node && !(s->told_node = calloc(1, sizeof(*s->told_node))))
+    if (!s->special.told && !(s->special.told = calloc(1, sizeof(*s->special.told))))
         abort();
-    buf_free(&s->told_node->of[kind]);
+    lease_keep(&s->lease, LEASE_TOLD);
+    buf_free(&s->special.told->of[kind]);
     if (on)
-        buf_append(&s->told_node->of[kind], r->data, r->len);
+        buf_append(&s->special.told->of[kind], r->data, r->len);
     if (kind == TRACKING) {
-        s->tracks = on;
-        s->redirects_to = on ? s->redirecting : 0;
+        lease_keep_if(&s->lease, LEASE_TRACKS, on);
+        s->special.redirects_to = on ? s->special.redirecting : 0;
     }
     for (int i = 0; i < KINDS; i++)
-        if (buf_len(&s->told_node->of[i]) > 0)
+        if (buf_len(&s->special.told->of[i]) > 0)
             return;
     forget_told(s);
 }
@@ -106,7 +107,7 @@ static void on_untold(struct request *r, enum request_failure why, const char *t
     struct session *s = r->owner_data;
     (void)text;
     request_free(session_pool(s), r);
-    if (s->closing)
+    if (life_closing(&s->life))
         return;
     if (why == REQUEST_REFUSED)
         session_close(s, "its user was refused after a switch"); /* so would the next lease be */
@@ -119,7 +120,7 @@ static const struct request_owner told_owner = {on_told, on_untold};
 
 static void send_again(struct session *s, enum kind kind, uint64_t redirect)
 {
-    const struct buf *kept = &s->told_node->of[kind];
+    const struct buf *kept = &s->special.told->of[kind];
     struct buf bytes = {0};
     struct request *r;
     if (buf_len(kept) == 0)
@@ -133,14 +134,14 @@ static void send_again(struct session *s, enum kind kind, uint64_t redirect)
     buf_free(&bytes);
     r->owner = &told_owner;
     r->owner_data = s;
-    upstream_submit(s->lease, r);
+    upstream_submit(s->lease.upstream, r);
 }
 
 static bool ready(struct session *s)
 {
-    if (!s->redirects_to || tracks_for_itself(s))
+    if (!s->special.redirects_to || tracks_for_itself(s))
         return true; /* its own id at the node is known when it has the lease */
-    switch (session_find_redirected(s, s->redirects_to, &s->told_node->at_node)) {
+    switch (session_find_redirected(s, s->special.redirects_to, &s->special.told->at_node)) {
     case FOUND_NOT_YET:
         return false;
     case FOUND_NOBODY:
@@ -155,30 +156,30 @@ static bool ready(struct session *s)
 /* Its own id at the node is known when the lease is READY. */
 static bool granted(struct session *s)
 {
-    return !tracks_for_itself(s) || !router_park(s->lease);
+    return !tracks_for_itself(s) || !router_park(s->lease.upstream);
 }
 
 void session_restore_told(struct session *s)
 {
-    s->lease_dirty = true;
+    s->lease.dirty = true;
     if (tracks_for_itself(s))
-        s->told_node->at_node = upstream_client_id(s->lease);
+        s->special.told->at_node = upstream_client_id(s->lease.upstream);
     for (int kind = 0; kind < KINDS; kind++)
-        send_again(s, (enum kind)kind, kind == TRACKING ? s->told_node->at_node : 0);
+        send_again(s, (enum kind)kind, kind == TRACKING ? s->special.told->at_node : 0);
 }
 
 static void tell(struct session *s)
 {
-    if (s->told_node)
+    if (s->special.told)
         session_restore_told(s);
 }
 
 /* The lease is gone, and what the client has cached is tracked no more. */
 static void lost(struct session *s)
 {
-    if (s->tracks && s->redirects_to)
-        session_invalidate_redirected(s, s->redirects_to);
-    else if (s->tracks)
+    if (lease_kept_for(&s->lease, LEASE_TRACKS) && s->special.redirects_to)
+        session_invalidate_redirected(s, s->special.redirects_to);
+    else if (lease_kept_for(&s->lease, LEASE_TRACKS))
         session_invalidate(s);
 }
 

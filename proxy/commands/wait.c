@@ -10,7 +10,7 @@
  */
 #include "commands/wait.h"
 
-#include "session/queue.h"
+#include "session/requests.h"
 
 #include <string.h>
 
@@ -19,8 +19,8 @@ static void on_mark_reply(struct request *mark, const char *data, size_t len, bo
 {
     struct session *s = mark->owner_data;
     if (first)
-        s->uncounted = resp_starts(data, len, "-NOPERM ") &&
-                       !resp_starts(data, len, "-NOPERM this user has no ");
+        s->special.wait_unreliable = resp_starts(data, len, "-NOPERM ") &&
+                                     !resp_starts(data, len, "-NOPERM this user has no ");
     if (last)
         request_free(session_pool(s), mark);
 }
@@ -40,19 +40,19 @@ enum step wait_prepare(struct session *s, struct request *r)
     static const struct slice ping[] = {{"Ping", 4}};
     static const struct slice publish[] = {{"Spublish", 8}, {"redisproxy:wait", 15}, {"", 0}};
     struct buf bytes = {0};
-    if (s->tx == TX_OPEN || !s->wrote || s->listener->multiplexing == MULTIPLEXING_NO)
+    if (s->tx.state == TX_OPEN || !s->special.wrote || s->listener->multiplexing == MULTIPLEXING_NO)
         return STEP_ON; /* queued; nothing to count, or all of it went the same way */
     resp_append_command(&bytes, 1, ping);
     struct request *mark = request_new(session_pool(s), buf_len(&bytes));
     request_set_bytes(mark, buf_head(&bytes), buf_len(&bytes));
-    upstream_submit(s->lease, mark);
+    upstream_submit(s->lease.upstream, mark);
     buf_consume(&bytes, buf_len(&bytes));
     resp_append_command(&bytes, 3, publish);
     mark = request_new(session_pool(s), buf_len(&bytes));
     request_set_bytes(mark, buf_head(&bytes), buf_len(&bytes));
     mark->owner = &mark_owner;
     mark->owner_data = s;
-    upstream_submit(s->lease, mark);
+    upstream_submit(s->lease.upstream, mark);
     buf_free(&bytes);
     r->capture = true;
     return STEP_ON;
@@ -61,7 +61,7 @@ enum step wait_prepare(struct session *s, struct request *r)
 void wait_answered(struct session *s, struct request *r, const struct upstream *from)
 {
     (void)from;
-    if (r->capture && s->uncounted && r->reply_type != '-')
+    if (r->capture && s->special.wait_unreliable && r->reply_type != '-')
         session_settle(s, r,
                        "-NOPERM redisproxy: WAIT and WAITAOF need the permissions +spublish and "
                        "&redisproxy:wait\r\n");

@@ -29,15 +29,15 @@
 void session_look_at_stalled(struct session_host *host, int64_t now_ms)
 {
     list_each (it, &host->stalled) {
-        struct session *s = container_of(it, struct session, in_stalled);
-        int64_t stalled_ms = now_ms - s->taken_ms;
+        struct session *s = container_of(it, struct session, client.in_stalled);
+        int64_t stalled_ms = now_ms - s->client.taken_ms;
         if (stalled_ms < STALLED_MS)
             continue;
         if (session_has_input_room(s)) {
-            s->reads_ahead = true;
+            s->client.reads_ahead = true;
             session_update_interest(s);
-        } else if (stalled_ms >= STUCK_MS && stream_has_input(&s->stream)) {
-            session_disconnect(s, s->ahead_bytes < host->options->output_limit
+        } else if (stalled_ms >= STUCK_MS && stream_has_input(&s->client.stream)) {
+            session_disconnect(s, s->client.ahead_bytes < host->options->output_limit
                                       ? "it sends requests and reads no replies: output_memory"
                                       : "it sends requests and reads no replies: output_limit");
         }
@@ -47,13 +47,14 @@ void session_look_at_stalled(struct session_host *host, int64_t now_ms)
 void session_read_ahead(struct session *s)
 {
     char *bytes = s->host->turn->read;
-    ssize_t n = stream_read(&s->stream, bytes, sizeof(s->host->turn->read));
+    ssize_t n = stream_read(&s->client.stream, bytes, sizeof(s->host->turn->read));
     if (n > 0)
         session_keep_input(s, bytes, (size_t)n);
     explicit_bzero(bytes, n > 0 ? (size_t)n : 0);
     if (n == UV_EOF) {
-        s->gone = s->ahead_end = true;
-        if (hold_waits(&s->held) || s->blocked)
+        s->client.ahead_end = true;
+        life_client_left(&s->life, CLIENT_GONE);
+        if (hold_waits(&s->queue.held) || barrier_of(&s->barrier, BARRIER_BLOCKED))
             n = UV_ECONNRESET;
     }
     if (n < 0 && n != UV_EOF) {
@@ -61,22 +62,22 @@ void session_read_ahead(struct session *s)
         return;
     }
     if (!session_has_input_room(s))
-        s->reads_ahead = false;
+        s->client.reads_ahead = false;
     session_update_interest(s);
 }
 
 void session_take_ahead(struct session *s)
 {
     struct input_chunk *chunk;
-    if (list_empty(&s->ahead) || !session_wants_to_read(s))
+    if (list_empty(&s->client.ahead) || !session_wants_to_read(s))
         return;
     chunk = session_first_input(s);
     session_feed(s, chunk->data, chunk->len);
     session_drop_input(s, chunk);
-    if (!s->closing)
+    if (!life_closing(&s->life))
         session_dispatch(s);
-    if (!s->closing && list_empty(&s->ahead) && s->ahead_end)
+    if (!life_closing(&s->life) && list_empty(&s->client.ahead) && s->client.ahead_end)
         session_ended(s);
-    else if (!s->closing)
+    else if (!life_closing(&s->life))
         session_update_interest(s);
 }

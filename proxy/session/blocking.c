@@ -10,7 +10,7 @@
  */
 #include "session/blocking.h"
 
-#include "session/queue.h"
+#include "session/requests.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -90,17 +90,18 @@ void session_take_back_blocked(struct session_host *host, size_t group)
 {
     list_each (it, &host->sessions) {
         struct session *s = container_of(it, struct session, in_host);
-        struct request *r = s->blocked;
+        struct request *r = barrier_of(&s->barrier, BARRIER_BLOCKED);
         if (s->place.group != group || !r || !r->blocking || r->state != REQUEST_SENT ||
-            r->taken_back || !s->lease || router_may_write(host->router, s->lease))
+            r->taken_back || !s->lease.upstream ||
+            router_may_write(host->router, s->lease.upstream))
             continue;
         r->taken_back = true;
-        s->unblocks++;
-        router_unblock(host->router, s->lease);
+        s->lease.unblocks++;
+        router_unblock(host->router, s->lease.upstream);
     }
 }
 
 bool session_is_taken_back(const struct session *s, const struct request *r)
 {
-    return r->leased && r->command->way == WAY_BLOCK && s->unblocks > 0 && !r->called_back;
+    return r->leased && r->command->way == WAY_BLOCK && s->lease.unblocks > 0 && !r->called_back;
 }

@@ -2,17 +2,17 @@
 #include "session/broken_transaction.h"
 
 #include "session/perform.h"
-#include "session/queue.h"
+#include "session/requests.h"
 #include "session/transaction.h"
 
 static void answer_broken_exec(struct session *s, struct request *r)
 {
     const struct topology_group *view = router_view(s->host->router, s->place.group);
-    if (s->tx == TX_NIL)
+    if (s->tx.state == TX_NIL)
         session_answer(s, r, session_null_array(s));
-    else if (s->tx == TX_BUSY)
+    else if (s->tx.state == TX_BUSY)
         session_answer(s, r, "-EXECABORT Transaction discarded because of previous errors.\r\n");
-    else if (s->tx == TX_UNHELD)
+    else if (s->tx.state == TX_UNHELD)
         session_answer(
             s, r,
             "-EXECABORT Transaction discarded because of: redisproxy: a part of it could "
@@ -39,12 +39,14 @@ enum step session_tx_local(struct session *s, struct request *r)
     }
     switch (verb) {
     case VERB_MULTI:
-        if (s->tx == TX_NONE) { /* what it watched was lost, or a part of it could not be held */
-            if (s->inflight > 0)
+        if (s->tx.state ==
+            TX_NONE) { /* what it watched was lost, or a part of it could not be held */
+            if (s->queue.inflight > 0)
                 return STEP_WAIT; /* what is in flight may have to be sent again, outside of it */
             if (r->doomed)
-                session_break_tx(s);
-            s->tx = r->doomed ? TX_UNHELD : TX_NIL;
+                session_give_up_tx(s, TX_UNHELD);
+            else
+                session_tx_enter(s, TX_NIL);
             session_answer(s, r, "+OK\r\n");
         } else {
             session_answer(s, r, "-ERR MULTI calls can not be nested\r\n");
@@ -63,7 +65,7 @@ enum step session_tx_local(struct session *s, struct request *r)
         session_answer(s, r, "+QUEUED\r\n");
         return STEP_ON;
     }
-    s->tx = TX_NONE;
-    s->watch_broken = s->tx_refused = false;
+    session_tx_enter(s, TX_NONE);
+    s->tx.watch_broken = s->tx.refused = false;
     return STEP_ON;
 }

@@ -9,20 +9,20 @@ void session_mark_dirty(struct session *s)
 
 void session_mark_woken(struct session *s)
 {
-    if (!list_linked(&s->in_woken) && !s->closing)
+    if (!list_linked(&s->in_woken) && !life_closing(&s->life))
         list_append(&s->host->turn->woken, &s->in_woken);
 }
 
 bool session_is_finished(const struct session *s)
 {
-    return s->count == 0 && buf_len(&s->out) == 0;
+    return s->queue.count == 0 && buf_len(&s->client.out) == 0;
 }
 
 void session_put(struct session *s, const char *bytes, size_t len)
 {
-    if (!s->out.data)
-        buf_take(&s->out, &s->host->turn->stock);
-    buf_append(&s->out, bytes, len);
+    if (!s->client.out.data)
+        buf_take(&s->client.out, &s->host->turn->stock);
+    buf_append(&s->client.out, bytes, len);
     session_mark_dirty(s);
 }
 

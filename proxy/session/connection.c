@@ -17,7 +17,7 @@
 
 static struct session *session_of(struct stream *stream)
 {
-    struct session *s = container_of(stream, struct session, stream);
+    struct session *s = container_of(stream, struct session, client.stream);
     assert(s->magic == SESSION_MAGIC);
     return s;
 }
@@ -26,20 +26,20 @@ static void on_event(struct stream *stream, unsigned events, int error)
 {
     struct session *s = session_of(stream);
     (void)error; /* only connecting fails here, and a session is accepted */
-    if ((events & STREAM_WRITABLE) && !s->closing)
+    if ((events & STREAM_WRITABLE) && !life_closing(&s->life))
         session_flush(s);
-    if ((events & STREAM_WRITABLE) && !s->closing)
+    if ((events & STREAM_WRITABLE) && !life_closing(&s->life))
         session_take_ahead(s);
-    if ((events & STREAM_READABLE) && !s->closing) {
-        if (s->reads_ahead)
+    if ((events & STREAM_READABLE) && !life_closing(&s->life)) {
+        if (s->client.reads_ahead)
             session_read_ahead(s);
         else if (session_reads(s))
             session_read(s);
         else if (events & STREAM_GONE)
             session_close(s, "the client's connection broke");
-    } else if ((events & STREAM_GONE) && !s->closing) {
-        s->gone = true;
-        if (hold_waits(&s->held) || s->blocked)
+    } else if ((events & STREAM_GONE) && !life_closing(&s->life)) {
+        life_client_left(&s->life, CLIENT_GONE);
+        if (hold_waits(&s->queue.held) || barrier_of(&s->barrier, BARRIER_BLOCKED))
             session_close(s, "the client closed the connection");
     }
 }
@@ -58,30 +58,29 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     int status;
     if (!s)
         abort();
-    status = stream_accept(&s->stream, host->turn->loop, fd, on_event, on_closed);
+    status = stream_accept(&s->client.stream, host->turn->loop, fd, on_event, on_closed);
     if (status) {
         free(s);
         return status;
     }
-    stream_watch_peer(&s->stream, host->options->tcp_keepalive_ms,
+    stream_watch_peer(&s->client.stream, host->options->tcp_keepalive_ms,
                       host->options->tcp_user_timeout_ms);
     s->magic = SESSION_MAGIC;
     s->host = host;
     s->listener = listener;
     s->id = id;
-    s->opened_ms = s->read_ms = turn_now(host->turn);
-    router_place(&s->place, listener, &s->held);
+    s->client.opened_ms = s->client.read_ms = turn_now(host->turn);
+    queue_init(&s->queue);
+    tx_init(&s->tx);
+    lease_keep_if(&s->lease, LEASE_DEDICATED, listener->multiplexing == MULTIPLEXING_NO);
+    router_place(&s->place, listener, &s->queue.held);
     s->identity = identity_nobody(router_identities(host->router));
-    list_init(&s->requests);
-    list_init(&s->tx_log);
-    s->tx_logged = true;
-    list_init(&s->ahead);
-    list_init(&s->in_stalled);
-    list_init(&s->in_doubted);
+    list_init(&s->client.ahead);
+    list_init(&s->client.in_stalled);
+    list_init(&s->lease.in_doubted);
     list_init(&s->in_woken);
     list_init(&s->in_dirty);
-    list_init(&s->in_script_wait);
-    held_init(&s->held);
+    list_init(&s->special.in_script_wait);
     list_append(&host->sessions, &s->in_host);
     host->count++;
     session_update_interest(s);
@@ -93,7 +92,7 @@ void session_drain_all(struct session_host *host, bool now)
     list_each (it, &host->sessions) {
         struct session *s = container_of(it, struct session, in_host);
         bool unfinished = !session_is_finished(s);
-        s->draining = true;
+        life_advance(&s->life, LIFE_DRAINING);
         if (now || !unfinished)
             session_close(s, "the proxy stops");
         else

@@ -17,7 +17,7 @@ void copies_done(struct copies *copies)
     origin->copies = NULL;
     if (origin->state == REQUEST_ANSWERED || origin->state == REQUEST_REJECTED) {
         struct session *s = origin->owner_data;
-        s->copying = NULL;
+        barrier_lower(&s->barrier, BARRIER_COPIES, origin);
         session_mark_woken(s);
     }
 }
@@ -67,7 +67,7 @@ void copies_sent(struct session *s, struct copies *copies)
         free(copies);
         return;
     }
-    s->copying = r;
+    barrier_raise(&s->barrier, BARRIER_COPIES, r);
 }
 
 void copies_forget(struct request *r)
@@ -80,6 +80,5 @@ void session_forget_copies(struct session *s, struct request *r)
 {
     if (r->copies)
         copies_forget(r);
-    if (s->copying == r)
-        s->copying = NULL;
+    barrier_lower(&s->barrier, BARRIER_COPIES, r);
 }

@@ -16,9 +16,9 @@
 #include "session/life.h"
 #include "session/perform.h"
 #include "session/publishing.h"
-#include "session/queue.h"
 #include "session/refuse.h"
 #include "session/replies.h"
+#include "session/requests.h"
 #include "session/send.h"
 
 /* Requests over this travel on a connection of their own: nobody shall wait behind them. */
@@ -43,12 +43,12 @@ static bool allowed_on_read_port(const struct session *s, const struct request *
 static void classify(struct session *s, struct request *r)
 {
     const struct command *c = r->command;
-    if (s->unplaced > 0)
+    if (s->queue.unclassified > 0)
         session_place_refused(s, &r->in_session);
     r->placed = true;
-    s->last = c;
-    r->silent = (s->reply_off || s->reply_skip) && !command_is_subscription(c->verb);
-    s->reply_skip = false;
+    s->client.last = c;
+    r->silent = (s->client.reply_off || s->client.reply_skip) && !command_is_subscription(c->verb);
+    s->client.reply_skip = false;
     r->publishes = (c->verb != VERB_NONE || c->flags & (COMMAND_MAY_REPLICATE | COMMAND_MODULE)) &&
                    session_may_publish(c);
     /* What neither reads nor is harmless may change something: it is never sent twice. */
@@ -61,8 +61,10 @@ static void classify(struct session *s, struct request *r)
 static void on_learnt(void *data, const struct command *command)
 {
     struct session *s = data;
-    s->question = NULL;
-    s->learning->command = command; /* NULL: it got no answer, and is asked again */
+    struct request *r = barrier_of(&s->barrier, BARRIER_LEARNING);
+    s->learning = NULL;
+    barrier_lower(&s->barrier, BARRIER_LEARNING, r);
+    r->command = command; /* NULL: it got no answer, and is asked again */
     session_mark_woken(s);
 }
 
@@ -72,11 +74,13 @@ static enum step learn_command(struct session *s, struct request *r)
     r->command = learn_find(s->host->learn, name);
     if (r->command)
         return STEP_ON;
-    s->question = learn_ask(s->host->learn, s->host->router, &s->place,
+    s->learning = learn_ask(s->host->learn, s->host->router, &s->place,
                             s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER, name,
                             on_learnt, s);
-    s->learning = r;
-    return s->question ? STEP_WAIT : STEP_HOLD;
+    if (!s->learning)
+        return STEP_HOLD;
+    barrier_raise(&s->barrier, BARRIER_LEARNING, r);
+    return STEP_WAIT;
 }
 
 static enum step send_in_any_db(struct session *s, struct request *r)
@@ -94,16 +98,16 @@ static bool performs_itself(const struct session *s, const struct request *r)
     uint8_t verb = r->command->verb;
     if (verb == VERB_QUIT || verb == VERB_RESET)
         return true;
-    if (s->tx == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
+    if (s->tx.state == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
         return false;
     return !verb_of(s, r)->node_decides ||
-           (!s->lease && s->listener->multiplexing == MULTIPLEXING_YES);
+           (!s->lease.upstream && s->listener->multiplexing == MULTIPLEXING_YES);
 }
 
 /* Whether a request in flight is about to change what the session is subscribed to. */
 static bool is_subscribing(const struct session *s)
 {
-    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+    for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
         const struct request *r = session_const_request(it);
         if ((r->state == REQUEST_QUEUED || r->state == REQUEST_SENT) &&
             command_is_subscription(r->command->verb))
@@ -115,9 +119,9 @@ static bool is_subscribing(const struct session *s)
 static enum step dispatch_one(struct session *s, struct request *r)
 {
     const struct command *c;
-    if (s->tunnel)
-        return s->tunnel->request(s, r);
-    if (s->adopting || s->blocked || s->copying || s->question || s->asking || s->rejected)
+    if (s->special.tunnel)
+        return s->special.tunnel->request(s, r);
+    if (barrier_stands(&s->barrier) || s->queue.rejected)
         return STEP_WAIT;
     if (!r->command) {
         enum step step = learn_command(s, r);
@@ -133,15 +137,15 @@ static enum step dispatch_one(struct session *s, struct request *r)
     }
     if (c->way == WAY_REFUSE)
         return replicates(s, r) ? verb_of(s, r)->route(s, r) : session_refuse(s, r);
-    if ((s->tx != TX_NONE && s->tx != TX_OPEN) ||
-        (c->verb == VERB_MULTI && s->tx == TX_NONE && (s->watch_broken || r->doomed)))
+    if ((s->tx.state != TX_NONE && s->tx.state != TX_OPEN) ||
+        (c->verb == VERB_MULTI && s->tx.state == TX_NONE && (s->tx.watch_broken || r->doomed)))
         return session_tx_local(s, r);
     if (c->verb == VERB_UNWATCH)
-        s->watch_broken = false;
-    if (c->way == WAY_SESSION && s->lease && is_subscribing(s))
+        s->tx.watch_broken = false;
+    if (c->way == WAY_SESSION && s->lease.upstream && is_subscribing(s))
         return STEP_WAIT; /* a subscriber may not do the same as others */
-    if (c->way == WAY_SESSION && s->tx == TX_OPEN && !s->tx_confirmed && !s->tx_lost &&
-        s->inflight > 0)
+    if (c->way == WAY_SESSION && s->tx.state == TX_OPEN && !s->tx.confirmed && !s->tx.lost &&
+        s->queue.inflight > 0)
         return STEP_WAIT; /* MULTI may be refused */
     if (c->way == WAY_SESSION && performs_itself(s, r))
         return session_perform(s, r);
@@ -159,18 +163,18 @@ static enum step dispatch_one(struct session *s, struct request *r)
 /* The node does not let the session's identity in any more: as when a new connection is refused. */
 static void refuse_entry(struct session *s)
 {
-    if (!s->next) {
+    if (!s->queue.next) {
         session_close(s, "it is not let in any more");
         return;
     }
-    s->next->close_after = s->quitting = true;
-    session_answerf(s, s->next, "-%s\r\n", s->place.refusal);
+    session_quits(s, s->queue.next);
+    session_answerf(s, s->queue.next, "-%s\r\n", s->place.refusal);
 }
 
 /* There is nobody to send to. Returns whether what is next has changed. */
 static bool not_now(struct session *s)
 {
-    const struct request *r = s->next;
+    const struct request *r = s->queue.next;
     switch (s->place.entry) {
     case ENTRY_WAITS:
         return false; /* the node's word will wake it */
@@ -182,7 +186,7 @@ static bool not_now(struct session *s)
         return false;
     default:
         session_enter_hold(s);
-        return s->next != r;
+        return s->queue.next != r;
     }
 }
 
@@ -193,19 +197,19 @@ void session_dispatch(struct session *s)
     bool changed = false;
     list_remove(&s->in_woken);
     list_remove(&s->place.in_knock);
-    hold_leave(&s->held);
+    hold_leave(&s->queue.held);
     s->place.entry = ENTRY_NONE;
     if (session_doubts(s))
         step = STEP_WAIT;
-    else if (session_wants_lease(s) && s->inflight == 0 && !session_take_lease(s))
+    else if (session_wants_lease(s) && s->queue.inflight == 0 && !session_take_lease(s))
         step = STEP_HOLD;
-    while (step == STEP_ON && (r = s->next) != NULL && !s->closing && !s->quitting)
+    while (step == STEP_ON && (r = s->queue.next) != NULL && life_dispatches(&s->life))
         step = dispatch_one(s, r);
-    if (s->closing)
+    if (life_closing(&s->life))
         return;
     if (step == STEP_HOLD)
         changed = not_now(s);
-    if (!s->closing)
+    if (!life_closing(&s->life))
         session_deliver(s);
     list_remove(&s->in_woken);
     if (changed)
@@ -214,7 +218,7 @@ void session_dispatch(struct session *s)
 
 void session_wake(struct held *held)
 {
-    session_mark_woken(container_of(held, struct session, held));
+    session_mark_woken(container_of(held, struct session, queue.held));
 }
 
 void session_run_woken(struct list *woken)

@@ -21,18 +21,18 @@
 
 void session_doubt(struct session *s, const struct upstream *lease)
 {
-    s->ended = (struct ended){.node = upstream_node(lease),
-                              .tenure = upstream_tenure(lease),
-                              .purpose = upstream_purpose(lease),
-                              .at_ms = turn_now(s->host->turn)};
-    if (!session_doubts(s) && router_in_office(s->host->router, s->place.group, &s->ended))
-        list_append(&s->host->doubted, &s->in_doubted);
+    s->lease.ended = (struct ended){.node = upstream_node(lease),
+                                    .tenure = upstream_tenure(lease),
+                                    .purpose = upstream_purpose(lease),
+                                    .at_ms = turn_now(s->host->turn)};
+    if (!session_doubts(s) && router_in_office(s->host->router, s->place.group, &s->lease.ended))
+        list_append(&s->host->doubted, &s->lease.in_doubted);
 }
 
 /* What has come by then is the client's. */
 static void end_as_its_node_did(struct session *s)
 {
-    s->quitting = s->last_words = s->said_all = true;
+    life_advance(&s->life, LIFE_SAID_ALL);
     session_count_disconnected(s, "its node has ended its connection, and is in office");
     session_mark_dirty(s);
 }
@@ -40,11 +40,11 @@ static void end_as_its_node_did(struct session *s)
 void session_judge_ended(struct session_host *host, int64_t now_ms)
 {
     list_each (it, &host->doubted) {
-        struct session *s = container_of(it, struct session, in_doubted);
-        bool in_office = router_in_office(host->router, s->place.group, &s->ended);
-        if (in_office && now_ms - s->ended.at_ms < WAIT_MS)
+        struct session *s = container_of(it, struct session, lease.in_doubted);
+        bool in_office = router_in_office(host->router, s->place.group, &s->lease.ended);
+        if (in_office && now_ms - s->lease.ended.at_ms < WAIT_MS)
             continue;
-        list_remove(&s->in_doubted);
+        list_remove(&s->lease.in_doubted);
         if (in_office) {
             end_as_its_node_did(s);
         } else {

@@ -10,8 +10,8 @@
 #include "session/hooks.h"
 #include "session/life.h"
 #include "session/output.h"
-#include "session/queue.h"
 #include "session/replies.h"
+#include "session/requests.h"
 #include "session/transaction.h"
 
 #include <inttypes.h>
@@ -39,9 +39,9 @@ static const char *masterdown(const struct session *s, char *out, size_t size)
  * `*multi`, otherwise NULL. */
 static bool is_in_tx(struct session *s, const struct request *r, struct request **multi)
 {
-    bool open = s->tx != TX_NONE;
+    bool open = s->tx.state != TX_NONE;
     *multi = NULL;
-    for (struct list *it = s->requests.next; it != &r->in_session; it = it->next) {
+    for (struct list *it = s->queue.requests.next; it != &r->in_session; it = it->next) {
         struct request *earlier = session_request(it);
         uint8_t verb = earlier->command ? earlier->command->verb : VERB_NONE;
         if (earlier->state != REQUEST_WAITING)
@@ -60,19 +60,13 @@ static bool is_in_tx(struct session *s, const struct request *r, struct request 
 /* Whether it is of a transaction whose MULTI was refused, and not delivered yet. */
 static bool follows_refused_multi(const struct session *s, const struct request *r)
 {
-    if (!s->refused_multi)
+    if (!s->tx.refused_multi)
         return false;
-    for (const struct list *it = s->refused_multi->in_session.next; it != &s->requests;
+    for (const struct list *it = s->tx.refused_multi->in_session.next; it != &s->queue.requests;
          it = it->next)
         if (it == &r->in_session)
             return true;
     return false;
-}
-
-/* The open transaction is lost already: the rest of it is answered here, and needs no hold. */
-static bool answers_here(const struct session *s)
-{
-    return s->tx != TX_NONE && s->tx != TX_OPEN;
 }
 
 /* A request is not held, or no longer. Half a transaction must not be executed for that: without
@@ -87,60 +81,53 @@ static void refuse_to_hold(struct session *s, struct request *r)
     bool ends = verb == VERB_EXEC || verb == VERB_DISCARD;
     if (verb == VERB_RESET || verb == VERB_QUIT) { /* these need no node, only their turn */
         if (follows_refused_multi(s, r))
-            s->refused_multi = NULL;
+            s->tx.refused_multi = NULL;
         return;
     }
     if (follows_refused_multi(s, r)) {
         if (ends)
-            s->refused_multi = NULL;
+            s->tx.refused_multi = NULL;
     } else if (multi) {
         multi->doomed = true;
         if (ends)
             return; /* it is answered here, behind its MULTI: it needs no node */
-    } else if (in_tx && answers_here(s)) {
+    } else if (in_tx && tx_answered_here(&s->tx)) {
         session_mark_woken(s);
         return;
     } else if (in_tx) {
-        if (ends && s->inflight > 0)
+        if (ends && s->queue.inflight > 0)
             return; /* later: what is in flight may be of no transaction, and is answered first */
-        if (s->inflight > 0)
-            s->tx_refused = true; /* EXEC will say so */
+        if (s->queue.inflight > 0)
+            s->tx.refused = true; /* EXEC will say so */
         else
             session_break_tx(s);
-        if (ends && s->next != r) {
+        if (ends && s->queue.next != r) {
             session_mark_woken(s); /* what stands before it comes first; none needs a node now */
             return;
         }
         if (ends) {
-            s->tx = TX_NONE;
-            s->tx_refused = false;
+            session_tx_enter(s, TX_NONE);
+            s->tx.refused = false;
         }
     } else if (verb == VERB_MULTI) {
-        s->refused_multi = r;
+        s->tx.refused_multi = r;
     }
     session_answer(s, r, masterdown(s, text, sizeof(text)));
 }
 
 void session_add(struct session *s, struct request *r)
 {
-    bool room = true;
+    bool waits = hold_waits(&s->queue.held);
+    bool room = !waits || hold_has_room(s->queue.held.hold, r->len);
     r->owner = &session_owner;
     r->owner_data = s;
-    r->after_write = s->writes > 0;
+    r->after_write = s->queue.writes > 0;
     r->maybe_write = !r->command || !(r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT));
-    s->writes += r->maybe_write;
-    list_append(&s->requests, &r->in_session);
-    s->count++;
-    s->waiting_bytes += r->len;
-    if (!s->next)
-        s->next = r;
-    if (hold_waits(&s->held)) {
-        room = hold_has_room(s->held.hold, r->len);
-        hold_grow(&s->held, r->len);
+    queue_add(&s->queue, r);
+    if (waits)
         r->held_since_ms = turn_now(s->host->turn);
-    }
     /* Behind a refused MULTI also when the hold is over: its client has not heard of that. */
-    if (!room || s->refused_multi)
+    if (!room || s->tx.refused_multi)
         refuse_to_hold(s, r);
 }
 
@@ -152,21 +139,21 @@ void session_enter_hold(struct session *s)
     struct hold *hold = router_hold(s->host->router, s->place.group);
     int64_t now = turn_now(s->host->turn);
 
-    if (s->eof || s->gone) {
+    if (s->life.client != CLIENT_SENDS) {
         session_deliver(s);
         session_flush(s); /* what is due is due */
         session_close(s, "its client left, and its requests would have been held");
         return;
     }
-    hold_enter(hold, &s->held, 0, now);
-    for (struct list *it = s->next ? &s->next->in_session : &s->requests; it != &s->requests;
-         it = it->next) {
+    hold_enter(hold, &s->queue.held, 0, now);
+    for (struct list *it = s->queue.next ? &s->queue.next->in_session : &s->queue.requests;
+         it != &s->queue.requests; it = it->next) {
         struct request *r = session_request(it);
         bool room;
         if (r->state != REQUEST_WAITING)
             continue;
         room = hold_has_room(hold, r->len);
-        hold_grow(&s->held, r->len);
+        hold_grow(&s->queue.held, r->len);
         if (r->held_since_ms == 0)
             r->held_since_ms = now;
         if (!room || follows_refused_multi(s, r))
@@ -177,26 +164,26 @@ void session_enter_hold(struct session *s)
 
 static void expire(struct session *s, int64_t now_ms)
 {
-    int64_t timeout = s->held.hold->timeout_ms;
+    int64_t timeout = s->queue.held.hold->timeout_ms;
     char why[240];
     struct request *r;
     if (router_refusal(s->host->router, s->place.group, why, sizeof(why)))
         timeout = 0; /* nothing that waiting would mend */
-    while ((r = s->next) != NULL && !answers_here(s)) {
+    while ((r = s->queue.next) != NULL && !tx_answered_here(&s->tx)) {
         if (session_blocked_expired(r, now_ms))
             session_answer(s, r, session_null_array(s));
         else if (follows_refused_multi(s, r) ||
                  (r->held_since_ms && now_ms - r->held_since_ms >= timeout))
             refuse_to_hold(s, r);
-        if (s->closing)
+        if (life_closing(&s->life))
             return;
-        if (s->next == r)
+        if (s->queue.next == r)
             break;
-        if (s->next && !follows_refused_multi(s, s->next) && s->next->command &&
-            s->next->command->way == WAY_SESSION)
+        if (s->queue.next && !follows_refused_multi(s, s->queue.next) && s->queue.next->command &&
+            s->queue.next->command->way == WAY_SESSION)
             break; /* may need no node: it is dispatched before its own time is up */
     }
-    if (answers_here(s))
+    if (tx_answered_here(&s->tx))
         session_mark_woken(s);
     session_deliver(s);
 }
@@ -204,5 +191,5 @@ static void expire(struct session *s, int64_t now_ms)
 void session_expire_held(struct hold *hold, int64_t now_ms)
 {
     list_each (it, &hold->sessions)
-        expire(container_of(it, struct session, held.in_hold), now_ms);
+        expire(container_of(it, struct session, queue.held.in_hold), now_ms);
 }

@@ -6,16 +6,16 @@
 
 void session_forget_partial(struct session *s)
 {
-    if (!s->partial)
+    if (!s->client.partial)
         return;
-    request_free(session_pool(s), s->partial->request);
-    free(s->partial);
+    request_free(session_pool(s), s->client.partial->request);
+    free(s->client.partial);
 }
 
 static void account(struct session *s, size_t more, size_t less)
 {
     atomic_size_t *all = &s->host->stop.shared->ahead_bytes;
-    s->ahead_bytes += more - less;
+    s->client.ahead_bytes += more - less;
     s->host->ahead_bytes += more - less;
     atomic_fetch_add_explicit(all, more - less, memory_order_relaxed);
 }
@@ -23,7 +23,7 @@ static void account(struct session *s, size_t more, size_t less)
 bool session_has_input_room(const struct session *s)
 {
     const struct traffic_options *options = s->host->options;
-    return s->ahead_bytes < options->output_limit &&
+    return s->client.ahead_bytes < options->output_limit &&
            atomic_load_explicit(&s->host->stop.shared->ahead_bytes, memory_order_relaxed) <
                options->output_memory;
 }
@@ -36,13 +36,13 @@ void session_keep_input(struct session *s, const char *bytes, size_t len)
     list_init(&chunk->in_ahead);
     chunk->len = len;
     memcpy(chunk->data, bytes, len);
-    list_append(&s->ahead, &chunk->in_ahead);
+    list_append(&s->client.ahead, &chunk->in_ahead);
     account(s, sizeof(*chunk) + len, 0);
 }
 
 struct input_chunk *session_first_input(struct session *s)
 {
-    return container_of(list_take(&s->ahead), struct input_chunk, in_ahead);
+    return container_of(list_take(&s->client.ahead), struct input_chunk, in_ahead);
 }
 
 void session_drop_input(struct session *s, struct input_chunk *chunk)
@@ -55,7 +55,7 @@ void session_drop_input(struct session *s, struct input_chunk *chunk)
 
 void session_forget_ahead(struct session *s)
 {
-    while (!list_empty(&s->ahead))
-        session_drop_input(s, container_of(s->ahead.next, struct input_chunk, in_ahead));
-    list_remove(&s->in_stalled);
+    while (!list_empty(&s->client.ahead))
+        session_drop_input(s, container_of(s->client.ahead.next, struct input_chunk, in_ahead));
+    list_remove(&s->client.in_stalled);
 }

@@ -11,8 +11,9 @@
 /* Asked several times for each request. */
 static inline __attribute__((always_inline)) bool wants_to_read(const struct session *s)
 {
-    return !s->eof && !s->last_words && !s->draining && s->count < AHEAD_REQUESTS &&
-           s->waiting_bytes < AHEAD_BYTES && buf_len(&s->out) < s->host->options->output_high;
+    return life_reads(&s->life) && s->queue.count < AHEAD_REQUESTS &&
+           s->queue.waiting_bytes < AHEAD_BYTES &&
+           buf_len(&s->client.out) < s->host->options->output_high;
 }
 
 bool session_wants_to_read(const struct session *s)
@@ -22,7 +23,7 @@ bool session_wants_to_read(const struct session *s)
 
 bool session_reads(const struct session *s)
 {
-    return list_empty(&s->ahead) && !s->ahead_end && wants_to_read(s);
+    return list_empty(&s->client.ahead) && !s->client.ahead_end && wants_to_read(s);
 }
 
 /* ---- clients that take no replies ---- */
@@ -30,27 +31,27 @@ bool session_reads(const struct session *s)
 /* Replies wait, nothing is read for that, and nothing else has ended the reading. */
 static bool may_stall(const struct session *s)
 {
-    return buf_len(&s->out) > 0 && !s->ahead_end && !s->eof && !s->last_words && !s->draining &&
-           !s->tunnel && !session_reads(s);
+    return buf_len(&s->client.out) > 0 && !s->client.ahead_end && life_reads(&s->life) &&
+           !s->special.tunnel && !session_reads(s);
 }
 
 static void watch_stall(struct session *s)
 {
     bool may = may_stall(s);
-    if (may == list_linked(&s->in_stalled))
+    if (may == list_linked(&s->client.in_stalled))
         return;
-    s->reads_ahead = false;
-    s->taken_ms = turn_now(s->host->turn);
+    s->client.reads_ahead = false;
+    s->client.taken_ms = turn_now(s->host->turn);
     if (may)
-        list_append(&s->host->stalled, &s->in_stalled);
+        list_append(&s->host->stalled, &s->client.in_stalled);
     else
-        list_remove(&s->in_stalled);
+        list_remove(&s->client.in_stalled);
 }
 
 void session_was_taken_from(struct session *s)
 {
-    s->reads_ahead = false;
-    s->taken_ms = turn_now(s->host->turn);
+    s->client.reads_ahead = false;
+    s->client.taken_ms = turn_now(s->host->turn);
 }
 
 /* ---- what the stream is to tell ---- */
@@ -58,9 +59,9 @@ void session_was_taken_from(struct session *s)
 /* What was read ahead is taken when the socket is writable: replies go first. */
 static bool waits_to_write(const struct session *s)
 {
-    if (buf_len(&s->out) > 0)
+    if (buf_len(&s->client.out) > 0)
         return !list_linked(&s->in_dirty);
-    return !list_empty(&s->ahead) && session_wants_to_read(s);
+    return !list_empty(&s->client.ahead) && session_wants_to_read(s);
 }
 
 /* The one place that decides. Whoever makes one of the reasons go away (a reply delivered, bytes
@@ -68,10 +69,10 @@ static bool waits_to_write(const struct session *s)
 void session_update_interest(struct session *s)
 {
     unsigned want;
-    if (buf_len(&s->out) > 0 || list_linked(&s->in_stalled))
+    if (buf_len(&s->client.out) > 0 || list_linked(&s->client.in_stalled))
         watch_stall(s);
-    want = session_reads(s) || s->reads_ahead ? STREAM_READABLE : 0;
+    want = session_reads(s) || s->client.reads_ahead ? STREAM_READABLE : 0;
     if (waits_to_write(s))
         want |= STREAM_WRITABLE;
-    stream_want(&s->stream, want);
+    stream_want(&s->client.stream, want);
 }

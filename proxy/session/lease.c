@@ -5,12 +5,12 @@
 
 void session_lease_drop(struct session *s)
 {
-    struct upstream *lease = s->lease;
-    s->lease = NULL;
+    struct upstream *lease = s->lease.upstream;
+    s->lease.upstream = NULL;
     session_lease_dropped(s);
-    s->tx_confirmed = s->watch_confirmed = false;
-    if (s->paused == lease)
-        s->paused = NULL;
+    s->tx.confirmed = s->tx.watch_confirmed = false;
+    if (s->client.paused == lease)
+        s->client.paused = NULL;
     if (lease)
         router_return(s->host->router, lease, false);
 }
@@ -23,14 +23,13 @@ void session_lease_dropped(struct session *s)
 /* Nothing is in flight: may it go back? */
 void session_lease_settle(struct session *s)
 {
-    struct upstream *lease = s->lease;
-    if (!lease || s->tx == TX_OPEN || s->watching || s->sticky || s->monitoring || s->told_node ||
-        session_subscribed(s) || s->listener->multiplexing == MULTIPLEXING_NO)
+    struct upstream *lease = s->lease.upstream;
+    if (!lease || s->lease.reasons)
         return;
-    if (s->paused == lease) {
+    if (s->client.paused == lease) {
         upstream_pause(lease, false);
-        s->paused = NULL;
+        s->client.paused = NULL;
     }
-    s->lease = NULL;
-    router_return(s->host->router, lease, !s->lease_dirty && s->unblocks == 0);
+    s->lease.upstream = NULL;
+    router_return(s->host->router, lease, !s->lease.dirty && s->lease.unblocks == 0);
 }

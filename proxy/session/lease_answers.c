@@ -5,7 +5,7 @@
 #include "session/lease_answers.h"
 
 #include "session/lease.h"
-#include "session/queue.h"
+#include "session/requests.h"
 #include "session/transaction.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@
 /* Whether EXEC or DISCARD was sent behind a part of a transaction. */
 static bool is_ended(const struct session *s, const struct request *r)
 {
-    for (const struct list *it = r->in_session.next; it != &s->requests; it = it->next) {
+    for (const struct list *it = r->in_session.next; it != &s->queue.requests; it = it->next) {
         const struct request *later = session_const_request(it);
         if (later->leased && later->ends_tx && later->state != REQUEST_WAITING)
             return true;
@@ -26,7 +26,7 @@ static bool is_ended(const struct session *s, const struct request *r)
 static void part_refused(struct session *s, struct request *r)
 {
     if (!is_ended(s, r))
-        s->tx_refused = s->tx_dirty = s->tx == TX_OPEN;
+        s->tx.refused = s->tx.dirty = s->tx.state == TX_OPEN;
 }
 
 /* Not so if the node did not even know it, as many do not know what libraries ask them for when they
@@ -34,13 +34,15 @@ static void part_refused(struct session *s, struct request *r)
 static void unstick(struct session *s, struct request *unknown)
 {
     unknown->sticks = false;
-    s->sticky = false;
-    for (struct list *it = unknown->in_session.next; it != &s->requests && !s->sticky;
-         it = it->next) {
+    lease_let(&s->lease, LEASE_CHANGED);
+    for (struct list *it = unknown->in_session.next; it != &s->queue.requests; it = it->next) {
         struct request *r = session_request(it);
         if (r->leased && (r->state == REQUEST_QUEUED || r->state == REQUEST_SENT) &&
-            session_keeps_lease(r))
-            s->sticky = r->sticks = true;
+            session_keeps_lease(r)) {
+            r->sticks = true;
+            lease_keep(&s->lease, LEASE_CHANGED);
+            break;
+        }
     }
 }
 
@@ -52,7 +54,7 @@ void session_lease_part_answered(struct session *s, struct request *r)
         buf_free(&r->reply);
         buf_append(&r->reply, "+QUEUED\r\n", 9);
         r->reply_type = '+';
-        s->tx_rejected = true;
+        s->tx.rejected = true;
     } else if (r->in_tx && r->reply_type == '-' && !command_is_transaction(r->command->verb)) {
         part_refused(s, r);
     }
@@ -65,11 +67,11 @@ void session_lease_answered(struct session *s, struct request *r)
     if (r->unknown && r->sticks)
         unstick(s, r);
     if (r->reply_type != '-' || r->command->verb == VERB_EXEC) {
-        session_tx_apply(r, &s->tx_confirmed, &s->watch_confirmed);
+        session_tx_apply(r, &s->tx.confirmed, &s->tx.watch_confirmed);
     } else if (r->command->verb != VERB_NONE &&
                (r->command->way == WAY_LEASE || r->command->way == WAY_SESSION)) {
         /* What was refused had no effect; for certainty the connection is not used again. */
-        s->lease_dirty = true;
+        s->lease.dirty = true;
         session_recount(s);
     }
 }
@@ -80,7 +82,7 @@ bool session_lease_failed(struct session *s, struct request *r, enum request_fai
     if (why == REQUEST_REFUSED)
         return false;
     if (why == REQUEST_UNSENT) {
-        if (verb == VERB_MULTI && r->logged && s->tx_refused && !is_ended(s, r))
+        if (verb == VERB_MULTI && r->logged && s->tx.refused && !is_ended(s, r))
             r->doomed = true; /* it goes without the part that was refused */
         session_recount(s);
         r->in_tx = false;

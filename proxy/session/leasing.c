@@ -25,9 +25,9 @@
 #include "session/lease.h"
 #include "session/life.h"
 #include "session/output.h"
-#include "session/queue.h"
 #include "session/replay.h"
 #include "session/replies.h"
+#include "session/requests.h"
 #include "session/send.h"
 #include "session/transaction.h"
 
@@ -47,8 +47,7 @@ static bool waits_apart(const struct session *s, const struct request *r)
 
 bool session_needs_lease(const struct session *s, const struct request *r)
 {
-    if (s->lease || session_subscribed(s) || s->tx == TX_OPEN ||
-        s->listener->multiplexing == MULTIPLEXING_NO ||
+    if (s->lease.upstream || lease_kept_for(&s->lease, LEASE_NEEDED) ||
         (s->host->paused_until_ms && waits_apart(s, r)))
         return true;
     if (r->command->way == WAY_BLOCK)
@@ -81,24 +80,25 @@ static bool may_tell(struct session *s)
 bool session_take_lease(struct session *s)
 {
     enum target_role role = s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER;
+    struct upstream *up;
     if (!may_carry(s))
         return false;
-    s->lease = router_lease(s->host->router, &s->place, role, s->identity, on_lost, s);
-    if (!s->lease && s->place.entry == ENTRY_OTHER) {
+    up = router_lease(s->host->router, &s->place, role, s->identity, on_lost, s);
+    if (!up && s->place.entry == ENTRY_OTHER) {
         session_change_sides(s);
-        s->lease = router_lease(s->host->router, &s->place, role, s->identity, on_lost, s);
+        up = router_lease(s->host->router, &s->place, role, s->identity, on_lost, s);
     }
-    s->tx_dirty = false;
-    s->tx_confirmed = s->watch_confirmed = s->lease_dirty = s->lease_named = false;
-    s->unblocks = 0;
-    if (!s->lease)
+    if (up)
+        lease_renew(&s->lease, up);
+    s->tx.dirty = s->tx.confirmed = s->tx.watch_confirmed = false;
+    if (!up)
         return false;
     if (!may_tell(s)) {
-        s->lease = NULL;
+        s->lease.upstream = NULL;
         return false;
     }
     each_carried(s, tell);
-    if (s->tx_lost)
+    if (s->tx.lost)
         session_tx_replay(s);
     return true;
 }
@@ -110,7 +110,7 @@ static bool mark_unbegun(struct session *s)
 {
     struct request *multi = NULL;
     bool read_again = session_subscribed(s) && !s->identity->resp3;
-    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+    for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
         struct request *r = session_request(it);
         uint8_t verb = r->command ? r->command->verb : VERB_NONE;
         if (!r->leased || r->state != REQUEST_SENT)
@@ -122,8 +122,8 @@ static bool mark_unbegun(struct session *s)
         else if (!r->in_tx && !r->write && !command_is_transaction(verb))
             read_again = true;
     }
-    for (struct list *it = multi ? &multi->in_session : &s->requests; it != &s->requests;
-         it = it->next)
+    for (struct list *it = multi ? &multi->in_session : &s->queue.requests;
+         it != &s->queue.requests; it = it->next)
         session_request(it)->unbegun =
             session_request(it)->leased && session_request(it)->state == REQUEST_SENT;
     return multi != NULL;
@@ -133,31 +133,31 @@ static bool mark_unbegun(struct session *s)
 static void on_lost(void *data)
 {
     struct session *s = data;
-    bool open = s->tx_confirmed, watching = s->watch_confirmed;
-    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+    bool open = s->tx.confirmed, watching = s->tx.watch_confirmed;
+    for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
         const struct request *r = session_request(it);
-        if (r->leased && r->state == REQUEST_SENT && !upstream_is_undone(s->lease))
+        if (r->leased && r->state == REQUEST_SENT && !upstream_is_undone(s->lease.upstream))
             session_tx_apply(r, &open, &watching);
     }
-    if (!upstream_is_undone(s->lease) &&
+    if (!upstream_is_undone(s->lease.upstream) &&
         mark_unbegun(s)) /* what is undone counts as unsent anyway */
         open = false;
-    if (s->paused == s->lease)
-        s->paused = NULL;
-    if (upstream_is_ended(s->lease) && session_hears(s))
-        session_doubt(s, s->lease);
-    s->lease = NULL;
-    s->tx_confirmed = s->watch_confirmed = false;
-    s->watching = false;
+    if (s->client.paused == s->lease.upstream)
+        s->client.paused = NULL;
+    if (upstream_is_ended(s->lease.upstream) && session_hears(s))
+        session_doubt(s, s->lease.upstream);
+    s->lease.upstream = NULL;
+    s->tx.confirmed = s->tx.watch_confirmed = false;
+    session_tx_watch(s, false);
     if (open)
         session_tx_lease_lost(s, watching);
-    else if (s->tx == TX_OPEN)
-        s->tx = TX_NONE;
+    else if (s->tx.state == TX_OPEN)
+        session_tx_enter(s, TX_NONE);
     if (!open && watching)
-        s->watch_broken = true;
-    s->sticky = false;
+        s->tx.watch_broken = true;
+    lease_let(&s->lease, LEASE_CHANGED);
     each_carried(s, lost);
-    if (s->tunnel)
+    if (s->special.tunnel)
         session_close(s, "the connection that it replicates from was lost");
     else
         session_mark_woken(s);
@@ -187,12 +187,13 @@ static bool may_end_lease(const struct request *r)
  * the node itself. What the node may not know (and then keeps no lease) is no reason. */
 static void name_lease(struct session *s, const struct request *r)
 {
-    struct slice argv[3] = {{"Client", 6}, {"SETNAME", 7}, {s->name, strlen(s->name)}};
+    struct slice argv[3] = {
+        {"Client", 6}, {"SETNAME", 7}, {s->client.name, strlen(s->client.name)}};
     struct buf bytes = {0};
     struct request *own;
     bool known = r->command != learn_unknown() && !r->command->subs;
-    if (s->tx == TX_OPEN || session_subscribed(s) ||
-        !(s->sticky || s->told_node || s->listener->multiplexing == MULTIPLEXING_NO ||
+    if (s->tx.state == TX_OPEN || session_subscribed(s) ||
+        !(lease_kept_for(&s->lease, LEASE_CHANGED | LEASE_TOLD | LEASE_DEDICATED) ||
           command_is_subscription(r->command->verb) || command_is_told(r->command->verb) ||
           (known && (session_keeps_lease(r) || may_end_lease(r)))))
         return;
@@ -200,44 +201,47 @@ static void name_lease(struct session *s, const struct request *r)
     own = request_new(session_pool(s), buf_len(&bytes));
     request_set_bytes(own, buf_head(&bytes), buf_len(&bytes));
     buf_free(&bytes);
-    upstream_submit(s->lease, own);
-    s->lease_named = s->lease_dirty = true;
+    upstream_submit(s->lease.upstream, own);
+    s->lease.named = s->lease.dirty = true;
 }
 
 static void track(struct session *s, struct request *r)
 {
-    bool open = s->tx == TX_OPEN;
+    bool open = s->tx.state == TX_OPEN, watching = s->tx.watching;
     uint8_t verb = r->command->verb;
     r->ends_tx = verb == VERB_EXEC || verb == VERB_DISCARD;
     session_tx_mark(r, open);
-    s->tx_scans |= r->in_tx && verb == VERB_SCAN;
-    if (verb == VERB_EXEC && s->tx_scans)
+    s->tx.scans |= r->in_tx && verb == VERB_SCAN;
+    if (verb == VERB_EXEC && s->tx.scans)
         r->capture = r->scans = true;
-    if (open && verb == VERB_EXEC && (s->tx_refused || r->discards)) {
+    if (open && verb == VERB_EXEC && (s->tx.refused || r->discards)) {
         r->discards = true;
-        if (!s->tx_dirty)
+        if (!s->tx.dirty)
             discard_instead(s, r);
-    } else if (open && verb == VERB_EXEC && s->sticky) {
+    } else if (open && verb == VERB_EXEC && lease_kept_for(&s->lease, LEASE_CHANGED)) {
         r->capture |= session_tx_performs(s);
     }
-    session_tx_apply(r, &open, &s->watching);
-    s->tx = open ? TX_OPEN : TX_NONE;
-    s->tx_publishes = s->tx == TX_OPEN && (s->tx_publishes || r->publishes);
-    s->tx_scripts = s->tx == TX_OPEN && (s->tx_scripts || verb == VERB_EVALSHA);
+    session_tx_apply(r, &open, &watching);
+    session_tx_watch(s, watching);
+    session_tx_enter(s, open ? TX_OPEN : TX_NONE);
+    s->tx.publishes = s->tx.state == TX_OPEN && (s->tx.publishes || r->publishes);
+    s->tx.scripts = s->tx.state == TX_OPEN && (s->tx.scripts || verb == VERB_EVALSHA);
     if (!open)
-        s->tx_refused = s->tx_dirty = s->tx_scans = false;
-    if (session_keeps_lease(r) && !s->sticky)
-        s->sticky = r->sticks = true;
+        s->tx.refused = s->tx.dirty = s->tx.scans = false;
+    if (session_keeps_lease(r) && !lease_kept_for(&s->lease, LEASE_CHANGED)) {
+        r->sticks = true;
+        lease_keep(&s->lease, LEASE_CHANGED);
+    }
     if (may_end_lease(r))
-        s->lease_dirty = true;
+        s->lease.dirty = true;
 }
 
 enum step session_send_on_lease(struct session *s, struct request *r)
 {
     const struct verb *verb = verb_of(s, r);
-    bool blocking = r->blocking && s->tx != TX_OPEN;
+    bool blocking = r->blocking && s->tx.state != TX_OPEN;
 
-    if (blocking && (s->eof || s->gone)) {
+    if (blocking && (s->life.client != CLIENT_SENDS)) {
         session_deliver(s);
         session_flush(s);
         session_close(s, "its client left, and it would pop an item for nobody");
@@ -245,21 +249,21 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     }
     if (blocking && !r->blocked_until_ms)
         session_start_timeout(s, r);
-    if (!s->lease) {
-        if (s->inflight > 0)
+    if (!s->lease.upstream) {
+        if (s->queue.inflight > 0)
             return STEP_WAIT;
         if (!session_take_lease(s))
             return STEP_HOLD;
-    } else if (!session_in_order(s, r, s->lease)) {
+    } else if (!session_in_order(s, r, s->lease.upstream)) {
         return STEP_WAIT; /* another session has made it take the lease: CLIENT TRACKING REDIRECT */
-    } else if (!router_may_send(s->host->router, s->lease)) {
+    } else if (!router_may_send(s->host->router, s->lease.upstream)) {
         return STEP_HOLD;
-    } else if (s->tx_lost) {
-        if (s->inflight > 0)
+    } else if (s->tx.lost) {
+        if (s->queue.inflight > 0)
             return STEP_WAIT;
         session_tx_replay(s);
     }
-    if (s->name && !s->lease_named)
+    if (s->client.name && !s->lease.named)
         name_lease(s, r);
     if (verb->prepare) {
         enum step step = verb->prepare(s, r);
@@ -269,12 +273,13 @@ enum step session_send_on_lease(struct session *s, struct request *r)
     track(s, r);
     if (blocking && r->blocked_until_ms && (r->held_since_ms || r->retried))
         session_rewrite_timeout(s, r);
-    session_send(s, r, s->lease);
+    session_send(s, r, s->lease.upstream);
     if ((r->login && !r->in_tx) || (r->capture && r->ends_tx))
-        s->adopting = r; /* EXEC, if there is anything to be performed with it */
+        barrier_raise(&s->barrier, BARRIER_LOGIN,
+                      r); /* EXEC, if there is anything to be performed with it */
     if (verb->sent)
         verb->sent(s, r);
     if (blocking)
-        s->blocked = r;
+        barrier_raise(&s->barrier, BARRIER_BLOCKED, r);
     return STEP_ON;
 }

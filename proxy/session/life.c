@@ -30,43 +30,45 @@ static void abandon(struct session *s, struct request *r)
 void session_close(struct session *s, const char *why)
 {
     struct list *node;
-    if (s->closing)
+    struct request *asking;
+    if (life_closing(&s->life))
         return;
-    s->closing = true;
+    life_advance(&s->life, LIFE_CLOSING);
     if (log_enabled(LOG_DEBUG)) {
         char quoted[200];
         log_event(LOG_DEBUG, "a session ended", "session=%" PRIu64 " reason=%s", s->id,
                   log_quote(quoted, sizeof(quoted), why));
     }
-    stream_close(&s->stream);
-    hold_leave(&s->held);
+    stream_close(&s->client.stream);
+    hold_leave(&s->queue.held);
     list_remove(&s->place.in_knock);
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
-    list_remove(&s->in_doubted);
-    list_remove(&s->in_script_wait);
+    list_remove(&s->lease.in_doubted);
+    list_remove(&s->special.in_script_wait);
     list_remove(&s->in_host);
     s->host->count--;
-    while ((node = s->requests.next) != &s->requests)
+    while ((node = s->queue.requests.next) != &s->queue.requests)
         abandon(s, session_request(node));
-    if (s->paused)
-        upstream_pause(s->paused, false);
-    if (s->early)
-        upstream_pause(s->early, false);
+    if (s->client.paused)
+        upstream_pause(s->client.paused, false);
+    if (s->client.early)
+        upstream_pause(s->client.early, false);
     session_lease_drop(s);
     each_carried(s, forget);
     session_tx_forget(s);
-    if (s->question)
-        learn_cancel(s->question);
-    if (s->asking)
-        s->asking->owner = NULL;
+    if (s->learning)
+        learn_cancel(s->learning);
+    asking = barrier_of(&s->barrier, BARRIER_QUESTION);
+    if (asking)
+        asking->owner = NULL;
     session_forget_partial(s);
     session_forget_ahead(s);
     router_leave_replica(s->host->router, &s->place);
     identity_release(s->identity);
-    buf_free(&s->out);
-    free(s->name);
-    free(s->hello_name);
+    buf_free(&s->client.out);
+    free(s->client.name);
+    free(s->client.hello_name);
 }
 
 void session_count_disconnected(struct session *s, const char *why)

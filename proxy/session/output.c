@@ -22,37 +22,37 @@
 /* The client took that much. */
 static void took(struct session *s, size_t len)
 {
-    if (len > 0 && list_linked(&s->in_stalled))
+    if (len > 0 && list_linked(&s->client.in_stalled))
         session_was_taken_from(s);
-    if (len == buf_len(&s->out))
-        buf_put(&s->out, &s->host->turn->stock);
+    if (len == buf_len(&s->client.out))
+        buf_put(&s->client.out, &s->host->turn->stock);
     else
-        buf_consume(&s->out, len);
+        buf_consume(&s->client.out, len);
 }
 
 void session_flush(struct session *s)
 {
     list_remove(&s->in_dirty);
-    if (s->closing)
+    if (life_closing(&s->life))
         return;
-    if (buf_len(&s->out) > 0) {
-        struct iovec part = {buf_head(&s->out), buf_len(&s->out)};
-        ssize_t n = stream_write(&s->stream, &part, 1);
+    if (buf_len(&s->client.out) > 0) {
+        struct iovec part = {buf_head(&s->client.out), buf_len(&s->client.out)};
+        ssize_t n = stream_write(&s->client.stream, &part, 1);
         if (n < 0) {
             session_close(s, uv_strerror((int)n));
             return;
         }
         took(s, (size_t)n);
     }
-    if (s->paused && buf_len(&s->out) < s->host->options->output_high / 2) {
-        upstream_pause(s->paused, false);
-        s->paused = NULL;
+    if (s->client.paused && buf_len(&s->client.out) < s->host->options->output_high / 2) {
+        upstream_pause(s->client.paused, false);
+        s->client.paused = NULL;
     }
     session_resume_early(s);
-    if (s->said_all && buf_len(&s->out) == 0)
+    if (s->life.stage == LIFE_SAID_ALL && buf_len(&s->client.out) == 0)
         session_close(s, "the client quit");
-    else if (session_is_finished(s) && (s->last_words || s->eof || s->draining))
-        session_close(s, s->draining ? "the proxy stops" : "done");
+    else if (session_is_finished(s) && life_ends_when_finished(&s->life))
+        session_close(s, s->life.stage == LIFE_DRAINING ? "the proxy stops" : "done");
     else
         session_update_interest(s);
 }
@@ -67,9 +67,10 @@ void session_flush_dirty(struct list *dirty)
 void session_pass_on(struct session *s, const char *message, size_t len)
 {
     session_put(s, message, len);
-    if (buf_len(&s->out) > s->host->options->output_high && !s->paused && s->lease) {
-        s->paused = s->lease;
-        upstream_stop_reading(s->lease, s);
+    if (buf_len(&s->client.out) > s->host->options->output_high && !s->client.paused &&
+        s->lease.upstream) {
+        s->client.paused = s->lease.upstream;
+        upstream_stop_reading(s->lease.upstream, s);
     }
 }
 
@@ -77,14 +78,15 @@ void session_pass_on(struct session *s, const char *message, size_t len)
 void session_throttle(struct session *s, struct upstream *up, size_t so_far)
 {
     size_t high = s->host->options->output_high;
-    if (buf_len(&s->out) <= high)
+    if (buf_len(&s->client.out) <= high)
         return;
     session_flush(s);
-    if (s->closing || s->paused || up == s->early || buf_len(&s->out) <= high)
+    if (life_closing(&s->life) || s->client.paused || up == s->client.early ||
+        buf_len(&s->client.out) <= high)
         return;
-    if (up == s->lease || so_far > LARGE_REPLY ||
-        (so_far && buf_len(&s->out) > high * OUTPUT_FACTOR)) {
-        s->paused = up;
+    if (up == s->lease.upstream || so_far > LARGE_REPLY ||
+        (so_far && buf_len(&s->client.out) > high * OUTPUT_FACTOR)) {
+        s->client.paused = up;
         upstream_stop_reading(up, s);
     }
 }
@@ -95,8 +97,8 @@ void session_stream(struct session *s, const char *data, size_t len)
 {
     struct iovec part = {(char *)data, len};
     ssize_t n = 0;
-    if (len >= DIRECT_MIN && buf_len(&s->out) == 0)
-        n = stream_write(&s->stream, &part, 1);
+    if (len >= DIRECT_MIN && buf_len(&s->client.out) == 0)
+        n = stream_write(&s->client.stream, &part, 1);
     if (n < 0)
         n = 0;
     if ((size_t)n < len)
@@ -108,7 +110,7 @@ void session_stream(struct session *s, const char *data, size_t len)
 static size_t bytes_kept(const struct session *s)
 {
     size_t sum = 0;
-    for (const struct list *it = s->requests.next; it != &s->requests; it = it->next)
+    for (const struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next)
         sum += buf_len(&session_const_request(it)->reply);
     return sum;
 }
@@ -117,25 +119,25 @@ static size_t bytes_kept(const struct session *s)
  * sent again, it does not: all that is in flight may have to land first. */
 static bool is_early(const struct session *s, const struct upstream *up)
 {
-    const struct request *head = session_const_request(s->requests.next);
-    return s->requests.next != &s->requests && head->upstream && head->upstream != up;
+    const struct request *head = session_const_request(s->queue.requests.next);
+    return s->queue.requests.next != &s->queue.requests && head->upstream && head->upstream != up;
 }
 
 /* A reply goes on that has to wait for its turn: a large one waits in the kernel and at its node. */
 void session_throttle_early(struct session *s, const struct request *r)
 {
-    if (s->early || r->upstream == s->lease || r->reply_len < EARLY_MIN ||
+    if (s->client.early || r->upstream == s->lease.upstream || r->reply_len < EARLY_MIN ||
         !is_early(s, r->upstream) || bytes_kept(s) <= s->host->options->output_high * EARLY_FACTOR)
         return;
-    s->early = r->upstream;
-    upstream_stop_reading(s->early, s);
+    s->client.early = r->upstream;
+    upstream_stop_reading(s->client.early, s);
 }
 
 void session_resume_early(struct session *s)
 {
-    if (!s->early || is_early(s, s->early))
+    if (!s->client.early || is_early(s, s->client.early))
         return;
-    if (s->early != s->paused)
-        upstream_pause(s->early, false);
-    s->early = NULL;
+    if (s->client.early != s->client.paused)
+        upstream_pause(s->client.early, false);
+    s->client.early = NULL;
 }

@@ -2,7 +2,7 @@
 #include "session/perform.h"
 
 #include "session/hooks.h"
-#include "session/queue.h"
+#include "session/requests.h"
 
 enum step session_perform(struct session *s, struct request *r)
 {

@@ -14,8 +14,8 @@ bool session_may_publish(const struct command *command)
 bool session_waits_for_subscribers(struct session *s, struct request *r)
 {
     if (r->command->verb == VERB_EXEC)
-        r->publishes |= s->tx_publishes;
-    else if (s->tx == TX_OPEN)
+        r->publishes |= s->tx.publishes;
+    else if (s->tx.state == TX_OPEN)
         return false; /* it is only queued */
     /* From a read port nothing goes to others than the same node's subscribers. */
     return r->publishes && s->place.route != ROUTE_REPLICA &&

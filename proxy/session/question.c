@@ -13,7 +13,7 @@
 #include "session/client.h"
 #include "session/lease.h"
 #include "session/leasing.h"
-#include "session/queue.h"
+#include "session/requests.h"
 #include "session/send.h"
 
 #include <assert.h>
@@ -28,14 +28,14 @@ static void on_reply(struct request *question, const char *data, size_t len, boo
     buf_append(&question->reply, data, len);
     if (!last)
         return;
-    assert(s->next); /* it waits */
+    assert(s->queue.next); /* it waits */
     reply = (struct slice){buf_head(&question->reply), buf_len(&question->reply)};
-    s->asking = NULL;
-    s->let_in =
+    barrier_lower(&s->barrier, BARRIER_QUESTION, question);
+    s->auth_not_needed =
         reply.len < sizeof(noauth) - 1 || memcmp(reply.data, noauth, sizeof(noauth) - 1) != 0;
-    s->told(s, s->next, question->upstream, reply);
+    s->told(s, s->queue.next, question->upstream, reply);
     request_free(session_pool(s), question);
-    if (s->closing)
+    if (life_closing(&s->life))
         return;
     session_lease_settle(s);
     session_mark_woken(s);
@@ -44,10 +44,10 @@ static void on_reply(struct request *question, const char *data, size_t len, boo
 static void on_failed(struct request *question, enum request_failure why, const char *text)
 {
     struct session *s = question->owner_data;
-    s->asking = NULL;
+    barrier_lower(&s->barrier, BARRIER_QUESTION, question);
     if (why == REQUEST_REFUSED) {
-        s->next->close_after = s->quitting = true; /* as for every other request */
-        session_answerf(s, s->next, "-%s\r\n", text);
+        session_quits(s, s->queue.next); /* as for every other request */
+        session_answerf(s, s->queue.next, "-%s\r\n", text);
     }
     session_mark_woken(s);
     request_free(session_pool(s), question);
@@ -59,24 +59,23 @@ enum step session_ask(struct session *s, struct request *r, bool alone, struct s
                       session_told *told)
 {
     struct upstream *up;
-    if (s->inflight > 0)
+    struct request *asking;
+    if (s->queue.inflight > 0)
         return STEP_WAIT;
-    if (!s->lease && (alone || session_needs_lease(s, r)) && !session_take_lease(s))
+    if (!s->lease.upstream && (alone || session_needs_lease(s, r)) && !session_take_lease(s))
         return STEP_HOLD;
-    if (s->lease && !router_may_send(s->host->router, s->lease))
+    if (s->lease.upstream && !router_may_send(s->host->router, s->lease.upstream))
         return STEP_HOLD;
-    up = s->lease
-             ? s->lease
+    up = s->lease.upstream
+             ? s->lease.upstream
              : router_shared(s->host->router, &s->place, session_target_role(s, r), s->identity);
     if (!up)
         return STEP_HOLD;
-    s->asking = request_new(session_pool(s), question.len);
-    request_set_bytes(s->asking, question.data, question.len);
-    s->asking->owner = &asking_owner;
-    s->asking->owner_data = s;
+    asking = request_own(session_pool(s), question, &asking_owner, s);
+    barrier_raise(&s->barrier, BARRIER_QUESTION, asking);
     s->told = told;
-    s->lease_dirty |= alone;
-    upstream_submit(up, s->asking);
+    s->lease.dirty |= alone;
+    upstream_submit(up, asking);
     return STEP_WAIT;
 }
 
@@ -94,10 +93,10 @@ static void on_back(struct relay *relay, struct relay_stop *stop)
     struct inquiry *inquiry = container_of(relay, struct inquiry, relay);
     struct session *s = inquiry->asking->owner_data;
     if (inquiry->asking->owner) { /* it is still there */
-        assert(s->next && s->asking == inquiry->asking);
-        s->asking = NULL;
-        inquiry->told(s, s->next, inquiry);
-        if (!s->closing && s->inflight == 0)
+        assert(s->queue.next && barrier_of(&s->barrier, BARRIER_QUESTION) == inquiry->asking);
+        barrier_lower(&s->barrier, BARRIER_QUESTION, inquiry->asking);
+        inquiry->told(s, s->queue.next, inquiry);
+        if (!life_closing(&s->life) && s->queue.inflight == 0)
             session_lease_settle(s);
         session_mark_woken(s);
     }
@@ -121,7 +120,7 @@ void session_inquire(struct session *s, struct inquiry *inquiry, const struct re
     inquiry->asking->owner_data = s;
     inquiry->relay.back = on_back;
     inquiry->relay.drop = on_drop;
-    s->asking = inquiry->asking;
+    barrier_raise(&s->barrier, BARRIER_QUESTION, inquiry->asking);
 }
 
 void session_ask_workers(struct inquiry *inquiry, relay_visit *visit)

@@ -12,8 +12,8 @@
 #include "session/input.h"
 #include "session/interest.h"
 #include "session/life.h"
-#include "session/queue.h"
 #include "session/replies.h"
+#include "session/requests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static void fatal_error(struct session *s, const char *error)
 {
     struct request *r = request_new(session_pool(s), 0);
     char reply[320];
-    if (s->tunnel) { /* an answer would be a part of what it replicates */
+    if (s->special.tunnel) { /* an answer would be a part of what it replicates */
         request_free(session_pool(s), r);
         session_close(s, error);
         return;
@@ -45,11 +45,11 @@ static void fatal_error(struct session *s, const char *error)
     snprintf(reply, sizeof(reply), "-ERR %s\r\n", error);
     r->close_after = true;
     session_add(s, r);
-    if (s->closing)
+    if (life_closing(&s->life))
         return;
     if (r->state == REQUEST_WAITING) /* a full hold has answered it otherwise */
         session_answer(s, r, reply);
-    s->last_words = true;
+    life_advance(&s->life, LIFE_LAST_WORDS);
     session_deliver(s);
 }
 
@@ -88,8 +88,8 @@ static void accept_inline(struct session *s, char *line, size_t len)
         if (r->secret)
             explicit_bzero(line, len);
         session_add(s, r);
-    } else if (argc == 0 && s->tunnel) {
-        s->tunnel->alive(s);
+    } else if (argc == 0 && s->special.tunnel) {
+        s->special.tunnel->alive(s);
     } else if (argc < 0) {
         fatal_error(s, "Protocol error: unbalanced quotes in request");
     }
@@ -140,15 +140,15 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
     partial->request->secret = len <= SECRET_MAX;
     if (partial->request->secret)
         explicit_bzero(data, len);
-    s->partial = partial;
+    s->client.partial = partial;
 }
 
 /* The partial request became whole: `extra` bytes behind it are somebody else's. */
 static void finish_partial(struct session *s)
 {
-    struct partial *partial = s->partial;
+    struct partial *partial = s->client.partial;
     struct request *r = partial->request;
-    s->partial = NULL;
+    s->client.partial = NULL;
     r->len = partial->parse.pos;
     if (partial->parse.argc == 0 || partial->parse.is_inline) {
         if (partial->parse.is_inline)
@@ -164,7 +164,7 @@ static void finish_partial(struct session *s)
 /* Looks at what the partial request has now. Returns its length if it is whole, otherwise 0. */
 static size_t frame_partial(struct session *s)
 {
-    struct partial *partial = s->partial;
+    struct partial *partial = s->client.partial;
     struct request *r = partial->request;
     char error[160];
     size_t len;
@@ -197,7 +197,7 @@ static void grow_partial(struct request *r, size_t more)
 /* Returns how many of the bytes belong to the partial request. */
 static size_t feed_partial(struct session *s, char *data, size_t len)
 {
-    struct request *r = s->partial->request;
+    struct request *r = s->client.partial->request;
     size_t before = r->len, whole, taken;
     bool secret = r->secret;
     grow_partial(r, len);
@@ -213,12 +213,12 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
 void session_feed(struct session *s, char *data, size_t len)
 {
     struct resp_request parse;
-    if (s->partial) {
+    if (s->client.partial) {
         size_t used = feed_partial(s, data, len);
         data += used;
         len -= used;
     }
-    while (len > 0 && !s->last_words && !s->closing) {
+    while (len > 0 && life_frames(&s->life)) {
         memset(&parse, 0, offsetof(struct resp_request, error_text));
         switch (resp_request_parse(&parse, data, len)) {
         case RESP_DONE:
@@ -240,12 +240,13 @@ void session_feed(struct session *s, char *data, size_t len)
 
 void session_ended(struct session *s)
 {
-    s->eof = true;
+    life_client_left(&s->life, CLIENT_ENDED);
     /* A blocked command would pop an item for nobody; a held one would be done after its client
      * gave up and came back (decision 3). What is on its way is still answered: a client may have
      * closed only its sending side. */
-    if (session_is_finished(s) || s->blocked || hold_waits(&s->held) || session_subscribed(s) ||
-        s->monitoring || s->tunnel)
+    if (session_is_finished(s) || barrier_of(&s->barrier, BARRIER_BLOCKED) ||
+        hold_waits(&s->queue.held) || session_subscribed(s) ||
+        lease_kept_for(&s->lease, LEASE_MONITORS) || s->special.tunnel)
         session_close(s, "the client closed the connection");
     else
         session_update_interest(s);
@@ -256,17 +257,17 @@ static bool read_direct(struct session *s, ssize_t *n)
 {
     struct request *r;
     size_t missing, room;
-    if (!s->partial)
+    if (!s->client.partial)
         return false;
-    r = s->partial->request;
-    missing = resp_request_missing(&s->partial->parse, r->len);
+    r = s->client.partial->request;
+    missing = resp_request_missing(&s->client.partial->parse, r->len);
     if (missing < DIRECT_MIN)
         return false;
     room = missing < DIRECT_MAX ? missing : DIRECT_MAX;
     grow_partial(r, room);
     if (room < r->cap - r->len)
         room = missing < r->cap - r->len ? missing : r->cap - r->len;
-    *n = stream_read(&s->stream, r->data + r->len, room);
+    *n = stream_read(&s->client.stream, r->data + r->len, room);
     if (*n > 0) {
         r->len += (size_t)*n;
         (void)frame_partial(s);
@@ -277,20 +278,20 @@ static bool read_direct(struct session *s, ssize_t *n)
 void session_read(struct session *s)
 {
     struct turn *turn = s->host->turn;
-    s->read_ms = turn_now(turn);
+    s->client.read_ms = turn_now(turn);
     for (int i = 0; i < READS_PER_EVENT && (i == 0 || session_reads(s)); i++) {
         ssize_t n;
         bool direct = read_direct(s, &n);
         if (!direct) {
-            n = stream_read(&s->stream, turn->read, sizeof(turn->read));
+            n = stream_read(&s->client.stream, turn->read, sizeof(turn->read));
             if (n > 0)
                 session_feed(s, turn->read, (size_t)n);
         }
-        if (s->closing || n == 0)
+        if (life_closing(&s->life) || n == 0)
             break;
         if (n < 0) {
             session_dispatch(s);
-            if (!s->closing && n == UV_EOF)
+            if (!life_closing(&s->life) && n == UV_EOF)
                 session_ended(s);
             else
                 session_close(s, uv_strerror((int)n));
@@ -299,8 +300,8 @@ void session_read(struct session *s)
         if (!direct && (size_t)n < sizeof(turn->read))
             break;
     }
-    if (!s->closing)
+    if (!life_closing(&s->life))
         session_dispatch(s);
-    if (!s->closing)
+    if (!life_closing(&s->life))
         session_update_interest(s);
 }

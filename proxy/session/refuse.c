@@ -5,7 +5,7 @@
 #include "nodes/learn.h"
 #include "session/hooks.h"
 #include "session/life.h"
-#include "session/queue.h"
+#include "session/requests.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -59,8 +59,8 @@ void session_refuse_on_read_port(struct session *s, struct request *r)
 {
     bool container = r->command->subs && r->argc > 1;
     /* Inside MULTI, as Redis does: the transaction cannot be executed any more. */
-    if (s->tx == TX_OPEN)
-        s->tx_refused = true;
+    if (s->tx.state == TX_OPEN)
+        s->tx.refused = true;
     if (r->command == learn_unknown() || container)
         say_unknown(s, r);
     else if (r->command->subs)
@@ -79,8 +79,8 @@ enum step session_refuse(struct session *s, struct request *r)
         session_close(s, "an HTTP request");
         return STEP_ON;
     }
-    if (s->tx == TX_OPEN)
-        s->tx_refused = true;
+    if (s->tx.state == TX_OPEN)
+        s->tx.refused = true;
     session_answerf(s, r, "-ERR redisproxy: '%s' is not available through the proxy%s\r\n",
                     r->command->name,
                     verb_of(s, r)->replicates ? " without allow_replication = yes" : "");

@@ -11,7 +11,7 @@ static void on_copy_reply(struct request *copy, const char *data, size_t len, bo
 {
     struct session *s = copy->owner_data;
     if (first && session_is_switch_error(data, len))
-        s->tx_rejected = true;
+        s->tx.rejected = true;
     if (last)
         request_free(session_pool(s), copy);
 }
@@ -21,7 +21,7 @@ static void on_copy_failed(struct request *copy, enum request_failure why, const
     struct session *s = copy->owner_data;
     (void)text;
     request_free(session_pool(s), copy);
-    if (s->closing || why != REQUEST_UNSENT || list_empty(&s->tx_log))
+    if (life_closing(&s->life) || why != REQUEST_UNSENT || list_empty(&s->tx.log))
         return;
     session_lease_drop(s); /* a part is missing there: all of it goes on the next one */
     session_tx_again(s);
@@ -36,19 +36,20 @@ static void send_copy(struct session *s, const struct request *kept)
     request_set_bytes(copy, kept->data, kept->len);
     copy->owner = &copy_owner;
     copy->owner_data = s;
-    upstream_submit(s->lease, copy);
+    upstream_submit(s->lease.upstream, copy);
 }
 
 void session_tx_replay(struct session *s)
 {
     session_deliver(s); /* what is answered is part of it */
-    for (struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next) {
+    for (struct list *it = s->tx.log.next; it != &s->tx.log; it = it->next) {
         const struct command *command = session_request(it)->command;
         send_copy(s, session_request(it));
         /* AUTH and kin: with EXEC they change the connection, which is nobody else's then. */
-        s->sticky |= command->way == WAY_SESSION ||
-                     (command->way == WAY_LEASE && command->verb == VERB_NONE);
+        if (command->way == WAY_SESSION ||
+            (command->way == WAY_LEASE && command->verb == VERB_NONE))
+            lease_keep(&s->lease, LEASE_CHANGED);
     }
-    s->tx_lost = false;
-    s->tx_confirmed = true;
+    s->tx.lost = false;
+    s->tx.confirmed = true;
 }

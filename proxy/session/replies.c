@@ -17,7 +17,7 @@
 #include "session/lease_answers.h"
 #include "session/life.h"
 #include "session/output.h"
-#include "session/queue.h"
+#include "session/requests.h"
 #include "session/transaction.h"
 
 #include <inttypes.h>
@@ -38,25 +38,23 @@ void session_deliver(struct session *s)
 {
     struct list *node;
     bool delivered = false;
-    if (s->closing)
+    if (life_closing(&s->life))
         return;
-    while ((node = s->requests.next) != &s->requests) {
+    while ((node = s->queue.requests.next) != &s->queue.requests) {
         struct request *r = session_request(node);
         if (r->state != REQUEST_ANSWERED || r->copies)
             break;
-        if (s->unplaced > 0)
+        if (s->queue.unclassified > 0)
             session_place_refused(s, node->next);
         if (!r->silent && buf_len(&r->reply) > 0)
             session_put(s, buf_head(&r->reply), buf_len(&r->reply));
         if (r->close_after)
-            s->last_words = s->said_all = true;
-        if (s->refused_multi == r)
-            s->refused_multi = NULL;
-        list_remove(&r->in_session);
-        s->count--;
-        s->writes -= r->maybe_write;
+            life_advance(&s->life, LIFE_SAID_ALL);
+        if (s->tx.refused_multi == r)
+            s->tx.refused_multi = NULL;
+        queue_remove(&s->queue, r);
         if (r->logged) {
-            session_tx_keep(s, r);
+            tx_log(&s->tx, session_pool(s), r);
         } else {
             if (r->ends_tx)
                 session_tx_over(s);
@@ -67,7 +65,7 @@ void session_deliver(struct session *s)
     if (!delivered)
         return;
     session_mark_dirty(s);
-    if (s->unrenewed)
+    if (s->special.unrenewed)
         each_carried(s, delivered);
 }
 
@@ -81,9 +79,9 @@ static bool is_rejection(const struct session *s, const struct request *r, const
     if (r->script || r->login || r->in_tx || (r->write && (r->command->flags & COMMAND_MODULE)))
         return false;
     if (r->ends_tx)
-        return resp_starts(data, len, "-EXECABORT ") && s->tx_logged && !r->discards && view &&
+        return resp_starts(data, len, "-EXECABORT ") && s->tx.logged && !r->discards && view &&
                (view->settling || !view->writable) &&
-               (s->tx_rejected || session_is_switch_error(data, len));
+               (s->tx.rejected || session_is_switch_error(data, len));
     if (resp_starts(data, len, "-READONLY ") || resp_starts(data, len, "-LOADING ") ||
         resp_starts(data, len, "-MASTERDOWN "))
         return true;
@@ -115,7 +113,7 @@ static void decide_rejected(struct session *s)
 {
     struct request *first = NULL;
     bool overtaken = false;
-    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+    for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
         struct request *r = session_request(it);
         if (!first && r->state == REQUEST_REJECTED)
             first = r;
@@ -123,15 +121,14 @@ static void decide_rejected(struct session *s)
             overtaken |= !verb_of(s, r)->repeatable &&
                          (r->write || r->in_tx || r->command->verb != VERB_NONE);
     }
-    s->rejected = 0;
-    for (struct list *it = &first->in_session; it != &s->requests; it = it->next) {
+    for (struct list *it = &first->in_session; it != &s->queue.requests; it = it->next) {
         struct request *r = session_request(it);
         if (r->state != REQUEST_REJECTED && !(r->state == REQUEST_ANSWERED && r->executed))
             continue;
         if (!overtaken && r->ends_tx)
             session_tx_again(s);
         if (overtaken)
-            request_move(r, REQUEST_ANSWERED);
+            queue_move(&s->queue, r, REQUEST_ANSWERED);
         else
             session_wait_again(
                 s, r); /* reads behind it were answered too early: their turn comes again */
@@ -140,26 +137,18 @@ static void decide_rejected(struct session *s)
 }
 
 /* A request left its upstream. */
-static void landed(struct session *s, struct request *r)
+static void landed(struct session *s, struct request *r, enum request_state state)
 {
-    s->inflight--;
-    if (r->write)
-        s->inflight_writes--;
-    if (s->blocked == r)
-        s->blocked = NULL;
-    if (s->adopting == r)
-        s->adopting = NULL;
-    if (s->inflight == 0) {
-        s->mixed = false;
-        s->at = NULL;
-    }
+    queue_move(&s->queue, r, state);
+    barrier_lower(&s->barrier, BARRIER_BLOCKED, r);
+    barrier_lower(&s->barrier, BARRIER_LOGIN, r);
 }
 
 static void all_landed(struct session *s)
 {
-    if (s->inflight > 0 || s->closing)
+    if (s->queue.inflight > 0 || life_closing(&s->life))
         return;
-    if (s->rejected > 0)
+    if (s->queue.rejected > 0)
         decide_rejected(s);
     session_lease_settle(s);
 }
@@ -168,46 +157,43 @@ static void all_landed(struct session *s)
 static void rights_change(struct session *s, const struct request *r)
 {
     if (r->in_tx)
-        s->tx_rights = true;
+        s->tx.rights = true;
     else
         router_rights_changed(s->host->router, s->place.group);
     if (r->ends_tx)
-        s->tx_rights = false;
+        s->tx.rights = false;
 }
 
 static void answered(struct session *s, struct request *r, struct upstream *up)
 {
-    landed(s, r);
+    landed(s, r, r->rejecting ? REQUEST_REJECTED : REQUEST_ANSWERED);
     r->upstream = NULL;
     if (r->rejecting) {
         const char *reply = buf_head(&r->reply);
         size_t len = buf_len(&r->reply);
-        request_move(r, REQUEST_REJECTED);
-        s->rejected++;
-        s->unblocks -= resp_starts(reply, len, UNBLOCKED);
+        s->lease.unblocks -= resp_starts(reply, len, UNBLOCKED);
         if (!resp_starts(reply, len, "-UNBLOCKED "))
             router_rejected(s->host->router, s->place.group, up,
                             resp_starts(reply, len, "-READONLY "));
     } else {
-        request_move(r, REQUEST_ANSWERED);
         r->executed = true;
-        if (up == s->lease)
+        if (up == s->lease.upstream)
             session_lease_part_answered(s, r);
-        if (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx_rights))
+        if (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights))
             rights_change(s, r);
         if (verb_of(s, r)->answered)
             verb_of(s, r)->answered(s, r, up);
-        if (up == s->lease)
+        if (up == s->lease.upstream)
             session_lease_answered(s, r);
     }
-    if (s->copying == r && !r->copies)
-        s->copying = NULL;
+    if (!r->copies)
+        barrier_lower(&s->barrier, BARRIER_COPIES, r);
     all_landed(s);
-    if (s->closing)
+    if (life_closing(&s->life))
         return;
     session_deliver(s);
     session_resume_early(s);
-    if (s->next)
+    if (s->queue.next)
         session_mark_woken(s);
 }
 
@@ -215,7 +201,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
 {
     struct session *s = r->owner_data;
     struct upstream *up = r->upstream;
-    bool head = s->requests.next == &r->in_session;
+    bool head = s->queue.requests.next == &r->in_session;
 
     if (first) {
         r->reply_type = data[0];
@@ -246,7 +232,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         answered(s, r, up);
     else if (!head)
         session_throttle_early(s, r);
-    if (!s->closing)
+    if (!life_closing(&s->life))
         session_throttle(s, up, last ? 0 : r->reply_len);
 }
 
@@ -269,7 +255,7 @@ static void refused(struct session *s, struct request *r, const char *text)
     snprintf(line, sizeof(line), "-%s\r\n", text);
     router_rights_refused(s->host->router, s->place.group);
     if (!r->login)
-        r->close_after = s->quitting = true;
+        session_quits(s, r);
     session_settle(s, r, line);
 }
 
@@ -287,18 +273,16 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
 {
     struct session *s = r->owner_data;
 
-    if (why == REQUEST_LOST && (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx_rights)))
+    if (why == REQUEST_LOST && (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights)))
         rights_change(s, r); /* perhaps */
     if (why == REQUEST_LOST && (r->unbegun || is_undone(r)))
         why = REQUEST_UNSENT;
     r->unbegun = false;
-    landed(s, r);
-    request_move(r,
-                 REQUEST_ANSWERED); /* it is nowhere any more; what it becomes is decided below */
-    if (s->paused == r->upstream && why == REQUEST_LOST)
-        s->paused = NULL;
-    if (s->early == r->upstream && why == REQUEST_LOST)
-        s->early = NULL;
+    landed(s, r, REQUEST_ANSWERED); /* what it becomes is decided below */
+    if (s->client.paused == r->upstream && why == REQUEST_LOST)
+        s->client.paused = NULL;
+    if (s->client.early == r->upstream && why == REQUEST_LOST)
+        s->client.early = NULL;
     r->upstream = NULL;
     session_forget_copies(s, r);
     if (r->streaming) {
@@ -313,7 +297,7 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
                resp_starts(text, strlen(text), "BUSY ")) {
         /* Redis takes a MULTI while it is busy, and nothing that follows: EXEC says so. */
         session_settle(s, r, "+OK\r\n");
-        s->tx = TX_BUSY;
+        session_tx_enter(s, TX_BUSY);
     } else if (why == REQUEST_REFUSED) {
         refused(s, r, text);
     } else if (why == REQUEST_UNSENT || !r->write) {
@@ -324,7 +308,7 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
                                 "was lost after the command was sent\r\n");
     }
     all_landed(s);
-    if (!s->closing)
+    if (!life_closing(&s->life))
         session_resume_early(s);
 }
 

@@ -9,25 +9,15 @@
 #include "session/send.h"
 
 #include "session/hooks.h"
-#include "session/queue.h"
+#include "session/requests.h"
 
 void session_send(struct session *s, struct request *r, struct upstream *to)
 {
-    session_leave_waiting(s, r);
-    r->leased = to == s->lease;
-    if (s->inflight == 0) {
-        s->at = to;
-        s->mixed = false;
-    } else if (s->at != to) {
-        s->mixed = true;
-    }
-    s->inflight++;
+    queue_depart(&s->queue, r, to);
+    r->leased = to == s->lease.upstream;
     if (verb_of(s, r)->sending)
         verb_of(s, r)->sending(s, r, to);
-    if (r->write) {
-        s->inflight_writes++;
-        s->wrote |= r->command->verb != VERB_WAIT;
-    }
+    s->special.wrote |= r->write && r->command->verb != VERB_WAIT;
     if (s->identity->scripted && upstream_purpose(to) == PURPOSE_MASTER)
         s->host->hooks->new_master(s, r, to);
     upstream_submit(to, r);
@@ -50,11 +40,11 @@ enum target_role session_target_role(const struct session *s, const struct reque
 
 bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to)
 {
-    if (s->inflight == 0)
+    if (s->queue.inflight == 0)
         return true;
-    if (!s->mixed && s->at == to)
+    if (!s->queue.mixed && s->queue.at == to)
         return true;
-    return !r->write && s->inflight_writes == 0;
+    return !r->write && s->queue.inflight_writes == 0;
 }
 
 enum step session_send_shared(struct session *s, struct request *r, struct identity *identity)
@@ -80,6 +70,6 @@ void session_change_sides(struct session *s)
         identity_standing(router_identities(s->host->router), s->identity, !s->identity->outside);
     identity_release(s->identity);
     s->identity = other;
-    s->let_in = false;
+    s->auth_not_needed = false;
     router_entered(&s->place, NULL);
 }

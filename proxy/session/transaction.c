@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-/* Bytes of one open transaction that are kept. */
-#define TX_LOG_MAX ((size_t)16 * 1024 * 1024)
-
 /* ---- as of a request ---- */
 
 void session_tx_apply(const struct request *r, bool *open, bool *watching)
@@ -48,18 +45,18 @@ void session_tx_mark(struct request *r, bool open)
  * sent? */
 void session_recount(struct session *s)
 {
-    bool open = s->tx_confirmed || s->tx_lost, watching = s->watch_confirmed;
-    for (struct list *it = s->requests.next; it != &s->requests; it = it->next) {
+    bool open = s->tx.confirmed || s->tx.lost, watching = s->tx.watch_confirmed;
+    for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
         struct request *r = session_request(it);
         if (!r->leased || (r->state != REQUEST_QUEUED && r->state != REQUEST_SENT))
             continue;
         session_tx_mark(r, open);
         session_tx_apply(r, &open, &watching);
     }
-    if (s->tx == TX_OPEN || s->tx == TX_NONE)
-        s->tx = open ? TX_OPEN : TX_NONE;
-    s->tx_refused &= open;
-    s->watching = watching;
+    if (s->tx.state == TX_OPEN || s->tx.state == TX_NONE)
+        session_tx_enter(s, open ? TX_OPEN : TX_NONE);
+    s->tx.refused &= open;
+    session_tx_watch(s, watching);
 }
 
 static bool is_performed(const struct request *r)
@@ -69,10 +66,10 @@ static bool is_performed(const struct request *r)
 
 bool session_tx_performs(const struct session *s)
 {
-    for (const struct list *it = s->tx_log.next; it != &s->tx_log; it = it->next)
+    for (const struct list *it = s->tx.log.next; it != &s->tx.log; it = it->next)
         if (is_performed(session_const_request(it)))
             return true;
-    for (const struct list *it = s->requests.next; it != &s->requests; it = it->next)
+    for (const struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next)
         if (is_performed(session_const_request(it)))
             return true;
     return false;
@@ -80,70 +77,47 @@ bool session_tx_performs(const struct session *s)
 
 /* ---- keeping ---- */
 
-static void empty_log(struct session *s)
-{
-    struct list *node;
-    while ((node = list_take(&s->tx_log)))
-        request_free(session_pool(s), session_request(node));
-    s->tx_bytes = 0;
-    s->tx_logged = true;
-}
-
 void session_tx_forget(struct session *s)
 {
-    empty_log(s);
-    s->tx_lost = s->tx_rejected = false;
+    tx_forget(&s->tx, session_pool(s));
 }
 
 void session_tx_over(struct session *s)
 {
-    if (s->tx == TX_OPEN) /* the next one: whether it is lost is another matter */
-        empty_log(s);
+    if (s->tx.state == TX_OPEN) /* the next one: whether it is lost is another matter */
+        tx_empty_log(&s->tx, session_pool(s));
     else
         session_tx_forget(s);
 }
 
-void session_tx_keep(struct session *s, struct request *r)
-{
-    if (r->command->verb == VERB_MULTI)
-        empty_log(s); /* parts of one that was given up may have been answered after that */
-    if (!s->tx_logged) {
-        request_free(session_pool(s), r);
-        return;
-    }
-    buf_free(&r->reply);
-    s->tx_bytes += r->len;
-    list_append(&s->tx_log, &r->in_session);
-    if (s->tx_bytes > TX_LOG_MAX) {
-        session_tx_forget(s);
-        s->tx_logged = false;
-    }
-}
-
 void session_tx_again(struct session *s)
 {
-    s->tx = TX_OPEN;
-    s->tx_lost = true;
-    s->tx_rejected = false;
+    session_tx_enter(s, TX_OPEN);
+    s->tx.lost = true;
+    s->tx.rejected = false;
 }
 
 void session_tx_lease_lost(struct session *s, bool watching)
 {
-    if (watching || s->tx_refused || !s->tx_logged) {
-        s->tx = watching ? TX_NIL : TX_ABORT;
+    if (watching || s->tx.refused || !s->tx.logged) {
+        session_tx_enter(s, watching ? TX_NIL : TX_ABORT);
         session_tx_forget(s);
     } else {
         session_tx_again(s);
     }
 }
 
-void session_break_tx(struct session *s)
+void session_give_up_tx(struct session *s, enum tx state)
 {
-    bool watching = s->watching;
     session_lease_drop(s);
     session_tx_forget(s);
-    s->tx = watching ? TX_NIL : TX_ABORT;
-    s->watching = false;
+    session_tx_enter(s, state);
+    session_tx_watch(s, false);
+}
+
+void session_break_tx(struct session *s)
+{
+    session_give_up_tx(s, s->tx.watching ? TX_NIL : TX_ABORT);
 }
 
 bool session_is_switch_error(const char *reply, size_t len)

@@ -1,5 +1,5 @@
-/* queue: see the header. */
-#include "session/queue.h"
+/* requests: see the header. */
+#include "session/requests.h"
 
 #include "session/client.h"
 #include "session/copies.h"
@@ -12,54 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first WAITING request from `it` on. */
-static struct request *first_waiting(struct session *s, struct list *it)
-{
-    for (; it != &s->requests; it = it->next)
-        if (session_request(it)->state == REQUEST_WAITING)
-            return session_request(it);
-    return NULL;
-}
-
-void session_leave_waiting(struct session *s, struct request *r)
-{
-    assert(r->state == REQUEST_WAITING);
-    s->waiting_bytes -= r->len;
-    if (hold_waits(&s->held))
-        hold_shrink(&s->held, r->len);
-    if (s->next == r)
-        s->next = first_waiting(s, r->in_session.next);
-}
-
 /* A request that was on its way stands before all that waits again. */
 void session_wait_again(struct session *s, struct request *r)
 {
     session_forget_copies(s, r);
-    request_move(r, REQUEST_WAITING);
+    queue_move(&s->queue, r, REQUEST_WAITING);
     r->retried = true;
     r->reply_type = 0;
     r->reply_len = 0;
     r->rejecting = false;
     r->taken_back = r->called_back = false;
     buf_free(&r->reply);
-    s->waiting_bytes += r->len;
-    if (hold_waits(&s->held))
-        hold_grow(&s->held, r->len);
-    s->next = first_waiting(s, s->requests.next);
     session_mark_woken(s);
 }
 
 void session_rewrite(struct session *s, struct request *r, const struct buf *bytes)
 {
-    assert(r->state == REQUEST_WAITING);
-    s->waiting_bytes -= r->len;
-    if (hold_waits(&s->held))
-        hold_shrink(&s->held, r->len);
-    request_set_bytes(r, buf_head(bytes), buf_len(bytes));
-    r->argc = resp_args(r->data, r->len).left;
-    s->waiting_bytes += r->len;
-    if (hold_waits(&s->held))
-        hold_grow(&s->held, r->len);
+    queue_set_bytes(&s->queue, r, bytes);
 }
 
 /* What was answered before its turn came, as it could not be held: whether the client wants to hear of it, and
@@ -67,14 +36,15 @@ void session_rewrite(struct session *s, struct request *r, const struct buf *byt
  * waits there may switch replies off, or not. */
 void session_place_refused(struct session *s, const struct list *end)
 {
-    for (struct list *it = s->requests.next; it != end && s->unplaced > 0; it = it->next) {
+    for (struct list *it = s->queue.requests.next; it != end && s->queue.unclassified > 0;
+         it = it->next) {
         struct request *r = session_request(it);
         if (r->placed || r->state != REQUEST_ANSWERED)
             continue;
         r->placed = true;
-        s->unplaced--;
-        r->silent = s->reply_off || s->reply_skip;
-        s->reply_skip = false;
+        s->queue.unclassified--;
+        r->silent = s->client.reply_off || s->client.reply_skip;
+        s->client.reply_skip = false;
         if (r->command && r->command->verb == VERB_CLIENT_REPLY &&
             slice_is(session_arg(r, 2), "on"))
             r->silent = false; /* it is answered whatever the mode */
@@ -90,12 +60,11 @@ void session_answer(struct session *s, struct request *r, const char *reply)
 
 void session_answer_bytes(struct session *s, struct request *r, const char *reply, size_t len)
 {
-    s->unplaced += !r->placed;
-    session_leave_waiting(s, r);
+    s->queue.unclassified += !r->placed;
+    queue_move(&s->queue, r, REQUEST_ANSWERED);
     buf_free(&r->reply);
     buf_append(&r->reply, reply, len);
     r->reply_type = reply[0];
-    request_move(r, REQUEST_ANSWERED);
     session_mark_woken(s);
 }
 
@@ -121,7 +90,7 @@ void session_settle(struct session *s, struct request *r, const char *reply)
     buf_free(&r->reply);
     if (reply)
         buf_append(&r->reply, reply, strlen(reply));
-    request_move(r, REQUEST_ANSWERED);
+    queue_move(&s->queue, r, REQUEST_ANSWERED);
     session_mark_woken(s);
 }
 

@@ -1,13 +1,11 @@
 /*
- * queue: the session's requests that wait for their turn, and the answers of the proxy's own.
+ * requests: what a session does with its requests: sends them back to wait, rewrites them, answers them itself.
  */
-#ifndef REDISPROXY_SESSION_QUEUE_H
-#define REDISPROXY_SESSION_QUEUE_H
+#ifndef REDISPROXY_SESSION_REQUESTS_H
+#define REDISPROXY_SESSION_REQUESTS_H
 
 #include "session/state.h"
 
-/* It is WAITING no longer: the next one is the first that waits behind it. */
-void session_leave_waiting(struct session *s, struct request *r);
 /* A request that was on its way waits again, before all that waits. */
 void session_wait_again(struct session *s, struct request *r);
 /* Replaces a WAITING request's bytes. */

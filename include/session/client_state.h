@@ -1,0 +1,43 @@
+/*
+ * client_state: a session's client: its connection, what it sent that is no request yet, what it is to get, and what
+ * it said about itself.
+ */
+#ifndef REDISPROXY_SESSION_CLIENT_STATE_H
+#define REDISPROXY_SESSION_CLIENT_STATE_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "net/stream.h"
+#include "redis/command.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct partial;
+struct upstream;
+
+struct session_client {
+    struct stream stream;
+    int64_t opened_ms,
+        read_ms; /* for CLIENT LIST: since when it is here, and last said something */
+    const struct command *last; /* its newest request's; its name may be NULL */
+    /* what it said */
+    char *name;       /* CLIENT SETNAME */
+    char *hello_name; /* HELLO's SETNAME, until Redis has let it in */
+    bool reply_off, reply_skip;
+    /* what it sent */
+    struct partial *partial; /* a request that has not arrived wholly (input.h) */
+    struct list ahead;       /* bytes behind it, not looked at yet */
+    size_t ahead_bytes;
+    bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */
+    bool ahead_end;   /* and behind these it ended its side */
+    /* what it is to get */
+    struct buf out;
+    struct upstream *paused; /* not read because this client does not read */
+    struct upstream *early;  /* not read because other replies have to come first */
+    struct list in_stalled;  /* its replies wait, and it is not read for that */
+    int64_t taken_ms;        /* since when, or when it last took some */
+};
+
+#endif
