@@ -105,9 +105,8 @@ UNIT_test_health   := ops/health topology/topology topology/refusals topology/cr
                       base/secret base/log base/clock
 UNIT_test_metrics  := ops/metrics topology/topology topology/refusals topology/credential \
                       base/secret base/log base/clock
-UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules topology/election_readers \
-                      topology/election_switch topology/election_trust topology/election_assist \
-                      topology/election_fence topology/votes topology/topology topology/refusals \
+UNIT_ELECTION      := $(patsubst proxy/%.c,%,$(wildcard proxy/topology/election*.c)) \
+                      topology/votes topology/topology topology/refusals \
                       topology/credential net/address \
                       base/secret base/log base/clock
 UNIT_test_election  = $(UNIT_ELECTION)

@@ -85,8 +85,29 @@ struct election {
     } fence;
 };
 
+/* ---- election_state.c: called by all parts, calls none ---- */
+
+/* The only place where the group's state changes. Aborts when the table of transitions has no such one. */
+void election_enter(struct election *e, enum group_state state, const struct address *master,
+                    int64_t now_ms);
+/* Why the state is what it is, for people; copied. */
+void election_reason(struct election *e, const char *reason);
+/* A line for the log, in the group's name; `pairs` as log_event() takes them. */
+void election_story(struct election *e, enum log_level level, const char *msg, const char *pairs,
+                    ...) __attribute__((format(printf, 4, 5)));
+/* For the log; "-": there is no such Sentinel. */
+const char *election_voter_name(const struct election *e, uint64_t key);
+/* Asks every node at once what it is. */
+void election_probe_all(struct election *e);
+/* No node is a candidate any more. */
+void election_clear_candidates(struct election *e);
+
+/* ---- election_rules.c ---- */
+
 /* Looks at everything that is known, and moves on. */
 void election_decide(struct election *e, int64_t now_ms);
+
+/* ---- election_switch.c: beginning a switch, and what is heard of its leader ---- */
 
 /* Holds writes, because a failover of this master is under way. `leader` may be 0. */
 void election_hold(struct election *e, const char *why, uint64_t leader, int64_t now_ms);
@@ -100,21 +121,10 @@ void election_leader_refused(struct election *e, int64_t now_ms);
 /* The failover may have ended without a promotion: find out from this instant's answers. */
 void election_recheck(struct election *e, int64_t now_ms);
 
-/* ---- election_rules.c ---- */
-
-/* The only place where the state changes. */
-void election_enter(struct election *e, enum group_state state, const struct address *master,
-                    int64_t now_ms);
-void election_reason(struct election *e, const char *reason);
-void election_probe_all(struct election *e);
-void election_clear_candidates(struct election *e);
-
 /* ---- election_switch.c: each ends the switch if it may ---- */
 
 void election_start_with(struct election *e, struct election_node *master, int64_t now_ms);
 void election_become_steady(struct election *e, struct election_node *master, int64_t now_ms);
-/* Every Sentinel that is present was asked at `since_ms` or later. */
-bool election_all_answered_since(const struct election *e, int64_t since_ms, int64_t now_ms);
 /* Finds the Sentinels that wait for a promotion in vain. */
 void election_note_undone(struct election *e, int64_t now_ms);
 void election_try_release(struct election *e, int64_t now_ms);
@@ -129,6 +139,8 @@ bool election_trusted(const struct election *e, int64_t now_ms);
 const char *election_distrust(const struct election *e);
 /* A majority that is to be believed names another master. */
 bool election_named_otherwise(const struct election *e, const struct address *than, int64_t now_ms);
+/* Every Sentinel that is present was asked at `since_ms` or later. */
+bool election_all_answered_since(const struct election *e, int64_t since_ms, int64_t now_ms);
 bool election_quorum_lost(const struct election *e, int64_t now_ms);
 void election_note_majority(struct election *e, int64_t now_ms);
 void election_note_quorum(struct election *e, int64_t now_ms);
@@ -172,9 +184,5 @@ void election_fence_lift(struct election *e, const struct election_node *old, in
 /* A majority names another master. */
 void election_demote_begin(struct election *e, int64_t now_ms);
 void election_demote(struct election *e, int64_t now_ms);
-
-void election_story(struct election *e, enum log_level level, const char *msg, const char *pairs,
-                    ...) __attribute__((format(printf, 4, 5)));
-const char *election_voter_name(const struct election *e, uint64_t key);
 
 #endif

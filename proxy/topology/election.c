@@ -6,7 +6,6 @@
  */
 #include "topology/election_state.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,22 +19,6 @@
 #define UNLISTED_ALIVE_MS 60000 /* one that answers, but serves nobody */
 #define LISTS_FRESH_MS 2000
 
-void election_story(struct election *e, enum log_level level, const char *msg, const char *pairs,
-                    ...)
-{
-    char text[512];
-    va_list args;
-    if (!e->options.story)
-        return;
-    int at = snprintf(text, sizeof(text), "group=%s ", e->options.name);
-    if (at < 0 || (size_t)at >= sizeof(text))
-        return;
-    va_start(args, pairs);
-    vsnprintf(text + at, sizeof(text) - (size_t)at, pairs, args);
-    va_end(args);
-    e->options.story(e->options.story_arg, level, msg, text);
-}
-
 static struct voter *find_voter(struct election *e, uint64_t key)
 {
     for (size_t i = 0; i < e->voter_count; i++) {
@@ -43,15 +26,6 @@ static struct voter *find_voter(struct election *e, uint64_t key)
             return &e->voters[i];
     }
     return NULL;
-}
-
-const char *election_voter_name(const struct election *e, uint64_t key)
-{
-    for (size_t i = 0; i < e->voter_count; i++) {
-        if (e->voters[i].key == key)
-            return e->voters[i].name;
-    }
-    return "-";
 }
 
 /* ---- after each input ---- */

@@ -13,50 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const unsigned char allowed[][4] = {
-    /*  to:                none steady switching provisional */
-    [GROUP_NONE] = {0, 1, 0, 0},
-    [GROUP_STEADY] = {0, 0, 1, 0},
-    [GROUP_SWITCHING] = {0, 1, 0, 1},
-    [GROUP_PROVISIONAL] = {0, 1, 1, 0},
-};
-
-/* The only place where the state changes. */
-void election_enter(struct election *e, enum group_state state, const struct address *master,
-                    int64_t now_ms)
-{
-    assert(allowed[e->view.state][state]);
-    election_story(e, LOG_DEBUG, "group state changed", "from=%s to=%s",
-                   group_state_name(e->view.state), group_state_name(state));
-    if (e->view.state == GROUP_STEADY)
-        e->unsteady_ms = now_ms;
-    e->view.state = state;
-    e->view.since_ms = now_ms;
-    e->master = *master;
-    e->view.writable = state == GROUP_STEADY || state == GROUP_PROVISIONAL;
-    e->view.settling = false;
-    e->objection = NULL;
-    e->missing_ms = -1;
-    e->view.reason[0] = '\0';
-}
-
-void election_reason(struct election *e, const char *reason)
-{
-    snprintf(e->view.reason, sizeof(e->view.reason), "%s", reason);
-}
-
-void election_probe_all(struct election *e)
-{
-    for (size_t i = 0; i < e->nodes.count; i++)
-        e->nodes.at[i]->probe_seq++;
-}
-
-void election_clear_candidates(struct election *e)
-{
-    for (size_t i = 0; i < e->nodes.count; i++)
-        e->nodes.at[i]->candidate = false;
-}
-
 /* ---- the states ---- */
 
 static void decide_none(struct election *e, int64_t now_ms)

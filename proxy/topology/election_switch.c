@@ -219,15 +219,6 @@ static void release_to_old(struct election *e, struct election_node *old, int64_
                    (unsigned long long)e->view.epoch, (long long)(now_ms - e->hold_ms));
 }
 
-bool election_all_answered_since(const struct election *e, int64_t since_ms, int64_t now_ms)
-{
-    for (size_t i = 0; i < e->voter_count; i++) {
-        if (voter_present(&e->voters[i], now_ms) && e->voters[i].asked_ms < since_ms)
-            return false;
-    }
-    return true;
-}
-
 /* Every node that answers was asked at `since_ms` or later. */
 static bool nodes_answered_since(const struct election *e, int64_t since_ms)
 {

@@ -101,6 +101,15 @@ bool election_leads(const struct election *e, const struct voter *voter)
     return e->leader && voter->key == e->leader;
 }
 
+bool election_all_answered_since(const struct election *e, int64_t since_ms, int64_t now_ms)
+{
+    for (size_t i = 0; i < e->voter_count; i++) {
+        if (voter_present(&e->voters[i], now_ms) && e->voters[i].asked_ms < since_ms)
+            return false;
+    }
+    return true;
+}
+
 /* ---- the nodes ---- */
 
 void election_remember_replids(struct election *e, const struct election_node *master)
