@@ -1,7 +1,7 @@
 /*
- * group_state: the inside of a group, shared by its two halves: group.c runs
- * the probes and does what the election asks for, group_sentinels.c runs the
- * Sentinels. Nobody else includes this.
+ * group_state: the inside of a group, shared by its two halves: group.c runs the probes and does what the election
+ * asks for, group_sentinels.c runs the Sentinels. group.c calls the other half; what that wants of group.c it
+ * reaches through `group_wiring`, so that neither file calls the other in a circle. Nobody else includes this.
  */
 #ifndef REDISPROXY_TOPOLOGY_GROUP_STATE_H
 #define REDISPROXY_TOPOLOGY_GROUP_STATE_H
@@ -31,6 +31,16 @@ struct watch {
     uint32_t seq; /* the election_node.probe_seq that was obeyed */
 };
 
+/* What the Sentinels' half has group.c do. */
+struct group_wiring {
+    /* The election was told something: carry out what it asks for. */
+    void (*follow)(struct group *group);
+    /* Ask the node at this address at once, if there is a probe for it. */
+    void (*probe_now)(struct group *group, const struct address *address);
+    /* One of the group's handles (open_handles) is closed. The group may be freed when this returns. */
+    void (*handle_closed)(struct group *group);
+};
+
 struct group {
     uv_loop_t *loop;
     const struct topology_options *options;
@@ -38,6 +48,7 @@ struct group {
     struct keyring own, sentinels_own; /* for the nodes, for the Sentinels */
     struct group_callbacks callbacks;
     void *owner;
+    struct group_wiring wiring;
     struct election *election;
     uv_timer_t timer;
     struct seat seats[SENTINEL_LIST_MAX];
@@ -53,14 +64,11 @@ struct group {
     bool closing;
 };
 
-/* Carries out what the election asks for; after each of its inputs. */
-void group_follow(struct group *group);
-void group_handle_closed(struct group *group);
-struct watch *group_watch(const struct group *group, const struct address *address);
-
 /* ---- group_sentinels.c ---- */
 
+/* Takes up the configured Sentinels. */
 void group_seat_configured(struct group *group);
+/* NULL: there is none. */
 struct seat *group_seat_by_key(struct group *group, uint64_t key);
 /* Forgets discovered Sentinels that are of no use any more. */
 void group_unseat(struct group *group);
