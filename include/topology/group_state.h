@@ -57,9 +57,9 @@ struct group {
     size_t watch_count, watch_room;
     uint64_t next_key;
     uint32_t poll_seq;
-    struct election_wish obeyed; /* the wishes that were carried out */
-    uint32_t shown_hold;         /* the election's newest hold that was published, */
-    uint64_t hold_seq;           /* and in which snapshot */
+    struct election_request obeyed; /* what was carried out */
+    uint32_t shown_hold;            /* the election's newest hold that was published, */
+    uint64_t hold_seq;              /* and in which snapshot */
     size_t open_handles;
     bool closing;
 };

@@ -48,10 +48,10 @@ static struct election_node *best_replica(const struct election *e,
 
 static void point(struct election *e, struct election_node *replica, const char *master)
 {
-    struct election_wish *wish = &e->view.wish;
-    wish->repoint_seq++;
-    wish->replica = replica->shown.address;
-    memcpy(wish->master, master, sizeof(wish->master));
+    struct election_request *request = &e->view.request;
+    request->repoint_seq++;
+    request->replica = replica->shown.address;
+    memcpy(request->master, master, sizeof(request->master));
     replica->probe_seq++;
 }
 
@@ -78,7 +78,7 @@ static void assist_reconfiguration(struct election *e, int64_t now_ms)
 
 void election_assist_undo(struct election *e, const struct election_node *old)
 {
-    struct election_node *replica = nodes_find(&e->nodes, &e->view.wish.replica);
+    struct election_node *replica = nodes_find(&e->nodes, &e->view.request.replica);
     if (!e->repointed || !replica || replica->says.role != ROLE_REPLICA ||
         !address_equal(&replica->says.master, &e->selected))
         return;
@@ -137,8 +137,8 @@ static void ask_for_quorum(struct election *e, const struct election_node *maste
     e->assist.step = ASSIST_QUORUM;
     e->assist.since_ms = now_ms;
     e->assist.not_before_ms = now_ms + STEP_TIMEOUT_MS;
-    e->view.wish.sentinel = voter->key;
-    e->view.wish.quorum_seq++;
+    e->view.request.sentinel = voter->key;
+    e->view.request.quorum_seq++;
     election_story(e, LOG_WARN, "the master is gone, asking whether a failover is possible",
                    "master=%s sentinel=%s refused_ms=%lld", master->shown.name, voter->name,
                    (long long)(now_ms - master->refused_ms));
@@ -151,9 +151,9 @@ static void ask_for_failover(struct election *e, const struct election_node *mas
         return;
     e->assist.step = ASSIST_IDLE;
     e->changed_ms = now_ms;
-    e->view.wish.failover_seq++;
+    e->view.request.failover_seq++;
     election_story(e, LOG_WARN, "asking for the failover", "master=%s sentinel=%s refused_ms=%lld",
-                   master->shown.name, election_voter_name(e, e->view.wish.sentinel),
+                   master->shown.name, election_voter_name(e, e->view.request.sentinel),
                    (long long)(now_ms - master->refused_ms));
 }
 
@@ -174,7 +174,7 @@ static void assist_failover(struct election *e, int64_t now_ms)
 void election_assist_quorum(struct election *e, uint64_t key, bool good, int64_t now_ms)
 {
     struct election_node *master = nodes_find(&e->nodes, &e->master);
-    if (e->assist.step != ASSIST_QUORUM || key != e->view.wish.sentinel)
+    if (e->assist.step != ASSIST_QUORUM || key != e->view.request.sentinel)
         return;
     e->assist.step = good ? ASSIST_REREAD : ASSIST_IDLE;
     e->assist.since_ms = now_ms;

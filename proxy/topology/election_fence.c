@@ -86,10 +86,10 @@ static struct election_node *fenced_node(const struct election *e)
 static void order(struct election *e, const struct election_node *node, enum fence_act act,
                   int64_t ms)
 {
-    struct election_wish *wish = &e->view.wish;
-    wish->fence_seq++;
-    wish->fenced = node->shown.address;
-    wish->fence = (struct fence_order){.act = act, .ms = ms};
+    struct election_request *request = &e->view.request;
+    request->fence_seq++;
+    request->fenced = node->shown.address;
+    request->fence = (struct fence_order){.act = act, .ms = ms};
 }
 
 static void pause_writes(struct election *e, const struct election_node *old, int64_t now_ms)
@@ -147,7 +147,7 @@ static void cut_off(struct election *e, const struct election_node *old, int64_t
         return;
     ms = begin_cut(e, again, now_ms, &extend);
     order(e, old, FENCE_CUT, ms);
-    e->view.wish.fence.extend = extend;
+    e->view.request.fence.extend = extend;
     e->fence.step = FENCE_IS_CUT;
     e->fence.until_ms = now_ms + ms;
     election_story(e, again ? LOG_DEBUG : LOG_INFO, "cutting the old master off",
@@ -232,8 +232,9 @@ void election_demote(struct election *e, int64_t now_ms)
         return;
     e->demote_sent_ms = now_ms;
     order(e, node, FENCE_DEMOTE, 0);
-    e->view.wish.fence.keep = client_pauses(e, node, now_ms);
-    snprintf(e->view.wish.demote_to, sizeof(e->view.wish.demote_to), "%s", master->shown.name);
+    e->view.request.fence.keep = client_pauses(e, node, now_ms);
+    snprintf(e->view.request.demote_to, sizeof(e->view.request.demote_to), "%s",
+             master->shown.name);
     node->probe_seq++;
     election_story(e, LOG_INFO, "pointing the old master at the new one",
                    "node=%s master=%s after_ms=%lld", node->shown.name, master->shown.name,

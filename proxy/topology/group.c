@@ -109,42 +109,42 @@ static void drop_unwatched(struct group *group, const struct election_view *view
     }
 }
 
-/* ---- doing what it wishes ---- */
+/* ---- doing what it requests, once each ---- */
 
-static void repoint(struct group *group, const struct election_wish *wish)
+static void repoint(struct group *group, const struct election_request *request)
 {
     struct endpoint master;
-    struct watch *watch = find_watch(group, &wish->replica);
-    if (!watch || endpoint_parse(&master, wish->master, 0) != 0 ||
+    struct watch *watch = find_watch(group, &request->replica);
+    if (!watch || endpoint_parse(&master, request->master, 0) != 0 ||
         !probe_replicaof(watch->probe, &master))
         log_event(LOG_WARN, "a replica could not be pointed elsewhere", "group=%s master=%s",
-                  group->options->name, wish->master);
+                  group->options->name, request->master);
 }
 
-static void fence(struct group *group, const struct election_wish *wish)
+static void fence(struct group *group, const struct election_request *request)
 {
     struct endpoint master;
-    struct fence_order order = wish->fence;
-    struct watch *watch = find_watch(group, &wish->fenced);
+    struct fence_order order = request->fence;
+    struct watch *watch = find_watch(group, &request->fenced);
     order.master = &master;
-    if (order.act == FENCE_DEMOTE && endpoint_parse(&master, wish->demote_to, 0) != 0)
+    if (order.act == FENCE_DEMOTE && endpoint_parse(&master, request->demote_to, 0) != 0)
         return;
     if (!watch || !probe_fence(watch->probe, &order))
         log_event(LOG_WARN, "the old master cannot be told", "group=%s", group->options->name);
 }
 
-static void obey(struct group *group, const struct election_wish *wish)
+static void obey(struct group *group, const struct election_request *request)
 {
-    struct election_wish before = group->obeyed;
-    struct seat *seat = group_seat_by_key(group, wish->sentinel);
-    group->obeyed = *wish;
-    if (before.repoint_seq != wish->repoint_seq)
-        repoint(group, wish);
-    if (before.fence_seq != wish->fence_seq)
-        fence(group, wish);
-    if (before.quorum_seq != wish->quorum_seq && seat)
+    struct election_request before = group->obeyed;
+    struct seat *seat = group_seat_by_key(group, request->sentinel);
+    group->obeyed = *request;
+    if (before.repoint_seq != request->repoint_seq)
+        repoint(group, request);
+    if (before.fence_seq != request->fence_seq)
+        fence(group, request);
+    if (before.quorum_seq != request->quorum_seq && seat)
         sentinel_ask_quorum(seat->sentinel);
-    if (before.failover_seq != wish->failover_seq && seat)
+    if (before.failover_seq != request->failover_seq && seat)
         sentinel_ask_failover(seat->sentinel);
 }
 
@@ -174,7 +174,7 @@ static void follow(struct group *group)
             sentinel_poll(group->seats[i].sentinel);
     }
     group->poll_seq = view->poll_seq;
-    obey(group, &view->wish);
+    obey(group, &view->request);
     int64_t now = now_of(group), deadline = election_deadline(group->election, now);
     uv_timer_start(&group->timer, on_timer, (uint64_t)(deadline - now), 0);
     group->callbacks.changed(group->owner);
