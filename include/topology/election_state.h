@@ -20,6 +20,46 @@
 #define ELECTION_ARRIVED_MS 150      /* what a process sent before it died has arrived after that */
 #define ELECTION_RETURN_MS 10000     /* a dead leader that recorded its promotion may come back */
 
+/* One change of master, from the hold to the release: what was heard of it, and what was done about it. Whatever
+ * stands here of the last one means nothing while the group is steady. */
+struct change {
+    struct address old;       /* who was master before; len 0: nobody */
+    struct address selected;  /* as its leader published; len 0: not yet */
+    struct address confirmed; /* named by a majority, ROLE agrees; waits for good replicas */
+    int64_t hold_ms; /* when writes were held; stays when the new master is failed over as well */
+
+    /* The promotion. */
+    bool promoted;    /* a sign of it was seen: the old master is cut off */
+    bool unannounced; /* it began with a node that said master, not with a Sentinel's word; */
+    bool asked;       /* all Sentinels were asked about that */
+    bool eager_spent; /* was provisional once, in vain */
+    bool repointed;   /* a replica was pointed at the candidate by this proxy */
+    int64_t promoted_ms, confirmed_ms, provisional_ms; /* when each began; -1: it has not */
+
+    /* The Sentinel that leads. */
+    uint64_t leader;               /* its key; 0: not heard of */
+    char leader_runid[RUNID_SIZE]; /* another one may come to answer under that key */
+    bool leader_lost;              /* nothing is heard of it any more */
+    bool leader_refused;           /* its process is gone */
+    bool inquired;                 /* ... and all were asked what it has done */
+    bool leader_promoted; /* it has recorded the promotion, and will stand by it when it returns */
+    bool rivals;          /* a second Sentinel led one meanwhile */
+    int64_t leader_heard_ms;   /* the last word of one that is lost; -1: it is not */
+    int64_t leader_refused_ms; /* since when its process is gone */
+
+    /* Whether it happens at all. */
+    int64_t recheck_ms; /* from when on the failover may be found not to have happened */
+    bool rechecking;    /* everybody was asked for that */
+
+    struct {
+        enum { FENCE_NONE, FENCE_PAUSED, FENCE_IS_CUT } step;
+        int64_t until_ms; /* what was sent last ends by itself then */
+        int64_t begun_ms; /* since when nobody was let through */
+        bool refused;     /* by the node */
+        bool spared;      /* a client's pause stands in the way */
+    } fence;
+};
+
 struct election {
     struct election_options options;
     struct election_view view;
@@ -56,33 +96,7 @@ struct election {
     struct address demoted; /* demote = yes: the old master, until it is a replica; len 0: none */
     int64_t demote_ms, demote_sent_ms;
 
-    /* One switch: meaningless while steady. */
-    struct address old;       /* who was master before; len 0: nobody */
-    struct address selected;  /* as its leader published; len 0: not yet */
-    struct address confirmed; /* named by a majority, ROLE agrees; waits for good replicas */
-    bool promoted;            /* a sign of the promotion was seen: the old master is cut off */
-    bool eager_spent;         /* was provisional once in this switch, in vain */
-    int64_t hold_ms, promoted_ms, confirmed_ms, provisional_ms;
-    int64_t recheck_ms; /* from when on the failover may be found not to have happened */
-    bool rechecking;
-    bool unannounced; /* it began with a node that said master, not with a Sentinel's word; */
-    bool asked;       /* all Sentinels were asked about that */
-    uint64_t leader;  /* the Sentinel's key; 0: not heard of */
-    char leader_runid[RUNID_SIZE]; /* another one may come to answer under that key */
-    bool leader_lost;
-    bool leader_refused;  /* its process is gone */
-    bool inquired;        /* ... and all were asked what it has done */
-    bool leader_promoted; /* it has recorded the promotion, and will stand by it when it returns */
-    bool rivals;          /* two Sentinels led one in this switch */
-    bool repointed;       /* a replica was pointed at the candidate by this proxy */
-    int64_t leader_heard_ms, leader_refused_ms;
-    struct {
-        enum { FENCE_NONE, FENCE_PAUSED, FENCE_IS_CUT } step;
-        int64_t until_ms; /* what was sent last ends by itself then */
-        int64_t begun_ms; /* since when nobody was let through */
-        bool refused;     /* by the node */
-        bool spared;      /* a client's pause stands in the way */
-    } fence;
+    struct change change;
 };
 
 /* ---- election_state.c: called by all parts, calls none ---- */

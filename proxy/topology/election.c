@@ -34,11 +34,11 @@ static int64_t probe_period(const struct election *e, const struct election_node
 {
     const struct address *address = &node->shown.address;
     bool master = address_equal(address, &e->master);
-    if (e->view.state == GROUP_SWITCHING && e->confirmed.len &&
-        address_equal(address, &e->confirmed))
+    if (e->view.state == GROUP_SWITCHING && e->change.confirmed.len &&
+        address_equal(address, &e->change.confirmed))
         return PROBE_GATE_MS;
     if (e->view.state == GROUP_SWITCHING || e->view.state == GROUP_PROVISIONAL) {
-        bool involved = master || node->candidate || address_equal(address, &e->old) ||
+        bool involved = master || node->candidate || address_equal(address, &e->change.old) ||
                         (e->verdict.majority && address_equal(address, &e->verdict.master));
         return involved ? PROBE_CANDIDATE_MS : PROBE_SWITCH_MS;
     }
@@ -59,7 +59,7 @@ static bool forgettable(const struct election *e, const struct election_node *no
         now_ms - e->lists_ms > LISTS_FRESH_MS)
         return false;
     if (e->view.state != GROUP_STEADY &&
-        (address_equal(address, &e->old) || address_equal(address, &e->confirmed)))
+        (address_equal(address, &e->change.old) || address_equal(address, &e->change.confirmed)))
         return false;
     return node->down ? unlisted_ms > UNLISTED_MS
                       : unlisted_ms > UNLISTED_ALIVE_MS && !node->shown.readable;
@@ -76,7 +76,7 @@ static void update_nodes(struct election *e, int64_t now_ms)
         node->kin =
             node->named && (node_in_lineage(node, (const char(*)[REPLID_SIZE])e->view.replid) ||
                             address_equal(&node->shown.address, &e->master) ||
-                            address_equal(&node->shown.address, &e->confirmed));
+                            address_equal(&node->shown.address, &e->change.confirmed));
         node->probe_every_ms = probe_period(e, node);
         node->gone = forgettable(e, node, now_ms);
         node->shown.up = node->answered_ms >= 0 && !node->down && !node->silent;
@@ -142,14 +142,14 @@ int64_t election_deadline(const struct election *e, int64_t now_ms)
     if (e->view.settling)
         sooner(&deadline, e->settling_until, now_ms);
     if (e->view.state == GROUP_SWITCHING) {
-        sooner(&deadline, e->recheck_ms, now_ms);
-        sooner(&deadline, e->confirmed_ms + e->options.settle_timeout_ms, now_ms);
+        sooner(&deadline, e->change.recheck_ms, now_ms);
+        sooner(&deadline, e->change.confirmed_ms + e->options.settle_timeout_ms, now_ms);
     }
-    if (e->view.state == GROUP_SWITCHING && e->leader_refused)
-        sooner(&deadline, e->leader_refused_ms + ELECTION_ARRIVED_MS, now_ms);
-    if (e->view.state == GROUP_SWITCHING && e->unannounced) {
-        sooner(&deadline, e->hold_ms + 1, now_ms);
-        sooner(&deadline, e->hold_ms + ELECTION_ASK_MS, now_ms);
+    if (e->view.state == GROUP_SWITCHING && e->change.leader_refused)
+        sooner(&deadline, e->change.leader_refused_ms + ELECTION_ARRIVED_MS, now_ms);
+    if (e->view.state == GROUP_SWITCHING && e->change.unannounced) {
+        sooner(&deadline, e->change.hold_ms + 1, now_ms);
+        sooner(&deadline, e->change.hold_ms + ELECTION_ASK_MS, now_ms);
     }
     sooner(&deadline, election_fence_deadline(e, now_ms), now_ms);
     if (e->missing_ms >= 0)
@@ -157,7 +157,7 @@ int64_t election_deadline(const struct election *e, int64_t now_ms)
     if (e->view.state == GROUP_STEADY && e->options.quorum_timeout_ms >= 0)
         sooner(&deadline, e->quorum_ms + e->options.quorum_timeout_ms, now_ms);
     if (e->view.state == GROUP_PROVISIONAL)
-        sooner(&deadline, e->provisional_ms + ELECTION_PROVISIONAL_MS, now_ms);
+        sooner(&deadline, e->change.provisional_ms + ELECTION_PROVISIONAL_MS, now_ms);
     if (e->contested_ms >= 0)
         sooner(&deadline, e->contested_ms + ELECTION_CONTESTED_MS, now_ms);
     sooner(&deadline, election_readers_deadline(e), now_ms);
@@ -286,7 +286,7 @@ void election_sentinel_lost(struct election *e, uint64_t key, int64_t now_ms)
 
 void election_sentinel_refused(struct election *e, uint64_t key, int64_t now_ms)
 {
-    if (e->view.urgent && key == e->leader)
+    if (e->view.urgent && key == e->change.leader)
         election_leader_refused(e, now_ms);
     settle(e, now_ms);
 }
@@ -299,7 +299,7 @@ void election_sentinel_quorum(struct election *e, uint64_t key, bool good, int64
 
 void election_sentinel_deaf(struct election *e, uint64_t key, int64_t now_ms)
 {
-    if (e->view.urgent && key == e->leader)
+    if (e->view.urgent && key == e->change.leader)
         election_leader_lost(e, now_ms);
     settle(e, now_ms);
 }
@@ -324,9 +324,9 @@ static void select_candidate(struct election *e, const struct address *subject, 
     node->candidate = true;
     node->dismissed = false;
     node->probe_seq++;
-    e->selected = *subject;
+    e->change.selected = *subject;
     election_story(e, LOG_INFO, "candidate selected", "candidate=%s after_ms=%lld",
-                   node->shown.name, (long long)(now_ms - e->hold_ms));
+                   node->shown.name, (long long)(now_ms - e->change.hold_ms));
 }
 
 /* An event of a failover that has a leader, and so holds writes. */
@@ -340,16 +340,17 @@ static void failover_event(struct election *e, uint64_t key, enum election_event
     }
     if (e->view.state == GROUP_STEADY) {
         election_hold(e, "a failover has begun", key, now_ms);
-    } else if (event == EVENT_ELECTED_LEADER || !e->leader) {
-        e->rivals = e->rivals || (e->leader && leader && !election_leads(e, leader));
+    } else if (event == EVENT_ELECTED_LEADER || !e->change.leader) {
+        e->change.rivals =
+            e->change.rivals || (e->change.leader && leader && !election_leads(e, leader));
         election_set_leader(e, key);
-        e->leader_lost = e->leader_refused = false;
+        e->change.leader_lost = e->change.leader_refused = false;
     }
-    if (e->recheck_ms < now_ms + ELECTION_RECHECK_MS) {
-        e->recheck_ms = now_ms + ELECTION_RECHECK_MS;
-        e->rechecking = false;
+    if (e->change.recheck_ms < now_ms + ELECTION_RECHECK_MS) {
+        e->change.recheck_ms = now_ms + ELECTION_RECHECK_MS;
+        e->change.rechecking = false;
     }
-    e->leader_promoted = e->leader_promoted || event == EVENT_PROMOTED;
+    e->change.leader_promoted = e->change.leader_promoted || event == EVENT_PROMOTED;
     if ((event == EVENT_SELECTED_REPLICA || event == EVENT_PROMOTED) && subject->len)
         select_candidate(e, subject, now_ms);
     if (event == EVENT_WAIT_PROMOTION || event == EVENT_PROMOTED) {
@@ -366,11 +367,11 @@ static void failover_event(struct election *e, uint64_t key, enum election_event
 static void abort_event(struct election *e, uint64_t key, int64_t now_ms)
 {
     const struct voter *voter = find_voter(e, key);
-    bool leads = voter && !e->rivals && election_leads(e, voter);
-    if (e->view.state != GROUP_SWITCHING || e->confirmed.len || !leads)
+    bool leads = voter && !e->change.rivals && election_leads(e, voter);
+    if (e->view.state != GROUP_SWITCHING || e->change.confirmed.len || !leads)
         return;
     election_story(e, LOG_INFO, "failover aborted", "sentinel=%s after_ms=%lld",
-                   election_voter_name(e, key), (long long)(now_ms - e->hold_ms));
+                   election_voter_name(e, key), (long long)(now_ms - e->change.hold_ms));
     election_recheck(e, now_ms);
 }
 
@@ -379,10 +380,10 @@ void election_event(struct election *e, uint64_t key, enum election_event event,
 {
     bool steady = e->view.state == GROUP_STEADY;
     bool again = e->view.state == GROUP_SWITCHING && event == EVENT_ELECTED_LEADER && master->len &&
-                 address_equal(master, &e->confirmed);
+                 address_equal(master, &e->change.confirmed);
     if (again)
         election_hold_again(e, key, now_ms);
-    bool ours = address_equal(master, steady ? &e->master : &e->old) ||
+    bool ours = address_equal(master, steady ? &e->master : &e->change.old) ||
                 (e->ceded.len && address_equal(master, &e->ceded));
     if (event == EVENT_SWITCH_MASTER && subject->len) {
         struct election_node *node = nodes_add(&e->nodes, subject, NULL, now_ms);

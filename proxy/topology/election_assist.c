@@ -36,7 +36,7 @@ static struct election_node *best_replica(const struct election *e,
         struct election_node *node = e->nodes.at[i];
         if (node == candidate || node->says.role != ROLE_REPLICA || node->shown.suspect ||
             node->says.unready || !node->named || !node->member ||
-            !address_equal(&node->says.master, &e->old))
+            !address_equal(&node->says.master, &e->change.old))
             continue;
         if (!node->says.offset || node->says.offset > candidate->says.promoted_offset)
             continue;
@@ -58,29 +58,31 @@ static void point(struct election *e, struct election_node *replica, const char 
 static void assist_reconfiguration(struct election *e, int64_t now_ms)
 {
     size_t promoted;
-    struct election_node *candidate = election_promoted_node(e, &e->old, &promoted);
-    if (!e->options.reconfigure_assist || !e->options.eager || e->repointed || e->rivals ||
-        !e->leader || e->leader_lost || promoted != 1 || e->eager_spent)
+    struct election_node *candidate = election_promoted_node(e, &e->change.old, &promoted);
+    if (!e->options.reconfigure_assist || !e->options.eager || e->change.repointed ||
+        e->change.rivals || !e->change.leader || e->change.leader_lost || promoted != 1 ||
+        e->change.eager_spent)
         return;
-    if (!address_equal(&candidate->shown.address, &e->selected) ||
+    if (!address_equal(&candidate->shown.address, &e->change.selected) ||
         candidate->says.good_replicas_missing <= 0)
         return;
     struct election_node *replica = best_replica(e, candidate);
     if (!replica)
         return;
-    e->repointed = true;
+    e->change.repointed = true;
     point(e, replica, candidate->shown.name);
     election_story(e, LOG_INFO, "pointing a replica at the promoted node",
                    "replica=%s offset=%lld candidate=%s offset=%lld after_ms=%lld",
                    replica->shown.name, (long long)replica->says.offset, candidate->shown.name,
-                   (long long)candidate->says.promoted_offset, (long long)(now_ms - e->hold_ms));
+                   (long long)candidate->says.promoted_offset,
+                   (long long)(now_ms - e->change.hold_ms));
 }
 
 void election_assist_undo(struct election *e, const struct election_node *old)
 {
     struct election_node *replica = nodes_find(&e->nodes, &e->view.request.replica);
-    if (!e->repointed || !replica || replica->says.role != ROLE_REPLICA ||
-        !address_equal(&replica->says.master, &e->selected))
+    if (!e->change.repointed || !replica || replica->says.role != ROLE_REPLICA ||
+        !address_equal(&replica->says.master, &e->change.selected))
         return;
     point(e, replica, old->shown.name);
     election_story(e, LOG_WARN, "pointing the replica back at the old master",

@@ -21,21 +21,21 @@
 
 /* ---- beginning a switch ---- */
 
-static void begin_switch(struct election *e, uint64_t leader, int64_t now_ms)
+static void begin_switch(struct election *e, uint64_t leader, int64_t hold_ms, int64_t now_ms)
 {
-    e->old = e->master;
-    e->confirmed = e->selected = (struct address){.len = 0};
-    e->promoted = e->eager_spent = e->rechecking = false;
-    e->leader_lost = e->leader_refused = e->leader_promoted = e->rivals = e->repointed = false;
-    e->changed_ms = now_ms;
-    e->promoted_ms = e->confirmed_ms = e->provisional_ms = -1;
-    e->recheck_ms = now_ms + ELECTION_RECHECK_MS;
-    e->unannounced = e->asked = e->inquired = false;
+    e->change = (struct change){
+        .old = e->master,
+        .hold_ms = hold_ms,
+        .promoted_ms = -1,
+        .confirmed_ms = -1,
+        .provisional_ms = -1,
+        .leader_heard_ms = -1,
+        .recheck_ms = now_ms + ELECTION_RECHECK_MS,
+    };
     election_set_leader(e, leader);
-    e->leader_heard_ms = -1;
-    memset(&e->fence, 0, sizeof(e->fence));
-    e->view.hold_seq++;
     election_clear_candidates(e);
+    e->changed_ms = now_ms;
+    e->view.hold_seq++;
     e->view.poll_seq++;
 }
 
@@ -43,9 +43,8 @@ void election_hold(struct election *e, const char *why, uint64_t leader, int64_t
 {
     char quoted[128];
     struct election_node *master = nodes_find(&e->nodes, &e->master);
-    begin_switch(e, leader, now_ms);
-    e->hold_ms = now_ms;
-    election_enter(e, GROUP_SWITCHING, &e->old, now_ms);
+    begin_switch(e, leader, now_ms, now_ms);
+    election_enter(e, GROUP_SWITCHING, &e->change.old, now_ms);
     election_reason(e, why);
     election_story(e, LOG_INFO, "holding writes", "master=%s leader=%s reason=%s",
                    master ? master->shown.name : "?", election_voter_name(e, leader),
@@ -54,41 +53,41 @@ void election_hold(struct election *e, const char *why, uint64_t leader, int64_t
 
 void election_hold_again(struct election *e, uint64_t leader, int64_t now_ms)
 {
-    struct election_node *master = nodes_find(&e->nodes, &e->confirmed);
-    e->master = e->confirmed;
-    begin_switch(e, leader, now_ms);
+    struct election_node *master = nodes_find(&e->nodes, &e->change.confirmed);
+    e->master = e->change.confirmed;
+    begin_switch(e, leader, e->change.hold_ms, now_ms);
     e->view.since_ms = now_ms;
     election_reason(e, "the new master is failed over as well");
     election_story(e, LOG_WARN, "a failover of the new master has begun, writes stay held",
                    "master=%s leader=%s after_ms=%lld", master ? master->shown.name : "?",
-                   election_voter_name(e, leader), (long long)(now_ms - e->hold_ms));
+                   election_voter_name(e, leader), (long long)(now_ms - e->change.hold_ms));
 }
 
 void election_promotion_seen(struct election *e, const struct election_node *candidate,
                              const char *why, int64_t now_ms)
 {
     char quoted[128];
-    if (e->promoted)
+    if (e->change.promoted)
         return;
-    e->promoted = true;
-    e->promoted_ms = now_ms;
+    e->change.promoted = true;
+    e->change.promoted_ms = now_ms;
     e->master = (struct address){.len = 0};
     e->view.since_ms = now_ms;
     election_reason(e, "a replica is being promoted");
     election_story(e, LOG_INFO, "promotion seen", "candidate=%s sign=%s after_ms=%lld",
                    candidate ? candidate->shown.name : "?", log_quote(quoted, sizeof(quoted), why),
-                   (long long)(now_ms - e->hold_ms));
+                   (long long)(now_ms - e->change.hold_ms));
     e->view.poll_seq++;
     election_probe_all(e);
 }
 
 void election_leader_lost(struct election *e, int64_t now_ms)
 {
-    int64_t heard_ms = e->hold_ms;
-    int64_t doubt_ms = e->leader_promoted ? ELECTION_RETURN_MS : ELECTION_RECHECK_MS;
-    if (e->leader_lost)
+    int64_t heard_ms = e->change.hold_ms;
+    int64_t doubt_ms = e->change.leader_promoted ? ELECTION_RETURN_MS : ELECTION_RECHECK_MS;
+    if (e->change.leader_lost)
         return;
-    e->leader_lost = true;
+    e->change.leader_lost = true;
     for (size_t i = 0; i < e->voter_count; i++) {
         const struct voter *leader = &e->voters[i];
         if (election_leads(e, leader) && leader->reached_ms > heard_ms)
@@ -96,35 +95,37 @@ void election_leader_lost(struct election *e, int64_t now_ms)
         if (election_leads(e, leader) && leader->stepped_ms > heard_ms)
             heard_ms = leader->stepped_ms;
     }
-    e->leader_heard_ms = heard_ms;
-    if (e->recheck_ms < heard_ms + doubt_ms) {
-        e->recheck_ms = heard_ms + doubt_ms;
-        e->rechecking = false;
+    e->change.leader_heard_ms = heard_ms;
+    if (e->change.recheck_ms < heard_ms + doubt_ms) {
+        e->change.recheck_ms = heard_ms + doubt_ms;
+        e->change.rechecking = false;
     }
     election_story(e, LOG_WARN, "the leading Sentinel fell silent", "leader=%s after_ms=%lld",
-                   election_voter_name(e, e->leader), (long long)(now_ms - e->hold_ms));
+                   election_voter_name(e, e->change.leader),
+                   (long long)(now_ms - e->change.hold_ms));
 }
 
 /* It died, and what it had sent has arrived by then: when nobody was promoted, nothing happened. */
 void election_leader_refused(struct election *e, int64_t now_ms)
 {
     election_leader_lost(e, now_ms);
-    if (e->leader_refused)
+    if (e->change.leader_refused)
         return;
-    e->leader_refused = true;
-    e->inquired = false;
-    e->leader_refused_ms = now_ms;
+    e->change.leader_refused = true;
+    e->change.inquired = false;
+    e->change.leader_refused_ms = now_ms;
     election_story(e, LOG_WARN, "the leading Sentinel is dead", "leader=%s after_ms=%lld",
-                   election_voter_name(e, e->leader), (long long)(now_ms - e->hold_ms));
+                   election_voter_name(e, e->change.leader),
+                   (long long)(now_ms - e->change.hold_ms));
     e->view.poll_seq++;
 }
 
 void election_recheck(struct election *e, int64_t now_ms)
 {
-    e->recheck_ms = now_ms;
-    e->rechecking = true;
+    e->change.recheck_ms = now_ms;
+    e->change.rechecking = true;
     e->view.poll_seq++;
-    struct election_node *old = nodes_find(&e->nodes, &e->old);
+    struct election_node *old = nodes_find(&e->nodes, &e->change.old);
     if (old)
         old->probe_seq++;
 }
@@ -133,8 +134,9 @@ void election_recheck(struct election *e, int64_t now_ms)
 
 void election_become_steady(struct election *e, struct election_node *master, int64_t now_ms)
 {
-    bool promotion = e->view.state != GROUP_NONE && !address_equal(&master->shown.address, &e->old);
-    int64_t promoted_ms = e->promoted_ms >= 0 ? e->promoted_ms : now_ms;
+    bool promotion =
+        e->view.state != GROUP_NONE && !address_equal(&master->shown.address, &e->change.old);
+    int64_t promoted_ms = e->change.promoted_ms >= 0 ? e->change.promoted_ms : now_ms;
     bool returns = e->view.state != GROUP_NONE && !promotion;
     election_enter(e, GROUP_STEADY, &master->shown.address, now_ms);
     if (!returns) /* otherwise another process there is a restart */
@@ -155,8 +157,6 @@ void election_become_steady(struct election *e, struct election_node *master, in
 
 void election_start_with(struct election *e, struct election_node *master, int64_t now_ms)
 {
-    e->old = (struct address){.len = 0};
-    e->promoted_ms = -1;
     election_become_steady(e, master, now_ms);
     for (size_t i = 0; i < e->nodes.count; i++) {
         struct election_node *node = e->nodes.at[i];
@@ -186,7 +186,7 @@ static void release_to_new(struct election *e, struct election_node *master, int
         return;
     }
     if (master->says.unready ||
-        (missing > 0 && now_ms - e->confirmed_ms < e->options.settle_timeout_ms))
+        (missing > 0 && now_ms - e->change.confirmed_ms < e->options.settle_timeout_ms))
         return;
     election_become_steady(e, master, now_ms);
     if (missing > 0)
@@ -195,14 +195,14 @@ static void release_to_new(struct election *e, struct election_node *master, int
                        (long long)e->options.settle_timeout_ms);
     election_story(e, LOG_INFO, "released to the new master", "master=%s epoch=%llu held_ms=%lld",
                    master->shown.name, (unsigned long long)e->view.epoch,
-                   (long long)(now_ms - e->hold_ms));
+                   (long long)(now_ms - e->change.hold_ms));
 }
 
 /* Nobody else is asked to prove that he is master once more: who says so now is known and refused.
  * Replicas that a promotion took away come back: NOREPLICAS until then is no news for a client. */
 static void release_to_old(struct election *e, struct election_node *old, int64_t now_ms)
 {
-    bool promoted = e->promoted;
+    bool promoted = e->change.promoted;
     election_fence_lift(e, old, now_ms);
     election_assist_undo(e, old);
     for (size_t i = 0; i < e->nodes.count; i++)
@@ -216,7 +216,7 @@ static void release_to_old(struct election *e, struct election_node *old, int64_
     }
     election_story(e, LOG_INFO, "no failover happened, released to the old master",
                    "master=%s epoch=%llu held_ms=%lld", old->shown.name,
-                   (unsigned long long)e->view.epoch, (long long)(now_ms - e->hold_ms));
+                   (unsigned long long)e->view.epoch, (long long)(now_ms - e->change.hold_ms));
 }
 
 /* Every node that answers was asked at `since_ms` or later. */
@@ -226,7 +226,8 @@ static bool nodes_answered_since(const struct election *e, int64_t since_ms)
         const struct election_node *node = e->nodes.at[i];
         bool asked = node->says.role != ROLE_UNKNOWN && node->asked_ms >= since_ms;
         bool answers = node->candidate || !node->shown.suspect;
-        if (node->named && answers && !asked && !address_equal(&node->shown.address, &e->old))
+        if (node->named && answers && !asked &&
+            !address_equal(&node->shown.address, &e->change.old))
             return false;
     }
     return true;
@@ -237,12 +238,12 @@ static bool nodes_answered_since(const struct election *e, int64_t since_ms)
  * Sentinels. So everybody is asked once more, and who says master then is dismissed. */
 static bool died_in_vain(struct election *e, int64_t now_ms)
 {
-    int64_t arrived_ms = e->leader_refused_ms + ELECTION_ARRIVED_MS;
-    bool heard_out = e->leader_refused_ms - e->leader_heard_ms <= HEARD_OUT_MS;
-    if (!e->leader_refused || e->leader_promoted || !heard_out || now_ms < arrived_ms)
+    int64_t arrived_ms = e->change.leader_refused_ms + ELECTION_ARRIVED_MS;
+    bool heard_out = e->change.leader_refused_ms - e->change.leader_heard_ms <= HEARD_OUT_MS;
+    if (!e->change.leader_refused || e->change.leader_promoted || !heard_out || now_ms < arrived_ms)
         return false;
-    if (!e->inquired) {
-        e->inquired = true;
+    if (!e->change.inquired) {
+        e->change.inquired = true;
         e->view.poll_seq++;
         election_probe_all(e);
     }
@@ -254,7 +255,7 @@ static bool knows_of_no_failover(const struct election *e, const struct voter *v
 {
     return voter_present(voter, now_ms) && voter->asked_ms > e->changed_ms && voter->answer.known &&
            voter->answer.step == FAILOVER_NONE && voter->answer.epoch == e->view.epoch &&
-           address_equal(&voter->answer.named, &e->old);
+           address_equal(&voter->answer.named, &e->change.old);
 }
 
 /* A node says that it is master, and no leader was heard of. Was it made one by hand? Only if every
@@ -262,7 +263,7 @@ static bool knows_of_no_failover(const struct election *e, const struct voter *v
  * From SLAVEOF NO ONE on a leader shows the failover, and then names the node. */
 static bool nobody_leads(const struct election *e, int64_t now_ms)
 {
-    if (!e->unannounced || e->leader)
+    if (!e->change.unannounced || e->change.leader)
         return false;
     for (size_t i = 0; i < e->voter_count; i++) {
         bool answered = false;
@@ -298,7 +299,7 @@ static bool was_undone(const struct election *e, const struct voter *leader,
 
 void election_note_undone(struct election *e, int64_t now_ms)
 {
-    const struct address *master = e->view.state == GROUP_STEADY ? &e->master : &e->old;
+    const struct address *master = e->view.state == GROUP_STEADY ? &e->master : &e->change.old;
     for (size_t i = 0; i < e->voter_count; i++) {
         struct voter *voter = &e->voters[i];
         if (voter->undone_ms || !voter_present(voter, now_ms) ||
@@ -317,47 +318,47 @@ void election_note_undone(struct election *e, int64_t now_ms)
 static void shorten_doubt(struct election *e, int64_t now_ms)
 {
     int64_t over_ms = INT64_MAX;
-    if (e->rivals) /* the other one may have promoted */
+    if (e->change.rivals) /* the other one may have promoted */
         return;
     for (size_t i = 0; i < e->voter_count; i++) {
         const struct voter *leader = &e->voters[i];
         if (election_leads(e, leader) && voter_present(leader, now_ms) && leader->answer.known &&
-            leader->answer.step == FAILOVER_NONE && leader->asked_ms > e->hold_ms &&
-            leader->asked_ms > e->promoted_ms && leader->asked_ms > e->changed_ms &&
-            address_equal(&leader->answer.named, &e->old))
+            leader->answer.step == FAILOVER_NONE && leader->asked_ms > e->change.hold_ms &&
+            leader->asked_ms > e->change.promoted_ms && leader->asked_ms > e->changed_ms &&
+            address_equal(&leader->answer.named, &e->change.old))
             over_ms = leader->asked_ms;
         if (election_leads(e, leader) && leader->undone_ms > e->changed_ms)
             over_ms = leader->undone_ms;
     }
     if (died_in_vain(e, now_ms))
-        over_ms = e->leader_refused_ms + ELECTION_ARRIVED_MS;
+        over_ms = e->change.leader_refused_ms + ELECTION_ARRIVED_MS;
     if (nobody_leads(e, now_ms))
         over_ms = e->changed_ms + 1;
-    if (over_ms >= e->recheck_ms)
+    if (over_ms >= e->change.recheck_ms)
         return;
-    e->recheck_ms = over_ms;
-    e->rechecking = false;
+    e->change.recheck_ms = over_ms;
+    e->change.rechecking = false;
 }
 
 void election_try_release(struct election *e, int64_t now_ms)
 {
-    struct election_node *old = nodes_find(&e->nodes, &e->old);
+    struct election_node *old = nodes_find(&e->nodes, &e->change.old);
     shorten_doubt(e, now_ms);
-    if (now_ms < e->recheck_ms || !old)
+    if (now_ms < e->change.recheck_ms || !old)
         return;
-    if (!e->rechecking) {
-        e->rechecking = true;
+    if (!e->change.rechecking) {
+        e->change.rechecking = true;
         e->view.poll_seq++;
         old->probe_seq++;
     }
-    if (votes_failover_from(e->voters, e->voter_count, &e->old, now_ms) != FAILOVER_NONE)
+    if (votes_failover_from(e->voters, e->voter_count, &e->change.old, now_ms) != FAILOVER_NONE)
         election_reason(e, "a failover is still in progress");
     else if (!election_trusted(e, now_ms))
         election_reason(e, election_distrust(e));
     else if (!node_says_master(old))
         election_reason(e, "the old master does not say that it is master");
-    else if (old->asked_ms >= e->recheck_ms &&
-             election_all_answered_since(e, e->recheck_ms, now_ms))
+    else if (old->asked_ms >= e->change.recheck_ms &&
+             election_all_answered_since(e, e->change.recheck_ms, now_ms))
         release_to_old(e, old, now_ms);
 }
 
@@ -365,8 +366,8 @@ void election_try_release(struct election *e, int64_t now_ms)
  * takes a write. */
 static void wait_for_replicas(struct election *e, struct election_node *node, int64_t now_ms)
 {
-    e->confirmed = e->master = node->shown.address;
-    e->confirmed_ms = e->view.since_ms = now_ms;
+    e->change.confirmed = e->master = node->shown.address;
+    e->change.confirmed_ms = e->view.since_ms = now_ms;
     election_remember_replids(e, node);
     election_reason(e, "the new master waits for its replicas");
 }
@@ -378,13 +379,13 @@ void election_try_confirm(struct election *e, const struct address *named, int64
         election_reason(e, "the named master does not prove yet that it is the group's");
         return;
     }
-    if (!address_equal(&e->confirmed, named)) {
+    if (!address_equal(&e->change.confirmed, named)) {
         wait_for_replicas(e, node, now_ms);
         election_demote_begin(e, now_ms);
         election_story(e, LOG_INFO, "new master confirmed",
                        "master=%s epoch=%llu votes=%zu sentinels=%zu after_ms=%lld",
                        node->shown.name, (unsigned long long)e->verdict.epoch, e->verdict.votes,
-                       e->verdict.electorate, (long long)(now_ms - e->hold_ms));
+                       e->verdict.electorate, (long long)(now_ms - e->change.hold_ms));
     }
     release_to_new(e, node, now_ms);
 }
@@ -403,23 +404,23 @@ void election_try_return(struct election *e, struct election_node *old, int64_t 
         e, LOG_WARN,
         "a Sentinel made the promoted node a replica again, going on with the old master",
         "master=%s epoch=%llu after_ms=%lld", old->shown.name, (unsigned long long)e->verdict.epoch,
-        (long long)(now_ms - e->hold_ms));
+        (long long)(now_ms - e->change.hold_ms));
     release_to_old(e, old, now_ms);
 }
 
 void election_try_successor(struct election *e, struct election_node *node, int64_t now_ms)
 {
-    if (votes_failover_from(e->voters, e->voter_count, &e->old, now_ms) != FAILOVER_NONE) {
+    if (votes_failover_from(e->voters, e->voter_count, &e->change.old, now_ms) != FAILOVER_NONE) {
         election_reason(e, "a failover is in progress");
         return;
     }
-    if (!address_equal(&e->confirmed, &node->shown.address)) {
+    if (!address_equal(&e->change.confirmed, &node->shown.address)) {
         wait_for_replicas(e, node, now_ms);
-        e->ceded = e->old;
+        e->ceded = e->change.old;
         e->ceded_epoch = e->verdict.epoch;
         election_story(e, LOG_WARN, "the master handed over by itself, its Sentinels do not know",
                        "master=%s after_ms=%lld", node->shown.name,
-                       (long long)(now_ms - e->hold_ms));
+                       (long long)(now_ms - e->change.hold_ms));
     }
     release_to_new(e, node, now_ms);
 }
@@ -427,16 +428,18 @@ void election_try_successor(struct election *e, struct election_node *node, int6
 void election_try_provisional(struct election *e, int64_t now_ms)
 {
     size_t promoted;
-    struct election_node *node = election_promoted_node(e, &e->old, &promoted);
-    if (!e->options.eager || e->eager_spent || !e->promoted || !e->leader || e->leader_lost)
+    struct election_node *node = election_promoted_node(e, &e->change.old, &promoted);
+    if (!e->options.eager || e->change.eager_spent || !e->change.promoted || !e->change.leader ||
+        e->change.leader_lost)
         return;
-    if (promoted != 1 || e->rivals || node->says.unready || node->says.good_replicas_missing > 0)
+    if (promoted != 1 || e->change.rivals || node->says.unready ||
+        node->says.good_replicas_missing > 0)
         return;
-    e->provisional_ms = now_ms;
+    e->change.provisional_ms = now_ms;
     election_enter(e, GROUP_PROVISIONAL, &node->shown.address, now_ms);
     election_reason(e, "promoted, not yet confirmed by a majority");
     e->view.settling = true;
     election_remember_replids(e, node);
     election_story(e, LOG_INFO, "released to a provisional master", "master=%s held_ms=%lld",
-                   node->shown.name, (long long)(now_ms - e->hold_ms));
+                   node->shown.name, (long long)(now_ms - e->change.hold_ms));
 }

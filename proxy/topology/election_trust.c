@@ -86,19 +86,19 @@ void election_note_quorum(struct election *e, int64_t now_ms)
 
 void election_set_leader(struct election *e, uint64_t key)
 {
-    e->leader = key;
-    e->leader_runid[0] = '\0';
+    e->change.leader = key;
+    e->change.leader_runid[0] = '\0';
     for (size_t i = 0; i < e->voter_count; i++) {
         if (key && e->voters[i].key == key)
-            memcpy(e->leader_runid, e->voters[i].runid, sizeof(e->leader_runid));
+            memcpy(e->change.leader_runid, e->voters[i].runid, sizeof(e->change.leader_runid));
     }
 }
 
 bool election_leads(const struct election *e, const struct voter *voter)
 {
-    if (e->leader_runid[0] && voter->runid[0])
-        return strcmp(e->leader_runid, voter->runid) == 0;
-    return e->leader && voter->key == e->leader;
+    if (e->change.leader_runid[0] && voter->runid[0])
+        return strcmp(e->change.leader_runid, voter->runid) == 0;
+    return e->change.leader && voter->key == e->change.leader;
 }
 
 bool election_all_answered_since(const struct election *e, int64_t since_ms, int64_t now_ms)
@@ -172,7 +172,7 @@ struct election_node *election_promoted_node(const struct election *e, const str
 
 struct election_node *election_successor(const struct election *e)
 {
-    const struct election_node *old = nodes_find(&e->nodes, &e->old);
+    const struct election_node *old = nodes_find(&e->nodes, &e->change.old);
     if (!old || old->says.role != ROLE_REPLICA || !old->says.link_connected)
         return NULL;
     struct election_node *node = nodes_find(&e->nodes, &old->says.master);
@@ -187,9 +187,10 @@ struct election_node *election_successor(const struct election *e)
 struct election_node *election_turned_back(const struct election *e)
 {
     const struct election_node *named = nodes_find(&e->nodes, &e->verdict.master);
-    struct election_node *old = nodes_find(&e->nodes, &e->old);
+    struct election_node *old = nodes_find(&e->nodes, &e->change.old);
     if (!named || !old || named == old || named->says.role != ROLE_REPLICA ||
-        named->turned_ms <= e->hold_ms || !address_equal(&named->says.master, &e->old))
+        named->turned_ms <= e->change.hold_ms ||
+        !address_equal(&named->says.master, &e->change.old))
         return NULL;
     return node_says_master(old) && old->asked_ms >= named->turned_ms ? old : NULL;
 }
