@@ -98,6 +98,7 @@ UNIT_test_buf      := base/buf base/log base/clock
 UNIT_test_list     :=
 UNIT_test_cpus     := base/cpus
 UNIT_test_log      := base/log base/clock
+UNIT_test_state    := base/log base/clock
 UNIT_test_address  := net/address
 UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
                       net/address base/cpus base/secret base/buf base/log base/clock
@@ -135,7 +136,7 @@ UNIT_test_resp_text = $(UNIT_RESP)
 UNIT_test_resp_live = $(UNIT_RESP)
 UNIT_test_command  := redis/command base/buf base/log base/clock
 UNIT_test_secret   := base/secret base/log base/clock
-UNIT_test_stream   := net/stream base/clock
+UNIT_test_stream   := net/stream base/log base/clock
 UNIT_test_listener := net/listener net/address base/clock
 UNIT_test_resolve  := net/resolve net/address base/clock
 UNIT_REQUEST       := traffic/request traffic/identity redis/resp_request redis/resp_text \

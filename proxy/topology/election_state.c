@@ -7,25 +7,26 @@
  */
 #include "topology/election_state.h"
 
-#include <assert.h>
+#include "base/state.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
 /* ---- the group's state ---- */
 
-static const unsigned char allowed[][4] = {
-    /*  to:                none steady switching provisional */
-    [GROUP_NONE] = {0, 1, 0, 0},
-    [GROUP_STEADY] = {0, 0, 1, 0},
-    [GROUP_SWITCHING] = {0, 1, 0, 1},
-    [GROUP_PROVISIONAL] = {0, 1, 1, 0},
+static const struct state_row group_rows[] = {
+    [GROUP_NONE] = {"none", STATE_BIT(GROUP_STEADY)},
+    [GROUP_STEADY] = {"steady", STATE_BIT(GROUP_SWITCHING)},
+    [GROUP_SWITCHING] = {"switching", STATE_BIT(GROUP_STEADY) | STATE_BIT(GROUP_PROVISIONAL)},
+    [GROUP_PROVISIONAL] = {"provisional", STATE_BIT(GROUP_STEADY) | STATE_BIT(GROUP_SWITCHING)},
 };
+static const struct state_table group_table = STATE_TABLE("group", group_rows);
 
 /* The only place where the state changes. */
 void election_enter(struct election *e, enum group_state state, const struct address *master,
                     int64_t now_ms)
 {
-    assert(allowed[e->view.state][state]);
+    state_check(&group_table, e->view.state, state);
     election_story(e, LOG_DEBUG, "group state changed", "from=%s to=%s",
                    group_state_name(e->view.state), group_state_name(state));
     if (e->view.state == GROUP_STEADY)
