@@ -121,6 +121,7 @@ UNIT_test_election_fence = $(UNIT_ELECTION)
 UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control.c, \
                         $(wildcard proxy/topology/*.c))) \
                       net/stream net/resolve net/address base/secret base/buf base/log base/clock
+UNIT_test_poll     := topology/poll base/log base/clock
 UNIT_test_refusals := topology/refusals
 UNIT_test_topology := topology/topology topology/refusals \
                       topology/credential base/secret base/log base/clock
