@@ -1,6 +1,15 @@
 /*
- * election_state: the inside of an election, shared by its parts:
- * election.c takes the inputs and keeps house, the others decide.
+ * election_state: the inside of an election, shared by its parts. Calls go down only:
+ *
+ *     election, election_sentinels           take the inputs
+ *       settle                               what follows from a decision
+ *         rules                              which state next?
+ *           confirm, release                 how a switch ends
+ *             switch                         how it begins; a steady master
+ *               assist, fence, readers       what is done about it; who may be read
+ *                 trust                      who is believed
+ *                   state, nodes, votes      what all of them call
+ *
  * Nobody else includes this.
  */
 #ifndef REDISPROXY_TOPOLOGY_ELECTION_STATE_H
@@ -116,6 +125,11 @@ void election_probe_all(struct election *e);
 /* No node is a candidate any more. */
 void election_clear_candidates(struct election *e);
 
+/* ---- election_settle.c ---- */
+
+/* Ends every input: has the rules decide, and derives what follows. */
+void election_settle(struct election *e, int64_t now_ms);
+
 /* ---- election_rules.c ---- */
 
 /* Looks at everything that is known, and moves on. */
@@ -135,17 +149,22 @@ void election_leader_refused(struct election *e, int64_t now_ms);
 /* The failover may have ended without a promotion: find out from this instant's answers. */
 void election_recheck(struct election *e, int64_t now_ms);
 
-/* ---- election_switch.c: each ends the switch if it may ---- */
-
-void election_start_with(struct election *e, struct election_node *master, int64_t now_ms);
+/* A steady master was found: the end of every switch, and of the search at the start. */
 void election_become_steady(struct election *e, struct election_node *master, int64_t now_ms);
-/* Finds the Sentinels that wait for a promotion in vain. */
-void election_note_undone(struct election *e, int64_t now_ms);
-void election_try_release(struct election *e, int64_t now_ms);
+void election_start_with(struct election *e, struct election_node *master, int64_t now_ms);
+
+/* ---- election_confirm.c: each ends the switch at a new master if it may ---- */
+
 void election_try_confirm(struct election *e, const struct address *named, int64_t now_ms);
-void election_try_return(struct election *e, struct election_node *old, int64_t now_ms);
 void election_try_successor(struct election *e, struct election_node *node, int64_t now_ms);
 void election_try_provisional(struct election *e, int64_t now_ms);
+
+/* ---- election_release.c: each ends the switch at the old master if it may ---- */
+
+void election_try_release(struct election *e, int64_t now_ms);
+void election_try_return(struct election *e, struct election_node *old, int64_t now_ms);
+/* Finds the Sentinels that wait for a promotion in vain. */
+void election_note_undone(struct election *e, int64_t now_ms);
 
 /* ---- election_trust.c ---- */
 
