@@ -45,7 +45,7 @@ struct target {
 };
 
 /* What a verified node says of itself. */
-struct credentials_of_node {
+struct node_claim {
     bool master, replica;
     bool busy; /* with a script: it says nothing of its replication id */
     char replid[2][REPLID_SIZE];
@@ -55,7 +55,7 @@ struct upstream;
 
 struct upstream_owner {
     /* Whether the node is what the upstream is for; a text for the log when it is not. */
-    const char *(*verify)(struct upstream *upstream, const struct credentials_of_node *node);
+    const char *(*verify)(struct upstream *upstream, const struct node_claim *node);
     void (*on_ready)(struct upstream *upstream);
     /* Of an identity that is not authenticated: whether the node lets it in without. Then it comes to
      * on_ready(), or, if its identity is said to stand elsewhere (identity->outside), is closed. */

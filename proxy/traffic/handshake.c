@@ -265,7 +265,7 @@ static void on_own_auth(struct request *request, const char *data, size_t len, b
 static void on_info(struct request *request, const char *data, size_t len, bool first, bool last)
 {
     struct upstream *up = request->owner_data;
-    struct credentials_of_node node = {0};
+    struct node_claim node = {0};
     char role[16] = "", line[120], text[160];
     const char *why = NULL;
     bool refused = false;
@@ -306,7 +306,7 @@ static void on_hello(struct request *request, const char *data, size_t len, bool
 {
     static const char id_key[] = "$2\r\nid\r\n:";
     struct upstream *up = request->owner_data;
-    struct credentials_of_node node = {.busy = true};
+    struct node_claim node = {.busy = true};
     (void)first;
     if (!whole(request, data, len, last))
         return;

@@ -279,7 +279,7 @@ static bool same_replid(const char *a, const char *b)
     return a[0] && b[0] && strspn(a, "0") != strlen(a) && strcmp(a, b) == 0;
 }
 
-static bool belongs(const struct topology_group *group, const struct credentials_of_node *node)
+static bool belongs(const struct topology_group *group, const struct node_claim *node)
 {
     if (!group->replid[0][0])
         return true; /* not known yet: nothing to compare with */
@@ -296,7 +296,7 @@ static bool is_reader(const struct topology_group *group, uint64_t node)
     return group->reader >= 0 && group->nodes[group->reader].id == node;
 }
 
-static const char *on_verify(struct upstream *up, const struct credentials_of_node *node)
+static const char *on_verify(struct upstream *up, const struct node_claim *node)
 {
     const struct slot *slot = up->owner_data;
     const struct topology_group *group = view_of(slot->pool, up);

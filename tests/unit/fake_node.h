@@ -319,14 +319,13 @@ struct watched {
     struct upstream *up;
     int fd; /* the node's end */
     const char *verdict;
-    struct credentials_of_node shown;
+    struct node_claim shown;
     int verified, readied, greeted, cuts;
     bool let_in, cut, error, leaving;
     char why[160];
 };
 
-static inline const char *watched_verify(struct upstream *up,
-                                         const struct credentials_of_node *node)
+static inline const char *watched_verify(struct upstream *up, const struct node_claim *node)
 {
     struct watched *watched = up->owner_data;
     watched->verified++;
