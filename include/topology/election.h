@@ -105,7 +105,7 @@ struct election_node {
     /* A majority of the Sentinels has named this address. What fewer name may be anybody's: it is asked what
      * it is, and neither believed, nor used, nor shown a password that it asks for. */
     bool named;
-    bool kin; /* named, and its data is the group's, as far as is known */
+    bool in_group; /* named, and its data is the group's, as far as is known */
     /* the rest is the election's */
     struct node_answer says;    /* role is ROLE_UNKNOWN until the first answer, and after a loss */
     int64_t asked_ms;           /* when the question behind `says` was asked */

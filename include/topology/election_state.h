@@ -79,13 +79,14 @@ struct election {
 
     struct address master; /* the view's; len 0: none */
     struct address reader; /* the same */
-    int64_t dry_ms;      /* since when nobody who is up to date can be read; -1: somebody can be */
+    int64_t
+        unreadable_ms;   /* since when nobody who is up to date can be read; -1: somebody can be */
     int64_t unsteady_ms; /* since when there is no steady master */
     int64_t settling_until;
     int64_t contested_ms; /* since when a higher epoch contradicts the majority; -1: it does not */
     int64_t minority_ms;  /* since when no majority supports a steady master; -1: one does */
     int64_t majority_ms;  /* when a majority last named any master */
-    bool minority_told, quorum_told;
+    bool minority_logged, quorum_logged;
     int64_t quorum_ms;     /* when a majority last stood behind the steady master */
     const char *objection; /* what speaks against writing to the steady master; NULL: nothing */
     char master_runid[RUNID_SIZE];
@@ -94,8 +95,8 @@ struct election {
     int64_t missing_ms;
     struct marks marks;
     /* A master that made itself a replica of the present one, while a majority still names it. */
-    struct address ceded;
-    uint64_t ceded_epoch;
+    struct address handed_over;
+    uint64_t handed_over_epoch;
     int64_t changed_ms; /* the last sign of any switch, or the start */
     struct {
         enum { ASSIST_IDLE, ASSIST_QUORUM, ASSIST_REREAD } step;

@@ -23,7 +23,7 @@ struct seat {
     struct sentinel_peer *peers; /* whom it listed last */
     size_t peer_count;
     int64_t doubtful_ms; /* since when it lists some that too few others do; 0: it does not */
-    bool doubt_told;
+    bool doubt_logged;
 };
 
 struct watch {
@@ -83,7 +83,7 @@ void group_take_list(struct seat *seat, const struct sentinel_report *report);
  * has moved, a majority of all. */
 bool group_is_vouched(const struct group *group, const struct sentinel_peer *peer);
 /* Says so when this Sentinel goes on listing some that are not vouched for. */
-void group_tell_doubt(const struct group *group, struct seat *seat);
+void group_log_doubt(const struct group *group, struct seat *seat);
 /* Whether both lead to one place, by their text or once resolved. */
 bool group_same_place(const struct group *group, const struct endpoint *a,
                       const struct endpoint *b);

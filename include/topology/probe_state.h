@@ -39,12 +39,12 @@ struct probe {
     struct control_conn conn;
     uv_timer_t timer; /* the next round, or a look at the open one */
     char name[ENDPOINT_TEXT_MAX];
-    char told[160];
+    char logged[160];
     struct poll round;
     int64_t period_ms, asked_ms, beat_ms;
     int64_t silent_since; /* 0: nothing is owed */
     unsigned failures;
-    bool beating, closely, leaving, suspect, closing, up_told, refusal_told;
+    bool beating, closely, leaving, suspect, closing, up_logged, refusal_logged;
     bool answered;          /* on this connection */
     bool asked_for, freely; /* where the password is shown, says the owner */
     uint8_t password;       /* probe_round.c has the table of transitions and the setter */

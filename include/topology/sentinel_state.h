@@ -30,8 +30,8 @@ struct channel {
     struct sentinel *sentinel;
     const char *what; /* for logs */
     unsigned failures;
-    char told[160]; /* the last trouble that was logged; "": none */
-    bool up_told;
+    char logged[160]; /* the last trouble that was logged; "": none */
+    bool up_logged;
 };
 
 struct sentinel {

@@ -22,7 +22,7 @@ struct election *election_new(const struct election_options *options, int64_t no
     e->lists_ms = now_ms;
     e->changed_ms = now_ms;
     e->majority_ms = INT64_MIN / 2;
-    e->contested_ms = e->minority_ms = e->missing_ms = e->dry_ms = -1;
+    e->contested_ms = e->minority_ms = e->missing_ms = e->unreadable_ms = -1;
     election_settle(e, now_ms);
     return e;
 }

@@ -69,8 +69,8 @@ void election_try_successor(struct election *e, struct election_node *node, int6
     }
     if (!address_equal(&e->change.confirmed, &node->shown.address)) {
         wait_for_replicas(e, node, now_ms);
-        e->ceded = e->change.old;
-        e->ceded_epoch = e->verdict.epoch;
+        e->handed_over = e->change.old;
+        e->handed_over_epoch = e->verdict.epoch;
         election_story(e, LOG_WARN, "the master handed over by itself, its Sentinels do not know",
                        "master=%s after_ms=%lld", node->shown.name,
                        (long long)(now_ms - e->change.hold_ms));

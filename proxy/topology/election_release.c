@@ -189,8 +189,8 @@ void election_try_return(struct election *e, struct election_node *old, int64_t 
         election_reason(e, "the master is loading its data");
         return;
     }
-    e->ceded = e->verdict.master;
-    e->ceded_epoch = e->verdict.epoch;
+    e->handed_over = e->verdict.master;
+    e->handed_over_epoch = e->verdict.epoch;
     election_story(
         e, LOG_WARN,
         "a Sentinel made the promoted node a replica again, going on with the old master",

@@ -41,7 +41,7 @@ static const struct voter *failover_unheard(const struct election *e, int64_t no
             voter->answer.step >= FAILOVER_SELECT_REPLICA &&
             voter->answer.step <= FAILOVER_WAIT_PROMOTION && voter->asked_ms >= e->view.since_ms &&
             (address_equal(&voter->answer.named, &e->master) ||
-             (e->ceded.len && address_equal(&voter->answer.named, &e->ceded))))
+             (e->handed_over.len && address_equal(&voter->answer.named, &e->handed_over))))
             return voter;
     }
     return NULL;

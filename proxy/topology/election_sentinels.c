@@ -202,7 +202,7 @@ void election_event(struct election *e, uint64_t key, enum election_event event,
     if (again)
         election_hold_again(e, key, now_ms);
     bool ours = address_equal(master, steady ? &e->master : &e->change.old) ||
-                (e->ceded.len && address_equal(master, &e->ceded));
+                (e->handed_over.len && address_equal(master, &e->handed_over));
     if (event == EVENT_SWITCH_MASTER && subject->len) {
         struct election_node *node = nodes_add(&e->nodes, subject, NULL, now_ms);
         if (node)

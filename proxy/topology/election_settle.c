@@ -59,7 +59,7 @@ static void update_nodes(struct election *e, int64_t now_ms)
         bool named = e->verdict.majority && address_equal(&node->shown.address, &e->verdict.master);
         if (!named && !address_equal(&node->shown.address, &e->master))
             node->foreign_ms = -1;
-        node->kin =
+        node->in_group =
             node->named && (node_in_lineage(node, (const char(*)[REPLID_SIZE])e->view.replid) ||
                             address_equal(&node->shown.address, &e->master) ||
                             address_equal(&node->shown.address, &e->change.confirmed));

@@ -140,7 +140,7 @@ void election_become_steady(struct election *e, struct election_node *master, in
     if (election_trusted(e, now_ms)) {
         e->view.epoch = e->verdict.epoch;
         if (address_equal(&e->verdict.master, &e->master))
-            e->ceded.len = 0;
+            e->handed_over.len = 0;
     }
     master->dismissed = false;
     election_clear_candidates(e);

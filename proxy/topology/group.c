@@ -161,7 +161,7 @@ static void follow(struct group *group)
         struct watch *watch = find_watch(group, &node->shown.address);
         if (!watch)
             watch = watch_new(group, &node->shown.address);
-        probe_set_trust(watch->probe, node->named, node->kin);
+        probe_set_trust(watch->probe, node->named, node->in_group);
         probe_set_period(watch->probe, node->probe_every_ms);
         probe_set_close(watch->probe, (int)i == view->master);
         if (watch->seq != node->probe_seq)
@@ -212,7 +212,7 @@ static void probe_at_once(struct group *group, const struct address *address)
         probe_now(watch->probe);
 }
 
-static void tell_story(void *arg, enum log_level level, const char *msg, const char *pairs)
+static void log_story(void *arg, enum log_level level, const char *msg, const char *pairs)
 {
     (void)arg;
     log_event(level, msg, "%s", pairs);
@@ -332,7 +332,7 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
         .quorum_timeout_ms =
             options->lose_quorum == LOSE_QUORUM_HOLD ? options->quorum_timeout_ms : -1,
         .failover_assist_ms = options->assist_owner ? options->failover_assist_ms : -1,
-        .story = tell_story,
+        .story = log_story,
     };
     if (!group)
         abort();

@@ -272,7 +272,7 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
     learn_peers(group, report);
     seat = group_seat_by_key(group, key);
     if (seat)
-        group_tell_doubt(group, seat);
+        group_log_doubt(group, seat);
     group_unseat(group);
     group->wiring.follow(group);
 }

@@ -56,7 +56,7 @@ static bool is_unasked(struct control_conn *conn, const redisReply *reply)
     return probe_fence_overhears(container_of(conn, struct probe, conn), reply);
 }
 
-static void tell_repointed(const struct probe *p, const redisReply *reply)
+static void log_repointed(const struct probe *p, const redisReply *reply)
 {
     char quoted[256];
     log_event(reply->type == REDIS_REPLY_ERROR ? LOG_WARN : LOG_INFO,
@@ -68,7 +68,7 @@ static void on_reply(struct control_conn *conn, int tag, const redisReply *reply
 {
     struct probe *p = container_of(conn, struct probe, conn);
     if (tag == TAG_REPLICAOF)
-        tell_repointed(p, reply);
+        log_repointed(p, reply);
     else if (tag >= TAG_EXEMPT)
         probe_fence_take(p, tag, reply);
     else if (probe_round_take(p, tag, reply))
@@ -83,13 +83,13 @@ static void on_up(struct control_conn *conn)
     schedule(p);
 }
 
-static void tell_down(struct probe *p, const char *why)
+static void log_down(struct probe *p, const char *why)
 {
     char quoted[256];
-    p->up_told = false;
-    if (strcmp(p->told, why) == 0)
+    p->up_logged = false;
+    if (strcmp(p->logged, why) == 0)
         return;
-    snprintf(p->told, sizeof(p->told), "%s", why);
+    snprintf(p->logged, sizeof(p->logged), "%s", why);
     log_event(LOG_WARN, "a node cannot be reached, trying again", "group=%s node=%s error=%s",
               p->options.group, p->name, log_quote(quoted, sizeof(quoted), why));
 }
@@ -115,7 +115,7 @@ static void on_down(struct control_conn *conn, const char *why, bool was_up)
     control_conn_open(conn, healthy ? 0 : retry_delay(p));
     p->failures = healthy ? 0 : p->failures + 1;
     if (!healthy)
-        tell_down(p, why);
+        log_down(p, why);
     if (!was_up && !conn->timed_out)
         probe_set_suspect(p, false);
     if (was_up || conn->denied)

@@ -136,12 +136,12 @@ static void take_beat(struct probe *p, const redisReply *reply)
 }
 
 /* Says once, until an answer comes, that the node refuses to say what it is. */
-static void tell_refusal(struct probe *p, const redisReply *reply)
+static void log_refusal(struct probe *p, const redisReply *reply)
 {
     char quoted[256];
-    if (p->refusal_told || reply->type != REDIS_REPLY_ERROR)
+    if (p->refusal_logged || reply->type != REDIS_REPLY_ERROR)
         return;
-    p->refusal_told = true;
+    p->refusal_logged = true;
     log_event(LOG_WARN,
               p->asked_for || !p->conn.options.credential
                   ? "a node does not answer ROLE and INFO"
@@ -150,17 +150,17 @@ static void tell_refusal(struct probe *p, const redisReply *reply)
               log_quote(quoted, sizeof(quoted), reply->str));
 }
 
-static void tell_up(struct probe *p)
+static void log_up(struct probe *p)
 {
-    if (!p->up_told)
+    if (!p->up_logged)
         log_event(LOG_INFO, "connected to a node", "group=%s node=%s", p->options.group, p->name);
-    p->up_told = true;
-    p->told[0] = '\0';
+    p->up_logged = true;
+    p->logged[0] = '\0';
 }
 
 static void report(struct probe *p, const redisReply *info)
 {
-    p->refusal_told = false;
+    p->refusal_logged = false;
     node_parse_replication(&p->answer, info->str, p->needed);
     memcpy(p->answer.runid, p->runid, sizeof(p->runid));
     p->options.callbacks->answer(p->options.owner, p, &p->answer, p->asked_ms);
@@ -176,11 +176,11 @@ static void round_done(struct probe *p, const redisReply *reply)
     if (!good && probe_show_password(p))
         return;
     p->answered = true;
-    tell_up(p);
+    log_up(p);
     if (good)
         report(p, reply);
     else
-        tell_refusal(p, reply);
+        log_refusal(p, reply);
     if (!probe_show_password(p) && again && !poll_is_open(&p->round))
         (void)probe_round_ask(p);
 }
@@ -207,7 +207,7 @@ static void take_role(struct probe *p, const redisReply *reply)
     p->last.link = p->answer.link_connected;
     p->last.master = master;
     if (!p->role_known && (p->password == PASSWORD_SHOWN || !p->conn.options.credential))
-        tell_refusal(p, reply);
+        log_refusal(p, reply);
     else if (p->answer.role == ROLE_REPLICA)
         (void)names_lookup(p->options.names, &master, &p->answer.master);
 }

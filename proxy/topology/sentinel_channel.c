@@ -37,11 +37,11 @@ void sentinel_channel_start(struct sentinel *s, struct channel *channel, const c
 void sentinel_channel_up(struct channel *channel)
 {
     channel->failures = 0;
-    channel->told[0] = '\0';
-    if (!channel->up_told)
+    channel->logged[0] = '\0';
+    if (!channel->up_logged)
         log_event(LOG_INFO, "connected to a Sentinel", "group=%s sentinel=%s connection=%s",
                   channel->sentinel->options.group, channel->sentinel->name, channel->what);
-    channel->up_told = true;
+    channel->up_logged = true;
 }
 
 /* Both connections must be to one Sentinel: behind a name or a service with several, another one may
@@ -57,13 +57,13 @@ void sentinel_take_identity(struct sentinel *s, char runid[RUNID_SIZE],
 
 /* ---- it does not ---- */
 
-static void tell_down(struct channel *channel, const char *why)
+static void log_down(struct channel *channel, const char *why)
 {
     char quoted[256];
-    channel->up_told = false;
-    if (strcmp(channel->told, why) == 0)
+    channel->up_logged = false;
+    if (strcmp(channel->logged, why) == 0)
         return;
-    snprintf(channel->told, sizeof(channel->told), "%s", why);
+    snprintf(channel->logged, sizeof(channel->logged), "%s", why);
     log_event(LOG_WARN, "a Sentinel cannot be reached, trying again",
               "group=%s sentinel=%s connection=%s error=%s", channel->sentinel->options.group,
               channel->sentinel->name, channel->what, log_quote(quoted, sizeof(quoted), why));
@@ -88,7 +88,7 @@ static int64_t backoff(struct channel *channel)
 
 void sentinel_channel_down(struct channel *channel, const char *why)
 {
-    tell_down(channel, why);
+    log_down(channel, why);
     control_conn_open(&channel->conn, backoff(channel));
 }
 

@@ -50,7 +50,7 @@ void sentinel_ask_failover(struct sentinel *s)
 
 /* ---- what it answers ---- */
 
-static void tell_failover(struct sentinel *s, const redisReply *reply)
+static void log_failover(struct sentinel *s, const redisReply *reply)
 {
     char quoted[256];
     log_event(reply->type == REDIS_REPLY_ERROR ? LOG_WARN : LOG_INFO,
@@ -115,7 +115,7 @@ static void on_reply(struct control_conn *conn, int tag, const redisReply *reply
     else if (tag == TAG_REPLICAS)
         take_replicas(report, reply);
     else if (tag == TAG_FAILOVER)
-        tell_failover(s, reply);
+        log_failover(s, reply);
     else if (tag == TAG_QUORUM)
         s->options.callbacks->quorum(s->options.owner, s, reply->type != REDIS_REPLY_ERROR);
     if (tag == TAG_PEERS) {
