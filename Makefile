@@ -128,6 +128,7 @@ UNIT_test_topology := topology/topology topology/refusals \
 UNIT_test_keyring  := topology/keyring topology/credential base/secret base/log base/clock
 UNIT_test_control_conn := topology/control_conn topology/credential net/stream net/resolve \
                       net/address base/secret base/buf base/log base/clock
+UNIT_test_control_states = $(UNIT_test_control_conn)
 UNIT_test_names    := topology/names net/address base/log base/clock
 UNIT_test_sentinel_parse := topology/sentinel_parse topology/node_parse net/address
 UNIT_RESP          := redis/resp_request redis/resp_reply redis/resp_text \
