@@ -122,6 +122,11 @@ UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control
                         $(wildcard proxy/topology/*.c))) \
                       net/stream net/resolve net/address base/secret base/buf base/log base/clock
 UNIT_test_poll     := topology/poll base/log base/clock
+UNIT_PROBES         = $(patsubst proxy/%.c,%,$(wildcard proxy/topology/sentinel*.c proxy/topology/probe*.c)) \
+                      topology/poll topology/fence topology/names topology/node_parse \
+                      $(UNIT_test_control_conn)
+UNIT_test_sentinel  = $(UNIT_PROBES)
+UNIT_test_probe     = $(UNIT_PROBES)
 UNIT_test_refusals := topology/refusals
 UNIT_test_topology := topology/topology topology/refusals \
                       topology/credential base/secret base/log base/clock

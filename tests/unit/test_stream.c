@@ -456,6 +456,25 @@ Test(stream, may_be_opened_again_when_it_is_closed)
     end(&ear);
 }
 
+/* One that was closed before it heard of anything, too. */
+Test(stream, the_end_is_told_of_a_stream_that_was_opened_again)
+{
+    struct ear ear;
+    int ends[2];
+
+    pair(&ear);
+    stream_close(&ear.stream);
+    until(ear.closed == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    ear.closed = 0;
+    close(ear.peer);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    cr_assert_eq(stream_accept(&ear.stream, &ear.loop, ends[0], on_event, on_closed), 0);
+    ear.peer = -1;
+    close(ends[1]);
+    until(ear.gone == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    end(&ear);
+}
+
 static int lowest_free_fd(void)
 {
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -526,6 +545,7 @@ Test(stream, reading_into_no_room_is_a_bug, .signal = SIGABRT)
 Test(stream, is_there_anything_to_read)
 {
     struct ear ear;
+    int ends[2];
 
     pair(&ear);
     cr_assert_not(stream_has_input(&ear.stream));
@@ -533,10 +553,14 @@ Test(stream, is_there_anything_to_read)
     cr_assert(stream_has_input(&ear.stream));
     reads(&ear, 60, "x");
     cr_assert_not(stream_has_input(&ear.stream));
-    say(&ear, "more");
     stream_close(&ear.stream);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0); /* has the number that it had */
+    cr_assert_eq(write(ends[0], "x", 1), 1);
+    cr_assert_eq(write(ends[1], "x", 1), 1);
     cr_assert_not(stream_has_input(&ear.stream), "it is closed");
     end(&ear);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 Test(stream, what_is_written_goes_out_at_once)
@@ -561,6 +585,8 @@ Test(stream, an_old_error_means_nothing)
     errno = EINTR;
     cr_assert_eq(stream_write(&ear.stream, two, 1), 2);
     errno = EPIPE;
+    cr_assert_eq(stream_write(&ear.stream, &(struct iovec){"", 0}, 1), 0);
+    errno = EINTR;
     cr_assert_eq(stream_write(&ear.stream, &(struct iovec){"", 0}, 1), 0);
     cr_assert_eq(recv(ear.peer, got, sizeof(got), 0), 6);
     cr_assert_str_eq(got, "abcdab");
