@@ -106,9 +106,8 @@ UNIT_test_health   := ops/health topology/topology topology/refusals topology/cr
                       base/secret base/log base/clock
 UNIT_test_metrics  := ops/metrics topology/topology topology/refusals topology/credential \
                       base/secret base/log base/clock
-UNIT_ELECTION      := topology/election topology/election_nodes topology/election_rules topology/election_readers \
-                      topology/election_switch topology/election_trust topology/election_assist \
-                      topology/election_fence topology/votes topology/topology topology/refusals \
+UNIT_ELECTION      := $(patsubst proxy/%.c,%,$(wildcard proxy/topology/election*.c)) \
+                      topology/votes topology/topology topology/refusals \
                       topology/credential net/address \
                       base/secret base/log base/clock
 UNIT_test_election  = $(UNIT_ELECTION)
@@ -122,12 +121,19 @@ UNIT_test_election_fence = $(UNIT_ELECTION)
 UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control.c, \
                         $(wildcard proxy/topology/*.c))) \
                       net/stream net/resolve net/address base/secret base/buf base/log base/clock
+UNIT_test_poll     := topology/poll base/log base/clock
+UNIT_PROBES         = $(patsubst proxy/%.c,%,$(wildcard proxy/topology/sentinel*.c proxy/topology/probe*.c)) \
+                      topology/poll topology/fence topology/names topology/node_parse \
+                      $(UNIT_test_control_conn)
+UNIT_test_sentinel  = $(UNIT_PROBES)
+UNIT_test_probe     = $(UNIT_PROBES)
 UNIT_test_refusals := topology/refusals
 UNIT_test_topology := topology/topology topology/refusals \
                       topology/credential base/secret base/log base/clock
 UNIT_test_keyring  := topology/keyring topology/credential base/secret base/log base/clock
 UNIT_test_control_conn := topology/control_conn topology/credential net/stream net/resolve \
                       net/address base/secret base/buf base/log base/clock
+UNIT_test_control_states = $(UNIT_test_control_conn)
 UNIT_test_names    := topology/names net/address base/log base/clock
 UNIT_test_sentinel_parse := topology/sentinel_parse topology/node_parse net/address
 UNIT_RESP          := redis/resp_request redis/resp_reply redis/resp_text \
@@ -137,7 +143,7 @@ UNIT_test_resp_text = $(UNIT_RESP)
 UNIT_test_resp_live = $(UNIT_RESP)
 UNIT_test_command  := redis/command base/buf base/log base/clock
 UNIT_test_secret   := base/secret base/log base/clock
-UNIT_test_stream   := net/stream base/clock
+UNIT_test_stream   := net/stream base/log base/clock
 UNIT_test_listener := net/listener net/address base/clock
 UNIT_test_resolve  := net/resolve net/address base/clock
 UNIT_REQUEST       := nodes/request nodes/identity redis/resp_request redis/resp_text \

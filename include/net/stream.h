@@ -46,7 +46,8 @@ typedef void stream_on_event(struct stream *stream, unsigned events, int error);
 /* The last call about a stream: its memory belongs to the owner again. */
 typedef void stream_on_closed(struct stream *stream);
 
-/* Embedded in its owner (container_of leads back); the fields are the stream's. */
+/* Embedded in its owner (container_of leads back), who zeroes it before its first use; from then on the fields are
+ * the stream's. It may be opened again after on_closed. */
 struct stream {
     uv_poll_t poll;
     stream_on_event *on_event;
@@ -55,7 +56,7 @@ struct stream {
     unsigned char want;    /* what the owner wants of STREAM_READABLE | STREAM_WRITABLE */
     unsigned char polling; /* what epoll was told */
     bool gone;             /* the peer ended its side, and the owner was told */
-    unsigned char state;
+    unsigned char state;   /* stream.c has the enum, the table of transitions and the setter */
 };
 
 /* Starts connecting; on_event brings STREAM_OPEN or an error later, never before this returns.

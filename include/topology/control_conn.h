@@ -5,7 +5,10 @@
  *
  *     idle --open(delay)--> waiting -> resolving -> connecting -> greeting -> up
  *      ^                       |           |            |            |        |
- *      +-------- on_down ------+-----------+------------+------------+--------+
+ *      +-------- on_down ------+-----------+------------+------------+--------+      (dropping, for a turn)
+ *
+ * From everywhere control_conn_close() leads to closing, and that to closed. control_conn_login() leads from up back to
+ * greeting.
  *
  * Whether and when to try again is the owner's decision, in on_down. The
  * loop's thread only.
@@ -35,7 +38,7 @@ struct control_conn_options {
     int64_t connect_timeout_ms;
 };
 
-/* Embedded in its owner; the fields below the callbacks are the connection's. */
+/* Embedded in its owner, who zeroes it first; the fields below the callbacks are the connection's. */
 struct control_conn {
     uv_loop_t *loop;
     struct control_conn_options options;
@@ -59,12 +62,13 @@ struct control_conn {
     int64_t try_ms;         /* when this try to connect began; 0: none is going on */
     int64_t heard_ms;       /* when bytes last came */
     char why[160];
-    uint8_t state;
+    uint8_t state;  /* control_conn.c has the enum, the table of transitions and the setter */
     bool timed_out; /* the last try met silence, not a refusal */
     bool refused;   /* the last try: nobody listens there, says the peer's kernel */
     bool reached;   /* the last try: somebody accepted the connection */
     bool denied;    /* the last try: ... and refused the credential */
-    bool was_up, closing, timer_closed, stream_used, corked;
+    bool was_up;    /* what is being dropped was up */
+    bool timer_closed, stream_used, corked;
     struct {
         int tag;
         int64_t sent_ms;

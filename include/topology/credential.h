@@ -32,7 +32,7 @@ struct credential {
     size_t password_len;
     atomic_bool refused;  /* until the file was read again */
     atomic_bool accepted; /* by some server */
-    atomic_bool told;     /* the refusal is in the log */
+    atomic_bool logged;   /* the refusal is in the log */
     atomic_bool noted;    /* ... and here: */
     char refusal[160];    /* who refused it, and in which words */
 };

@@ -4,7 +4,7 @@
  *
  *     Sentinels' answers and events, nodes' ROLE and INFO, the time
  *         --> election --> a view: state, master, who may be read
- *                          wishes: poll now, probe this node now or more often
+ *                          requests: poll now, probe this node now or more often
  *                          a deadline: call election_tick() then
  *
  *              majority and ROLE                 +elected-leader, a promotion seen,
@@ -105,7 +105,7 @@ struct election_node {
     /* A majority of the Sentinels has named this address. What fewer name may be anybody's: it is asked what
      * it is, and neither believed, nor used, nor shown a password that it asks for. */
     bool named;
-    bool kin; /* named, and its data is the group's, as far as is known */
+    bool in_group; /* named, and its data is the group's, as far as is known */
     /* the rest is the election's */
     struct node_answer says;    /* role is ROLE_UNKNOWN until the first answer, and after a loss */
     int64_t asked_ms;           /* when the question behind `says` was asked */
@@ -132,7 +132,7 @@ struct election_node {
 };
 
 /* What the election asks its owner to do once, whenever the number grows. */
-struct election_wish {
+struct election_request {
     uint32_t repoint_seq; /* send REPLICAOF `master` to `replica` */
     struct address replica;
     char master[ENDPOINT_TEXT_MAX];
@@ -160,7 +160,7 @@ struct election_view {
     uint32_t poll_seq; /* grows: ask every Sentinel at once */
     uint32_t hold_seq; /* grows with every hold */
     bool urgent;       /* a switch is under way: poll often, reconnect fast */
-    struct election_wish wish;
+    struct election_request request;
 };
 
 /* ---- life ---- */

@@ -1,7 +1,7 @@
 /*
- * group_state: the inside of a group, shared by its two halves: group.c runs
- * the probes and does what the election asks for, group_sentinels.c runs the
- * Sentinels. Nobody else includes this.
+ * group_state: the inside of a group, shared by its two halves: group.c runs the probes and does what the election
+ * asks for, group_sentinels.c runs the Sentinels. group.c calls the other half; what that wants of group.c it
+ * reaches through `group_wiring`, so that neither file calls the other in a circle. Nobody else includes this.
  */
 #ifndef REDISPROXY_TOPOLOGY_GROUP_STATE_H
 #define REDISPROXY_TOPOLOGY_GROUP_STATE_H
@@ -23,12 +23,22 @@ struct seat {
     struct sentinel_peer *peers; /* whom it listed last */
     size_t peer_count;
     int64_t doubtful_ms; /* since when it lists some that too few others do; 0: it does not */
-    bool doubt_told;
+    bool doubt_logged;
 };
 
 struct watch {
     struct probe *probe;
     uint32_t seq; /* the election_node.probe_seq that was obeyed */
+};
+
+/* What the Sentinels' half has group.c do. */
+struct group_wiring {
+    /* The election was told something: carry out what it asks for. */
+    void (*follow)(struct group *group);
+    /* Ask the node at this address at once, if there is a probe for it. */
+    void (*probe_now)(struct group *group, const struct address *address);
+    /* One of the group's handles (open_handles) is closed. The group may be freed when this returns. */
+    void (*handle_closed)(struct group *group);
 };
 
 struct group {
@@ -38,6 +48,7 @@ struct group {
     struct keyring own, sentinels_own; /* for the nodes, for the Sentinels */
     struct group_callbacks callbacks;
     void *owner;
+    struct group_wiring wiring;
     struct election *election;
     uv_timer_t timer;
     struct seat seats[SENTINEL_LIST_MAX];
@@ -46,21 +57,18 @@ struct group {
     size_t watch_count, watch_room;
     uint64_t next_key;
     uint32_t poll_seq;
-    struct election_wish obeyed; /* the wishes that were carried out */
-    uint32_t shown_hold;         /* the election's newest hold that was published, */
-    uint64_t hold_seq;           /* and in which snapshot */
+    struct election_request obeyed; /* what was carried out */
+    uint32_t shown_hold;            /* the election's newest hold that was published, */
+    uint64_t hold_seq;              /* and in which snapshot */
     size_t open_handles;
     bool closing;
 };
 
-/* Carries out what the election asks for; after each of its inputs. */
-void group_follow(struct group *group);
-void group_handle_closed(struct group *group);
-struct watch *group_watch(const struct group *group, const struct address *address);
-
 /* ---- group_sentinels.c ---- */
 
+/* Takes up the configured Sentinels. */
 void group_seat_configured(struct group *group);
+/* NULL: there is none. */
 struct seat *group_seat_by_key(struct group *group, uint64_t key);
 /* Forgets discovered Sentinels that are of no use any more. */
 void group_unseat(struct group *group);
@@ -75,7 +83,7 @@ void group_take_list(struct seat *seat, const struct sentinel_report *report);
  * has moved, a majority of all. */
 bool group_is_vouched(const struct group *group, const struct sentinel_peer *peer);
 /* Says so when this Sentinel goes on listing some that are not vouched for. */
-void group_tell_doubt(const struct group *group, struct seat *seat);
+void group_log_doubt(const struct group *group, struct seat *seat);
 /* Whether both lead to one place, by their text or once resolved. */
 bool group_same_place(const struct group *group, const struct endpoint *a,
                       const struct endpoint *b);

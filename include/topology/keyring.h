@@ -25,7 +25,7 @@ struct keyring {
     int64_t read_ms;
     bool fresh;    /* the current one was read again, and nobody has accepted it yet */
     bool was_read; /* read_ms says when */
-    char told[160];
+    char logged[160];
 };
 
 /* `password` NULL: there is no credential, and there will be none. */

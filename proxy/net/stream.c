@@ -14,6 +14,7 @@
 #include "net/stream.h"
 
 #include "base/list.h"
+#include "base/state.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,7 +25,16 @@
 /* Unanswered questions of keep-alive after which the peer is gone, as Redis has it. */
 #define KEEPALIVE_QUESTIONS 3
 
-enum { STATE_CLOSED, STATE_CONNECTING, STATE_OPEN, STATE_CLOSING };
+/* CLOSED is 0: what an owner zeroed is a stream that was never open. */
+enum state { STATE_CLOSED, STATE_CONNECTING, STATE_OPEN, STATE_CLOSING };
+
+static const struct state_row rows[] = {
+    [STATE_CLOSED] = {"closed", STATE_BIT(STATE_CONNECTING) | STATE_BIT(STATE_OPEN)},
+    [STATE_CONNECTING] = {"connecting", STATE_BIT(STATE_OPEN) | STATE_BIT(STATE_CLOSING)},
+    [STATE_OPEN] = {"open", STATE_BIT(STATE_CLOSING)},
+    [STATE_CLOSING] = {"closing", STATE_BIT(STATE_CLOSED)},
+};
+static const struct state_table table = STATE_TABLE("stream", rows);
 
 static struct stream *stream_of(uv_poll_t *poll)
 {
@@ -53,6 +63,15 @@ static void update_poll(struct stream *s)
         uv_poll_stop(&s->poll);
 }
 
+/* The only place where the state changes. */
+static void enter(struct stream *s, enum state state)
+{
+    state_check(&table, s->state, state);
+    s->state = (unsigned char)state;
+    if (state == STATE_CONNECTING || state == STATE_OPEN)
+        update_poll(s);
+}
+
 static void finish_connecting(struct stream *s)
 {
     int error = 0;
@@ -65,8 +84,7 @@ static void finish_connecting(struct stream *s)
         s->on_event(s, 0, uv_translate_sys_error(error));
         return;
     }
-    s->state = STATE_OPEN;
-    update_poll(s);
+    enter(s, STATE_OPEN);
     s->on_event(s, STREAM_OPEN, 0);
 }
 
@@ -124,7 +142,7 @@ void stream_watch_peer(struct stream *s, int64_t keepalive_ms, int64_t user_time
     watch_peer(s->fd, keepalive_ms, user_timeout_ms);
 }
 
-static int start(struct stream *s, uv_loop_t *loop, int fd, unsigned char state,
+static int start(struct stream *s, uv_loop_t *loop, int fd, enum state state,
                  stream_on_event *on_event, stream_on_closed *on_closed)
 {
     int error = uv_poll_init(loop, &s->poll, fd);
@@ -140,8 +158,7 @@ static int start(struct stream *s, uv_loop_t *loop, int fd, unsigned char state,
     s->want = 0;
     s->polling = 0;
     s->gone = false;
-    s->state = state;
-    update_poll(s);
+    enter(s, state);
     return 0;
 }
 
@@ -207,7 +224,7 @@ void stream_want(struct stream *s, unsigned events)
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct stream *s = stream_of((uv_poll_t *)handle);
-    s->state = STATE_CLOSED;
+    enter(s, STATE_CLOSED);
     s->on_closed(s);
 }
 
@@ -215,7 +232,7 @@ void stream_close(struct stream *s)
 {
     if (s->state == STATE_CLOSING || s->state == STATE_CLOSED)
         return;
-    s->state = STATE_CLOSING;
+    enter(s, STATE_CLOSING);
     uv_close((uv_handle_t *)&s->poll, on_handle_closed);
     close(s->fd);
     s->fd = -1;

@@ -8,8 +8,8 @@
 #include "topology/control_conn.h"
 
 #include "base/list.h"
+#include "base/state.h"
 
-#include <assert.h>
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,23 @@
 #define TAG_AUTH (-2)
 #define OUT_MAX (256 * 1024) /* a peer that reads nothing: more than this is never waiting */
 
-enum { IDLE, WAITING, RESOLVING, CONNECTING, GREETING, UP, DROPPING };
+/* IDLE is 0: what an owner zeroed has not been opened yet. */
+enum state { IDLE, WAITING, RESOLVING, CONNECTING, GREETING, UP, DROPPING, CLOSING, CLOSED };
+
+#define ENDS (STATE_BIT(DROPPING) | STATE_BIT(CLOSING))
+
+static const struct state_row rows[] = {
+    [IDLE] = {"idle", STATE_BIT(WAITING) | STATE_BIT(CLOSING)},
+    [WAITING] = {"waiting", STATE_BIT(WAITING) | STATE_BIT(RESOLVING) | ENDS}, /* another delay */
+    [RESOLVING] = {"resolving", STATE_BIT(CONNECTING) | ENDS},
+    [CONNECTING] = {"connecting", STATE_BIT(GREETING) | ENDS},
+    [GREETING] = {"greeting", STATE_BIT(UP) | ENDS},
+    [UP] = {"up", STATE_BIT(GREETING) | ENDS}, /* control_conn_login() */
+    [DROPPING] = {"dropping", STATE_BIT(IDLE) | STATE_BIT(CLOSING)},
+    [CLOSING] = {"closing", STATE_BIT(CLOSED)},
+    [CLOSED] = {"closed", 0},
+};
+static const struct state_table table = STATE_TABLE("control connection", rows);
 
 static void on_timer(uv_timer_t *timer);
 
@@ -27,12 +43,39 @@ static int64_t now_of(const struct control_conn *conn)
     return (int64_t)uv_now(conn->loop);
 }
 
+/* The only place where the state changes, and what follows from that: since when a try goes on, and whether what ends
+ * was up. */
+static void enter(struct control_conn *conn, enum state state)
+{
+    state_check(&table, conn->state, state);
+    if (state == DROPPING)
+        conn->was_up = conn->state == UP;
+    if (state == RESOLVING)
+        conn->try_ms = now_of(conn);
+    else if (state != CONNECTING && state != GREETING)
+        conn->try_ms = 0;
+    conn->state = (uint8_t)state;
+}
+
+/* For good: the owner will hear of nothing but its end. */
+static bool is_closing(const struct control_conn *conn)
+{
+    return conn->state == CLOSING || conn->state == CLOSED;
+}
+
+/* The peer has accepted the connection, and may say something. */
+static bool is_connected(const struct control_conn *conn)
+{
+    return conn->state == GREETING || conn->state == UP;
+}
+
 /* ---- the end of a try ---- */
 
 static void finish_close(struct control_conn *conn)
 {
     if (!conn->timer_closed || conn->stream_used)
         return;
+    enter(conn, CLOSED);
     credential_release(conn->options.credential);
     conn->options.credential = NULL;
     conn->on_closed(conn);
@@ -49,7 +92,7 @@ static void stream_closed(struct stream *stream)
 {
     struct control_conn *conn = container_of(stream, struct control_conn, stream);
     conn->stream_used = false;
-    if (conn->closing)
+    if (is_closing(conn))
         finish_close(conn);
 }
 
@@ -63,7 +106,6 @@ static void clear_try(struct control_conn *conn)
     conn->reader = NULL;
     buf_wipe(&conn->out);
     conn->count = 0;
-    conn->try_ms = 0;
     if (conn->stream_used)
         stream_close(&conn->stream);
 }
@@ -71,11 +113,10 @@ static void clear_try(struct control_conn *conn)
 /* The timer fires on the next turn, after the stream's last call. */
 static void drop(struct control_conn *conn, const char *why)
 {
-    if (conn->closing || conn->state == DROPPING || conn->state == IDLE)
+    if (is_closing(conn) || conn->state == DROPPING || conn->state == IDLE)
         return;
     snprintf(conn->why, sizeof(conn->why), "%s", why);
-    conn->was_up = conn->state == UP;
-    conn->state = DROPPING;
+    enter(conn, DROPPING);
     clear_try(conn);
     uv_timer_start(&conn->timer, on_timer, 0, 0);
 }
@@ -86,7 +127,7 @@ static void finished(struct control_conn *conn)
         uv_timer_start(&conn->timer, on_timer, 1, 0);
         return;
     }
-    conn->state = IDLE;
+    enter(conn, IDLE);
     conn->on_down(conn, conn->why, conn->was_up);
 }
 
@@ -134,8 +175,7 @@ static void queue(struct control_conn *conn, int tag, int argc, const char *cons
 static void greeted(struct control_conn *conn)
 {
     uv_timer_stop(&conn->timer);
-    conn->try_ms = 0;
-    conn->state = UP;
+    enter(conn, UP);
     conn->on_up(conn);
 }
 
@@ -212,7 +252,7 @@ static void take_replies(struct control_conn *conn)
 static void receive(struct control_conn *conn)
 {
     char bytes[16384];
-    while (conn->state == GREETING || conn->state == UP) {
+    while (is_connected(conn)) {
         ssize_t n = stream_read(&conn->stream, bytes, sizeof(bytes));
         if (n == 0)
             return;
@@ -231,7 +271,7 @@ static void receive(struct control_conn *conn)
 
 static void opened(struct control_conn *conn)
 {
-    conn->state = GREETING;
+    enter(conn, GREETING);
     conn->reached = true;
     conn->heard_ms = now_of(conn);
     conn->reader = redisReaderCreate();
@@ -255,7 +295,7 @@ static void on_event(struct stream *stream, unsigned events, int error)
     }
     if (events & STREAM_OPEN)
         opened(conn);
-    if ((events & STREAM_WRITABLE) && (conn->state == GREETING || conn->state == UP))
+    if ((events & STREAM_WRITABLE) && is_connected(conn))
         flush(conn);
     if (events & (STREAM_READABLE | STREAM_GONE))
         receive(conn);
@@ -270,7 +310,7 @@ static void resolved(void *owner, int status, const struct address *address)
         return;
     }
     conn->address = *address;
-    conn->state = CONNECTING;
+    enter(conn, CONNECTING);
     int error = stream_connect(&conn->stream, conn->loop, address, on_event, stream_closed);
     conn->refused = error == UV_ECONNREFUSED;
     if (error)
@@ -282,9 +322,8 @@ static void resolved(void *owner, int status, const struct address *address)
 static void start_try(struct control_conn *conn)
 {
     struct address address;
-    conn->try_ms = now_of(conn);
     conn->timed_out = conn->refused = conn->reached = conn->denied = false;
-    conn->state = RESOLVING;
+    enter(conn, RESOLVING);
     uv_timer_start(&conn->timer, on_timer, (uint64_t)conn->options.connect_timeout_ms, 0);
     if (address_from_number(&address, conn->options.to.host, conn->options.to.port) == 0) {
         resolved(conn, 0, &address);
@@ -313,35 +352,33 @@ static void on_timer(uv_timer_t *timer)
 void control_conn_init(struct control_conn *conn, uv_loop_t *loop)
 {
     conn->loop = loop;
-    conn->state = IDLE;
     credential_retain(conn->options.credential);
     uv_timer_init(loop, &conn->timer);
 }
 
 void control_conn_open(struct control_conn *conn, int64_t delay_ms)
 {
-    if (conn->closing)
+    if (is_closing(conn))
         return;
-    assert(conn->state == IDLE || conn->state == WAITING);
-    conn->state = WAITING;
+    enter(conn, WAITING);
     uv_timer_start(&conn->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
 }
 
 bool control_conn_is_up(const struct control_conn *conn)
 {
-    return conn->state == UP && !conn->closing;
+    return conn->state == UP;
 }
 
 bool control_conn_is_waiting(const struct control_conn *conn)
 {
-    return conn->state == WAITING && !conn->closing;
+    return conn->state == WAITING;
 }
 
 void control_conn_set_credential(struct control_conn *conn, struct credential *credential,
                                  bool try_it)
 {
     struct credential *before = conn->options.credential;
-    if (conn->closing)
+    if (is_closing(conn))
         return;
     conn->options.credential = credential_retain(credential);
     credential_release(before);
@@ -353,7 +390,7 @@ void control_conn_login(struct control_conn *conn)
 {
     if (!control_conn_is_up(conn) || !conn->options.credential)
         return;
-    conn->state = GREETING;
+    enter(conn, GREETING);
     uv_timer_start(&conn->timer, on_timer, (uint64_t)conn->options.connect_timeout_ms, 0);
     authenticate(conn);
 }
@@ -391,10 +428,9 @@ void control_conn_fail(struct control_conn *conn, const char *why)
 
 void control_conn_close(struct control_conn *conn)
 {
-    if (conn->closing)
+    if (is_closing(conn))
         return;
-    conn->closing = true;
-    conn->state = DROPPING;
+    enter(conn, CLOSING);
     clear_try(conn);
     uv_close((uv_handle_t *)&conn->timer, timer_closed);
 }

@@ -18,7 +18,7 @@ struct credential *credential_new(const struct credential_owner *owner, const ch
     atomic_init(&credential->refs, 1);
     atomic_init(&credential->refused, false);
     atomic_init(&credential->accepted, false);
-    atomic_init(&credential->told, false);
+    atomic_init(&credential->logged, false);
     atomic_init(&credential->noted, false);
     credential->owner = owner;
     credential->username = username;
@@ -76,7 +76,7 @@ void credential_refuse(struct credential *credential, const char *server, const 
 {
     if (!credential)
         return;
-    if (!atomic_exchange_explicit(&credential->told, true, memory_order_relaxed)) {
+    if (!atomic_exchange_explicit(&credential->logged, true, memory_order_relaxed)) {
         tell(credential, server, error);
         snprintf(credential->refusal, sizeof(credential->refusal),
                  "%s refuses the proxy's own password: %s", server, error);

@@ -36,7 +36,7 @@ static struct election_node *best_replica(const struct election *e,
         struct election_node *node = e->nodes.at[i];
         if (node == candidate || node->says.role != ROLE_REPLICA || node->shown.suspect ||
             node->says.unready || !node->named || !node->member ||
-            !address_equal(&node->says.master, &e->old))
+            !address_equal(&node->says.master, &e->change.old))
             continue;
         if (!node->says.offset || node->says.offset > candidate->says.promoted_offset)
             continue;
@@ -48,39 +48,41 @@ static struct election_node *best_replica(const struct election *e,
 
 static void point(struct election *e, struct election_node *replica, const char *master)
 {
-    struct election_wish *wish = &e->view.wish;
-    wish->repoint_seq++;
-    wish->replica = replica->shown.address;
-    memcpy(wish->master, master, sizeof(wish->master));
+    struct election_request *request = &e->view.request;
+    request->repoint_seq++;
+    request->replica = replica->shown.address;
+    memcpy(request->master, master, sizeof(request->master));
     replica->probe_seq++;
 }
 
 static void assist_reconfiguration(struct election *e, int64_t now_ms)
 {
     size_t promoted;
-    struct election_node *candidate = election_promoted_node(e, &e->old, &promoted);
-    if (!e->options.reconfigure_assist || !e->options.eager || e->repointed || e->rivals ||
-        !e->leader || e->leader_lost || promoted != 1 || e->eager_spent)
+    struct election_node *candidate = election_promoted_node(e, &e->change.old, &promoted);
+    if (!e->options.reconfigure_assist || !e->options.eager || e->change.repointed ||
+        e->change.rivals || !e->change.leader || e->change.leader_lost || promoted != 1 ||
+        e->change.eager_spent)
         return;
-    if (!address_equal(&candidate->shown.address, &e->selected) ||
+    if (!address_equal(&candidate->shown.address, &e->change.selected) ||
         candidate->says.good_replicas_missing <= 0)
         return;
     struct election_node *replica = best_replica(e, candidate);
     if (!replica)
         return;
-    e->repointed = true;
+    e->change.repointed = true;
     point(e, replica, candidate->shown.name);
     election_story(e, LOG_INFO, "pointing a replica at the promoted node",
                    "replica=%s offset=%lld candidate=%s offset=%lld after_ms=%lld",
                    replica->shown.name, (long long)replica->says.offset, candidate->shown.name,
-                   (long long)candidate->says.promoted_offset, (long long)(now_ms - e->hold_ms));
+                   (long long)candidate->says.promoted_offset,
+                   (long long)(now_ms - e->change.hold_ms));
 }
 
 void election_assist_undo(struct election *e, const struct election_node *old)
 {
-    struct election_node *replica = nodes_find(&e->nodes, &e->view.wish.replica);
-    if (!e->repointed || !replica || replica->says.role != ROLE_REPLICA ||
-        !address_equal(&replica->says.master, &e->selected))
+    struct election_node *replica = nodes_find(&e->nodes, &e->view.request.replica);
+    if (!e->change.repointed || !replica || replica->says.role != ROLE_REPLICA ||
+        !address_equal(&replica->says.master, &e->change.selected))
         return;
     point(e, replica, old->shown.name);
     election_story(e, LOG_WARN, "pointing the replica back at the old master",
@@ -137,8 +139,8 @@ static void ask_for_quorum(struct election *e, const struct election_node *maste
     e->assist.step = ASSIST_QUORUM;
     e->assist.since_ms = now_ms;
     e->assist.not_before_ms = now_ms + STEP_TIMEOUT_MS;
-    e->view.wish.sentinel = voter->key;
-    e->view.wish.quorum_seq++;
+    e->view.request.sentinel = voter->key;
+    e->view.request.quorum_seq++;
     election_story(e, LOG_WARN, "the master is gone, asking whether a failover is possible",
                    "master=%s sentinel=%s refused_ms=%lld", master->shown.name, voter->name,
                    (long long)(now_ms - master->refused_ms));
@@ -151,9 +153,9 @@ static void ask_for_failover(struct election *e, const struct election_node *mas
         return;
     e->assist.step = ASSIST_IDLE;
     e->changed_ms = now_ms;
-    e->view.wish.failover_seq++;
+    e->view.request.failover_seq++;
     election_story(e, LOG_WARN, "asking for the failover", "master=%s sentinel=%s refused_ms=%lld",
-                   master->shown.name, election_voter_name(e, e->view.wish.sentinel),
+                   master->shown.name, election_voter_name(e, e->view.request.sentinel),
                    (long long)(now_ms - master->refused_ms));
 }
 
@@ -174,7 +176,7 @@ static void assist_failover(struct election *e, int64_t now_ms)
 void election_assist_quorum(struct election *e, uint64_t key, bool good, int64_t now_ms)
 {
     struct election_node *master = nodes_find(&e->nodes, &e->master);
-    if (e->assist.step != ASSIST_QUORUM || key != e->view.wish.sentinel)
+    if (e->assist.step != ASSIST_QUORUM || key != e->view.request.sentinel)
         return;
     e->assist.step = good ? ASSIST_REREAD : ASSIST_IDLE;
     e->assist.since_ms = now_ms;

@@ -71,12 +71,12 @@ static bool is_quiet(const struct election *e)
  * off. */
 static struct election_node *fenced_node(const struct election *e)
 {
-    struct election_node *old = nodes_find(&e->nodes, &e->old);
-    bool switching = (e->view.state == GROUP_SWITCHING && !e->confirmed.len) ||
+    struct election_node *old = nodes_find(&e->nodes, &e->change.old);
+    bool switching = (e->view.state == GROUP_SWITCHING && !e->change.confirmed.len) ||
                      e->view.state == GROUP_PROVISIONAL;
-    if (e->options.fence == FENCE_NO || e->fence.refused || !switching || !old)
+    if (e->options.fence == FENCE_NO || e->change.fence.refused || !switching || !old)
         return NULL;
-    if (!e->leader || e->leader_lost || e->rivals)
+    if (!e->change.leader || e->change.leader_lost || e->change.rivals)
         return NULL;
     return old->says.role == ROLE_MASTER && !old->down ? old : NULL;
 }
@@ -86,25 +86,25 @@ static struct election_node *fenced_node(const struct election *e)
 static void order(struct election *e, const struct election_node *node, enum fence_act act,
                   int64_t ms)
 {
-    struct election_wish *wish = &e->view.wish;
-    wish->fence_seq++;
-    wish->fenced = node->shown.address;
-    wish->fence = (struct fence_order){.act = act, .ms = ms};
+    struct election_request *request = &e->view.request;
+    request->fence_seq++;
+    request->fenced = node->shown.address;
+    request->fence = (struct fence_order){.act = act, .ms = ms};
 }
 
 static void pause_writes(struct election *e, const struct election_node *old, int64_t now_ms)
 {
     int64_t ms = at_most(e, PAUSE_MS, now_ms);
-    if (now_ms < e->hold_ms + GRACE_MS || !is_quiet(e) ||
-        (e->fence.step == FENCE_PAUSED && now_ms < e->fence.until_ms + GAP_MS))
+    if (now_ms < e->change.hold_ms + GRACE_MS || !is_quiet(e) ||
+        (e->change.fence.step == FENCE_PAUSED && now_ms < e->change.fence.until_ms + GAP_MS))
         return;
     order(e, old, FENCE_PAUSE, ms);
-    e->fence.step = FENCE_PAUSED;
-    e->fence.begun_ms = now_ms;
-    e->fence.until_ms = now_ms + ms;
+    e->change.fence.step = FENCE_PAUSED;
+    e->change.fence.begun_ms = now_ms;
+    e->change.fence.until_ms = now_ms + ms;
     election_story(e, LOG_INFO, "pausing writes at the old master",
                    "master=%s ms=%lld after_ms=%lld", old->shown.name, (long long)ms,
-                   (long long)(now_ms - e->hold_ms));
+                   (long long)(now_ms - e->change.hold_ms));
 }
 
 /* A client's pause would be lifted by it, or become one of everything for as long as it lasts. */
@@ -112,27 +112,28 @@ static bool spares_client(struct election *e, const struct election_node *old, i
 {
     if (!client_pauses(e, old, now_ms))
         return false;
-    if (!e->fence.spared)
+    if (!e->change.fence.spared)
         election_story(e, LOG_INFO, "a client has paused the old master, it is not cut off",
                        "master=%s", old->shown.name);
-    e->fence.spared = true;
+    e->change.fence.spared = true;
     return true;
 }
 
 static int64_t next_cut_ms(const struct election *e, int64_t ms)
 {
-    return e->fence.step == FENCE_IS_CUT ? e->fence.until_ms - ms / 5 : e->promoted_ms;
+    return e->change.fence.step == FENCE_IS_CUT ? e->change.fence.until_ms - ms / 5
+                                                : e->change.promoted_ms;
 }
 
 /* It goes on where the pause of writes, or the last one, ends: as long as the links may wait. */
 static int64_t begin_cut(struct election *e, bool again, int64_t now_ms, bool *extend)
 {
     int64_t half_ms = half_of_down_after(e, now_ms);
-    bool fresh = e->fence.step == FENCE_NONE || e->fence.until_ms <= now_ms;
-    bool tired = again && e->fence.begun_ms + half_ms - now_ms < CUT_MS;
+    bool fresh = e->change.fence.step == FENCE_NONE || e->change.fence.until_ms <= now_ms;
+    bool tired = again && e->change.fence.begun_ms + half_ms - now_ms < CUT_MS;
     if (fresh || tired)
-        e->fence.begun_ms = now_ms;
-    int64_t left_ms = e->fence.begun_ms + half_ms - now_ms;
+        e->change.fence.begun_ms = now_ms;
+    int64_t left_ms = e->change.fence.begun_ms + half_ms - now_ms;
     *extend = again && !tired;
     return left_ms < CUT_MS ? left_ms : CUT_MS;
 }
@@ -140,19 +141,19 @@ static int64_t begin_cut(struct election *e, bool again, int64_t now_ms, bool *e
 static void cut_off(struct election *e, const struct election_node *old, int64_t now_ms)
 {
     int64_t ms = at_most(e, CUT_MS, now_ms);
-    bool again = e->fence.step == FENCE_IS_CUT, extend;
+    bool again = e->change.fence.step == FENCE_IS_CUT, extend;
     if (now_ms < next_cut_ms(e, ms) ||
-        (again && e->fence.until_ms >= e->promoted_ms + CUT_ALL_MS) ||
+        (again && e->change.fence.until_ms >= e->change.promoted_ms + CUT_ALL_MS) ||
         spares_client(e, old, now_ms))
         return;
     ms = begin_cut(e, again, now_ms, &extend);
     order(e, old, FENCE_CUT, ms);
-    e->view.wish.fence.extend = extend;
-    e->fence.step = FENCE_IS_CUT;
-    e->fence.until_ms = now_ms + ms;
+    e->view.request.fence.extend = extend;
+    e->change.fence.step = FENCE_IS_CUT;
+    e->change.fence.until_ms = now_ms + ms;
     election_story(e, again ? LOG_DEBUG : LOG_INFO, "cutting the old master off",
                    "master=%s ms=%lld after_ms=%lld", old->shown.name, (long long)ms,
-                   (long long)(now_ms - e->hold_ms));
+                   (long long)(now_ms - e->change.hold_ms));
 }
 
 void election_fence(struct election *e, int64_t now_ms)
@@ -160,7 +161,7 @@ void election_fence(struct election *e, int64_t now_ms)
     const struct election_node *old = fenced_node(e);
     if (!old)
         return;
-    if (!e->promoted)
+    if (!e->change.promoted)
         pause_writes(e, old, now_ms);
     else if (e->options.fence == FENCE_FULL)
         cut_off(e, old, now_ms);
@@ -170,34 +171,35 @@ int64_t election_fence_deadline(const struct election *e, int64_t now_ms)
 {
     if (!fenced_node(e))
         return INT64_MAX;
-    if (e->promoted)
-        return e->options.fence == FENCE_FULL && e->fence.step == FENCE_IS_CUT
+    if (e->change.promoted)
+        return e->options.fence == FENCE_FULL && e->change.fence.step == FENCE_IS_CUT
                    ? next_cut_ms(e, at_most(e, CUT_MS, now_ms))
                    : INT64_MAX;
-    if (e->fence.step == FENCE_PAUSED)
-        return e->fence.until_ms + GAP_MS;
-    return now_ms < e->hold_ms + GRACE_MS ? e->hold_ms + GRACE_MS : now_ms + LOOK_MS;
+    if (e->change.fence.step == FENCE_PAUSED)
+        return e->change.fence.until_ms + GAP_MS;
+    return now_ms < e->change.hold_ms + GRACE_MS ? e->change.hold_ms + GRACE_MS : now_ms + LOOK_MS;
 }
 
 void election_fence_lift(struct election *e, const struct election_node *old, int64_t now_ms)
 {
-    if (e->fence.step == FENCE_NONE || now_ms >= e->fence.until_ms)
+    if (e->change.fence.step == FENCE_NONE || now_ms >= e->change.fence.until_ms)
         return;
-    e->fence.step = FENCE_NONE;
+    e->change.fence.step = FENCE_NONE;
     if (client_pauses(e, old, now_ms))
         return;
     order(e, old, FENCE_LIFT, 0);
     election_story(e, LOG_INFO, "the old master may be written to again",
-                   "master=%s paused_ms=%lld", old->shown.name, (long long)(now_ms - e->hold_ms));
+                   "master=%s paused_ms=%lld", old->shown.name,
+                   (long long)(now_ms - e->change.hold_ms));
 }
 
 void election_fence_refused(struct election *e, const struct address *address, const char *error)
 {
     char quoted[256];
     const struct election_node *node = nodes_find(&e->nodes, address);
-    if (e->fence.refused || !node)
+    if (e->change.fence.refused || !node)
         return;
-    e->fence.refused = true;
+    e->change.fence.refused = true;
     election_story(e, LOG_WARN, "a node does not let itself be fenced off, going on without",
                    "node=%s error=%s", node->shown.name, log_quote(quoted, sizeof(quoted), error));
 }
@@ -206,8 +208,8 @@ void election_fence_refused(struct election *e, const struct address *address, c
 
 void election_demote_begin(struct election *e, int64_t now_ms)
 {
-    if (e->options.demote && !address_equal(&e->old, &e->master))
-        e->demoted = e->old;
+    if (e->options.demote && !address_equal(&e->change.old, &e->master))
+        e->demoted = e->change.old;
     e->demote_ms = now_ms;
     e->demote_sent_ms = now_ms - DEMOTE_AGAIN_MS;
 }
@@ -219,7 +221,7 @@ void election_demote(struct election *e, int64_t now_ms)
     const struct election_node *master = nodes_find(&e->nodes, &e->master);
     if (!e->demoted.len)
         return;
-    bool over = e->view.state == GROUP_SWITCHING && !e->confirmed.len;
+    bool over = e->view.state == GROUP_SWITCHING && !e->change.confirmed.len;
     if (!node || !master || node == master || over || node->says.role == ROLE_REPLICA ||
         now_ms - e->demote_ms > DEMOTE_MS) {
         e->demoted.len = 0;
@@ -232,10 +234,11 @@ void election_demote(struct election *e, int64_t now_ms)
         return;
     e->demote_sent_ms = now_ms;
     order(e, node, FENCE_DEMOTE, 0);
-    e->view.wish.fence.keep = client_pauses(e, node, now_ms);
-    snprintf(e->view.wish.demote_to, sizeof(e->view.wish.demote_to), "%s", master->shown.name);
+    e->view.request.fence.keep = client_pauses(e, node, now_ms);
+    snprintf(e->view.request.demote_to, sizeof(e->view.request.demote_to), "%s",
+             master->shown.name);
     node->probe_seq++;
     election_story(e, LOG_INFO, "pointing the old master at the new one",
                    "node=%s master=%s after_ms=%lld", node->shown.name, master->shown.name,
-                   (long long)(now_ms - e->hold_ms));
+                   (long long)(now_ms - e->change.hold_ms));
 }

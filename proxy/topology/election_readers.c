@@ -46,8 +46,8 @@ static const struct election_node *present_master(const struct election *e)
 {
     size_t promoted;
     const struct election_node *node = nodes_find(&e->nodes, &e->master);
-    if (e->view.state == GROUP_SWITCHING && !e->master.len && !e->rivals) {
-        node = election_promoted_node(e, &e->old, &promoted);
+    if (e->view.state == GROUP_SWITCHING && !e->master.len && !e->change.rivals) {
+        node = election_promoted_node(e, &e->change.old, &promoted);
         node = promoted == 1 ? node : NULL;
     }
     return is_masterly(node) ? node : NULL;
@@ -85,14 +85,14 @@ static bool anybody_readable(const struct election *e)
 /* Nobody who is up to date can be read. */
 static void read_the_stale(struct election *e, int64_t now_ms)
 {
-    bool steady = e->view.state == GROUP_STEADY, first = e->dry_ms < 0;
-    const struct election_node *old = nodes_find(&e->nodes, &e->old);
+    bool steady = e->view.state == GROUP_STEADY, first = e->unreadable_ms < 0;
+    const struct election_node *old = nodes_find(&e->nodes, &e->change.old);
     if (first)
-        e->dry_ms = now_ms;
-    if (!is_recent(e, steady ? e->dry_ms : e->unsteady_ms, now_ms))
+        e->unreadable_ms = now_ms;
+    if (!is_recent(e, steady ? e->unreadable_ms : e->unsteady_ms, now_ms))
         return;
     bool any = read_what_is_left(e);
-    if (!any && e->view.state == GROUP_SWITCHING && e->promoted && is_masterly(old)) {
+    if (!any && e->view.state == GROUP_SWITCHING && e->change.promoted && is_masterly(old)) {
         e->reader = old->shown.address;
         any = true;
     }
@@ -128,7 +128,7 @@ void election_update_readers(struct election *e, int64_t now_ms)
         read_the_stale(e, now_ms);
         return;
     }
-    e->dry_ms = -1;
+    e->unreadable_ms = -1;
     for (size_t i = 0; i < e->nodes.count; i++)
         e->nodes.at[i]->last_resort = false;
 }
@@ -139,5 +139,5 @@ int64_t election_readers_deadline(const struct election *e)
         return INT64_MAX;
     if (e->view.state != GROUP_STEADY)
         return e->unsteady_ms + e->options.stale_reads_ms;
-    return e->dry_ms < 0 ? INT64_MAX : e->dry_ms + e->options.stale_reads_ms;
+    return e->unreadable_ms < 0 ? INT64_MAX : e->unreadable_ms + e->options.stale_reads_ms;
 }

@@ -13,50 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const unsigned char allowed[][4] = {
-    /*  to:                none steady switching provisional */
-    [GROUP_NONE] = {0, 1, 0, 0},
-    [GROUP_STEADY] = {0, 0, 1, 0},
-    [GROUP_SWITCHING] = {0, 1, 0, 1},
-    [GROUP_PROVISIONAL] = {0, 1, 1, 0},
-};
-
-/* The only place where the state changes. */
-void election_enter(struct election *e, enum group_state state, const struct address *master,
-                    int64_t now_ms)
-{
-    assert(allowed[e->view.state][state]);
-    election_story(e, LOG_DEBUG, "group state changed", "from=%s to=%s",
-                   group_state_name(e->view.state), group_state_name(state));
-    if (e->view.state == GROUP_STEADY)
-        e->unsteady_ms = now_ms;
-    e->view.state = state;
-    e->view.since_ms = now_ms;
-    e->master = *master;
-    e->view.writable = state == GROUP_STEADY || state == GROUP_PROVISIONAL;
-    e->view.settling = false;
-    e->objection = NULL;
-    e->missing_ms = -1;
-    e->view.reason[0] = '\0';
-}
-
-void election_reason(struct election *e, const char *reason)
-{
-    snprintf(e->view.reason, sizeof(e->view.reason), "%s", reason);
-}
-
-void election_probe_all(struct election *e)
-{
-    for (size_t i = 0; i < e->nodes.count; i++)
-        e->nodes.at[i]->probe_seq++;
-}
-
-void election_clear_candidates(struct election *e)
-{
-    for (size_t i = 0; i < e->nodes.count; i++)
-        e->nodes.at[i]->candidate = false;
-}
-
 /* ---- the states ---- */
 
 static void decide_none(struct election *e, int64_t now_ms)
@@ -85,7 +41,7 @@ static const struct voter *failover_unheard(const struct election *e, int64_t no
             voter->answer.step >= FAILOVER_SELECT_REPLICA &&
             voter->answer.step <= FAILOVER_WAIT_PROMOTION && voter->asked_ms >= e->view.since_ms &&
             (address_equal(&voter->answer.named, &e->master) ||
-             (e->ceded.len && address_equal(&voter->answer.named, &e->ceded))))
+             (e->handed_over.len && address_equal(&voter->answer.named, &e->handed_over))))
             return voter;
     }
     return NULL;
@@ -106,7 +62,7 @@ static void leave_steady(struct election *e, const struct election_node *master,
     } else if (promoted) {
         election_hold(e, "a replica says that it is master", 0, now_ms);
         promoted->candidate = true;
-        e->unannounced = true;
+        e->change.unannounced = true;
     } else if (leader) {
         election_hold(e, "a Sentinel has a failover in progress", leader->key, now_ms);
     }
@@ -179,8 +135,9 @@ static void note_recorded(struct election *e)
     for (size_t i = 0; i < e->voter_count; i++) {
         const struct voter *voter = &e->voters[i];
         if (election_leads(e, voter) && voter->answer.step >= FAILOVER_RECONFIGURE &&
-            voter->asked_ms >= e->changed_ms && !address_equal(&voter->answer.named, &e->old))
-            e->leader_promoted = true;
+            voter->asked_ms >= e->changed_ms &&
+            !address_equal(&voter->answer.named, &e->change.old))
+            e->change.leader_promoted = true;
     }
 }
 
@@ -189,13 +146,13 @@ static void note_recorded(struct election *e)
  * is cut for a mistake that Sentinel will undo. */
 static bool ask_for_leader(struct election *e, int64_t now_ms)
 {
-    struct election_node *old = nodes_find(&e->nodes, &e->old);
-    if (!e->unannounced || e->leader || now_ms - e->hold_ms >= ELECTION_ASK_MS)
+    struct election_node *old = nodes_find(&e->nodes, &e->change.old);
+    if (!e->change.unannounced || e->change.leader || now_ms - e->change.hold_ms >= ELECTION_ASK_MS)
         return false;
-    if (e->asked ||
-        now_ms == e->hold_ms) /* what is asked must be later than the sign for certain */
+    if (e->change.asked ||
+        now_ms == e->change.hold_ms) /* what is asked must be later than the sign for certain */
         return true;
-    e->asked = true;
+    e->change.asked = true;
     e->view.poll_seq++;
     if (old)
         old->probe_seq++;
@@ -205,18 +162,19 @@ static bool ask_for_leader(struct election *e, int64_t now_ms)
 static void decide_switching(struct election *e, int64_t now_ms)
 {
     size_t how_many;
-    struct election_node *promoted = election_promoted_node(e, &e->old, &how_many);
+    struct election_node *promoted = election_promoted_node(e, &e->change.old, &how_many);
     struct election_node *successor = election_successor(e), *returned;
-    const struct voter *leader = votes_leader_from(e->voters, e->voter_count, &e->old, now_ms);
-    if (!e->leader && leader && leader->answer.step >= FAILOVER_SELECT_REPLICA)
+    const struct voter *leader =
+        votes_leader_from(e->voters, e->voter_count, &e->change.old, now_ms);
+    if (!e->change.leader && leader && leader->answer.step >= FAILOVER_SELECT_REPLICA)
         election_set_leader(e, leader->key);
     note_recorded(e);
     if (promoted && !ask_for_leader(e, now_ms))
         election_promotion_seen(e, promoted, "ROLE", now_ms);
-    else if (votes_failover_from(e->voters, e->voter_count, &e->old, now_ms) >=
+    else if (votes_failover_from(e->voters, e->voter_count, &e->change.old, now_ms) >=
              FAILOVER_WAIT_PROMOTION)
         election_promotion_seen(e, NULL, "failover-state", now_ms);
-    if (election_named_otherwise(e, &e->old, now_ms)) {
+    if (election_named_otherwise(e, &e->change.old, now_ms)) {
         election_promotion_seen(e, nodes_find(&e->nodes, &e->verdict.master), "majority", now_ms);
         returned = election_turned_back(e);
         if (returned)
@@ -225,12 +183,12 @@ static void decide_switching(struct election *e, int64_t now_ms)
             election_try_confirm(e, &e->verdict.master, now_ms);
     } else if (successor) {
         election_try_successor(e, successor, now_ms);
-    } else if (e->confirmed.len && !e->verdict.majority) {
-        election_try_confirm(e, &e->confirmed, now_ms);
+    } else if (e->change.confirmed.len && !e->verdict.majority) {
+        election_try_confirm(e, &e->change.confirmed, now_ms);
     } else {
         election_try_release(e, now_ms);
     }
-    if (e->view.state == GROUP_SWITCHING && !e->confirmed.len)
+    if (e->view.state == GROUP_SWITCHING && !e->change.confirmed.len)
         election_try_provisional(e, now_ms);
 }
 
@@ -238,9 +196,9 @@ static void decide_provisional(struct election *e, int64_t now_ms)
 {
     struct address none = {.len = 0};
     struct election_node *node = nodes_find(&e->nodes, &e->master);
-    int64_t age_ms = now_ms - e->provisional_ms;
+    int64_t age_ms = now_ms - e->change.provisional_ms;
     assert(node); /* the table never forgets the master */
-    bool decided = election_named_otherwise(e, &e->old, now_ms);
+    bool decided = election_named_otherwise(e, &e->change.old, now_ms);
     bool agreed = decided && address_equal(&e->verdict.master, &e->master);
     if (agreed && node_says_master(node)) {
         election_demote_begin(e, now_ms);
@@ -250,10 +208,10 @@ static void decide_provisional(struct election *e, int64_t now_ms)
                        (unsigned long long)e->view.epoch, (long long)age_ms);
         return;
     }
-    if (age_ms < ELECTION_PROVISIONAL_MS && !e->leader_lost && decided == agreed &&
+    if (age_ms < ELECTION_PROVISIONAL_MS && !e->change.leader_lost && decided == agreed &&
         node->says.role != ROLE_REPLICA)
         return;
-    e->eager_spent = true;
+    e->change.eager_spent = true;
     election_enter(e, GROUP_SWITCHING, &none, now_ms);
     election_reason(e, "the promotion was not confirmed");
     election_story(e, LOG_WARN, "the provisional master was not confirmed, holding writes again",

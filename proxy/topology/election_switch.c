@@ -1,41 +1,33 @@
 /*
- * election_switch: how a switch begins, and how it ends.
+ * election_switch: how a switch begins, what is heard of the Sentinel that leads it, and the door through which every
+ * switch ends: a steady master. Whether it may end there is decided in election_confirm.c (at a new master) and
+ * election_release.c (at the old one).
  *
- *   confirm    a majority names another master, whose ROLE agrees and whose data continues the
- *              group's; when enough good replicas have joined it, writes are released to it
- *   successor  the old master itself says whose replica it is now (FAILOVER): the same
- *   return     the node that a majority names was made a replica of the old master again: it is that one
- *   release    the failover did not happen: it was aborted, its leader says that there is none, or is
- *              dead and did not live to record a promotion; or no leader was ever heard of, and
- *              every Sentinel that is known says that there is none; or nothing was promoted for
- *              3 s, or its leader has been silent for 3 s (for 10 s when it had recorded the
- *              promotion: it may come back and insist); and answers that were all *asked for after*
- *              that say: no failover in progress anywhere, a majority names the old master, its
- *              ROLE is master
+ *     hold --a sign of the promotion--> the old master is cut off --> ...
+ *       |                                        ^
+ *       +--the leader falls silent, or dies------+   from when on the failover may be found not to have happened
  */
 #include "topology/election_state.h"
 
 #include <string.h>
 
-#define HEARD_OUT_MS 1000 /* it was heard to its end if it answered so shortly before */
-
 /* ---- beginning a switch ---- */
 
-static void begin_switch(struct election *e, uint64_t leader, int64_t now_ms)
+static void begin_switch(struct election *e, uint64_t leader, int64_t hold_ms, int64_t now_ms)
 {
-    e->old = e->master;
-    e->confirmed = e->selected = (struct address){.len = 0};
-    e->promoted = e->eager_spent = e->rechecking = false;
-    e->leader_lost = e->leader_refused = e->leader_promoted = e->rivals = e->repointed = false;
-    e->changed_ms = now_ms;
-    e->promoted_ms = e->confirmed_ms = e->provisional_ms = -1;
-    e->recheck_ms = now_ms + ELECTION_RECHECK_MS;
-    e->unannounced = e->asked = e->inquired = false;
+    e->change = (struct change){
+        .old = e->master,
+        .hold_ms = hold_ms,
+        .promoted_ms = -1,
+        .confirmed_ms = -1,
+        .provisional_ms = -1,
+        .leader_heard_ms = -1,
+        .recheck_ms = now_ms + ELECTION_RECHECK_MS,
+    };
     election_set_leader(e, leader);
-    e->leader_heard_ms = -1;
-    memset(&e->fence, 0, sizeof(e->fence));
-    e->view.hold_seq++;
     election_clear_candidates(e);
+    e->changed_ms = now_ms;
+    e->view.hold_seq++;
     e->view.poll_seq++;
 }
 
@@ -43,9 +35,8 @@ void election_hold(struct election *e, const char *why, uint64_t leader, int64_t
 {
     char quoted[128];
     struct election_node *master = nodes_find(&e->nodes, &e->master);
-    begin_switch(e, leader, now_ms);
-    e->hold_ms = now_ms;
-    election_enter(e, GROUP_SWITCHING, &e->old, now_ms);
+    begin_switch(e, leader, now_ms, now_ms);
+    election_enter(e, GROUP_SWITCHING, &e->change.old, now_ms);
     election_reason(e, why);
     election_story(e, LOG_INFO, "holding writes", "master=%s leader=%s reason=%s",
                    master ? master->shown.name : "?", election_voter_name(e, leader),
@@ -54,41 +45,41 @@ void election_hold(struct election *e, const char *why, uint64_t leader, int64_t
 
 void election_hold_again(struct election *e, uint64_t leader, int64_t now_ms)
 {
-    struct election_node *master = nodes_find(&e->nodes, &e->confirmed);
-    e->master = e->confirmed;
-    begin_switch(e, leader, now_ms);
+    struct election_node *master = nodes_find(&e->nodes, &e->change.confirmed);
+    e->master = e->change.confirmed;
+    begin_switch(e, leader, e->change.hold_ms, now_ms);
     e->view.since_ms = now_ms;
     election_reason(e, "the new master is failed over as well");
     election_story(e, LOG_WARN, "a failover of the new master has begun, writes stay held",
                    "master=%s leader=%s after_ms=%lld", master ? master->shown.name : "?",
-                   election_voter_name(e, leader), (long long)(now_ms - e->hold_ms));
+                   election_voter_name(e, leader), (long long)(now_ms - e->change.hold_ms));
 }
 
 void election_promotion_seen(struct election *e, const struct election_node *candidate,
                              const char *why, int64_t now_ms)
 {
     char quoted[128];
-    if (e->promoted)
+    if (e->change.promoted)
         return;
-    e->promoted = true;
-    e->promoted_ms = now_ms;
+    e->change.promoted = true;
+    e->change.promoted_ms = now_ms;
     e->master = (struct address){.len = 0};
     e->view.since_ms = now_ms;
     election_reason(e, "a replica is being promoted");
     election_story(e, LOG_INFO, "promotion seen", "candidate=%s sign=%s after_ms=%lld",
                    candidate ? candidate->shown.name : "?", log_quote(quoted, sizeof(quoted), why),
-                   (long long)(now_ms - e->hold_ms));
+                   (long long)(now_ms - e->change.hold_ms));
     e->view.poll_seq++;
     election_probe_all(e);
 }
 
 void election_leader_lost(struct election *e, int64_t now_ms)
 {
-    int64_t heard_ms = e->hold_ms;
-    int64_t doubt_ms = e->leader_promoted ? ELECTION_RETURN_MS : ELECTION_RECHECK_MS;
-    if (e->leader_lost)
+    int64_t heard_ms = e->change.hold_ms;
+    int64_t doubt_ms = e->change.leader_promoted ? ELECTION_RETURN_MS : ELECTION_RECHECK_MS;
+    if (e->change.leader_lost)
         return;
-    e->leader_lost = true;
+    e->change.leader_lost = true;
     for (size_t i = 0; i < e->voter_count; i++) {
         const struct voter *leader = &e->voters[i];
         if (election_leads(e, leader) && leader->reached_ms > heard_ms)
@@ -96,45 +87,48 @@ void election_leader_lost(struct election *e, int64_t now_ms)
         if (election_leads(e, leader) && leader->stepped_ms > heard_ms)
             heard_ms = leader->stepped_ms;
     }
-    e->leader_heard_ms = heard_ms;
-    if (e->recheck_ms < heard_ms + doubt_ms) {
-        e->recheck_ms = heard_ms + doubt_ms;
-        e->rechecking = false;
+    e->change.leader_heard_ms = heard_ms;
+    if (e->change.recheck_ms < heard_ms + doubt_ms) {
+        e->change.recheck_ms = heard_ms + doubt_ms;
+        e->change.rechecking = false;
     }
     election_story(e, LOG_WARN, "the leading Sentinel fell silent", "leader=%s after_ms=%lld",
-                   election_voter_name(e, e->leader), (long long)(now_ms - e->hold_ms));
+                   election_voter_name(e, e->change.leader),
+                   (long long)(now_ms - e->change.hold_ms));
 }
 
 /* It died, and what it had sent has arrived by then: when nobody was promoted, nothing happened. */
 void election_leader_refused(struct election *e, int64_t now_ms)
 {
     election_leader_lost(e, now_ms);
-    if (e->leader_refused)
+    if (e->change.leader_refused)
         return;
-    e->leader_refused = true;
-    e->inquired = false;
-    e->leader_refused_ms = now_ms;
+    e->change.leader_refused = true;
+    e->change.inquired = false;
+    e->change.leader_refused_ms = now_ms;
     election_story(e, LOG_WARN, "the leading Sentinel is dead", "leader=%s after_ms=%lld",
-                   election_voter_name(e, e->leader), (long long)(now_ms - e->hold_ms));
+                   election_voter_name(e, e->change.leader),
+                   (long long)(now_ms - e->change.hold_ms));
     e->view.poll_seq++;
 }
 
 void election_recheck(struct election *e, int64_t now_ms)
 {
-    e->recheck_ms = now_ms;
-    e->rechecking = true;
+    e->change.recheck_ms = now_ms;
+    e->change.rechecking = true;
     e->view.poll_seq++;
-    struct election_node *old = nodes_find(&e->nodes, &e->old);
+    struct election_node *old = nodes_find(&e->nodes, &e->change.old);
     if (old)
         old->probe_seq++;
 }
 
-/* ---- ending a switch ---- */
+/* ---- its end ---- */
 
 void election_become_steady(struct election *e, struct election_node *master, int64_t now_ms)
 {
-    bool promotion = e->view.state != GROUP_NONE && !address_equal(&master->shown.address, &e->old);
-    int64_t promoted_ms = e->promoted_ms >= 0 ? e->promoted_ms : now_ms;
+    bool promotion =
+        e->view.state != GROUP_NONE && !address_equal(&master->shown.address, &e->change.old);
+    int64_t promoted_ms = e->change.promoted_ms >= 0 ? e->change.promoted_ms : now_ms;
     bool returns = e->view.state != GROUP_NONE && !promotion;
     election_enter(e, GROUP_STEADY, &master->shown.address, now_ms);
     if (!returns) /* otherwise another process there is a restart */
@@ -146,7 +140,7 @@ void election_become_steady(struct election *e, struct election_node *master, in
     if (election_trusted(e, now_ms)) {
         e->view.epoch = e->verdict.epoch;
         if (address_equal(&e->verdict.master, &e->master))
-            e->ceded.len = 0;
+            e->handed_over.len = 0;
     }
     master->dismissed = false;
     election_clear_candidates(e);
@@ -155,8 +149,6 @@ void election_become_steady(struct election *e, struct election_node *master, in
 
 void election_start_with(struct election *e, struct election_node *master, int64_t now_ms)
 {
-    e->old = (struct address){.len = 0};
-    e->promoted_ms = -1;
     election_become_steady(e, master, now_ms);
     for (size_t i = 0; i < e->nodes.count; i++) {
         struct election_node *node = e->nodes.at[i];
@@ -173,279 +165,4 @@ void election_start_with(struct election *e, struct election_node *master, int64
     election_story(e, LOG_INFO, "master elected", "master=%s epoch=%llu votes=%zu sentinels=%zu",
                    master->shown.name, (unsigned long long)e->view.epoch, e->verdict.votes,
                    e->verdict.electorate);
-}
-
-/* Once it serves and its good replicas suffice, or have had enough time; and nobody fails it over. */
-static void release_to_new(struct election *e, struct election_node *master, int64_t now_ms)
-{
-    int missing = master->says.good_replicas_missing;
-    enum failover_step step =
-        votes_failover_from(e->voters, e->voter_count, &master->shown.address, now_ms);
-    if (step >= FAILOVER_SELECT_REPLICA && step <= FAILOVER_WAIT_PROMOTION) {
-        election_reason(e, "the new master is failed over as well");
-        return;
-    }
-    if (master->says.unready ||
-        (missing > 0 && now_ms - e->confirmed_ms < e->options.settle_timeout_ms))
-        return;
-    election_become_steady(e, master, now_ms);
-    if (missing > 0)
-        election_story(e, LOG_WARN, "released without the good replicas that writes need",
-                       "master=%s missing=%d settle_timeout_ms=%lld", master->shown.name, missing,
-                       (long long)e->options.settle_timeout_ms);
-    election_story(e, LOG_INFO, "released to the new master", "master=%s epoch=%llu held_ms=%lld",
-                   master->shown.name, (unsigned long long)e->view.epoch,
-                   (long long)(now_ms - e->hold_ms));
-}
-
-/* Nobody else is asked to prove that he is master once more: who says so now is known and refused.
- * Replicas that a promotion took away come back: NOREPLICAS until then is no news for a client. */
-static void release_to_old(struct election *e, struct election_node *old, int64_t now_ms)
-{
-    bool promoted = e->promoted;
-    election_fence_lift(e, old, now_ms);
-    election_assist_undo(e, old);
-    for (size_t i = 0; i < e->nodes.count; i++)
-        e->nodes.at[i]->dismissed = e->nodes.at[i] != old && node_says_master(e->nodes.at[i]);
-    election_become_steady(e, old, now_ms);
-    if (promoted) {
-        e->missing_ms = now_ms;
-        e->settling_until = now_ms + e->options.settle_timeout_ms;
-        e->view.settling = e->settling_until > now_ms;
-        e->view.writable = old->says.good_replicas_missing <= 0;
-    }
-    election_story(e, LOG_INFO, "no failover happened, released to the old master",
-                   "master=%s epoch=%llu held_ms=%lld", old->shown.name,
-                   (unsigned long long)e->view.epoch, (long long)(now_ms - e->hold_ms));
-}
-
-bool election_all_answered_since(const struct election *e, int64_t since_ms, int64_t now_ms)
-{
-    for (size_t i = 0; i < e->voter_count; i++) {
-        if (voter_present(&e->voters[i], now_ms) && e->voters[i].asked_ms < since_ms)
-            return false;
-    }
-    return true;
-}
-
-/* Every node that answers was asked at `since_ms` or later. */
-static bool nodes_answered_since(const struct election *e, int64_t since_ms)
-{
-    for (size_t i = 0; i < e->nodes.count; i++) {
-        const struct election_node *node = e->nodes.at[i];
-        bool asked = node->says.role != ROLE_UNKNOWN && node->asked_ms >= since_ms;
-        bool answers = node->candidate || !node->shown.suspect;
-        if (node->named && answers && !asked && !address_equal(&node->shown.address, &e->old))
-            return false;
-    }
-    return true;
-}
-
-/* The leader's process is gone, what it had sent has arrived, and its last word was not that it has
- * recorded the promotion: whoever it promoted will be named by nobody, and is turned back by the other
- * Sentinels. So everybody is asked once more, and who says master then is dismissed. */
-static bool died_in_vain(struct election *e, int64_t now_ms)
-{
-    int64_t arrived_ms = e->leader_refused_ms + ELECTION_ARRIVED_MS;
-    bool heard_out = e->leader_refused_ms - e->leader_heard_ms <= HEARD_OUT_MS;
-    if (!e->leader_refused || e->leader_promoted || !heard_out || now_ms < arrived_ms)
-        return false;
-    if (!e->inquired) {
-        e->inquired = true;
-        e->view.poll_seq++;
-        election_probe_all(e);
-    }
-    return nodes_answered_since(e, arrived_ms);
-}
-
-static bool knows_of_no_failover(const struct election *e, const struct voter *voter,
-                                 int64_t now_ms)
-{
-    return voter_present(voter, now_ms) && voter->asked_ms > e->changed_ms && voter->answer.known &&
-           voter->answer.step == FAILOVER_NONE && voter->answer.epoch == e->view.epoch &&
-           address_equal(&voter->answer.named, &e->old);
-}
-
-/* A node says that it is master, and no leader was heard of. Was it made one by hand? Only if every
- * Sentinel that is known answers, whatever the majority: one that does not may have led, and died.
- * From SLAVEOF NO ONE on a leader shows the failover, and then names the node. */
-static bool nobody_leads(const struct election *e, int64_t now_ms)
-{
-    if (!e->unannounced || e->leader)
-        return false;
-    for (size_t i = 0; i < e->voter_count; i++) {
-        bool answered = false;
-        for (size_t j = 0; j < e->voter_count && !answered; j++)
-            answered = (i == j || voter_same(&e->voters[i], &e->voters[j])) &&
-                       knows_of_no_failover(e, &e->voters[j], now_ms);
-        if (!answered)
-            return false;
-    }
-    return true;
-}
-
-/* The others took the promoted node for a stray, and turned it back into a replica of `master` before the
- * leader had seen it as a master. It was told only once: when every node but the master was asked
- * after that was sent, and says that it is a replica, nobody will be one. */
-static bool was_undone(const struct election *e, const struct voter *leader,
-                       const struct address *master)
-{
-    bool turned = false;
-    for (size_t i = 0; i < e->nodes.count; i++) {
-        const struct election_node *node = e->nodes.at[i];
-        bool asked = node->asked_ms >= leader->stepped_ms + ELECTION_ARRIVED_MS;
-        if (!node->named || address_equal(&node->shown.address, master) || node->refused_ms >= 0)
-            continue;
-        if (node->shown.suspect || node->says.role != ROLE_REPLICA || !asked)
-            return false;
-        turned =
-            turned || (node->turned_ms > leader->stepped_ms && node->turned_ms < leader->asked_ms &&
-                       address_equal(&node->says.master, master));
-    }
-    return turned;
-}
-
-void election_note_undone(struct election *e, int64_t now_ms)
-{
-    const struct address *master = e->view.state == GROUP_STEADY ? &e->master : &e->old;
-    for (size_t i = 0; i < e->voter_count; i++) {
-        struct voter *voter = &e->voters[i];
-        if (voter->undone_ms || !voter_present(voter, now_ms) ||
-            voter->answer.step != FAILOVER_WAIT_PROMOTION ||
-            !address_equal(&voter->answer.named, master) || !was_undone(e, voter, master))
-            continue;
-        voter->undone_ms = now_ms;
-        election_story(e, LOG_WARN,
-                       "the other Sentinels undid the promotion, its leader waits in vain",
-                       "leader=%s", voter->name);
-    }
-}
-
-/* The failover is known to be over before its time is up: its leader says so, or died in vain; or it
- * never was. */
-static void shorten_doubt(struct election *e, int64_t now_ms)
-{
-    int64_t over_ms = INT64_MAX;
-    if (e->rivals) /* the other one may have promoted */
-        return;
-    for (size_t i = 0; i < e->voter_count; i++) {
-        const struct voter *leader = &e->voters[i];
-        if (election_leads(e, leader) && voter_present(leader, now_ms) && leader->answer.known &&
-            leader->answer.step == FAILOVER_NONE && leader->asked_ms > e->hold_ms &&
-            leader->asked_ms > e->promoted_ms && leader->asked_ms > e->changed_ms &&
-            address_equal(&leader->answer.named, &e->old))
-            over_ms = leader->asked_ms;
-        if (election_leads(e, leader) && leader->undone_ms > e->changed_ms)
-            over_ms = leader->undone_ms;
-    }
-    if (died_in_vain(e, now_ms))
-        over_ms = e->leader_refused_ms + ELECTION_ARRIVED_MS;
-    if (nobody_leads(e, now_ms))
-        over_ms = e->changed_ms + 1;
-    if (over_ms >= e->recheck_ms)
-        return;
-    e->recheck_ms = over_ms;
-    e->rechecking = false;
-}
-
-void election_try_release(struct election *e, int64_t now_ms)
-{
-    struct election_node *old = nodes_find(&e->nodes, &e->old);
-    shorten_doubt(e, now_ms);
-    if (now_ms < e->recheck_ms || !old)
-        return;
-    if (!e->rechecking) {
-        e->rechecking = true;
-        e->view.poll_seq++;
-        old->probe_seq++;
-    }
-    if (votes_failover_from(e->voters, e->voter_count, &e->old, now_ms) != FAILOVER_NONE)
-        election_reason(e, "a failover is still in progress");
-    else if (!election_trusted(e, now_ms))
-        election_reason(e, election_distrust(e));
-    else if (!node_says_master(old))
-        election_reason(e, "the old master does not say that it is master");
-    else if (old->asked_ms >= e->recheck_ms &&
-             election_all_answered_since(e, e->recheck_ms, now_ms))
-        release_to_old(e, old, now_ms);
-}
-
-/* Its replication ids are the group's from now on: it may be followed by another one before it ever
- * takes a write. */
-static void wait_for_replicas(struct election *e, struct election_node *node, int64_t now_ms)
-{
-    e->confirmed = e->master = node->shown.address;
-    e->confirmed_ms = e->view.since_ms = now_ms;
-    election_remember_replids(e, node);
-    election_reason(e, "the new master waits for its replicas");
-}
-
-void election_try_confirm(struct election *e, const struct address *named, int64_t now_ms)
-{
-    struct election_node *node = nodes_find(&e->nodes, named);
-    if (!node || !node_says_master(node) || !election_acceptable(e, node, now_ms)) {
-        election_reason(e, "the named master does not prove yet that it is the group's");
-        return;
-    }
-    if (!address_equal(&e->confirmed, named)) {
-        wait_for_replicas(e, node, now_ms);
-        election_demote_begin(e, now_ms);
-        election_story(e, LOG_INFO, "new master confirmed",
-                       "master=%s epoch=%llu votes=%zu sentinels=%zu after_ms=%lld",
-                       node->shown.name, (unsigned long long)e->verdict.epoch, e->verdict.votes,
-                       e->verdict.electorate, (long long)(now_ms - e->hold_ms));
-    }
-    release_to_new(e, node, now_ms);
-}
-
-/* What it takes from now on the named node will replicate, and whoever the Sentinels promote in its
- * place, when they find it to be no master. */
-void election_try_return(struct election *e, struct election_node *old, int64_t now_ms)
-{
-    if (old->says.unready) {
-        election_reason(e, "the master is loading its data");
-        return;
-    }
-    e->ceded = e->verdict.master;
-    e->ceded_epoch = e->verdict.epoch;
-    election_story(
-        e, LOG_WARN,
-        "a Sentinel made the promoted node a replica again, going on with the old master",
-        "master=%s epoch=%llu after_ms=%lld", old->shown.name, (unsigned long long)e->verdict.epoch,
-        (long long)(now_ms - e->hold_ms));
-    release_to_old(e, old, now_ms);
-}
-
-void election_try_successor(struct election *e, struct election_node *node, int64_t now_ms)
-{
-    if (votes_failover_from(e->voters, e->voter_count, &e->old, now_ms) != FAILOVER_NONE) {
-        election_reason(e, "a failover is in progress");
-        return;
-    }
-    if (!address_equal(&e->confirmed, &node->shown.address)) {
-        wait_for_replicas(e, node, now_ms);
-        e->ceded = e->old;
-        e->ceded_epoch = e->verdict.epoch;
-        election_story(e, LOG_WARN, "the master handed over by itself, its Sentinels do not know",
-                       "master=%s after_ms=%lld", node->shown.name,
-                       (long long)(now_ms - e->hold_ms));
-    }
-    release_to_new(e, node, now_ms);
-}
-
-void election_try_provisional(struct election *e, int64_t now_ms)
-{
-    size_t promoted;
-    struct election_node *node = election_promoted_node(e, &e->old, &promoted);
-    if (!e->options.eager || e->eager_spent || !e->promoted || !e->leader || e->leader_lost)
-        return;
-    if (promoted != 1 || e->rivals || node->says.unready || node->says.good_replicas_missing > 0)
-        return;
-    e->provisional_ms = now_ms;
-    election_enter(e, GROUP_PROVISIONAL, &node->shown.address, now_ms);
-    election_reason(e, "promoted, not yet confirmed by a majority");
-    e->view.settling = true;
-    election_remember_replids(e, node);
-    election_story(e, LOG_INFO, "released to a provisional master", "master=%s held_ms=%lld",
-                   node->shown.name, (long long)(now_ms - e->hold_ms));
 }

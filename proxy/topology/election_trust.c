@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define QUORUM_TOLD_MS 2000 /* the majority has to be away for so long to be worth a line */
+#define QUORUM_AWAY_MS 2000 /* the majority has to be away for so long to be worth a line */
 
 /* ---- the Sentinels ---- */
 
@@ -27,8 +27,8 @@ const char *election_distrust(const struct election *e)
  * Sentinels have voted anew. */
 static bool outdated(const struct election *e)
 {
-    return e->ceded.len && address_equal(&e->verdict.master, &e->ceded) &&
-           e->verdict.epoch == e->ceded_epoch;
+    return e->handed_over.len && address_equal(&e->verdict.master, &e->handed_over) &&
+           e->verdict.epoch == e->handed_over_epoch;
 }
 
 bool election_named_otherwise(const struct election *e, const struct address *than, int64_t now_ms)
@@ -47,16 +47,16 @@ void election_note_majority(struct election *e, int64_t now_ms)
 {
     if (e->verdict.majority)
         e->majority_ms = now_ms;
-    e->view.quorum = now_ms - e->majority_ms < QUORUM_TOLD_MS;
+    e->view.quorum = now_ms - e->majority_ms < QUORUM_AWAY_MS;
 }
 
-static void tell_quorum_back(struct election *e)
+static void log_quorum_back(struct election *e)
 {
-    if (e->minority_told)
+    if (e->minority_logged)
         election_story(e, LOG_INFO, "a majority of the Sentinels agrees again", "epoch=%llu",
                        (unsigned long long)e->verdict.epoch);
     e->minority_ms = -1;
-    e->minority_told = e->quorum_told = false;
+    e->minority_logged = e->quorum_logged = false;
 }
 
 void election_note_quorum(struct election *e, int64_t now_ms)
@@ -66,39 +66,48 @@ void election_note_quorum(struct election *e, int64_t now_ms)
     if (backed && e->verdict.asked_ms > e->quorum_ms)
         e->quorum_ms = e->verdict.asked_ms;
     if (e->verdict.majority && !election_quorum_lost(e, now_ms)) {
-        tell_quorum_back(e);
+        log_quorum_back(e);
         return;
     }
     if (e->minority_ms < 0)
         e->minority_ms = now_ms;
-    if (election_quorum_lost(e, now_ms) && !e->quorum_told) {
-        e->minority_told = e->quorum_told = true;
+    if (election_quorum_lost(e, now_ms) && !e->quorum_logged) {
+        e->minority_logged = e->quorum_logged = true;
         election_story(e, LOG_WARN, "no majority of the Sentinels agrees, holding writes",
                        "votes=%zu sentinels=%zu quorum_timeout_ms=%lld", e->verdict.votes,
                        e->verdict.electorate, (long long)e->options.quorum_timeout_ms);
     }
-    if (e->minority_told || now_ms - e->minority_ms < QUORUM_TOLD_MS)
+    if (e->minority_logged || now_ms - e->minority_ms < QUORUM_AWAY_MS)
         return;
-    e->minority_told = true;
+    e->minority_logged = true;
     election_story(e, LOG_WARN, "no majority of the Sentinels agrees, staying with the master",
                    "votes=%zu sentinels=%zu", e->verdict.votes, e->verdict.electorate);
 }
 
 void election_set_leader(struct election *e, uint64_t key)
 {
-    e->leader = key;
-    e->leader_runid[0] = '\0';
+    e->change.leader = key;
+    e->change.leader_runid[0] = '\0';
     for (size_t i = 0; i < e->voter_count; i++) {
         if (key && e->voters[i].key == key)
-            memcpy(e->leader_runid, e->voters[i].runid, sizeof(e->leader_runid));
+            memcpy(e->change.leader_runid, e->voters[i].runid, sizeof(e->change.leader_runid));
     }
 }
 
 bool election_leads(const struct election *e, const struct voter *voter)
 {
-    if (e->leader_runid[0] && voter->runid[0])
-        return strcmp(e->leader_runid, voter->runid) == 0;
-    return e->leader && voter->key == e->leader;
+    if (e->change.leader_runid[0] && voter->runid[0])
+        return strcmp(e->change.leader_runid, voter->runid) == 0;
+    return e->change.leader && voter->key == e->change.leader;
+}
+
+bool election_all_answered_since(const struct election *e, int64_t since_ms, int64_t now_ms)
+{
+    for (size_t i = 0; i < e->voter_count; i++) {
+        if (voter_present(&e->voters[i], now_ms) && e->voters[i].asked_ms < since_ms)
+            return false;
+    }
+    return true;
 }
 
 /* ---- the nodes ---- */
@@ -163,7 +172,7 @@ struct election_node *election_promoted_node(const struct election *e, const str
 
 struct election_node *election_successor(const struct election *e)
 {
-    const struct election_node *old = nodes_find(&e->nodes, &e->old);
+    const struct election_node *old = nodes_find(&e->nodes, &e->change.old);
     if (!old || old->says.role != ROLE_REPLICA || !old->says.link_connected)
         return NULL;
     struct election_node *node = nodes_find(&e->nodes, &old->says.master);
@@ -178,9 +187,10 @@ struct election_node *election_successor(const struct election *e)
 struct election_node *election_turned_back(const struct election *e)
 {
     const struct election_node *named = nodes_find(&e->nodes, &e->verdict.master);
-    struct election_node *old = nodes_find(&e->nodes, &e->old);
+    struct election_node *old = nodes_find(&e->nodes, &e->change.old);
     if (!named || !old || named == old || named->says.role != ROLE_REPLICA ||
-        named->turned_ms <= e->hold_ms || !address_equal(&named->says.master, &e->old))
+        named->turned_ms <= e->change.hold_ms ||
+        !address_equal(&named->says.master, &e->change.old))
         return NULL;
     return node_says_master(old) && old->asked_ms >= named->turned_ms ? old : NULL;
 }

@@ -1,9 +1,9 @@
 /*
  * group: the wiring, with group_sentinels.c. What Sentinels and probes report goes into the election
- * as addresses; after each input group_follow() carries out what the election's view
+ * as addresses; after each input follow() carries out what the election's view
  * asks for: a probe for each node, polls, deadlines.
  *
- *     sentinel --report, event--> |          | --view--> group_follow(): probes, polls, timer
+ *     sentinel --report, event--> |          | --view--> follow(): probes, polls, timer
  *     probe ----answer, lost----> | election |           changed(): control publishes
  *     timer ------tick----------> |          |
  */
@@ -21,7 +21,7 @@ static int64_t now_of(const struct group *group)
     return (int64_t)uv_now(group->loop);
 }
 
-struct watch *group_watch(const struct group *group, const struct address *address)
+static struct watch *find_watch(const struct group *group, const struct address *address)
 {
     for (size_t i = 0; i < group->watch_count; i++) {
         if (address_equal(probe_address(group->watches[i].probe), address))
@@ -30,7 +30,7 @@ struct watch *group_watch(const struct group *group, const struct address *addre
     return NULL;
 }
 
-void group_handle_closed(struct group *group)
+static void handle_closed(struct group *group)
 {
     if (--group->open_handles > 0)
         return;
@@ -57,7 +57,7 @@ static void probe_unfenced(void *owner, struct probe *probe, const char *error);
 static void probe_gone(void *owner, struct probe *probe)
 {
     (void)probe;
-    group_handle_closed(owner);
+    handle_closed(owner);
 }
 
 static const struct probe_callbacks probe_callbacks = {
@@ -109,48 +109,48 @@ static void drop_unwatched(struct group *group, const struct election_view *view
     }
 }
 
-/* ---- doing what it wishes ---- */
+/* ---- doing what it requests, once each ---- */
 
-static void repoint(struct group *group, const struct election_wish *wish)
+static void repoint(struct group *group, const struct election_request *request)
 {
     struct endpoint master;
-    struct watch *watch = group_watch(group, &wish->replica);
-    if (!watch || endpoint_parse(&master, wish->master, 0) != 0 ||
+    struct watch *watch = find_watch(group, &request->replica);
+    if (!watch || endpoint_parse(&master, request->master, 0) != 0 ||
         !probe_replicaof(watch->probe, &master))
         log_event(LOG_WARN, "a replica could not be pointed elsewhere", "group=%s master=%s",
-                  group->options->name, wish->master);
+                  group->options->name, request->master);
 }
 
-static void fence(struct group *group, const struct election_wish *wish)
+static void fence(struct group *group, const struct election_request *request)
 {
     struct endpoint master;
-    struct fence_order order = wish->fence;
-    struct watch *watch = group_watch(group, &wish->fenced);
+    struct fence_order order = request->fence;
+    struct watch *watch = find_watch(group, &request->fenced);
     order.master = &master;
-    if (order.act == FENCE_DEMOTE && endpoint_parse(&master, wish->demote_to, 0) != 0)
+    if (order.act == FENCE_DEMOTE && endpoint_parse(&master, request->demote_to, 0) != 0)
         return;
     if (!watch || !probe_fence(watch->probe, &order))
         log_event(LOG_WARN, "the old master cannot be told", "group=%s", group->options->name);
 }
 
-static void obey(struct group *group, const struct election_wish *wish)
+static void obey(struct group *group, const struct election_request *request)
 {
-    struct election_wish before = group->obeyed;
-    struct seat *seat = group_seat_by_key(group, wish->sentinel);
-    group->obeyed = *wish;
-    if (before.repoint_seq != wish->repoint_seq)
-        repoint(group, wish);
-    if (before.fence_seq != wish->fence_seq)
-        fence(group, wish);
-    if (before.quorum_seq != wish->quorum_seq && seat)
+    struct election_request before = group->obeyed;
+    struct seat *seat = group_seat_by_key(group, request->sentinel);
+    group->obeyed = *request;
+    if (before.repoint_seq != request->repoint_seq)
+        repoint(group, request);
+    if (before.fence_seq != request->fence_seq)
+        fence(group, request);
+    if (before.quorum_seq != request->quorum_seq && seat)
         sentinel_ask_quorum(seat->sentinel);
-    if (before.failover_seq != wish->failover_seq && seat)
+    if (before.failover_seq != request->failover_seq && seat)
         sentinel_ask_failover(seat->sentinel);
 }
 
 static void on_timer(uv_timer_t *timer);
 
-void group_follow(struct group *group)
+static void follow(struct group *group)
 {
     const struct election_view *view = election_view(group->election);
     if (group->closing)
@@ -158,10 +158,10 @@ void group_follow(struct group *group)
     drop_unwatched(group, view);
     for (size_t i = 0; i < view->node_count; i++) {
         const struct election_node *node = view->nodes[i];
-        struct watch *watch = group_watch(group, &node->shown.address);
+        struct watch *watch = find_watch(group, &node->shown.address);
         if (!watch)
             watch = watch_new(group, &node->shown.address);
-        probe_set_trust(watch->probe, node->named, node->kin);
+        probe_set_trust(watch->probe, node->named, node->in_group);
         probe_set_period(watch->probe, node->probe_every_ms);
         probe_set_close(watch->probe, (int)i == view->master);
         if (watch->seq != node->probe_seq)
@@ -174,7 +174,7 @@ void group_follow(struct group *group)
             sentinel_poll(group->seats[i].sentinel);
     }
     group->poll_seq = view->poll_seq;
-    obey(group, &view->wish);
+    obey(group, &view->request);
     int64_t now = now_of(group), deadline = election_deadline(group->election, now);
     uv_timer_start(&group->timer, on_timer, (uint64_t)(deadline - now), 0);
     group->callbacks.changed(group->owner);
@@ -205,7 +205,14 @@ void group_published(struct group *group, uint64_t seq)
     group->shown_hold = hold;
 }
 
-static void tell_story(void *arg, enum log_level level, const char *msg, const char *pairs)
+static void probe_at_once(struct group *group, const struct address *address)
+{
+    const struct watch *watch = find_watch(group, address);
+    if (watch)
+        probe_now(watch->probe);
+}
+
+static void log_story(void *arg, enum log_level level, const char *msg, const char *pairs)
 {
     (void)arg;
     log_event(level, msg, "%s", pairs);
@@ -218,14 +225,14 @@ static void probe_answer(void *owner, struct probe *probe, const struct node_ans
 {
     struct group *group = owner;
     election_node_answer(group->election, probe_address(probe), answer, asked_ms, now_of(group));
-    group_follow(group);
+    follow(group);
 }
 
 static void probe_lost(void *owner, struct probe *probe)
 {
     struct group *group = owner;
     election_node_lost(group->election, probe_address(probe), now_of(group));
-    group_follow(group);
+    follow(group);
 }
 
 static void probe_down(void *owner, struct probe *probe, enum node_failure why)
@@ -233,21 +240,21 @@ static void probe_down(void *owner, struct probe *probe, enum node_failure why)
     struct group *group = owner;
     names_doubt(group->names, probe_address(probe));
     election_node_down(group->election, probe_address(probe), why, now_of(group));
-    group_follow(group);
+    follow(group);
 }
 
 static void probe_leaving(void *owner, struct probe *probe, bool leaving)
 {
     struct group *group = owner;
     election_node_leaving(group->election, probe_address(probe), leaving, now_of(group));
-    group_follow(group);
+    follow(group);
 }
 
 static void probe_suspect(void *owner, struct probe *probe, bool suspect)
 {
     struct group *group = owner;
     election_node_silent(group->election, probe_address(probe), suspect, now_of(group));
-    group_follow(group);
+    follow(group);
 }
 
 static void probe_unfenced(void *owner, struct probe *probe, const char *error)
@@ -287,12 +294,12 @@ static void on_timer(uv_timer_t *timer)
     struct group *group = timer->data;
     election_tick(group->election, now_of(group));
     group_unseat(group);
-    group_follow(group);
+    follow(group);
 }
 
 static void timer_closed(uv_handle_t *handle)
 {
-    group_handle_closed(handle->data);
+    handle_closed(handle->data);
 }
 
 static void open_keyrings(struct group *group)
@@ -325,7 +332,7 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
         .quorum_timeout_ms =
             options->lose_quorum == LOSE_QUORUM_HOLD ? options->quorum_timeout_ms : -1,
         .failover_assist_ms = options->assist_owner ? options->failover_assist_ms : -1,
-        .story = tell_story,
+        .story = log_story,
     };
     if (!group)
         abort();
@@ -334,13 +341,15 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
     group->names = names;
     group->callbacks = *callbacks;
     group->owner = owner;
+    group->wiring = (struct group_wiring){
+        .follow = follow, .probe_now = probe_at_once, .handle_closed = handle_closed};
     open_keyrings(group);
     group->election = election_new(&election, now_of(group));
     uv_timer_init(loop, &group->timer);
     group->timer.data = group;
     group->open_handles = 1;
     group_seat_configured(group);
-    group_follow(group);
+    follow(group);
     return group;
 }
 

@@ -48,7 +48,7 @@ static void sentinel_lost(void *owner, struct sentinel *sentinel)
         return;
     seat->reachable = false;
     election_sentinel_lost(group->election, seat->key, now_of(group));
-    group_follow(group);
+    group->wiring.follow(group);
 }
 
 static void sentinel_deaf(void *owner, struct sentinel *sentinel)
@@ -58,7 +58,7 @@ static void sentinel_deaf(void *owner, struct sentinel *sentinel)
     if (!seat)
         return;
     election_sentinel_deaf(group->election, seat->key, now_of(group));
-    group_follow(group);
+    group->wiring.follow(group);
 }
 
 static void sentinel_refused(void *owner, struct sentinel *sentinel)
@@ -68,7 +68,7 @@ static void sentinel_refused(void *owner, struct sentinel *sentinel)
     if (!seat)
         return;
     election_sentinel_refused(group->election, seat->key, now_of(group));
-    group_follow(group);
+    group->wiring.follow(group);
 }
 
 static void sentinel_quorum(void *owner, struct sentinel *sentinel, bool good)
@@ -78,13 +78,14 @@ static void sentinel_quorum(void *owner, struct sentinel *sentinel, bool good)
     if (!seat)
         return;
     election_sentinel_quorum(group->election, seat->key, good, now_of(group));
-    group_follow(group);
+    group->wiring.follow(group);
 }
 
 static void sentinel_gone(void *owner, struct sentinel *sentinel)
 {
+    struct group *group = owner;
     (void)sentinel;
-    group_handle_closed(owner);
+    group->wiring.handle_closed(group);
 }
 
 static const struct sentinel_callbacks sentinel_callbacks = {
@@ -237,7 +238,7 @@ static void turn_away(struct group *group, struct seat *seat)
 {
     seat->reachable = false;
     election_sentinel_lost(group->election, seat->key, now_of(group));
-    group_follow(group);
+    group->wiring.follow(group);
 }
 
 static void sentinel_reported(void *owner, struct sentinel *sentinel,
@@ -271,9 +272,9 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
     learn_peers(group, report);
     seat = group_seat_by_key(group, key);
     if (seat)
-        group_tell_doubt(group, seat);
+        group_log_doubt(group, seat);
     group_unseat(group);
-    group_follow(group);
+    group->wiring.follow(group);
 }
 
 /* ---- events ---- */
@@ -296,13 +297,12 @@ static void sentinel_happened(void *owner, struct sentinel *sentinel, const char
               sentinel_name(sentinel), channel, log_quote(quoted, sizeof(quoted), payload));
     (void)names_lookup(group->names, &event.master, &master);
     (void)names_lookup(group->names, &event.subject, &subject);
-    struct watch *watch = subject.len ? group_watch(group, &subject) : NULL;
-    if (watch)
-        probe_now(watch->probe);
+    if (subject.len)
+        group->wiring.probe_now(group, &subject);
     sentinel_poll(sentinel);
     if (sentinel_event_kind(channel, &kind))
         election_event(group->election, seat->key, kind, &master, &subject, now_of(group));
-    group_follow(group);
+    group->wiring.follow(group);
 }
 
 void group_forget_seats(struct group *group)

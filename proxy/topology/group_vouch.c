@@ -100,7 +100,7 @@ bool group_is_vouched(const struct group *group, const struct sentinel_peer *pee
            (is_configured(group, peer) && majority_lists(group, peer, false));
 }
 
-void group_tell_doubt(const struct group *group, struct seat *seat)
+void group_log_doubt(const struct group *group, struct seat *seat)
 {
     int64_t now_ms = (int64_t)uv_now(group->loop);
     size_t doubtful = 0;
@@ -109,14 +109,14 @@ void group_tell_doubt(const struct group *group, struct seat *seat)
             !group_is_vouched(group, &seat->peers[i]) && !is_configured(group, &seat->peers[i]);
     if (doubtful == 0) {
         seat->doubtful_ms = 0;
-        seat->doubt_told = false;
+        seat->doubt_logged = false;
         return;
     }
     if (seat->doubtful_ms == 0)
         seat->doubtful_ms = now_ms;
-    if (seat->doubt_told || now_ms - seat->doubtful_ms < DOUBT_MS)
+    if (seat->doubt_logged || now_ms - seat->doubtful_ms < DOUBT_MS)
         return;
-    seat->doubt_told = true;
+    seat->doubt_logged = true;
     log_event(LOG_WARN, "a Sentinel lists others that too few of the configured ones know",
               "group=%s sentinel=%s count=%zu", group->options->name, sentinel_name(seat->sentinel),
               doubtful);

@@ -30,7 +30,7 @@ struct credential *keyring_current(const struct keyring *keyring)
     return keyring->current;
 }
 
-static void tell_accepted(struct keyring *keyring)
+static void log_accepted(struct keyring *keyring)
 {
     if (!keyring->fresh || !atomic_load_explicit(&keyring->current->accepted, memory_order_acquire))
         return;
@@ -39,12 +39,12 @@ static void tell_accepted(struct keyring *keyring)
               keyring->owner.group, keyring->owner.file);
 }
 
-static void tell_unreadable(struct keyring *keyring, const char *why)
+static void log_unreadable(struct keyring *keyring, const char *why)
 {
     char quoted[256];
-    if (strcmp(keyring->told, why) == 0)
+    if (strcmp(keyring->logged, why) == 0)
         return;
-    snprintf(keyring->told, sizeof(keyring->told), "%s", why);
+    snprintf(keyring->logged, sizeof(keyring->logged), "%s", why);
     log_event(LOG_WARN, "a password's file is of no use, trying again", "group=%s file=%s error=%s",
               keyring->owner.group, keyring->owner.file, log_quote(quoted, sizeof(quoted), why));
 }
@@ -52,15 +52,15 @@ static void tell_unreadable(struct keyring *keyring, const char *why)
 /* Whether the file holds another password. */
 static bool read_again(struct keyring *keyring)
 {
-    char why[sizeof(keyring->told)];
+    char why[sizeof(keyring->logged)];
     size_t len;
     struct credential *before = keyring->current;
     char *password = secret_from_file(keyring->owner.file, &len, why, sizeof(why));
     if (!password) {
-        tell_unreadable(keyring, why);
+        log_unreadable(keyring, why);
         return false;
     }
-    keyring->told[0] = '\0';
+    keyring->logged[0] = '\0';
     bool other = len != before->password_len || memcmp(password, before->password, len) != 0;
     if (other) {
         keyring->current = credential_new(&keyring->owner, keyring->username, password, len);
@@ -77,7 +77,7 @@ bool keyring_look(struct keyring *keyring, int64_t now_ms)
 {
     if (!keyring->current || !keyring->owner.file)
         return false;
-    tell_accepted(keyring);
+    log_accepted(keyring);
     if (!atomic_load_explicit(&keyring->current->refused, memory_order_acquire) ||
         (keyring->was_read && now_ms - keyring->read_ms < KEYRING_READ_MS))
         return false;

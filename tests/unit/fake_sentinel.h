@@ -36,6 +36,14 @@ struct fake_sentinel {
         const struct fake_sentinel *peer;
         const char *runid;
     } peers[FAKE_PEERS_MAX];
+    /* What it answers to these, in RESP; NULL: what is usual. */
+    const char *says_master, *says_address, *says_replicas, *says_peers, *says_quorum,
+        *says_subscribe, *says_auth;
+    bool silent;     /* it hears, and answers nothing */
+    bool rude;       /* it closes every connection at once */
+    int polls;       /* how often SENTINEL MASTER was heard, */
+    int pings;       /* PING, */
+    char heard[100]; /* and the last command that is neither a part of a poll nor a PING */
     struct fake_call call[FAKE_CALLS_MAX];
     int calls;
 };
@@ -72,13 +80,52 @@ static inline void fake_put_peers(struct fake_call *c)
     fake_put(c, text);
 }
 
+static inline void fake_note(struct fake_sentinel *s, const redisReply *command)
+{
+    s->heard[0] = '\0';
+    for (size_t i = 0; i < command->elements; i++) {
+        strncat(s->heard, i ? " " : "", sizeof(s->heard) - strlen(s->heard) - 1);
+        strncat(s->heard, command->element[i]->str, sizeof(s->heard) - strlen(s->heard) - 1);
+    }
+}
+
+/* What the test has it say instead of what is usual; NULL: nothing. */
+static inline const char *fake_says_instead(struct fake_sentinel *s, const redisReply *command)
+{
+    const char *first = command->element[0]->str;
+    const char *word = command->elements > 1 ? command->element[1]->str : "";
+    if (strcmp(first, "SUBSCRIBE") == 0)
+        return s->says_subscribe;
+    if (strcmp(first, "Auth") == 0)
+        return s->says_auth;
+    if (strcmp(word, "MASTER") == 0)
+        return s->says_master;
+    if (strcmp(word, "GET-MASTER-ADDR-BY-NAME") == 0)
+        return s->says_address;
+    if (strcmp(word, "REPLICAS") == 0)
+        return s->says_replicas;
+    if (strcmp(word, "SENTINELS") == 0)
+        return s->says_peers;
+    return strcmp(word, "CKQUORUM") == 0 ? s->says_quorum : NULL;
+}
+
 static inline void fake_answer(struct fake_call *c, const redisReply *command)
 {
     char text[300];
+    struct fake_sentinel *s = c->sentinel;
     const char *first = command->element[0]->str;
     const char *word = command->elements > 1 ? command->element[1]->str : "";
-    const char *master = c->sentinel->master;
-    if (strcmp(first, "SUBSCRIBE") == 0) {
+    const char *master = c->sentinel->master, *instead = fake_says_instead(s, command);
+    s->polls += strcmp(word, "MASTER") == 0;
+    s->pings += strcmp(first, "PING") == 0;
+    if (strcmp(word, "CKQUORUM") == 0 || strcmp(word, "FAILOVER") == 0 ||
+        strcmp(first, "Auth") == 0)
+        fake_note(s, command);
+    if (s->silent)
+        return;
+    if (instead) {
+        fake_put(c, instead);
+    } else if (strcmp(first, "SUBSCRIBE") == 0) {
         c->subscribed = true;
         for (size_t i = 1; i < command->elements; i++) {
             snprintf(text, sizeof(text), "*3\r\n$9\r\nsubscribe\r\n$%zu\r\n%s\r\n:%zu\r\n",
@@ -164,6 +211,14 @@ static inline void fake_begin(struct fake_sentinel *s, uv_loop_t *loop, const ch
     cr_assert_eq(uv_tcp_getsockname(&s->door, (struct sockaddr *)&in, &len), 0);
     snprintf(s->at.host, sizeof(s->at.host), "%s", host);
     s->at.port = ntohs(in.sin_port);
+}
+
+/* Ends one of its connections. */
+static inline void fake_hang_up(struct fake_sentinel *s, int call)
+{
+    cr_assert(s->call[call].open);
+    s->call[call].open = false;
+    uv_close((uv_handle_t *)&s->call[call].tcp, fake_closed);
 }
 
 /* Ends what is still connected, too. */

@@ -34,8 +34,8 @@ static void begin_repointing(bool eager)
 static bool repoints(char replica)
 {
     struct address address = at(replica);
-    return view()->wish.repoint_seq == 1 && address_equal(&view()->wish.replica, &address) &&
-           strcmp(view()->wish.master, "127.0.0.2:6379") == 0;
+    return view()->request.repoint_seq == 1 && address_equal(&view()->request.replica, &address) &&
+           strcmp(view()->request.master, "127.0.0.2:6379") == 0;
 }
 
 Test(election_assist, points_a_replica_at_the_promoted_node)
@@ -44,7 +44,7 @@ Test(election_assist, points_a_replica_at_the_promoted_node)
     event(1, EVENT_SELECTED_REPLICA, 'A', 'B');
     replica_at('C', 500);
     event(1, EVENT_WAIT_PROMOTION, 'A', 0);
-    cr_assert_eq(view()->wish.repoint_seq, 0);
+    cr_assert_eq(view()->request.repoint_seq, 0);
     promoted_at('B', 500);
     cr_assert(repoints('C'));
     promoted_at('B', 500);
@@ -82,9 +82,9 @@ Test(election_assist, points_it_back_when_the_promotion_came_to_nothing)
 {
     struct address replica = at('C');
     end_in_vain("B");
-    cr_assert_eq(view()->wish.repoint_seq, 2);
-    cr_assert(address_equal(&view()->wish.replica, &replica));
-    cr_assert_str_eq(view()->wish.master, "127.0.0.1:6379");
+    cr_assert_eq(view()->request.repoint_seq, 2);
+    cr_assert(address_equal(&view()->request.replica, &replica));
+    cr_assert_str_eq(view()->request.master, "127.0.0.1:6379");
     cr_assert(view()->settling);
     is_master('A', "rA", "", 0);
     expect(GROUP_STEADY, "A");
@@ -103,7 +103,7 @@ Test(election_assist, does_not_wait_for_it_longer_than_settle_timeout)
 Test(election_assist, does_not_point_it_back_twice)
 {
     end_in_vain("A"); /* Sentinel was faster */
-    cr_assert_eq(view()->wish.repoint_seq, 1);
+    cr_assert_eq(view()->request.repoint_seq, 1);
 }
 
 Test(election_assist, not_a_replica_that_is_ahead)
@@ -113,7 +113,7 @@ Test(election_assist, not_a_replica_that_is_ahead)
     replica_at('C', 501);
     event(1, EVENT_WAIT_PROMOTION, 'A', 0);
     promoted_at('B', 500);
-    cr_assert_eq(view()->wish.repoint_seq, 0);
+    cr_assert_eq(view()->request.repoint_seq, 0);
 }
 
 Test(election_assist, not_before_the_selection_was_published)
@@ -122,7 +122,7 @@ Test(election_assist, not_before_the_selection_was_published)
     replica_at('C', 500);
     event(1, EVENT_WAIT_PROMOTION, 'A', 0);
     promoted_at('B', 500);
-    cr_assert_eq(view()->wish.repoint_seq, 0);
+    cr_assert_eq(view()->request.repoint_seq, 0);
 }
 
 Test(election_assist, not_when_the_leader_is_gone)
@@ -133,7 +133,7 @@ Test(election_assist, not_when_the_leader_is_gone)
     event(1, EVENT_WAIT_PROMOTION, 'A', 0);
     election_sentinel_deaf(e, 1, now);
     promoted_at('B', 500);
-    cr_assert_eq(view()->wish.repoint_seq, 0);
+    cr_assert_eq(view()->request.repoint_seq, 0);
 }
 
 Test(election_assist, only_with_eager)
@@ -143,7 +143,7 @@ Test(election_assist, only_with_eager)
     replica_at('C', 500);
     event(1, EVENT_WAIT_PROMOTION, 'A', 0);
     promoted_at('B', 500);
-    cr_assert_eq(view()->wish.repoint_seq, 0);
+    cr_assert_eq(view()->request.repoint_seq, 0);
 }
 
 /* ---- failover_assist ---- */
@@ -194,8 +194,8 @@ static void refused_for(int64_t ms, enum node_failure why)
 
 static void expect_wishes(uint32_t quorum, uint32_t failover)
 {
-    cr_assert_eq(view()->wish.quorum_seq, quorum, "%s", story);
-    cr_assert_eq(view()->wish.failover_seq, failover, "%s", story);
+    cr_assert_eq(view()->request.quorum_seq, quorum, "%s", story);
+    cr_assert_eq(view()->request.failover_seq, failover, "%s", story);
 }
 
 Test(election_assist, asks_the_lowest_run_id_in_three_steps)
@@ -205,7 +205,7 @@ Test(election_assist, asks_the_lowest_run_id_in_three_steps)
     expect_wishes(0, 0);
     refused_for(50, NODE_REFUSES);
     expect_wishes(1, 0);
-    cr_assert_eq(view()->wish.sentinel, 2);
+    cr_assert_eq(view()->request.sentinel, 2);
     pass(5);
     election_sentinel_quorum(e, 2, true, now);
     expect_wishes(1, 0); /* nobody was asked again yet */
@@ -216,7 +216,7 @@ Test(election_assist, asks_the_lowest_run_id_in_three_steps)
     expect_wishes(1, 0);
     says_all(3, FAILOVER_NONE);
     expect_wishes(1, 1);
-    cr_assert_eq(view()->wish.sentinel, 2);
+    cr_assert_eq(view()->request.sentinel, 2);
     refused_for(29000, NODE_REFUSES);
     expect_wishes(1, 1); /* not again within failover-timeout */
     cr_assert(strstr(story, "asking for the failover"));

@@ -43,16 +43,16 @@ static void begin_fenced(enum fence fence, int64_t down_after_ms)
 
 static uint32_t orders(void)
 {
-    return view()->wish.fence_seq;
+    return view()->request.fence_seq;
 }
 
 static void expect_order(uint32_t number, enum fence_act act, int64_t ms, char who)
 {
     struct address address = at(who);
     cr_assert_eq(orders(), number, "%u orders\n%s", orders(), story);
-    cr_assert_eq(view()->wish.fence.act, act);
-    cr_assert_eq(view()->wish.fence.ms, ms, "%lld ms", (long long)view()->wish.fence.ms);
-    cr_assert(address_equal(&view()->wish.fenced, &address));
+    cr_assert_eq(view()->request.fence.act, act);
+    cr_assert_eq(view()->request.fence.ms, ms, "%lld ms", (long long)view()->request.fence.ms);
+    cr_assert(address_equal(&view()->request.fenced, &address));
 }
 
 static void elect(void)
@@ -103,7 +103,7 @@ Test(election_fence, stays_until_the_new_master_is_confirmed)
     cr_assert_eq(orders(), 2);
     pass(1);
     expect_order(3, FENCE_CUT, 1300, 'A');
-    cr_assert(view()->wish.fence.extend); /* nobody is let through in between */
+    cr_assert(view()->request.fence.extend); /* nobody is let through in between */
     pass(1039);
     pass(1);
     expect_order(4, FENCE_CUT, 1300, 'A');
@@ -121,10 +121,10 @@ Test(election_fence, all_of_it_lasts_half_of_down_after)
     pass(100);
     promote();
     expect_order(2, FENCE_CUT, 400, 'A');
-    cr_assert_not(view()->wish.fence.extend);
+    cr_assert_not(view()->request.fence.extend);
     pass(300);
     expect_order(3, FENCE_CUT, 500, 'A');
-    cr_assert_not(view()->wish.fence.extend);
+    cr_assert_not(view()->request.fence.extend);
 }
 
 Test(election_fence, not_while_a_write_of_ours_is_in_flight)
@@ -316,9 +316,9 @@ static void begin_demoting(bool demote)
 static bool demotes(uint32_t number)
 {
     struct address a = at('A');
-    return orders() == number && view()->wish.fence.act == FENCE_DEMOTE &&
-           address_equal(&view()->wish.fenced, &a) &&
-           strcmp(view()->wish.demote_to, "127.0.0.2:6379") == 0;
+    return orders() == number && view()->request.fence.act == FENCE_DEMOTE &&
+           address_equal(&view()->request.fenced, &a) &&
+           strcmp(view()->request.demote_to, "127.0.0.2:6379") == 0;
 }
 
 Test(election_fence, demotes_once_a_majority_names_the_new_master)

@@ -109,9 +109,9 @@ Test(election_quorum, what_a_majority_has_named_is_remembered)
     steady_on_a();
     pass(3000);
     all_say(5, 'A');
-    cr_assert(node('B')->named && node('B')->kin);
+    cr_assert(node('B')->named && node('B')->in_group);
     is_replica('B', 'A', "rX", true);
-    cr_assert(node('B')->named && !node('B')->kin);
+    cr_assert(node('B')->named && !node('B')->in_group);
     is_replica('B', 'A', "rA", true);
     cr_assert(readable('B'));
 }

@@ -8,8 +8,10 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -420,4 +422,180 @@ Test(stream, closing_while_connecting_is_silent)
     cr_assert_eq(heard(&ear), 0);
     end(&ear);
     close(nobody);
+}
+
+/* ---- again, and not at all ---- */
+
+/* What the first connection left behind means nothing to the second one. */
+Test(stream, may_be_opened_again_when_it_is_closed)
+{
+    struct ear ear;
+    int ends[2];
+
+    pair(&ear);
+    close(ear.peer);
+    until(ear.gone == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    stream_want(&ear.stream, STREAM_READABLE | STREAM_WRITABLE);
+    until(ear.readable > 0, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    stream_close(&ear.stream);
+    until(ear.closed == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    ear.readable = ear.writable = ear.gone = ear.closed = 0;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    ear.peer = ends[1];
+    cr_assert_eq(stream_accept(&ear.stream, &ear.loop, ends[0], on_event, on_closed), 0);
+    say(&ear, "hello");
+    loop_turns(&ear.loop, LOOP_QUIET_TURNS);
+    cr_assert_eq(heard(&ear), 0, "nothing was asked for yet");
+    stream_want(&ear.stream, STREAM_READABLE);
+    until(ear.readable == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    reads(&ear, 60, "hello");
+    stream_want(&ear.stream, 0);
+    close(ear.peer);
+    ear.peer = -1;
+    until(ear.gone == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    end(&ear);
+}
+
+/* One that was closed before it heard of anything, too. */
+Test(stream, the_end_is_told_of_a_stream_that_was_opened_again)
+{
+    struct ear ear;
+    int ends[2];
+
+    pair(&ear);
+    stream_close(&ear.stream);
+    until(ear.closed == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    ear.closed = 0;
+    close(ear.peer);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    cr_assert_eq(stream_accept(&ear.stream, &ear.loop, ends[0], on_event, on_closed), 0);
+    ear.peer = -1;
+    close(ends[1]);
+    until(ear.gone == 1, uv_run(&ear.loop, UV_RUN_NOWAIT));
+    end(&ear);
+}
+
+static int lowest_free_fd(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    cr_assert_geq(fd, 0);
+    close(fd);
+    return fd;
+}
+
+/* Neither is told of later, and neither leaves a socket behind. */
+Test(stream, what_cannot_be_opened_says_so_at_once)
+{
+    struct ear ear = {.peer = -1};
+    struct address nowhere = {.sa.v4 = {.sin_family = AF_INET, .sin_port = htons(1)},
+                              .len = sizeof(struct sockaddr_in)};
+    struct address strange = {.sa.any = {.sa_family = AF_UNSPEC + 200}, .len = 16};
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), lowest = lowest_free_fd();
+
+    cr_assert_eq(uv_loop_init(&ear.loop), 0);
+    lowest = lowest_free_fd();
+    nowhere.sa.v4.sin_addr.s_addr = htonl(0xffffffff);
+    cr_assert_lt(stream_connect(&ear.stream, &ear.loop, &nowhere, on_event, on_closed), 0);
+    cr_assert_eq(lowest_free_fd(), lowest);
+    cr_assert_eq(stream_connect(&ear.stream, &ear.loop, &strange, on_event, on_closed),
+                 UV_EAFNOSUPPORT);
+    cr_assert_lt(stream_accept(&ear.stream, &ear.loop, file, on_event, on_closed), 0);
+    cr_assert_eq(fcntl(file, F_GETFD), -1, "it was taken over, and is closed");
+    cr_assert_not(stream_is_open(&ear.stream));
+    stream_close(&ear.stream);
+    loop_end(&ear.loop);
+    cr_assert_eq(heard(&ear) + ear.closed, 0);
+}
+
+Test(stream, opening_what_is_open_is_a_bug, .signal = SIGABRT)
+{
+    struct ear ear;
+    int ends[2];
+
+    pair(&ear);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    cr_assert_eq(stream_accept(&ear.stream, &ear.loop, ends[0], on_event, on_closed), 0);
+}
+
+Test(stream, reading_what_is_not_open_is_a_bug, .signal = SIGABRT)
+{
+    struct ear ear = {.peer = -1};
+
+    cr_assert_eq(stream_read(&ear.stream, (char[1]){0}, 1), 0);
+}
+
+Test(stream, writing_what_is_not_open_is_a_bug, .signal = SIGABRT)
+{
+    struct ear ear = {.peer = -1};
+
+    cr_assert_eq(stream_write(&ear.stream, &(struct iovec){"x", 1}, 1), 0);
+}
+
+Test(stream, reading_into_no_room_is_a_bug, .signal = SIGABRT)
+{
+    struct ear ear;
+
+    pair(&ear);
+    cr_assert_eq(stream_read(&ear.stream, (char[1]){0}, 0), 0);
+}
+
+/* ---- small print ---- */
+
+Test(stream, is_there_anything_to_read)
+{
+    struct ear ear;
+    int ends[2];
+
+    pair(&ear);
+    cr_assert_not(stream_has_input(&ear.stream));
+    say(&ear, "x");
+    cr_assert(stream_has_input(&ear.stream));
+    reads(&ear, 60, "x");
+    cr_assert_not(stream_has_input(&ear.stream));
+    stream_close(&ear.stream);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0); /* has the number that it had */
+    cr_assert_eq(write(ends[0], "x", 1), 1);
+    cr_assert_eq(write(ends[1], "x", 1), 1);
+    cr_assert_not(stream_has_input(&ear.stream), "it is closed");
+    end(&ear);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+Test(stream, what_is_written_goes_out_at_once)
+{
+    struct ear ear;
+
+    open_over_loopback(&ear);
+    cr_assert_eq(option(&ear, IPPROTO_TCP, TCP_NODELAY), 1);
+    end(&ear);
+}
+
+/* errno is only about calls that fail: one that succeeds leaves what was there. */
+Test(stream, an_old_error_means_nothing)
+{
+    struct iovec two[] = {{"ab", 2}, {"cd", 2}};
+    char got[8] = "";
+    struct ear ear;
+
+    pair(&ear);
+    errno = EINTR;
+    cr_assert_eq(stream_write(&ear.stream, two, 2), 4);
+    errno = EINTR;
+    cr_assert_eq(stream_write(&ear.stream, two, 1), 2);
+    errno = EPIPE;
+    cr_assert_eq(stream_write(&ear.stream, &(struct iovec){"", 0}, 1), 0);
+    errno = EINTR;
+    cr_assert_eq(stream_write(&ear.stream, &(struct iovec){"", 0}, 1), 0);
+    cr_assert_eq(recv(ear.peer, got, sizeof(got), 0), 6);
+    cr_assert_str_eq(got, "abcdab");
+    say(&ear, "x");
+    errno = EINTR;
+    reads(&ear, 60, "x");
+    close(ear.peer);
+    ear.peer = -1;
+    errno = EINTR;
+    cr_assert_eq(stream_read(&ear.stream, got, 1), UV_EOF);
+    end(&ear);
 }
