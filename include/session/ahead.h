@@ -8,5 +8,7 @@
 void session_read_ahead(struct session *s);
 /* Takes the first piece of it, if requests may be taken: one at a time, or others would wait. */
 void session_take_ahead(struct session *s);
+/* Every 100 ms: clients that take no replies are read ahead, within bounds. */
+void session_look_at_stalled(struct session_host *host, int64_t now_ms);
 
 #endif

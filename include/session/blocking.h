@@ -13,6 +13,8 @@ void session_start_timeout(struct session *s, struct request *r);
 void session_rewrite_timeout(struct session *s, struct request *r);
 /* Its timeout, as its client gave it, has passed. */
 bool session_blocked_expired(const struct request *r, int64_t now_ms);
+/* Writing to the group's master has to stop: commands that block there are taken back. */
+void session_take_back_blocked(struct session_host *host, size_t group);
 /* It is answered -UNBLOCKED: was it the proxy that wanted this? */
 bool session_is_taken_back(const struct session *s, const struct request *r);
 

@@ -8,5 +8,7 @@
 void session_add(struct session *s, struct request *r);
 /* Nobody to send to: the session joins the hold, in bounds. */
 void session_enter_hold(struct session *s);
+/* Every 100 ms: held requests whose time is up get their error; blocked ones, held, their nil. */
+void session_expire_held(struct hold *hold, int64_t now_ms);
 
 #endif

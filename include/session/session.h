@@ -41,6 +41,7 @@ static inline size_t session_worker_of(uint64_t id)
 struct session_host {
     struct turn *turn;
     struct router *router;
+    uint64_t seq; /* of the snapshot that was adopted last (host.h) */
     struct learn *learn;
     struct scripts **scripts; /* one for each group */
     const struct traffic_options *options;
@@ -72,26 +73,6 @@ static inline bool session_is_elsewhere(const struct session_host *host, uint64_
 /* Takes over an accepted socket. Returns 0, or a negative libuv code (the socket is closed). */
 int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd,
                  uint64_t id) __attribute__((warn_unused_result));
-
-/* The turn's calls. */
-void session_wake(struct held *held);
-void session_run_woken(struct list *woken);
-void session_flush_dirty(struct list *dirty);
-
-/* Held requests whose time is up get their error; blocked ones, held, their nil. */
-void session_expire_held(struct hold *hold, int64_t now_ms);
-
-/* Writing to the group's master has to stop: commands that block there are taken back. */
-void session_take_back_blocked(struct session_host *host, size_t group);
-
-/* A reply that this session does not read keeps others waiting: it is closed. */
-void session_stuck(void *data, void *session);
-
-/* Every 100 ms: clients that take no replies are read ahead, within bounds. */
-void session_look_at_stalled(struct session_host *host, int64_t now_ms);
-
-/* Every 100 ms, and with each snapshot: was it a switch? */
-void session_judge_ended(struct session_host *host, int64_t now_ms);
 
 /* Draining: closes it once nothing is unfinished. `now`: closes it at once. */
 void session_drain_all(struct session_host *host, bool now);

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "commands/table.h"
 #include "net/listener.h"
-#include "session/session.h"
+#include "session/host.h"
 #include "threads/mail.h"
 #include "threads/relay.h"
 #include "worker/balance.h"
@@ -41,7 +41,6 @@ struct worker {
     const struct traffic_options *options;
     struct board *board;
     size_t subscriber;
-    uint64_t seq;          /* of the adopted snapshot */
     uint64_t acknowledged; /* of the one that is carried out */
     uv_loop_t loop;
     uv_async_t async;
@@ -138,47 +137,13 @@ static void on_accept(void *owner, int fd)
 
 /* ---- the turn ---- */
 
-static void adopt_newest(struct worker *w)
-{
-    if (board_seq(w->board) == w->seq)
-        return;
-    struct topology *topology = board_acquire(w->board);
-    if (!topology)
-        return;
-    w->seq = topology->seq;
-    router_adopt(w->host.router, topology);
-    session_judge_ended(&w->host, turn_now(&w->turn));
-}
-
-static void flush_upstreams(struct worker *w)
-{
-    struct list *node;
-    while ((node = w->turn.dirty_upstreams.next) != &w->turn.dirty_upstreams)
-        upstream_flush(container_of(node, struct upstream, in_turn));
-}
-
-static void finish_turn(struct worker *w)
-{
-    if (!list_empty(&w->host.stop.waiting))
-        relays_retry(&w->host.stop);
-    do {
-        adopt_newest(w);
-        router_let_publish(w->host.router);
-        session_run_woken(&w->turn.woken);
-        flush_upstreams(w);
-        session_flush_dirty(&w->turn.dirty_sessions);
-        /* A write that failed wakes those whose requests were on it. */
-    } while (!list_empty(&w->turn.woken) || !list_empty(&w->turn.dirty_upstreams) ||
-             !list_empty(&w->turn.dirty_sessions));
-}
-
 /* Nothing to do but at a new snapshot, and while a switch begins. */
 static void acknowledge(struct worker *w)
 {
-    if (w->acknowledged == w->seq || !router_is_quiet(w->host.router))
+    if (w->acknowledged == w->host.seq || !router_is_quiet(w->host.router))
         return;
-    w->acknowledged = w->seq;
-    board_acknowledge(w->board, w->subscriber, w->seq);
+    w->acknowledged = w->host.seq;
+    board_acknowledge(w->board, w->subscriber, w->host.seq);
 }
 
 /* For other threads, which may be a turn behind. */
@@ -214,27 +179,11 @@ static void show_rare_gauges(struct worker *w)
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct worker *w = prepare->data;
-    finish_turn(w);
+    session_host_turn(&w->host);
     acknowledge(w);
     show_gauges(w);
     atomic_store_explicit(&slot_of(w)->last_turn_ms, clock_ms(), memory_order_relaxed);
 }
-
-static void on_hold(void *data, size_t group)
-{
-    struct worker *w = data;
-    session_take_back_blocked(&w->host, group);
-    scripts_forget_nodes(
-        w->host.scripts[group]); /* the next master may be one that was restarted */
-}
-
-static void on_gone(void *data, size_t group, uint64_t node)
-{
-    struct worker *w = data;
-    scripts_forget_node(w->host.scripts[group], node);
-}
-
-static const struct router_events router_events = {session_wake, on_hold, on_gone};
 
 /* ---- ending ---- */
 
@@ -284,12 +233,8 @@ static void on_tick(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
     int64_t now = turn_now(&w->turn);
-    router_tick(w->host.router, now, session_stuck, w);
-    session_look_at_stalled(&w->host, now);
-    session_judge_ended(&w->host, now);
+    session_host_tick(&w->host, now);
     show_rare_gauges(w);
-    for (size_t i = 0; i < w->options->group_count; i++)
-        session_expire_held(router_hold(w->host.router, i), now);
     if (w->draining)
         check_drain(w);
 }
@@ -347,7 +292,7 @@ static void init_host(struct worker *w)
     for (size_t i = 0; i < w->options->group_count; i++)
         w->host.scripts[i] = scripts_new(SCRIPTS_MAX);
     w->host.router = router_new(&w->turn, w->options, w->host.stop.shared, w->host.stop.number,
-                                &router_events, w);
+                                &session_router_events, &w->host);
 }
 
 static void init_loop(struct worker *w)

@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "commands/table.h"
 #include "fake_node.h"
-#include "session/session.h"
+#include "session/host.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -58,47 +58,19 @@ static const struct scene steady = {.master = 0, .writable = true};
 static const struct scene switching = {.master = 0};
 static const struct scene switched = {.master = 1, .writable = true};
 
-/* ---- the turn, as in worker.c ---- */
+/* ---- the turn, as worker.c has it ---- */
 
 static inline void stage_prepare(uv_prepare_t *prepare)
 {
     struct stage *s = prepare->data;
-    struct turn *turn = &s->w->turn;
-    struct list *node;
-    do {
-        router_let_publish(s->host.router);
-        session_run_woken(&turn->woken);
-        while ((node = turn->dirty_upstreams.next) != &turn->dirty_upstreams)
-            upstream_flush(container_of(node, struct upstream, in_turn));
-        session_flush_dirty(&turn->dirty_sessions);
-    } while (!list_empty(&turn->woken) || !list_empty(&turn->dirty_upstreams) ||
-             !list_empty(&turn->dirty_sessions));
+    session_host_turn(&s->host);
 }
 
 static inline void stage_tick(uv_timer_t *tick)
 {
     struct stage *s = tick->data;
-    int64_t now = turn_now(&s->w->turn);
-    router_tick(s->host.router, now, session_stuck, s);
-    session_look_at_stalled(&s->host, now);
-    session_judge_ended(&s->host, now);
-    session_expire_held(router_hold(s->host.router, 0), now);
+    session_host_tick(&s->host, turn_now(&s->w->turn));
 }
-
-static inline void stage_on_hold(void *data, size_t group)
-{
-    struct stage *s = data;
-    session_take_back_blocked(&s->host, group);
-    scripts_forget_nodes(s->host.scripts[group]);
-}
-
-static inline void stage_on_gone(void *data, size_t group, uint64_t node)
-{
-    struct stage *s = data;
-    scripts_forget_node(s->host.scripts[group], node);
-}
-
-static const struct router_events stage_events = {session_wake, stage_on_hold, stage_on_gone};
 
 /* The loop does nothing any more, but for its tick. */
 static inline bool is_quiet(struct stage *s)
@@ -141,9 +113,10 @@ static inline void show(struct stage *s, struct scene scene)
         group->nodes[i].leaving = scene.leaving >> i & 1;
     }
     board_publish(s->w->turn.board, next);
-    if (!scene.unseen)
-        router_adopt(s->host.router, board_acquire(s->w->turn.board));
-    session_judge_ended(&s->host, turn_now(&s->w->turn));
+    if (scene.unseen)
+        s->host.seq = board_seq(s->w->turn.board); /* as if it had been */
+    else
+        session_host_adopt(&s->host);
 }
 
 /* As the first of so many workers; the others are the test's. */
@@ -195,7 +168,7 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
     cr_assert_eq(uv_timer_init(&s->w->loop, &s->tick), 0);
     uv_prepare_start(&s->prepare, stage_prepare);
     uv_timer_start(&s->tick, stage_tick, TICK_MS, TICK_MS);
-    s->host.router = router_new(&s->w->turn, &s->options, s->shared, 0, &stage_events, s);
+    s->host.router = router_new(&s->w->turn, &s->options, s->shared, 0, &session_router_events, &s->host);
     show(s, steady);
 }
 

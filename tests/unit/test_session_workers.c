@@ -38,7 +38,7 @@ static void workers_begin(struct workers *c)
         list_init(&host->script_waiters);
         c->scripts[i - 1] = scripts_new(64 * 1024);
         host->scripts = &c->scripts[i - 1];
-        host->router = router_new(&c->s.w->turn, &c->s.options, c->s.shared, i, &stage_events, c);
+        host->router = router_new(&c->s.w->turn, &c->s.options, c->s.shared, i, &session_router_events, host);
         router_adopt(host->router, board_acquire(c->s.w->turn.board));
     }
     for (size_t i = 0; i < WORKERS; i++)

@@ -45,37 +45,6 @@ struct stage {
 
 static struct stage stage; /* too large for the stack of a sanitized build */
 
-/* ---- the worker's part ---- */
-
-static void on_hold(void *data, size_t group)
-{
-    struct stage *s = data;
-    session_take_back_blocked(&s->host, group);
-    scripts_forget_nodes(s->host.scripts[group]);
-}
-
-static void on_gone(void *data, size_t group, uint64_t node)
-{
-    struct stage *s = data;
-    scripts_forget_node(s->host.scripts[group], node);
-}
-
-static const struct router_events events = {session_wake, on_hold, on_gone};
-
-static void finish_turn(struct stage *s)
-{
-    struct turn *turn = &s->turn;
-    struct list *node;
-    do {
-        router_let_publish(s->host.router);
-        session_run_woken(&turn->woken);
-        while ((node = turn->dirty_upstreams.next) != &turn->dirty_upstreams)
-            upstream_flush(container_of(node, struct upstream, in_turn));
-        session_flush_dirty(&turn->dirty_sessions);
-    } while (!list_empty(&turn->woken) || !list_empty(&turn->dirty_upstreams) ||
-             !list_empty(&turn->dirty_sessions));
-}
-
 static void judge_all(void)
 {
     for (unsigned i = 1; i <= books.client_count; i++)
@@ -85,7 +54,7 @@ static void judge_all(void)
 static bool turn_once(struct stage *s)
 {
     bool did = wires_turn();
-    finish_turn(s);
+    session_host_turn(&s->host);
     did |= nodes_act();
     judge_all();
     return did;
@@ -104,10 +73,7 @@ static void pass_time(struct stage *s, unsigned ms)
     for (int i = 0; i < NODES; i++)
         node_expire_blocked(i);
     timers_run();
-    router_tick(s->host.router, (int64_t)wire_now, session_stuck, s);
-    session_look_at_stalled(&s->host, (int64_t)wire_now);
-    session_judge_ended(&s->host, (int64_t)wire_now);
-    session_expire_held(router_hold(s->host.router, 0), (int64_t)wire_now);
+    session_host_tick(&s->host, (int64_t)wire_now);
 }
 
 static void show(struct stage *s)
@@ -130,7 +96,7 @@ static void show(struct stage *s)
         books.unserved = true;
     board_publish(s->turn.board, next);
     books.shown = next; /* the board keeps it */
-    router_adopt(s->host.router, board_acquire(s->turn.board));
+    session_host_adopt(&s->host);
 }
 
 /* ---- life ---- */
@@ -175,7 +141,7 @@ static void begin(struct stage *s, uint8_t how)
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->turn.requests);
-    s->host.router = router_new(&s->turn, &s->options, s->shared, 0, &events, s);
+    s->host.router = router_new(&s->turn, &s->options, s->shared, 0, &session_router_events, &s->host);
     s->writable = true;
     show(s);
 }

@@ -17,7 +17,7 @@
 #include "commands/table.h"
 #include "net/stream.h"
 #include "redis/resp.h"
-#include "session/session.h"
+#include "session/host.h"
 
 #define NODES 2
 #define SLOTS 3 /* clients at a time */
