@@ -75,7 +75,7 @@ HEADERS := $(sort $(wildcard include/*/*.h tests/*/*.h tests/*/*/*.h))
 OBJECTS := $(SOURCES:%.c=$(OUT)/obj/%.o)
 BINARY  := $(OUT)/redisproxy
 
-UNIT_SOURCES   := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_SOURCES   := $(sort $(wildcard tests/unit/*/test_*.c))
 # The failover scenarios take minutes: with a sanitizer they are left out, the longest ones always. FAILOVER=1
 # has them all, and T= the one that it names.
 LONG_SYSTEM := $(if $(SANITIZE),failover_%,failover_rolling failover_choices failover_operator failover_soak)
@@ -93,106 +93,15 @@ CLIENT_PROGRAMS := $(CLIENT_SOURCES:%.c=build/%)
 MODULE_SOURCES := tests/module/tiny.c
 MODULE := $(MODULE_SOURCES:%.c=build/%.so)
 
-# The modules that each unit test links: a test that needs half of the house tests no unit.
-UNIT_test_buf      := base/buf base/log base/clock
-UNIT_test_list     :=
-UNIT_test_cpus     := base/cpus
-UNIT_test_log      := base/log base/clock
-UNIT_test_state    := base/log base/clock
-UNIT_test_address  := net/address
-UNIT_test_config   := $(patsubst proxy/%.c,%,$(wildcard proxy/ops/config*.c)) \
-                      net/address base/cpus base/secret base/buf base/log base/clock
-UNIT_test_health   := ops/health topology/topology topology/refusals topology/credential \
-                      base/secret base/log base/clock
-UNIT_test_metrics  := ops/metrics topology/topology topology/refusals topology/credential \
-                      base/secret base/log base/clock
-UNIT_ELECTION      := $(patsubst proxy/%.c,%,$(wildcard proxy/topology/election*.c)) \
-                      topology/votes topology/topology topology/refusals \
-                      topology/credential net/address \
-                      base/secret base/log base/clock
-UNIT_test_election  = $(UNIT_ELECTION)
-UNIT_test_election_quorum = $(UNIT_ELECTION)
-UNIT_test_election_readers = $(UNIT_ELECTION)
-UNIT_test_election_stray = $(UNIT_ELECTION)
-UNIT_test_election_failures = $(UNIT_ELECTION)
-UNIT_test_election_leader = $(UNIT_ELECTION)
-UNIT_test_election_assist = $(UNIT_ELECTION)
-UNIT_test_election_fence = $(UNIT_ELECTION)
-UNIT_test_group    := $(patsubst proxy/%.c,%,$(filter-out proxy/topology/control.c, \
-                        $(wildcard proxy/topology/*.c))) \
-                      net/stream net/resolve net/address base/secret base/buf base/log base/clock
-UNIT_test_poll     := topology/poll base/log base/clock
-UNIT_PROBES         = $(patsubst proxy/%.c,%,$(wildcard proxy/topology/sentinel*.c proxy/topology/probe*.c)) \
-                      topology/poll topology/fence topology/names topology/node_parse \
-                      $(UNIT_test_control_conn)
-UNIT_test_sentinel  = $(UNIT_PROBES)
-UNIT_test_probe     = $(UNIT_PROBES)
-UNIT_test_refusals := topology/refusals
-UNIT_test_topology := topology/topology topology/refusals \
-                      topology/credential base/secret base/log base/clock
-UNIT_test_keyring  := topology/keyring topology/credential base/secret base/log base/clock
-UNIT_test_control_conn := topology/control_conn topology/credential net/stream net/resolve \
-                      net/address base/secret base/buf base/log base/clock
-UNIT_test_control_states = $(UNIT_test_control_conn)
-UNIT_test_names    := topology/names net/address base/log base/clock
-UNIT_test_sentinel_parse := topology/sentinel_parse topology/node_parse net/address
-UNIT_RESP          := redis/resp_request redis/resp_reply redis/resp_text \
-                      base/buf base/log base/clock
-UNIT_test_resp      = $(UNIT_RESP)
-UNIT_test_resp_text = $(UNIT_RESP)
-UNIT_test_resp_live = $(UNIT_RESP)
-UNIT_test_command  := redis/command base/buf base/log base/clock
-UNIT_test_secret   := base/secret base/log base/clock
-UNIT_test_stream   := net/stream base/log base/clock
-UNIT_test_listener := net/listener net/address base/clock
-UNIT_test_resolve  := net/resolve net/address base/clock
-UNIT_REQUEST       := nodes/request nodes/identity redis/resp_request redis/resp_text \
-                      base/secret base/buf base/log base/clock
-UNIT_test_request   = $(UNIT_REQUEST)
-UNIT_test_identity  = $(UNIT_REQUEST)
-UNIT_test_learn     = nodes/learn redis/command $(UNIT_REQUEST)
-UNIT_test_hold     := nodes/hold
-UNIT_test_gate     := nodes/gate threads/shared threads/mail
-UNIT_test_mail     := threads/mail
-UNIT_test_balance   := worker/balance threads/shared threads/mail
-UNIT_test_relay    := threads/relay threads/mail threads/shared
-# A thing that has several files: all of them.
-files_of = $(patsubst proxy/%.c,%,$(wildcard proxy/$(1)*.c))
-UNIT_UPSTREAM      := $(call files_of,nodes/upstream) $(call files_of,nodes/handshake) topology/topology topology/refusals \
-                      topology/credential \
-                      redis/resp_reply net/stream net/address $(UNIT_REQUEST)
-UNIT_test_upstream  = $(UNIT_UPSTREAM)
-UNIT_test_upstream_tap = $(UNIT_UPSTREAM)
-UNIT_test_handshake = $(UNIT_UPSTREAM)
-UNIT_test_rights   := threads/rights
-UNIT_POOL          := $(call files_of,nodes/pool) threads/rights $(UNIT_UPSTREAM)
-UNIT_test_pool      = $(UNIT_POOL)
-UNIT_test_pool_leases = $(UNIT_POOL)
-UNIT_test_pool_switch = $(UNIT_POOL)
-UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/session/*.c proxy/commands/*.c)) \
-                      threads/relay threads/shared threads/mail nodes/scripts \
-                      $(call files_of,nodes/router) nodes/admission nodes/gate nodes/hold nodes/learn \
-                      nodes/process nodes/cursor redis/command $(UNIT_POOL)
-UNIT_test_session   = $(UNIT_SESSION)
-UNIT_test_admission = $(UNIT_SESSION)
-UNIT_test_session_hold = $(UNIT_SESSION)
-UNIT_test_steady    = $(UNIT_SESSION)
-UNIT_test_scripts  := nodes/scripts
-UNIT_test_session_tx = $(UNIT_SESSION)
-UNIT_test_session_leaving = $(UNIT_SESSION)
-UNIT_test_session_lease = $(UNIT_SESSION)
-UNIT_test_session_blocking = $(UNIT_SESSION)
-UNIT_test_session_scripts = $(UNIT_SESSION)
-UNIT_test_session_pubsub = $(UNIT_SESSION)
-UNIT_test_session_kept = $(UNIT_SESSION)
-UNIT_test_session_verbs = $(UNIT_SESSION)
-UNIT_test_session_clients = $(UNIT_SESSION)
-UNIT_test_session_pause = $(UNIT_SESSION)
-UNIT_test_session_replication = $(UNIT_SESSION)
-UNIT_test_session_workers = $(UNIT_SESSION)
-UNIT_test_session_scan = $(UNIT_SESSION)
-UNIT_test_cursor   := nodes/cursor base/buf base/log base/clock
-UNIT_test_client_text := commands/client_text redis/resp_text base/buf base/log base/clock
+# The rooms, the lowest first. A unit test links its own room and those below, the upper ones first: the linker
+# finds a call of a room above.
+ROOMS := base redis net threads topology nodes session commands worker ops
+archive = $(OUT)/rooms/$(1).a
+objects_of = $(filter $(OUT)/obj/proxy/$(1)/%,$(OBJECTS))
+# $(1) and what is below, the upper ones first.
+rooms_from = $(if $(2),$(if $(filter $(1),$(lastword $(2))),$(call reversed,$(2)),$(call rooms_from,$(1),$(wordlist 2,$(words $(2)),x $(2)))))
+reversed = $(if $(1),$(lastword $(1)) $(call reversed,$(wordlist 2,$(words $(1)),x $(1))))
+archives_from = $(foreach room,$(call rooms_from,$(1),$(ROOMS)),$(call archive,$(room)))
 
 wanted = $(if $(T),$(filter %/test_$(T:test_%=%),$(1)),$(1))
 # The programs of the unit tests are built with the sanitizer too (Criterion's runner survives ASan,
@@ -230,7 +139,7 @@ $(OUT)/obj/proxy/%.o: proxy/%.c $(OUT)/obj/flags
 $(OUT)/obj/tests/unit/%.o: tests/unit/%.c $(OUT)/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(PROXY_FLAGS) $(TEST_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(PROXY_FLAGS) $(TEST_CFLAGS) -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
 
 build/obj/tests/system/%.o: tests/system/%.c build/obj/flags
 	@mkdir -p $(@D)
@@ -255,11 +164,15 @@ $(sort build/obj/flags $(OUT)/obj/flags): %/obj/flags: FORCE
 
 .SECONDEXPANSION:
 $(UNIT_SOURCES:%.c=$(OUT)/%): $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o \
-                              $$(addprefix $(OUT)/obj/proxy/,$$(addsuffix .o,$$(UNIT_$$*)))
+                              $$(call archives_from,$$(firstword $$(subst /, ,$$*)))
 	@mkdir -p $(@D)
-	$(if $(filter undefined,$(origin UNIT_$*)),$(error $* is not in the Makefile's list: add UNIT_$* := <its modules>))
 	$(say) LD $@
 	$(Q)$(CC) $(LINK_PROXY) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
+
+$(ROOMS:%=$(OUT)/rooms/%.a): $(OUT)/rooms/%.a: $$(call objects_of,$$*)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
 
 $(SYSTEM_SOURCES:%.c=build/%): build/tests/system/%: build/obj/tests/system/%.o $(HARNESS_OBJECTS)
 	@mkdir -p $(@D)
@@ -370,10 +283,13 @@ build/tests/bench/%: tests/bench/%.c build/obj/flags
 # ---- looking after the code -------------------------------------------------------------------
 
 # Needs clang; FUZZ_SECONDS=0 plays only the corpus. What they find stays in build/fuzz/<name>; a crash is written there too.
-FUZZ_resp    := tests/fuzz/fuzz_resp $(UNIT_RESP:%=proxy/%)
-FUZZ_inline  := tests/fuzz/fuzz_inline $(UNIT_RESP:%=proxy/%)
-FUZZ_session := $(basename $(wildcard tests/fuzz/session/*.c)) \
-                $(filter-out proxy/net/stream,$(UNIT_SESSION:%=proxy/%))
+files_of = $(basename $(filter proxy/$(1)/%,$(SOURCES)))
+FUZZ_resp    := tests/fuzz/fuzz_resp $(call files_of,redis) $(call files_of,base)
+FUZZ_inline  := tests/fuzz/fuzz_inline $(call files_of,redis) $(call files_of,base)
+# Streams without sockets stand in for net/stream (tests/fuzz/session/world.h); the control plane is the fuzzer's.
+FUZZ_session := $(basename $(wildcard tests/fuzz/session/*.c)) proxy/net/address \
+                $(addprefix proxy/topology/,topology refusals credential) \
+                $(foreach room,base redis threads nodes session commands,$(call files_of,$(room)))
 FUZZ_FLAGS = $(BASE_FLAGS) -O1 -g -fno-sanitize-recover=undefined
 
 fuzz: $(FUZZERS:%=fuzz-%)
@@ -398,7 +314,7 @@ $(FUZZERS:%=build/fuzz/fuzz_%): build/fuzz/fuzz_%: \
 
 lint:
 	@tests/deps.sh lint
-	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system)' tests/lint/all.sh \
+	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests)' tests/lint/all.sh \
 	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES)' \
 	    '$(HEADERS)'
 

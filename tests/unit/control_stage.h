@@ -5,8 +5,8 @@
 #define REDISPROXY_TESTS_CONTROL_STAGE_H
 
 #include "base/list.h"
-#include "loop.h"
 #include "topology/control_conn.h"
+#include "unit/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>

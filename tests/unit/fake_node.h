@@ -10,8 +10,8 @@
 #ifndef REDISPROXY_TESTS_FAKE_NODE_H
 #define REDISPROXY_TESTS_FAKE_NODE_H
 
-#include "loop.h"
 #include "nodes/handshake.h"
+#include "unit/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>

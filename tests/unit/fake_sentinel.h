@@ -6,8 +6,8 @@
 #ifndef REDISPROXY_TESTS_FAKE_SENTINEL_H
 #define REDISPROXY_TESTS_FAKE_SENTINEL_H
 
-#include "loop.h"
 #include "net/address.h"
+#include "unit/loop.h"
 
 #include <hiredis/hiredis.h>
 #include <stdio.h>

@@ -6,8 +6,8 @@
 #define REDISPROXY_TESTS_POOL_STAGE_H
 
 #include "base/log.h"
-#include "fake_node.h"
 #include "nodes/pool.h"
+#include "unit/fake_node.h"
 
 /* A group of a master and two replicas, and a second group that has no node. */
 struct stage {

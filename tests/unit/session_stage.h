@@ -18,8 +18,8 @@
 
 #include "base/log.h"
 #include "commands/table.h"
-#include "fake_node.h"
 #include "session/host.h"
+#include "unit/fake_node.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -168,7 +168,8 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
     cr_assert_eq(uv_timer_init(&s->w->loop, &s->tick), 0);
     uv_prepare_start(&s->prepare, stage_prepare);
     uv_timer_start(&s->tick, stage_tick, TICK_MS, TICK_MS);
-    s->host.router = router_new(&s->w->turn, &s->options, s->shared, 0, &session_router_events, &s->host);
+    s->host.router =
+        router_new(&s->w->turn, &s->options, s->shared, 0, &session_router_events, &s->host);
     show(s, steady);
 }
 

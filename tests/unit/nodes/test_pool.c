@@ -1,0 +1,346 @@
+/*
+ * pool: when a node is tried again, which nodes are let in at all, and who has
+ * to go when others wait.
+ */
+#include "unit/pool_stage.h"
+
+/* ---- time ---- */
+
+Test(pool, a_failing_node_is_tried_less_and_less)
+{
+    struct stage s;
+
+    begin(&s);
+    cr_assert_eq(pool_next_try(s.pool), INT64_MAX);
+    for (int failure = 0; failure < 13; failure++) {
+        int64_t delay = failure * 10 < 100 ? failure * 10 : 100;
+        pool_penalize(s.pool, 0, 1);
+        cr_assert_eq(pool_next_try(s.pool), now(&s) + delay, "failure %d: not %d ms", failure,
+                     (int)delay);
+        cr_assert_eq(pool_usable(s.pool, 0, 1), delay == 0);
+        if (delay) {
+            later(&s, (uint64_t)delay - 1);
+            cr_assert_not(pool_usable(s.pool, 0, 1));
+            later(&s, 1);
+        }
+        cr_assert(pool_usable(s.pool, 0, 1));
+    }
+    later(&s, 1900); /* 2,000 ms after the last failure */
+    pool_penalize(s.pool, 0, 1);
+    cr_assert_eq(pool_next_try(s.pool), now(&s) + 100);
+    later(&s, 2001);
+    pool_penalize(s.pool, 0, 1);
+    cr_assert_eq(pool_next_try(s.pool), now(&s), "long ago is forgiven");
+    end(&s);
+}
+
+static void nobody_wakes(void *arg)
+{
+    (void)arg;
+}
+
+/* A new password comes with a snapshot: the next connection enters with it. */
+Test(pool, connections_enter_with_the_newest_snapshots_credential)
+{
+    static const struct credential_owner owner = {.group = "mymaster", .wake = nobody_wakes};
+    struct credential *one = credential_new(&owner, NULL, "one", 3);
+    struct credential *two = credential_new(&owner, NULL, "two", 3);
+    struct stage s;
+    struct asked asked;
+    int fd;
+
+    begin(&s);
+    s.groups[0].own = one;
+    ask(s.w, &asked, shared(&s, 0, PURPOSE_MASTER), "x");
+    fd = node_accept(s.w, &s.nodes[0]);
+    node_hears(s.w, fd, "*2\r\n$4\r\nAuth\r\n$3\r\none\r\n" HEARD_INFO HEARD_ID HEARD_RESET);
+    node_says(fd, "-WRONGPASS x\r\n");
+    until(asked.completed, world_turn(s.w));
+    has_failed(&asked, REQUEST_UNSENT);
+    close(fd);
+    s.groups[0].own = two;
+    s.topology.seq++;
+    adopt(&s);
+    until(pool_usable(s.pool, 0, 1), world_turn(s.w));
+    ask(s.w, &asked, shared(&s, 0, PURPOSE_MASTER), "x");
+    fd = node_accept(s.w, &s.nodes[0]);
+    node_hears(s.w, fd, "*2\r\n$4\r\nAuth\r\n$3\r\ntwo\r\n" HEARD_INFO HEARD_ID HEARD_RESET);
+    end(&s);
+    has_failed(&asked, REQUEST_UNSENT);
+    close(fd);
+    cr_assert_eq(atomic_load(&one->refs) + atomic_load(&two->refs), 2);
+    credential_release(one);
+    credential_release(two);
+}
+
+Test(pool, a_node_is_failing_for_its_own_group_alone)
+{
+    struct stage s;
+
+    begin(&s);
+    pool_penalize(s.pool, 0, 1);
+    pool_penalize(s.pool, 0, 1);
+    cr_assert_not(pool_usable(s.pool, 0, 1));
+    cr_assert(pool_usable(s.pool, 0, 2));
+    cr_assert(pool_usable(s.pool, 1, 1));
+    cr_assert_null(shared(&s, 0, PURPOSE_MASTER), "nobody connects to it");
+    cr_assert_eq(pool_upstreams(s.pool), 0);
+    end(&s);
+}
+
+Test(pool, who_waits_for_a_node_is_told_when_its_time_has_come)
+{
+    struct stage s;
+    int64_t first;
+
+    begin(&s);
+    pool_penalize(s.pool, 1, 7);
+    pool_penalize(s.pool, 1, 7);
+    for (int i = 0; i < 3; i++)
+        pool_penalize(s.pool, 0, 1);
+    first = now(&s) + 10;
+    cr_assert_eq(pool_next_try(s.pool), first);
+    pool_retry(s.pool, first - 1);
+    cr_assert_eq(s.changes[0] + s.changes[1], 0);
+    pool_retry(s.pool, first);
+    cr_assert_eq(s.changes[1], 1);
+    cr_assert_eq(s.changes[0], 0);
+    cr_assert_eq(pool_next_try(s.pool), first + 10);
+    pool_retry(s.pool, first + 10);
+    cr_assert_eq(s.changes[0], 1);
+    cr_assert_eq(s.changes[1], 1, "told once");
+    cr_assert_eq(pool_next_try(s.pool), INT64_MAX);
+    end(&s);
+}
+
+Test(pool, a_node_that_comes_back_starts_anew)
+{
+    struct stage s;
+    struct asked asked;
+    struct upstream *up;
+    int fd;
+
+    begin(&s);
+    node_end(&s.nodes[0]);
+    node_begin_closed(&s.nodes[0], 1);
+    s.views[0] = s.nodes[0].view;
+    for (int i = 0; i < 4; i++) {
+        until(pool_usable(s.pool, 0, 1), world_turn(s.w));
+        ask(s.w, &asked, shared(&s, 0, PURPOSE_MASTER), "x");
+        until(asked.completed, world_turn(s.w));
+        has_failed(&asked, REQUEST_UNSENT);
+        cr_assert_eq(pool_next_try(s.pool), now(&s) + 10 * i);
+    }
+    node_listen(&s.nodes[0]);
+    until(pool_usable(s.pool, 0, 1), world_turn(s.w));
+    cr_assert_eq(s.changes[0], 0);
+    up = shared(&s, 0, PURPOSE_MASTER);
+    fd = admit(&s, 0, up, true);
+    cr_assert_eq(s.changes[0], 1, "it is told when a node becomes ready");
+    cr_assert_eq(pool_next_try(s.pool), INT64_MAX);
+    pool_penalize(s.pool, 0, 1);
+    cr_assert_eq(pool_next_try(s.pool), now(&s));
+    end(&s);
+    close(fd);
+}
+
+Test(pool, a_node_that_dies_has_failed_once_however_many_connections_it_had)
+{
+    struct stage s;
+    struct target target;
+    struct upstream *up, *own;
+    int fds[2];
+
+    begin(&s);
+    up = shared(&s, 0, PURPOSE_MASTER);
+    fds[0] = admit(&s, 0, up, true);
+    target = target_of(&s, 0, PURPOSE_MASTER);
+    own = pool_shared(s.pool, &target, s.own);
+    fds[1] = admit(&s, 0, own, false);
+    close(fds[0]);
+    close(fds[1]);
+    until(pool_upstreams(s.pool) == 0, world_turn(s.w));
+    cr_assert(pool_usable(s.pool, 0, 1), "tried again at once");
+    cr_assert_leq(pool_next_try(s.pool), now(&s), "and who waits is told so");
+    pool_penalize(s.pool, 0, 1);
+    cr_assert_eq(pool_next_try(s.pool), now(&s) + 10);
+    end(&s);
+}
+
+Test(pool, connecting_takes_no_longer_than_its_timeout)
+{
+    struct stage s;
+    struct upstream *up;
+    struct asked asked;
+    int64_t opened;
+
+    begin(&s);
+    up = shared(&s, 0, PURPOSE_MASTER);
+    opened = now(&s);
+    ask(s.w, &asked, up, "x");
+    pool_tick(s.pool, opened + 499, NULL, NULL);
+    is_under_way(&asked);
+    pool_tick(s.pool, opened + 500, NULL, NULL);
+    has_failed(&asked, REQUEST_UNSENT);
+    cr_assert_eq(pool_upstreams(s.pool), 0);
+    cr_assert_neq(pool_next_try(s.pool), INT64_MAX, "it counts as a failure");
+    end(&s);
+}
+
+/* Its credential goes with it. */
+Test(pool, a_connection_of_an_identity_that_no_session_has_is_closed_after_a_while)
+{
+    struct stage s;
+    struct slice name = {"u", 1}, password = {"secret", 6};
+    struct target target;
+    struct identity *user;
+    struct upstream *up;
+
+    begin(&s);
+    int other =
+        admit(&s, 0, shared(&s, 0, PURPOSE_MASTER), true); /* of the one that `user` is made from */
+    user = identity_with_credential(&s.w->identities, s.nobody, name, password);
+    target = target_of(&s, 0, PURPOSE_MASTER);
+    up = pool_shared(s.pool, &target, user);
+    int fd = node_admit(s.w, &s.nodes[0], "master", true);
+    node_hears(s.w, fd, "*3\r\n$4\r\nAuth\r\n$1\r\nu\r\n$6\r\nsecret\r\n");
+    node_says(fd, "+OK\r\n");
+    until(up->state == UPSTREAM_READY, world_turn(s.w));
+    int64_t start = now(&s);
+    pool_tick(s.pool, start, NULL, NULL);
+    pool_tick(s.pool, start + 1000000, NULL, NULL);
+    cr_assert_eq(pool_upstreams(s.pool), 2);
+    identity_release(user); /* the last session has gone */
+    pool_tick(s.pool, start, NULL, NULL);
+    pool_tick(s.pool, start + 20000, NULL, NULL);
+    identity_retain(user); /* and one comes back */
+    pool_tick(s.pool, start + 40000, NULL, NULL);
+    identity_release(user);
+    pool_tick(s.pool, start + 50000, NULL, NULL);
+    pool_tick(s.pool, start + 79999, NULL, NULL);
+    cr_assert_eq(pool_upstreams(s.pool), 2);
+    pool_tick(s.pool, start + 80000, NULL, NULL);
+    cr_assert_eq(pool_upstreams(s.pool), 1);
+    for (struct list *it = s.w->identities.all.next; it != &s.w->identities.all; it = it->next)
+        cr_assert_not(container_of(it, struct identity, in_all)->authenticated);
+    end(&s);
+    close(fd);
+    close(other);
+}
+
+/* ---- the right node ---- */
+
+/* Whether a node that says this of itself is let in as what it is connected for. */
+static bool good(enum purpose purpose, const char *role, const char *replid, const char *replid2)
+{
+    struct stage s;
+    struct asked asked;
+    char text[500];
+    bool ready;
+    int fd;
+
+    begin(&s);
+    strcpy(s.groups[0].replid[0], REPLID_A);
+    strcpy(s.groups[0].replid[1], REPLID_NONE);
+    adopt(&s);
+    ask(s.w, &asked, shared(&s, purpose == PURPOSE_MASTER ? 0 : 1, purpose), "x");
+    fd = node_accept(s.w, &s.nodes[purpose == PURPOSE_MASTER ? 0 : 1]);
+    node_says(fd, node_credentials(text, sizeof(text), role, replid, replid2, true));
+    node_says(fd, "+PONG\r\n");
+    until(s.changes[0] || asked.completed, world_turn(s.w));
+    ready = s.changes[0] == 1;
+    cr_assert_eq(ready, !asked.completed);
+    cr_assert_eq(ready, pool_upstreams(s.pool) == 1);
+    cr_assert_eq(ready, pool_next_try(s.pool) == INT64_MAX);
+    end(&s);
+    close(fd);
+    return ready;
+}
+
+Test(pool, only_the_groups_own_nodes_are_used)
+{
+    cr_assert(good(PURPOSE_MASTER, "master", REPLID_A, REPLID_NONE));
+    cr_assert(good(PURPOSE_REPLICA, "slave", REPLID_A, REPLID_NONE));
+    cr_assert(good(PURPOSE_MASTER, "master", REPLID_B, REPLID_A), "promoted a moment ago");
+    cr_assert_not(good(PURPOSE_MASTER, "slave", REPLID_A, REPLID_NONE));
+    cr_assert_not(good(PURPOSE_REPLICA, "master", REPLID_A, REPLID_NONE));
+    cr_assert_not(good(PURPOSE_MASTER, "master", REPLID_B, REPLID_B), "another group's");
+    cr_assert_not(good(PURPOSE_MASTER, "master", REPLID_B, REPLID_NONE),
+                  "nobody's id is no common id");
+}
+
+Test(pool, while_the_groups_id_is_unknown_any_master_will_do)
+{
+    struct stage s;
+    struct upstream *up;
+    int fd;
+
+    begin(&s);
+    up = shared(&s, 0, PURPOSE_MASTER);
+    fd = admit(&s, 0, up, true);
+    cr_assert_eq(s.changes[0], 1);
+    end(&s);
+    close(fd);
+}
+
+/* ---- a reply that nobody reads ---- */
+
+static void on_stuck(void *data, void *head_owner_data)
+{
+    *(void **)data = head_owner_data;
+}
+
+/* Who has to go, a second after the head's owner stopped reading, with `behind` it a write of its
+ * own or of another; asked a millisecond early, nobody. */
+static void *stuck(bool anothers, bool head_is_swallowed, bool paused)
+{
+    struct stage s;
+    struct upstream *up;
+    struct asked head, behind;
+    void *who = NULL;
+    int fd;
+
+    begin(&s);
+    up = shared(&s, 0, PURPOSE_MASTER);
+    fd = admit(&s, 0, up, true);
+    ask(s.w, &head, up, "h");
+    ask(s.w, &behind, up, "b");
+    node_hears(s.w, fd, "hb");
+    if (!anothers)
+        behind.request->owner_data = &head;
+    if (head_is_swallowed)
+        head.request->owner = NULL;
+    upstream_pause(up, paused);
+    upstream_retire(up, "a client does not read");
+    pool_tick(s.pool, up->retired_ms + 999, on_stuck, &who);
+    cr_assert_null(who);
+    pool_tick(s.pool, up->retired_ms + 1000, on_stuck, &who);
+    cr_assert(who == NULL || who == &head);
+    behind.request->owner_data = &behind;
+    end(&s);
+    close(fd);
+    return who;
+}
+
+Test(pool, who_keeps_others_waiting_has_to_go)
+{
+    cr_assert_not_null(stuck(true, false, true));
+    cr_assert_null(stuck(false, false, true), "it only keeps itself waiting");
+    cr_assert_null(stuck(true, true, true), "the reply is being swallowed");
+    cr_assert_null(stuck(true, false, false), "it reads");
+}
+
+Test(pool, a_closed_pool_opens_nothing)
+{
+    struct stage s;
+    struct asked asked;
+    int lost;
+
+    begin(&s);
+    ask(s.w, &asked, shared(&s, 0, PURPOSE_MASTER), "x");
+    pool_close(s.pool);
+    has_failed(&asked, REQUEST_UNSENT);
+    cr_assert_null(shared(&s, 0, PURPOSE_MASTER));
+    cr_assert_null(lease(&s, 0, &lost));
+    end(&s);
+}
