@@ -35,11 +35,11 @@ struct place {
     /* What router_shared() gave it last for each role: good while the pool's epoch is this one. */
     struct upstream *last[2];
     uint64_t epoch[2];
-    uint64_t entered[2];  /* the nodes that have let it in, or may have; 0: none */
-    enum entrance entry;  /* why it got no upstream, the last time */
-    const char *refusal;  /* with ENTRY_REFUSED: the node's error, good until the loop turns */
-    struct held *held;    /* its session's: who is woken */
-    struct list in_knock; /* while it waits for a node's word */
+    uint64_t entered[2];      /* the nodes that have let it in, or may have; 0: none */
+    enum entrance entry;      /* why it got no upstream, the last time */
+    const char *refusal;      /* with ENTRY_REFUSED: the node's error, good until the loop turns */
+    struct held *held;        /* its session's: who is woken */
+    struct list in_admission; /* while it waits for a node's word */
 };
 
 /* What the router tells the worker. */

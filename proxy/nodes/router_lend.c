@@ -20,8 +20,8 @@ static bool may_enter(struct router *router, struct place *place, const struct t
         place->entered[1] = place->entered[0];
         place->entered[0] = target->node;
     }
-    if (place->entry == ENTRY_WAITS && !list_linked(&place->in_knock))
-        list_append(&router->knocking, &place->in_knock);
+    if (place->entry == ENTRY_WAITS && !list_linked(&place->in_admission))
+        list_append(&router->awaiting_admission, &place->in_admission);
     if (place->entry == ENTRY_NONE)
         router_arm_retry(router);
     return place->entry == ENTRY_FREE;
@@ -31,7 +31,7 @@ void router_place(struct place *place, const struct traffic_listener_options *li
                   struct held *held)
 {
     *place = (struct place){.group = listener->group, .route = listener->route, .held = held};
-    list_init(&place->in_knock);
+    list_init(&place->in_admission);
 }
 
 void router_entered(struct place *place, const struct upstream *by)

@@ -189,7 +189,7 @@ void session_close(struct session *s, const char *why)
     }
     stream_close(&s->stream);
     hold_leave(&s->held);
-    list_remove(&s->place.in_knock);
+    list_remove(&s->place.in_admission);
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
     list_remove(&s->in_doubted);
