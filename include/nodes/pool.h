@@ -60,7 +60,7 @@ bool pool_park(struct upstream *lease);
 
 /* What a node said to an identity, or later, and under which generation of rights. */
 struct proof {
-    bool known, let_in;
+    bool known, admitted;
     int64_t ms;
     uint64_t generation;
 };

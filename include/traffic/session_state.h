@@ -119,7 +119,7 @@ struct session {
     bool tx_scripts;      /* there is an EVALSHA in it */
     bool tx_rights;       /* it may change who is let in */
     uint8_t script_tries; /* to load what its EVALSHAs need */
-    bool let_in;          /* not authenticated, and Redis does not mind */
+    bool auth_not_needed; /* not authenticated, and Redis does not mind */
     uint8_t tx;           /* enum tx */
     /* as confirmed by replies */
     bool tx_confirmed, watch_confirmed;

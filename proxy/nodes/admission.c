@@ -110,9 +110,9 @@ static void ended(struct auth_check *check, const char *error)
     admission->on_change(admission->data, group);
 }
 
-static void prove(const struct auth_check *check, bool let_in)
+static void prove(const struct auth_check *check, bool admitted)
 {
-    struct proof proof = {true, let_in, check->asked_ms, check->generation};
+    struct proof proof = {true, admitted, check->asked_ms, check->generation};
     pool_note_proof(check->admission->pool, check->group, check->node, check->purpose,
                     check->identity, &proof);
 }
@@ -267,9 +267,9 @@ enum entrance admission_try(struct admission *admission, const struct target *ta
     forget_old(admission, now);
     uint64_t generation = rights_generation(&admission->rights[target->group], now);
     struct proof proof = pool_proof(admission->pool, target, identity);
-    int64_t max_ms = proof.let_in ? PROOF_MAX_MS : REFUSAL_MS;
+    int64_t max_ms = proof.admitted ? PROOF_MAX_MS : REFUSAL_MS;
     bool fresh = proof.known && proof.generation == generation && now - proof.ms < max_ms;
-    if (!identity->authenticated && fresh && proof.let_in == identity->outside)
+    if (!identity->authenticated && fresh && proof.admitted == identity->outside)
         return ENTRY_OTHER;
     if (!shares ||
         (!leased && pool_joins(admission->pool, target, identity, now - PROOF_MAX_MS, generation)))

@@ -50,9 +50,9 @@ static const char *on_verify(struct upstream *up, const struct node_claim *node)
     return NULL;
 }
 
-static void on_greeted(struct upstream *up, bool let_in)
+static void on_greeted(struct upstream *up, bool admitted)
 {
-    pool_prove_greeting(up->owner_data, up, let_in);
+    pool_prove_greeting(up->owner_data, up, admitted);
 }
 
 /* ---- refusals ---- */

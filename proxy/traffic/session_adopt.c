@@ -201,7 +201,7 @@ void session_change_sides(struct session *s)
     struct identity *other = identity_standing(all(s), s->identity, !s->identity->outside);
     identity_release(s->identity);
     s->identity = other;
-    s->let_in = false;
+    s->auth_not_needed = false;
     router_entered(&s->place, NULL);
 }
 

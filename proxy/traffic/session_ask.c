@@ -25,7 +25,7 @@ static void on_reply(struct request *question, const char *data, size_t len, boo
     assert(s->next); /* it waits */
     reply = (struct slice){buf_head(&question->reply), buf_len(&question->reply)};
     s->asking = NULL;
-    s->let_in =
+    s->auth_not_needed =
         reply.len < sizeof(noauth) - 1 || memcmp(reply.data, noauth, sizeof(noauth) - 1) != 0;
     s->told(s, s->next, question->upstream, reply);
     request_free(&s->host->turn->requests, question);

@@ -247,7 +247,7 @@ static void id_told(struct session *s, struct request *r, const struct upstream 
 static enum step client_id(struct session *s, struct request *r)
 {
     enum step step = session_ask(s, r, false, (struct slice){r->data, r->len}, id_told);
-    if (step != STEP_HOLD || (!s->identity->authenticated && !s->let_in))
+    if (step != STEP_HOLD || (!s->identity->authenticated && !s->auth_not_needed))
         return step;
     answer_id(s, r);
     return STEP_ON;

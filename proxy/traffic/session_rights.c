@@ -61,7 +61,7 @@ enum step session_perform_if_permitted(struct session *s, struct request *r)
     if (s->identity->right_until_ms[index_of(r)] < turn_now(s->host->turn)) {
         step = session_ask(s, r, false, question_of(r), told);
         /* Nobody waits for a master for that, unless it is not known who may come in. */
-        if (step != STEP_HOLD || (!s->identity->authenticated && !s->let_in))
+        if (step != STEP_HOLD || (!s->identity->authenticated && !s->auth_not_needed))
             return step;
     }
     session_perform_permitted(s, r);

@@ -162,7 +162,7 @@ static enum step reset(struct session *s, struct request *r)
     s->monitoring = s->sticky = s->watching = s->watch_broken = s->tx_refused = false;
     if (s->reply_off)
         r->silent = false; /* but not when it is the one to be skipped */
-    s->reply_off = s->reply_skip = s->let_in = false;
+    s->reply_off = s->reply_skip = s->auth_not_needed = false;
     session_tx_forget(s); /* before its repetition is given up with the lease */
     session_lease_drop(s);
     s->tx = TX_NONE;
@@ -204,7 +204,7 @@ static void knock_told(struct session *s, struct request *r, const struct upstre
                        struct slice reply)
 {
     (void)from;
-    if (!s->let_in)
+    if (!s->auth_not_needed)
         session_answer_bytes(s, r, reply.data, reply.len);
 }
 
@@ -218,7 +218,8 @@ static enum step knock(struct session *s, struct request *r)
 static enum step perform_client(struct session *s, struct request *r)
 {
     if (r->command->verb == VERB_CLIENT_UNBLOCK)
-        return s->identity->authenticated || s->let_in ? session_client_unblock(s, r) : knock(s, r);
+        return s->identity->authenticated || s->auth_not_needed ? session_client_unblock(s, r)
+                                                                : knock(s, r);
     if (r->command->verb >= VERB_CLIENT_ID && r->command->verb <= VERB_CLIENT_KILL)
         return session_perform_clients(s, r); /* their own question says as much */
     return session_perform_if_permitted(s, r);

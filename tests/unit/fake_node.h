@@ -322,7 +322,7 @@ struct watched {
     struct node_claim shown;
     struct credential *own; /* the proxy's, retained until the connection is open */
     int verified, readied, greeted, cuts;
-    bool let_in, cut, error, leaving;
+    bool admitted, cut, error, leaving;
     char why[160];
 };
 
@@ -341,11 +341,11 @@ static inline void watched_on_ready(struct upstream *up)
     watched->readied++;
 }
 
-static inline void watched_on_greeted(struct upstream *up, bool let_in)
+static inline void watched_on_greeted(struct upstream *up, bool admitted)
 {
     struct watched *watched = up->owner_data;
     watched->greeted++;
-    watched->let_in = let_in;
+    watched->admitted = admitted;
 }
 
 static inline bool watched_lets_no_write_through(const struct upstream *up)

@@ -106,7 +106,7 @@ Test(handshake, nobody_needs_one_round_trip)
     cr_assert_eq(s.readied + s.greeted, 0);
     says_read(&s, "-NOPERM this user has no permissions to run the 'ping' command\r\n");
     cr_assert_eq(s.greeted, 1);
-    cr_assert(s.let_in); /* whatever it may do */
+    cr_assert(s.admitted); /* whatever it may do */
     cr_assert_eq(s.readied, 1);
     node_hears(w, s.fd, "PING\r\n");
     watched_end(&s);
