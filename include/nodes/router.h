@@ -133,7 +133,7 @@ struct ended {
 
 /* Whether that node is still what it was, as far as is known by now: the same process in the same shared,
  * and nothing in the group has changed since, or shortly before. */
-bool router_in_office(const struct router *router, size_t group, const struct ended *ended);
+bool router_node_is_unchanged(const struct router *router, size_t group, const struct ended *ended);
 
 /* Tells the ids that the worker's upstreams to a node have there. */
 void router_each_client_id(const struct router *router, size_t group, uint64_t node,
@@ -144,7 +144,7 @@ void router_writes_wait(struct router *router, size_t group, uint64_t node, int6
 bool router_do_writes_wait(const struct router *router, size_t group);
 /* What is unanswered on shared upstreams to that node may wait for long: nobody shares them any more,
  * and the reads that stand behind go elsewhere. */
-void router_part(struct router *router, size_t group, uint64_t node);
+void router_stop_sharing(struct router *router, size_t group, uint64_t node);
 
 /* Whether what publishes a message may go on: not while subscriptions of this proxy's clients are being
  * made again (gate.h). If not, hold it: its session is woken. */

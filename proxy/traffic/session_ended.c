@@ -21,7 +21,7 @@ void session_doubt(struct session *s, const struct upstream *lease)
                               .tenure = upstream_tenure(lease),
                               .purpose = upstream_purpose(lease),
                               .at_ms = turn_now(s->host->turn)};
-    if (!session_doubts(s) && router_in_office(s->host->router, s->place.group, &s->ended))
+    if (!session_doubts(s) && router_node_is_unchanged(s->host->router, s->place.group, &s->ended))
         list_append(&s->host->doubted, &s->in_doubted);
 }
 
@@ -37,7 +37,7 @@ void session_judge_ended(struct session_host *host, int64_t now_ms)
 {
     list_each (it, &host->doubted) {
         struct session *s = container_of(it, struct session, in_doubted);
-        bool in_office = router_in_office(host->router, s->place.group, &s->ended);
+        bool in_office = router_node_is_unchanged(host->router, s->place.group, &s->ended);
         if (in_office && now_ms - s->ended.at_ms < WAIT_MS)
             continue;
         list_remove(&s->in_doubted);
