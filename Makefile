@@ -163,6 +163,8 @@ UNIT_POOL          := $(call files_of,nodes/pool) threads/rights $(UNIT_UPSTREAM
 UNIT_test_pool      = $(UNIT_POOL)
 UNIT_test_pool_leases = $(UNIT_POOL)
 UNIT_test_pool_switch = $(UNIT_POOL)
+UNIT_test_router   := $(call files_of,nodes/router) nodes/admission nodes/gate nodes/hold \
+                      threads/shared threads/mail $(UNIT_POOL)
 UNIT_SESSION       := $(patsubst proxy/%.c,%,$(wildcard proxy/traffic/session*.c)) \
                       threads/relay threads/shared threads/mail traffic/roll nodes/scripts \
                       $(call files_of,nodes/router) nodes/admission nodes/gate nodes/hold nodes/learn \
