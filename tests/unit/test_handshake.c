@@ -204,7 +204,8 @@ Test(handshake, without_an_id_it_goes_on)
 
 /* After these answers the upstream is cut, its request may go elsewhere, and of alice the node has
  * heard nothing. */
-static void is_cut_before_alice(const char *answers, const char *verdict, const char *why)
+static void is_cut_before_alice(const char *answers, const char *verdict, const char *why,
+                                bool refused, bool waits)
 {
     struct watched s;
     struct asked asked;
@@ -214,6 +215,8 @@ static void is_cut_before_alice(const char *answers, const char *verdict, const 
     says_read(&s, answers);
     node_hears_the_end(s.world, s.fd);
     was_cut(&s, true, why);
+    cr_assert_eq(s.refused, refused, "whether it is the proxy that the node does not let in");
+    cr_assert_eq(s.waits, waits, "whether its password's file may help");
     has_failed(&asked, REQUEST_UNSENT);
     cr_assert_eq(s.readied, 0);
     watched_end(&s);
@@ -225,7 +228,7 @@ Test(handshake, the_owner_may_say_that_it_is_the_wrong_node)
 
     snprintf(answers, sizeof(answers), "+OK\r\n%s",
              node_credentials(text, sizeof(text), "slave", REPLID_B, REPLID_NONE, true));
-    is_cut_before_alice(answers, "it is not a master", "it is not a master");
+    is_cut_before_alice(answers, "it is not a master", "it is not a master", false, false);
 }
 
 Test(handshake, the_proxys_own_password_may_be_refused)
@@ -234,7 +237,8 @@ Test(handshake, the_proxys_own_password_may_be_refused)
                         "+RESET\r\n",
                         NULL,
                         "the proxy's own password was refused: "
-                        "WRONGPASS invalid username-password pair");
+                        "WRONGPASS invalid username-password pair",
+                        true, true);
 }
 
 Test(handshake, a_refusal_is_noted_on_the_credential_and_told)
@@ -407,7 +411,7 @@ Test(handshake, a_node_that_wants_no_password_is_good)
 Test(handshake, info_may_be_refused)
 {
     is_cut_before_alice("+OK\r\n-LOADING Redis is loading\r\n:1\r\n+RESET\r\n", NULL,
-                        "INFO replication was refused: LOADING Redis is loading");
+                        "INFO replication was refused: LOADING Redis is loading", true, false);
 }
 
 Test(handshake, reset_may_be_refused)
@@ -416,7 +420,8 @@ Test(handshake, reset_may_be_refused)
 
     snprintf(answers, sizeof(answers), "+OK\r\n%s-ERR unknown command `RESET`\r\n",
              node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, false));
-    is_cut_before_alice(answers, NULL, "RESET was refused: redisproxy needs Redis 6.2 or newer");
+    is_cut_before_alice(answers, NULL, "RESET was refused: redisproxy needs Redis 6.2 or newer",
+                        false, false);
 }
 
 /* After the right node's answers, `answers` to AUTH and SELECT; the request is refused with `text`.
