@@ -62,7 +62,7 @@ struct request {
     const struct command *command;
     char *data; /* own_data or the heap */
     size_t len, cap;
-    struct buf reply;         /* what came before its turn */
+    struct buf reply;         /* the part of it that could not be given to the client yet */
     int64_t held_since_ms;    /* 0: not held */
     int64_t blocked_until_ms; /* a blocking command's own deadline; 0: none */
     struct identity *login;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
@@ -72,7 +72,7 @@ struct request {
     int32_t argc;
     uint32_t cursor_of; /* SCAN and kin: the process that the cursor is of (cursor.h); 0: none */
     uint8_t state;
-    uint8_t ends;           /* how many connections its node has ended when its reply was due */
+    uint8_t ends;           /* how often its node ended the connection when its reply came next */
     char reply_type;        /* the first byte of the reply */
     bool secret : 1;        /* holds a credential: wipe the bytes */
     bool write : 1;         /* may change data: never sent twice */

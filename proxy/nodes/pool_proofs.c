@@ -26,7 +26,7 @@ void pool_prove_greeting(struct slot *slot, const struct upstream *up, bool admi
     struct proof proof = proof_of(up, admitted);
     if (!admitted)
         proof.ms =
-            turn_now(slot->pool->turn); /* so that those who came with it turn round at once */
+            turn_now(slot->pool->turn); /* it counts for all who waited for this connection */
     note(&pool_get_node(slot->pool, up->group, up->node)->greeting, &proof);
 }
 
