@@ -651,6 +651,35 @@ Test(upstream, a_refused_proxy_is_an_error_and_may_wait_for_its_password)
     }
 }
 
+Test(upstream, its_end_takes_it_out_of_every_list)
+{
+    struct watched s;
+    struct asked asked[2];
+    struct list pool, idle;
+    struct world *w = watched_ready(&s);
+
+    list_init(&pool);
+    list_init(&idle);
+    list_append(&pool, &s.up->in_pool);
+    list_append(&idle, &s.up->in_idle);
+    ask(w, &asked[0], s.up, "one ");
+    node_hears(w, s.fd, "one ");
+    says_read(&s, "-E"); /* kept, until the error's first word is there */
+    cr_assert_gt(buf_len(&s.up->stash), 0);
+    ask(w, &asked[1], s.up, "two ");
+    cr_assert_not(list_empty(&w->turn.dirty_upstreams));
+    upstream_close(s.up, "the test closes it");
+    cr_assert(list_empty(&pool));
+    cr_assert(list_empty(&idle));
+    cr_assert(list_empty(&w->turn.dirty_upstreams));
+    cr_assert(upstream_idle(s.up));
+    cr_assert_eq(s.up->send_at, &s.up->queue);
+    cr_assert_eq(buf_len(&s.up->stash), 0);
+    has_failed(&asked[0], REQUEST_LOST);
+    has_failed(&asked[1], REQUEST_UNSENT);
+    watched_end(&s);
+}
+
 /* ---- no longer shared ---- */
 
 /* Two reads of two sessions, the first of which has a part of its reply. */
