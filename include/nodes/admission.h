@@ -1,18 +1,21 @@
 /*
- * admission: a session may share a connection that others were let in on only if the node would let it
- * in *now*. So the first use of a node by a session needs a proof: a node's word to the same identity,
- * given a second ago at most, and under the present generation of rights (rights.h). If there is none the
- * node is asked, once for all who wait for it: the *knock*.
+ * admission: may this session use this node, which others were let in to?
  *
- *     session -> router -> admission_try() --no proof--> AUTH (pool.h), or RESET and PING on
- *                             ^                           a connection that is there for nothing else
+ * With Redis itself every client authenticates on its own connection. Here connections are shared, and a client whose
+ * password was changed in the meantime must not get in on the connection of one who came before. So at the first use of a
+ * node by a session there has to be a proof: what the node said to the same identity, a second ago at most, and under the
+ * present generation of rights (rights.h). Without one the node is asked: one check for all who wait for the same.
+ *
+ *     session -> router -> admission_try() --no proof--> the check: AUTH on a connection for that, or, without a
+ *                             ^                          password, RESET and PING
  *                             `--- on_change(): all who wait try again ---' the node's word: the proof
  *
- * Whoever was let in keeps what he has, as with Redis itself: a session asks once for each node. Who was
- * let in without a password, and who was not, never share (identity->outside). Where nobody's connection
- * could be shared, nothing is asked: the node says it to the new connection.
+ * Whoever was let in stays in, as with Redis itself: a session asks once for each node. Sessions that a node serves
+ * without a password never share a connection with such that it does not (identity->outside). Where no connection
+ * stands that could be shared, nothing is asked: the handshake of a new one tells.
  *
- * Worst case: a change that nobody here could see counts a second later, one that went by at once.
+ * What goes wrong at worst: a change that nobody here could see counts a second later; one that went
+ * through this proxy counts at once.
  *
  * One worker's thread only. tests/system/test_admission.c.
  */
@@ -24,7 +27,7 @@
 #include "nodes/turn.h"
 #include "threads/rights.h"
 
-/* So old a proof may be; from half of it on, the node is asked again while the old one still counts. */
+/* A proof counts this long; from half of that on the node is asked again, while the old one still counts. */
 #define PROOF_MAX_MS 1000
 
 struct admission;

@@ -30,7 +30,7 @@ struct handshake_checks {
     const char *(*verify)(struct upstream *upstream, const struct node_claim *node);
     /* Only for an identity that is not authenticated: whether the node serves it without a password. Then the
      * upstream becomes READY, or, when its identity is for the other sort of node (identity->outside), is closed. */
-    void (*on_greeted)(struct upstream *upstream, bool let_in);
+    void (*on_greeted)(struct upstream *upstream, bool admitted);
 };
 
 /* Begins with an upstream whose connection is open: enters VERIFYING and queues the first commands. `own` is the

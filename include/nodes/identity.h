@@ -28,8 +28,10 @@ struct identity {
     unsigned refs;
     unsigned pooled; /* those of them that are the pool's, and its upstreams' */
     bool authenticated;
-    bool outside;  /* not authenticated, where the node asks for that: it can only come in */
-    bool asks;     /* carries the question whether such a one would be let in (admission.h) */
+    bool
+        outside; /* not authenticated, at nodes that ask for a password: it can do nothing but authenticate */
+    bool
+        asks; /* of connections on which nodes are asked whether they want a password (admission.h) */
     bool own;      /* the proxy's own: carries the worker's questions, never a client's command */
     bool has_user; /* AUTH was given a user name */
     bool resp3;
@@ -39,7 +41,8 @@ struct identity {
     size_t user_len;
     char *password; /* locked; NULL when not authenticated */
     size_t password_len;
-    int64_t right_until_ms[IDENTITY_RIGHTS]; /* so long the node need not be asked for it again */
+    int64_t right_until_ms
+        [IDENTITY_RIGHTS]; /* until then the node need not be asked again whether it has the right */
 };
 
 void identities_init(struct identities *all);
@@ -50,10 +53,10 @@ struct identity *identity_own(struct identities *all);
 /* `base` with another credential; `user` with data NULL: AUTH without a user name. */
 struct identity *identity_with_credential(struct identities *all, const struct identity *base,
                                           struct slice user, struct slice password);
-/* `base`, which is not authenticated, as one whom the nodes let in without, or do not. */
+/* `base`, which is not authenticated, for nodes that ask for a password (`outside`), or for nodes that do not. */
 struct identity *identity_standing(struct identities *all, const struct identity *base,
                                    bool outside);
-/* Who asks whether one who is not authenticated is let in. */
+/* The identity of connections on which nodes are asked whether they want a password. */
 struct identity *identity_asking(struct identities *all);
 /* `base` with another database. */
 struct identity *identity_with_db(struct identities *all, const struct identity *base, int64_t db);

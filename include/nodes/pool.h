@@ -29,8 +29,8 @@ void pool_close(struct pool *pool);
 bool pool_empty(const struct pool *pool);
 void pool_free(struct pool *pool);
 
-/* The newest topology, borrowed until the next call: cuts what is no longer what it was used for
- * and takes back what was not yet written where writing is to stop. */
+/* The newest topology, which is borrowed until the next call. Closes upstreams whose node is no longer what they are used
+ * for, and, where writing is to stop, takes back the requests that were not written yet. */
 void pool_adopt(struct pool *pool, const struct topology *topology);
 
 /* The shared upstream of this node for this identity, connecting if need be. NULL: the node cannot
@@ -38,9 +38,9 @@ void pool_adopt(struct pool *pool, const struct topology *topology);
 struct upstream *pool_shared(struct pool *pool, const struct target *target,
                              struct identity *identity);
 
-/* The same for AUTH, which must not stand behind anything that is unanswered: the shared one while it
- * is idle, otherwise one that is asked one thing at a time. From Redis 7.2 on, WRONGPASS is not said to
- * whom other replies are due, and every later reply would go to the wrong client. */
+/* The same for AUTH, which must not be sent behind anything that is unanswered: the shared upstream while that is idle,
+ * otherwise one of a few that send one request at a time. The reason: from Redis 7.2 on, a client to which other
+ * replies are due gets no WRONGPASS at all, and then every later reply would go to the wrong client. */
 struct upstream *pool_auth_upstream(struct pool *pool, const struct target *target,
                                     struct identity *identity);
 
@@ -52,41 +52,43 @@ struct upstream *pool_lease(struct pool *pool, const struct target *target,
 /* Ends a lease; its holder is not called any more. `clean`: the connection's state is as it was,
  * another holder may have it. Otherwise it is closed, and requests on it fail. */
 void pool_return(struct pool *pool, struct upstream *upstream, bool clean);
-/* Gives a lease back that was just handed out and is not READY: to be taken again when it is, on_change() will
- * tell. Returns false when it is READY, and is kept. */
+/* Gives a lease back that was just handed out and is not READY yet: its session asks for one again when on_change() says
+ * that it is, and then gets this one. Returns false when it is READY already, and is kept. */
 bool pool_park(struct upstream *lease);
 
 /* ---- what admission.c goes by ---- */
 
-/* What a node said to an identity, or later, and under which generation of rights. */
+/* Whether a node admits an identity, in its own words: when these were said (at `ms`, or later), and under which
+ * generation of rights (rights.h). */
 struct proof {
-    bool known, let_in;
+    bool known, admitted;
     int64_t ms;
     uint64_t generation;
 };
 
-/* Whether there is an upstream to share (`leased`: to lease) that was, or will be, let in for others. */
+/* Whether there is an upstream to share (`leased`: to lease) that the node has admitted, or will, for another session. */
 bool pool_has(struct pool *pool, const struct target *target, struct identity *identity,
               bool leased);
-/* Whether the one to share is on its way in, under this generation of rights, since `since_ms` or later. */
+/* Whether the upstream to share is still in its handshake, which began at `since_ms` or later, and under this generation
+ * of rights: then its end says the same to whoever joins it. */
 bool pool_joins(struct pool *pool, const struct target *target, struct identity *identity,
                 int64_t since_ms, uint64_t generation);
 
-/* The last proof: of an identity that is authenticated its own, otherwise of all that are not. Not known
- * when there is none, or a later one has been noted. */
+/* The last proof: an authenticated identity's own; all others have one together, for each node. `known` is false when
+ * there is none. */
 struct proof pool_proof(struct pool *pool, const struct target *target, struct identity *identity);
 void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpose purpose,
                      struct identity *identity, const struct proof *proof);
 
-/* Grows whenever another upstream may be handed out for the same role, and before one that was handed
- * out is gone. */
+/* A number that grows whenever pool_shared() may return another upstream than before, and before one that was handed out
+ * is gone: as long as it is the same, what was returned is good. */
 uint64_t pool_epoch(const struct pool *pool);
 
-/* Whether the node may be tried now: it has not just refused a connection, or rejected a request. */
+/* Whether a connection to the node may be tried now: the node has not just refused one, nor rejected a request. */
 bool pool_usable(const struct pool *pool, size_t group, uint64_t node);
-/* Whether it has just rejected a request: then a connection that stands is of no use either. */
+/* Whether the node has just rejected a request: then a connection that stands is of no use either. */
 bool pool_rejects(const struct pool *pool, size_t group, uint64_t node);
-/* Whether a connection stands: the shared one, or, with `leased`, one that nobody has leased. It is of use even
+/* Whether there is a connection that is READY: the shared one, or, with `leased`, one that nobody holds. It is of use even
  * where the node takes no new ones (at its maxclients, for example). */
 bool pool_stands(struct pool *pool, const struct target *target, struct identity *identity,
                  bool leased);
@@ -106,8 +108,9 @@ int64_t pool_next_try(const struct pool *pool);
 /* Tells of nodes that may be tried again. */
 void pool_retry(struct pool *pool, int64_t now_ms);
 
-/* Connections that never stood up, leases idle for long, retired upstreams with writes behind a
- * reply that does not drain: on_stuck(data, owner_data of the request at its head). */
+/* Every 100 ms. Ends connections that do not become READY, and those that nobody has used for long. Of a retired upstream
+ * on which writes wait behind a reply that its session does not read, it calls on_stuck(data, the owner_data of the
+ * request at the head), who has to end that session. */
 void pool_tick(struct pool *pool, int64_t now_ms,
                void (*on_stuck)(void *data, void *head_owner_data), void *data);
 

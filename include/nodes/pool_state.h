@@ -120,7 +120,7 @@ void pool_take_idle(struct slot *slot, struct upstream *upstream);
 
 /* A node's word to an upstream counts from when that was opened: what the node knew then. */
 void pool_prove_slot(struct slot *slot, const struct upstream *upstream);
-void pool_prove_greeting(struct slot *slot, const struct upstream *upstream, bool let_in);
+void pool_prove_greeting(struct slot *slot, const struct upstream *upstream, bool admitted);
 
 /* ---- pool_events.c ---- */
 

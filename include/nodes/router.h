@@ -35,11 +35,12 @@ struct place {
     /* What router_shared() gave it last for each role: good while the pool's epoch is this one. */
     struct upstream *last[2];
     uint64_t epoch[2];
-    uint64_t entered[2];  /* the nodes that have let it in, or may have; 0: none */
-    enum entrance entry;  /* why it got no upstream, the last time */
-    const char *refusal;  /* with ENTRY_REFUSED: the node's error, good until the loop turns */
-    struct held *held;    /* its session's: who is woken */
-    struct list in_knock; /* while it waits for a node's word */
+    uint64_t entered[2]; /* the nodes that have admitted it, or are about to; 0: none */
+    enum entrance entry; /* why it got no upstream, the last time */
+    const char *refusal; /* with ENTRY_REFUSED: the node's error, good until the loop turns */
+    struct held *held;   /* its session's: who is woken */
+    struct list
+        in_admission; /* while the node is being asked whether it admits the session's identity */
 };
 
 /* What the router tells the worker. */
@@ -83,7 +84,7 @@ const struct gate *router_gate(const struct router *router, size_t group);
 
 /* ---- for sessions ---- */
 
-/* The shared upstream for the role, NULL when there is nobody to send to: hold it. */
+/* The shared upstream for the role; NULL: there is none now, and the request has to wait (place->entry says for what). */
 struct upstream *router_shared(struct router *router, struct place *place, enum target_role role,
                                struct identity *identity);
 /* The shared upstream to the node where this process is (topology_process()), if what goes to it by the
@@ -103,10 +104,10 @@ void router_return(struct router *router, struct upstream *lease, bool clean);
 /* As pool_park(). */
 bool router_park(struct upstream *lease);
 
-/* Begins, and forgets, by whom the session was let in (admission.h); `by`: the node that has just done
- * so, or NULL. */
+/* Begins a place. */
 void router_place(struct place *place, const struct traffic_listener_options *listener,
                   struct held *held);
+/* The session has another identity now, which only the node of `by` has admitted (NULL: none has; admission.h). */
 void router_entered(struct place *place, const struct upstream *by);
 
 /* What others may do may have changed, or somebody was refused: see rights.h. */
@@ -131,23 +132,23 @@ struct ended {
     int64_t at_ms;
 };
 
-/* Whether that node is still what it was, as far as is known by now: the same process in the same shared,
+/* Whether that node is still what it was, as far as is known by now: the same process in the same role,
  * and nothing in the group has changed since, or shortly before. */
-bool router_in_office(const struct router *router, size_t group, const struct ended *ended);
+bool router_node_is_unchanged(const struct router *router, size_t group, const struct ended *ended);
 
 /* Tells the ids that the worker's upstreams to a node have there. */
 void router_each_client_id(const struct router *router, size_t group, uint64_t node,
                            void (*each)(void *data, uint64_t id), void *data);
 
-/* CLIENT PAUSE: the node keeps writes waiting until then (0: no longer). */
+/* CLIENT PAUSE: the node keeps writes waiting until `until_ms` (turn_now(); 0: no longer). */
 void router_writes_wait(struct router *router, size_t group, uint64_t node, int64_t until_ms);
 bool router_do_writes_wait(const struct router *router, size_t group);
-/* What is unanswered on shared upstreams to that node may wait for long: nobody shares them any more,
- * and the reads that stand behind go elsewhere. */
-void router_part(struct router *router, size_t group, uint64_t node);
+/* What is unanswered on shared upstreams to that node may stay so for long: they are retired,
+ * and the reads behind it are taken elsewhere. */
+void router_stop_sharing(struct router *router, size_t group, uint64_t node);
 
-/* Whether what publishes a message may go on: not while subscriptions of this proxy's clients are being
- * made again (gate.h). If not, hold it: its session is woken. */
+/* Whether a request that publishes a message may go on: not while subscriptions of this proxy's clients are being
+ * made again (gate.h). If not, it has to be held: its session is woken when it may. */
 bool router_may_publish(struct router *router, size_t group);
 /* A session's subscriptions are lost with their connection; they stand again, or are given up. */
 void router_subscriber_lost(struct router *router, size_t group);

@@ -48,9 +48,9 @@ struct upstream_owner {
     /* The connection stands: the owner begins the handshake, which brings it to READY or ends it. */
     void (*on_open)(struct upstream *upstream);
     void (*on_ready)(struct upstream *upstream);
-    /* Whether the node is known to be shutting down, as struct topology_node says it. */
+    /* Whether the node is known to be shutting down (`leaving` in struct topology_node), and so lets no write through. */
     bool (*lets_no_write_through)(const struct upstream *upstream);
-    /* Before the requests on it are failed. `error`: it ended before it was READY, or unasked. */
+    /* It ends; the requests on it fail after this call. `error`: that is a failure, not somebody's decision. */
     void (*on_cut)(struct upstream *upstream, const char *why, bool error);
 };
 
@@ -78,26 +78,26 @@ struct upstream {
     unsigned magic;
     uint8_t state;
     bool leased;
-    bool singly;  /* what it is asked is sent when all before it is answered */
+    bool singly;  /* sends one request at a time: the next when all before it are answered */
     bool refused; /* cut because the node does not let the proxy in, see refusals.h; */
     bool waits;   /* and the password's file is read again */
     bool retired;
-    bool paused; /* not read: whoever is answered does not drain */
-    bool ended;  /* by its node */
-    bool undone; /* it ended, and its node executed no write that it had not answered */
+    bool paused; /* not read: the session that is being answered does not read its replies */
+    bool ended;  /* its node has ended it */
+    bool undone; /* its node has ended it, and executed no write that it had not answered */
     struct stream stream;
     struct turn *turn;
     const struct upstream_owner *owner;
     void *owner_data;
     struct list in_pool;  /* every upstream of the worker */
-    struct list in_idle;  /* a lease that waits in its slot */
+    struct list in_idle;  /* a lease that nobody holds, in its slot */
     struct list in_turn;  /* has something to write */
-    struct list queue;    /* on the wire, or next to be */
-    struct list pending;  /* accepted before READY */
-    struct list *send_at; /* the first in queue that is not wholly written; &queue: none */
-    size_t sent;          /* how much of that one is */
+    struct list queue;    /* requests that were sent, and behind them those that will be */
+    struct list pending;  /* requests that were submitted before READY */
+    struct list *send_at; /* the first in queue that is not wholly written; &queue: there is none */
+    size_t sent;          /* how many bytes of that one are written */
     struct resp_reply reply;
-    struct buf stash; /* the piece of a reply that must be seen whole */
+    struct buf stash; /* the beginning of a reply that is kept until more of it is there */
     const struct upstream_tap *tap;
     upstream_bytes *tunnel;
     upstream_lost *on_lost; /* tells a lease's holder that it was cut */
@@ -110,7 +110,8 @@ struct upstream {
     uint64_t client_id; /* at the node; 0: unknown */
     uint32_t process;   /* which one the node is (process.h); 0: it has not said so */
     bool process_asked;
-    int64_t deadline_ms; /* until READY; afterwards, of one that nobody uses: when it is closed */
+    int64_t
+        deadline_ms; /* when it ends unless it is READY; afterwards, of one that nobody uses: when it is closed; 0: never */
     int64_t retired_ms;
     /* When it was opened, and the generation of rights (rights.h) then: what the node said to its
      * identity it said later. The pool's. */
@@ -134,17 +135,17 @@ void upstream_submit(struct upstream *upstream, struct request *request);
 /* Writes what is queued. The turn calls it before the loop sleeps. */
 void upstream_flush(struct upstream *upstream);
 
-/* Gives back what was not written (on_failed(UNSENT)); what is partly written goes on. */
+/* Gives back the requests that were not written (on_failed(UNSENT)); one that is partly written stays. */
 void upstream_withdraw(struct upstream *upstream);
 
-/* Takes back from a retired upstream what may be sent elsewhere although it was sent: other owners'
- * reads (on_failed(LOST)); their replies are swallowed here. */
+/* Takes back from a retired upstream the reads of other owners, although they were sent: they fail as LOST, may be sent
+ * elsewhere, and their replies are swallowed here. */
 void upstream_evict_reads(struct upstream *upstream, const void *except_owner_data);
 
-/* Takes one request back that is not wholly written and of which no byte was (REQUEST_QUEUED). */
+/* Takes one request back of which no byte is written (REQUEST_QUEUED). */
 void upstream_unqueue(struct upstream *upstream, struct request *request);
 
-/* Ends it at once: what was written is LOST, what was not is UNSENT. upstream_cut() is for
+/* Ends it at once: requests that were written fail as LOST, the others as UNSENT. upstream_cut() is for
  * failures: the owner hears of an error; upstream_close() is for those who decided it. */
 void upstream_cut(struct upstream *upstream, const char *why);
 void upstream_close(struct upstream *upstream, const char *why);

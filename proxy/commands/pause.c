@@ -26,7 +26,7 @@ struct pause {
 static void apply(struct session_host *host, const struct pause *pause)
 {
     if (pause->parts) {
-        router_part(host->router, pause->group, pause->node);
+        router_stop_sharing(host->router, pause->group, pause->node);
         return;
     }
     if (host->paused_until_ms < pause->until_ms)

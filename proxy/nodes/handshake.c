@@ -170,15 +170,15 @@ static void reset_answered(struct handshake *h, const struct buf *reply)
 /* Whatever the node says but this, it says to one whom it serves. */
 static void ping_answered(struct handshake *h, const struct buf *reply)
 {
-    bool let_in = !begins(reply, "-NOAUTH ");
+    bool admitted = !begins(reply, "-NOAUTH ");
     if (h->busy) { /* it is asked again, behind HELLO */
         verified(h);
         return;
     }
-    h->checks->on_greeted(h->up, let_in);
-    if (let_in == h->up->identity->outside)
-        upstream_close(h->up, let_in ? "the node asks for no password any more"
-                                     : "the node asks for a password now");
+    h->checks->on_greeted(h->up, admitted);
+    if (admitted == h->up->identity->outside)
+        upstream_close(h->up, admitted ? "the node asks for no password any more"
+                                       : "the node asks for a password now");
     else
         verified(h);
 }

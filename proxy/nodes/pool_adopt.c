@@ -15,7 +15,7 @@ static bool still_good(const struct topology_group *group, const struct upstream
     return node->readable || pool_is_reader(group, up->node);
 }
 
-/* A switch has begun, or the node is silent: nothing more goes there. The proxy's own questions do: one
+/* Not to a master while a switch is under way, nor to a node that is silent; but the proxy's own commands go there: one
  * of them takes blocked commands back. */
 static bool may_be_written(const struct topology_group *group, const struct upstream *up)
 {

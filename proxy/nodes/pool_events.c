@@ -50,15 +50,15 @@ static const char *on_verify(struct upstream *up, const struct node_claim *node)
     return NULL;
 }
 
-static void on_greeted(struct upstream *up, bool let_in)
+static void on_greeted(struct upstream *up, bool admitted)
 {
-    pool_prove_greeting(up->owner_data, up, let_in);
+    pool_prove_greeting(up->owner_data, up, admitted);
 }
 
 /* ---- refusals ---- */
 
-/* How long a request waits for the end of a refusal: for a new password in its file as long as for a
- * master, for room a moment; the rest needs a person. */
+/* How long requests wait for the end of a refusal: for a new password in its file as long as for a
+ * master, for room a moment; other refusals end only when an operator does something. */
 static int64_t patience(const struct pool *pool, const struct upstream *up)
 {
     if (up->waits)
@@ -114,7 +114,7 @@ static void on_ready(struct upstream *up)
     slot->pool->on_change(slot->pool->data, up->group);
 }
 
-/* A connection may end before the loop has come to adopting the snapshot that says why. */
+/* The newest snapshot is asked, also if the worker has not adopted it yet: a connection may end just before that. */
 static bool lets_no_write_through(const struct upstream *up)
 {
     const struct slot *slot = up->owner_data;

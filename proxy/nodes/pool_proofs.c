@@ -10,9 +10,9 @@ static void note(struct proof *proof, const struct proof *next)
         *proof = *next;
 }
 
-static struct proof proof_of(const struct upstream *up, bool let_in)
+static struct proof proof_of(const struct upstream *up, bool admitted)
 {
-    return (struct proof){true, let_in, up->opened_ms, up->generation};
+    return (struct proof){true, admitted, up->opened_ms, up->generation};
 }
 
 void pool_prove_slot(struct slot *slot, const struct upstream *up)
@@ -21,12 +21,12 @@ void pool_prove_slot(struct slot *slot, const struct upstream *up)
     note(&slot->proof, &proof);
 }
 
-void pool_prove_greeting(struct slot *slot, const struct upstream *up, bool let_in)
+void pool_prove_greeting(struct slot *slot, const struct upstream *up, bool admitted)
 {
-    struct proof proof = proof_of(up, let_in);
-    if (!let_in)
+    struct proof proof = proof_of(up, admitted);
+    if (!admitted)
         proof.ms =
-            turn_now(slot->pool->turn); /* so that those who came with it turn round at once */
+            turn_now(slot->pool->turn); /* it counts for all who waited for this connection */
     note(&pool_get_node(slot->pool, up->group, up->node)->greeting, &proof);
 }
 

@@ -20,7 +20,7 @@ static bool writes_wait_behind(const struct upstream *up)
     return false;
 }
 
-/* Its credential is wiped with it, so that one is not kept for ever that no client uses any more. */
+/* An upstream that nobody uses holds its client's password: so it is closed after a while, and the password wiped. */
 static void watch_idle(struct upstream *up, int64_t now_ms)
 {
     if (up->leased || up->state != UPSTREAM_READY)

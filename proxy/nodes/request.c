@@ -140,6 +140,11 @@ struct request *request_own_words(struct request_pool *pool, int argc, const str
     return request;
 }
 
+void request_forbidden(const struct request *request, enum request_state to)
+{
+    state_forbidden(&request_states, request->state, to);
+}
+
 /* Its memory stays with it, if there is not too much of that, and nothing secret in it. */
 static bool stays_roomy(const struct request_pool *pool, const struct request *request)
 {

@@ -44,7 +44,7 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
     identities_init(&router->identities);
     router->own = identity_own(&router->identities);
     router->rights = shared->rights;
-    list_init(&router->knocking);
+    list_init(&router->awaiting_admission);
     router->pool = pool_new(turn, options, router->rights, on_pool_change, router);
     pool_on_gone(router->pool, on_pool_gone);
     router->admission = admission_new(turn, router->pool, &router->identities, router->rights,

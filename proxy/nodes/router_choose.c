@@ -30,9 +30,8 @@ static bool may_be_read(struct router *router, size_t group, const struct topolo
     return node->readable && !node->suspect && pool_usable(router->pool, group, node->id);
 }
 
-/* The replica with the fewest sessions, among equals the next in turn: new sessions balance evenly,
- * short ones too. The turn is one of replicas, not of nodes: the one behind the master is no more
- * often next than others. */
+/* The replica with the fewest sessions; among equals they take turns, so that short sessions spread evenly, too. Only
+ * replicas take turns, not all nodes: otherwise the one that stands behind the master in the list would have two. */
 static const struct topology_node *least_used(struct router *router, size_t group)
 {
     const struct topology_group *view = &router->topology->groups[group];
@@ -75,8 +74,8 @@ void router_leave_replica(struct router *router, struct place *place)
     place->epoch[TARGET_REPLICA] = 0;
 }
 
-/* No replica can be read: the master, whose connections are shared with writes; while those are held, on
- * connections of its own. */
+/* No replica can be read: reads go to the master, on the connections that writes share; while writes are held, on
+ * connections for reads alone. */
 static bool choose_reader(struct router *router, size_t group, const struct want *want,
                           struct target *target)
 {

@@ -9,7 +9,7 @@
  */
 #include "nodes/router_state.h"
 
-/* The first use of a node by a session, by this identity, has to be allowed by the node. */
+/* Whether the session may use the node with this identity; at the first use the node itself has to say so. */
 static bool may_enter(struct router *router, struct place *place, const struct target *target,
                       const struct want *want)
 {
@@ -20,8 +20,8 @@ static bool may_enter(struct router *router, struct place *place, const struct t
         place->entered[1] = place->entered[0];
         place->entered[0] = target->node;
     }
-    if (place->entry == ENTRY_WAITS && !list_linked(&place->in_knock))
-        list_append(&router->knocking, &place->in_knock);
+    if (place->entry == ENTRY_WAITS && !list_linked(&place->in_admission))
+        list_append(&router->awaiting_admission, &place->in_admission);
     if (place->entry == ENTRY_NONE)
         router_arm_retry(router);
     return place->entry == ENTRY_FREE;
@@ -31,7 +31,7 @@ void router_place(struct place *place, const struct traffic_listener_options *li
                   struct held *held)
 {
     *place = (struct place){.group = listener->group, .route = listener->route, .held = held};
-    list_init(&place->in_knock);
+    list_init(&place->in_admission);
 }
 
 void router_entered(struct place *place, const struct upstream *by)
@@ -66,7 +66,8 @@ static struct upstream *find_shared(struct router *router, struct place *place,
         router_arm_retry(router);
         return NULL;
     }
-    /* The master in a replica's place is asked for anew each time: a replica comes back by the clock. */
+    /* A master that stands in for a replica is chosen anew each time: that a replica can be used again is known by the
+     * clock only, without a change of the epoch. */
     place->last[role] = up;
     place->epoch[role] =
         role == TARGET_MASTER || target.node == place->replica ? pool_epoch(router->pool) : 0;
@@ -84,8 +85,7 @@ struct upstream *router_shared(struct router *router, struct place *place, enum 
     return find_shared(router, place, role, identity);
 }
 
-/* Whether a session with this place may read from the node: its master, where no replica can be read, is
- * no worse for one that reads from replicas. */
+/* Whether a session with this place may read from the node: one that reads from replicas may also read from the master. */
 static bool may_read_at(const struct topology_group *view, const struct place *place,
                         const struct topology_node *node)
 {

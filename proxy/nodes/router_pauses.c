@@ -26,7 +26,7 @@ static void part(void *data, struct upstream *up)
     upstream_evict_reads(up, NULL);
 }
 
-void router_part(struct router *router, size_t group, uint64_t node)
+void router_stop_sharing(struct router *router, size_t group, uint64_t node)
 {
     pool_each(router->pool, group, node, part, NULL);
 }

@@ -31,7 +31,7 @@ bool router_is_settled(const struct router *router, size_t group)
     return view && view->writable && !view->settling;
 }
 
-bool router_in_office(const struct router *router, size_t group, const struct ended *ended)
+bool router_node_is_unchanged(const struct router *router, size_t group, const struct ended *ended)
 {
     const struct topology_group *view = view_of(router, group);
     const struct topology_node *node = view ? topology_node_by_id(view, ended->node) : NULL;

@@ -9,8 +9,8 @@ void router_wake(struct router *router, size_t group)
     /* The woken session leaves the hold when it is dispatched, and comes back when it must. */
     list_each (it, &router->holds[group].sessions)
         router->events->wake(container_of(it, struct held, in_hold));
-    list_each (it, &router->knocking)
-        router->events->wake(container_of(it, struct place, in_knock)->held);
+    list_each (it, &router->awaiting_admission)
+        router->events->wake(container_of(it, struct place, in_admission)->held);
 }
 
 static void on_retry(uv_timer_t *timer)

@@ -59,7 +59,7 @@ static void enqueue(struct upstream *up, struct request *request)
 
 void upstream_submit(struct upstream *up, struct request *request)
 {
-    assert(up->state != UPSTREAM_CLOSED && !up->retired && request->state == REQUEST_WAITING);
+    assert(up->state != UPSTREAM_CLOSED && !up->retired);
     request_move(request, REQUEST_QUEUED);
     request->upstream = up;
     if (up->state == UPSTREAM_READY)

@@ -138,9 +138,9 @@ static void take_after_stash(struct upstream *up, const char *data, size_t len)
     buf_free(&whole);
 }
 
-/* Redis lets its replicas catch up before it shuts down, pauses writes for that time, and answers what
- * it executed before (prepareForShutdown in server.c). So once it has ended the connection in good order,
- * after a whole reply, what is unanswered was not executed. A reset proves nothing: it
+/* Before Redis shuts down it lets its replicas catch up, pauses writes for that time, and answers what
+ * it executed before (prepareForShutdown in server.c). So if such a node has closed the connection in good order,
+ * after a whole reply, it executed no write that it has not answered. A reset of the connection proves nothing: it
  * may have overtaken a reply. */
 static void reached_end(struct upstream *up, int error)
 {

@@ -196,7 +196,7 @@ void session_dispatch(struct session *s)
     enum step step = STEP_ON;
     bool changed = false;
     list_remove(&s->in_woken);
-    list_remove(&s->place.in_knock);
+    list_remove(&s->place.in_admission);
     hold_leave(&s->queue.held);
     s->place.entry = ENTRY_NONE;
     if (session_doubts(s))

@@ -25,7 +25,7 @@ void session_doubt(struct session *s, const struct upstream *lease)
                                     .tenure = upstream_tenure(lease),
                                     .purpose = upstream_purpose(lease),
                                     .at_ms = turn_now(s->host->turn)};
-    if (!session_doubts(s) && router_in_office(s->host->router, s->place.group, &s->lease.ended))
+    if (!session_doubts(s) && router_node_is_unchanged(s->host->router, s->place.group, &s->lease.ended))
         list_append(&s->host->doubted, &s->lease.in_doubted);
 }
 
@@ -41,7 +41,7 @@ void session_judge_ended(struct session_host *host, int64_t now_ms)
 {
     list_each (it, &host->doubted) {
         struct session *s = container_of(it, struct session, lease.in_doubted);
-        bool in_office = router_in_office(host->router, s->place.group, &s->lease.ended);
+        bool in_office = router_node_is_unchanged(host->router, s->place.group, &s->lease.ended);
         if (in_office && now_ms - s->lease.ended.at_ms < WAIT_MS)
             continue;
         list_remove(&s->lease.in_doubted);

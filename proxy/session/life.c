@@ -41,7 +41,7 @@ void session_close(struct session *s, const char *why)
     }
     stream_close(&s->client.stream);
     hold_leave(&s->queue.held);
-    list_remove(&s->place.in_knock);
+    list_remove(&s->place.in_admission);
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
     list_remove(&s->lease.in_doubted);

@@ -321,8 +321,12 @@ struct watched {
     const char *verdict;
     struct node_claim shown;
     struct credential *own; /* the proxy's, retained until the connection is open */
-    int verified, readied, greeted, cuts;
-    bool let_in, cut, error, leaving;
+    int opened, verified, readied, greeted, cuts, losses;
+    bool admitted, cut, error, leaving;
+    bool refused, waits; /* when it was cut */
+    /* How often a request had completed when the owner, and the lease's holder, heard of the end. */
+    const int *requests_at_cut;
+    int completed_at_cut, completed_at_loss;
     char why[160];
 };
 
@@ -341,11 +345,11 @@ static inline void watched_on_ready(struct upstream *up)
     watched->readied++;
 }
 
-static inline void watched_on_greeted(struct upstream *up, bool let_in)
+static inline void watched_on_greeted(struct upstream *up, bool admitted)
 {
     struct watched *watched = up->owner_data;
     watched->greeted++;
-    watched->let_in = let_in;
+    watched->admitted = admitted;
 }
 
 static inline bool watched_lets_no_write_through(const struct upstream *up)
@@ -360,9 +364,22 @@ static inline void watched_on_cut(struct upstream *up, const char *why, bool err
     watched->cuts++;
     watched->cut = true;
     watched->error = error;
+    watched->refused = up->refused;
+    watched->waits = up->waits;
+    if (watched->requests_at_cut)
+        watched->completed_at_cut = *watched->requests_at_cut;
     credential_release(watched->own);
     watched->own = NULL;
     snprintf(watched->why, sizeof(watched->why), "%s", why);
+}
+
+static inline void watched_on_lost(void *lease_data)
+{
+    struct watched *watched = lease_data;
+    cr_assert(watched->cut, "the owner hears of it first");
+    watched->losses++;
+    if (watched->requests_at_cut)
+        watched->completed_at_loss = *watched->requests_at_cut;
 }
 
 static const struct handshake_checks watched_checks = {watched_verify, watched_on_greeted};
@@ -370,6 +387,7 @@ static const struct handshake_checks watched_checks = {watched_verify, watched_o
 static inline void watched_on_open(struct upstream *up)
 {
     struct watched *watched = up->owner_data;
+    watched->opened++;
     handshake_begin(up, watched->own, &watched_checks);
     credential_release(watched->own);
     watched->own = NULL;

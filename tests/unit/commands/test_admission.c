@@ -6,7 +6,7 @@
 
 #define NOAUTH "-NOAUTH Authentication required.\r\n"
 #define WRONGPASS "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
-#define KNOCK HEARD_RESET HEARD_PING
+#define HEARD_CHECK HEARD_RESET HEARD_PING
 
 /* The first client is there, and shares a connection that is the node's `fd`. */
 static struct client first(struct stage *s, int *fd)
@@ -29,10 +29,10 @@ static void gets(struct stage *s, struct client c, int fd)
 }
 
 /* The connection on which the node is asked: it has no PING of its own at its beginning. */
-static int knocks(struct stage *s)
+static int is_asked(struct stage *s)
 {
     int fd = admits(s, 0, "master");
-    node_hears(s->w, fd, KNOCK);
+    node_hears(s->w, fd, HEARD_CHECK);
     return fd;
 }
 
@@ -58,7 +58,7 @@ Test(admission, an_old_proof_is_renewed_once_for_all_who_wait)
 {
     struct stage s;
     struct client a, b, c;
-    int fd, knock;
+    int fd, check;
 
     stage_begin(&s);
     a = first(&s, &fd);
@@ -67,16 +67,16 @@ Test(admission, an_old_proof_is_renewed_once_for_all_who_wait)
     c = client(&s);
     client_asks(b, "GET b");
     client_asks(c, "GET c");
-    knock = knocks(&s);
+    check = is_asked(&s);
     node_hears_nothing(s.w, fd);
     gets(&s, a, fd); /* who is in does not wait */
-    node_says(knock, "+RESET\r\n+PONG\r\n");
+    node_says(check, "+RESET\r\n+PONG\r\n");
     node_gets(&s, fd, "GET b | GET c");
     node_says(fd, "$-1\r\n$-1\r\n");
     hears(&s, b, "$-1\r\n");
     hears(&s, c, "$-1\r\n");
     nobody_comes(&s, 0);
-    node_hears_nothing(s.w, knock);
+    node_hears_nothing(s.w, check);
     stage_end(&s);
 }
 
@@ -84,7 +84,7 @@ Test(admission, age_makes_a_proof_old)
 {
     struct stage s;
     struct client b;
-    int fd, knock;
+    int fd, check;
 
     stage_begin(&s);
     first(&s, &fd);
@@ -97,9 +97,9 @@ Test(admission, age_makes_a_proof_old)
     until(turn_now(&s.w->turn) - since > PROOF_MAX_MS, world_turn(s.w));
     b = client(&s);
     client_asks(b, "GET b");
-    knock = knocks(&s);
+    check = is_asked(&s);
     node_hears_nothing(s.w, fd);
-    node_says(knock, "+RESET\r\n+PONG\r\n");
+    node_says(check, "+RESET\r\n+PONG\r\n");
     node_gets(&s, fd, "GET b");
     stage_end(&s);
 }
@@ -111,15 +111,15 @@ Test(admission, who_is_not_let_in_now_stands_outside)
     struct stage s;
     struct client a, b;
     char text[500];
-    int fd, knock, outside;
+    int fd, check, outside;
 
     stage_begin(&s);
     a = first(&s, &fd);
     change_rights(&s);
     b = client(&s);
     client_asks(b, "GET b");
-    knock = knocks(&s);
-    node_says(knock, "+RESET\r\n" NOAUTH);
+    check = is_asked(&s);
+    node_says(check, "+RESET\r\n" NOAUTH);
     outside = node_accept(s.w, &s.nodes[0]);
     node_hears(s.w, outside, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
     node_says(outside, node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true));
@@ -168,7 +168,7 @@ Test(admission, an_idle_lease_is_shared_no_more_freely)
 {
     struct stage s;
     struct client a, b;
-    int lease, knock;
+    int lease, check;
 
     stage_begin(&s);
     a = client(&s);
@@ -180,9 +180,9 @@ Test(admission, an_idle_lease_is_shared_no_more_freely)
     change_rights(&s);
     b = client(&s);
     client_asks(b, "BLPOP l 1");
-    knock = knocks(&s);
+    check = is_asked(&s);
     node_hears_nothing(s.w, lease);
-    node_says(knock, "+RESET\r\n+PONG\r\n");
+    node_says(check, "+RESET\r\n+PONG\r\n");
     node_gets(&s, lease, "BLPOP l 1");
     stage_end(&s);
 }
@@ -192,17 +192,17 @@ Test(admission, a_question_without_an_answer_is_asked_again)
 {
     struct stage s;
     struct client b;
-    int fd, knock;
+    int fd, check;
 
     stage_begin(&s);
     first(&s, &fd);
     change_rights(&s);
     b = client(&s);
     client_asks(b, "GET b");
-    knock = knocks(&s);
-    close(knock);
-    knock = knocks(&s);
-    node_says(knock, "+RESET\r\n+PONG\r\n");
+    check = is_asked(&s);
+    close(check);
+    check = is_asked(&s);
+    node_says(check, "+RESET\r\n+PONG\r\n");
     node_gets(&s, fd, "GET b");
     stage_end(&s);
 }
@@ -211,20 +211,20 @@ Test(admission, a_client_that_leaves_while_it_waits)
 {
     struct stage s;
     struct client b;
-    int fd, knock;
+    int fd, check;
 
     stage_begin(&s);
     first(&s, &fd);
     change_rights(&s);
     b = client(&s);
     client_asks(b, "GET b");
-    knock = knocks(&s);
+    check = is_asked(&s);
     cr_assert_eq(
         setsockopt(b.fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger)), 0);
     close(b.fd); /* a reset */
     settles(&s);
     cr_assert_eq(s.host.count, 1);
-    node_says(knock, "+RESET\r\n+PONG\r\n");
+    node_says(check, "+RESET\r\n+PONG\r\n");
     node_hears_nothing(s.w, fd);
     stage_end(&s);
 }

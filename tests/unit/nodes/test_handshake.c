@@ -106,7 +106,7 @@ Test(handshake, nobody_needs_one_round_trip)
     cr_assert_eq(s.readied + s.greeted, 0);
     says_read(&s, "-NOPERM this user has no permissions to run the 'ping' command\r\n");
     cr_assert_eq(s.greeted, 1);
-    cr_assert(s.let_in); /* whatever it may do */
+    cr_assert(s.admitted); /* whatever it may do */
     cr_assert_eq(s.readied, 1);
     node_hears(w, s.fd, "PING\r\n");
     watched_end(&s);
@@ -163,6 +163,137 @@ Test(handshake, the_proxys_own_connection_stays_its_own)
     watched_end(&s);
 }
 
+/* ---- a node that runs a script ---- */
+
+#define BUSY                                                                                       \
+    "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n"
+#define HEARD_HELLO "*2\r\n$5\r\nHello\r\n$1\r\n2\r\n"
+#define HELLO_OF(role_len, role)                                                                   \
+    "*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:2\r\n"  \
+    "$2\r\nid\r\n:5\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$" role_len "\r\n" role    \
+    "\r\n$7\r\nmodules\r\n*0\r\n"
+
+Test(handshake, a_busy_node_is_asked_again_with_hello)
+{
+    struct watched s;
+    struct asked asked;
+    struct credential *own = begin_with(&s, &asked);
+
+    says_read(&s, "+OK\r\n" BUSY BUSY "+RESET\r\n");
+    cr_assert_eq(s.verified, 0);
+    node_hears(s.world, s.fd, HEARD_OWN_AUTH HEARD_HELLO HEARD_RESET);
+    says_read(&s, "+OK\r\n" HELLO_OF("6", "master"));
+    cr_assert_eq(s.verified, 1);
+    cr_assert(s.shown.busy);
+    cr_assert(s.shown.master);
+    cr_assert_not(s.shown.replica);
+    cr_assert_eq(s.shown.replid[0][0], '\0');
+    cr_assert_eq(s.up->client_id, 5);
+    node_hears_nothing(s.world, s.fd);
+    says_read(&s, "+RESET\r\n");
+    node_hears(s.world, s.fd, HEARD_AUTH HEARD_SELECT);
+    says_read(&s, "+OK\r\n+OK\r\n");
+    cr_assert_eq(s.readied, 1);
+    node_hears(s.world, s.fd, "PING\r\n");
+    credential_release(own);
+    watched_end(&s);
+    has_failed(&asked, REQUEST_LOST);
+}
+
+Test(handshake, a_busy_node_may_be_the_wrong_one)
+{
+    struct watched s;
+    struct asked asked;
+
+    begin(&s, &asked);
+    s.verdict = "it is not a master";
+    says_read(&s, "+OK\r\n" BUSY BUSY "+RESET\r\n");
+    node_hears(s.world, s.fd, HEARD_OWN_AUTH HEARD_HELLO HEARD_RESET);
+    says_read(&s, "+OK\r\n" HELLO_OF("7", "replica"));
+    cr_assert(s.shown.replica);
+    cr_assert_not(s.shown.master);
+    was_cut(&s, true, "it is not a master");
+    has_failed(&asked, REQUEST_UNSENT);
+    watched_end(&s);
+}
+
+Test(handshake, a_busy_node_is_greeted_when_it_has_said_hello)
+{
+    struct watched s;
+    struct world *w = world_new();
+
+    watched_open(&s, w, identity_nobody(&w->identities), NULL);
+    node_hears(w, s.fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
+    says_read(&s, BUSY BUSY "+RESET\r\n" BUSY);
+    cr_assert_eq(s.greeted, 0,
+                 "what it says while it was not known to be the right one is no proof");
+    node_hears(w, s.fd, HEARD_HELLO HEARD_RESET HEARD_PING);
+    says_read(&s, HELLO_OF("6", "master") "+RESET\r\n" BUSY);
+    cr_assert_eq(s.greeted, 1);
+    cr_assert(s.admitted);
+    cr_assert_eq(s.readied, 1);
+    watched_end(&s);
+}
+
+Test(handshake, a_busy_node_takes_the_proxys_own_connection)
+{
+    struct watched s;
+    struct world *w = world_new();
+
+    watched_open(&s, w, identity_own(&w->identities), NULL);
+    node_hears(w, s.fd, HEARD_INFO HEARD_ID);
+    says_read(&s, BUSY BUSY);
+    node_hears(w, s.fd, HEARD_HELLO);
+    says_read(&s, HELLO_OF("6", "master"));
+    cr_assert_eq(s.readied, 1);
+    watched_end(&s);
+}
+
+/* ---- what INFO says ---- */
+
+/* The role and the first replication id that INFO's text makes of a node. */
+static void info_says(const char *info, bool master, bool replica, const char *replid)
+{
+    char text[400];
+    struct watched s;
+    struct world *w = world_new();
+
+    watched_open(&s, w, identity_own(&w->identities), NULL);
+    node_hears(w, s.fd, HEARD_INFO HEARD_ID);
+    snprintf(text, sizeof(text), "$%zu\r\n%s\r\n", strlen(info), info);
+    says_read(&s, text);
+    cr_assert_eq(s.verified, 1);
+    cr_assert_eq(s.shown.master, master, "%s", info);
+    cr_assert_eq(s.shown.replica, replica, "%s", info);
+    cr_assert_str_eq(s.shown.replid[0], replid);
+    cr_assert_not(s.shown.busy);
+    watched_end(&s);
+}
+
+Test(handshake, info_is_read_line_by_line)
+{
+    info_says("role:master", true, false, "");
+    info_says("role:slave\r\nmaster_replid:abc", false, true, "abc");
+    info_says("master_replid:abc\nrole:master\n", true, false, "abc");
+    info_says("xrole:master\r\nrole:slave\r\n", false, true, "");
+    info_says("role:\r\nmaster_replid:\r\n", false, false, "");
+    info_says("role:\nrole:master", true, false, ""); /* a line without a value says nothing */
+    info_says("", false, false, "");
+}
+
+Test(handshake, a_node_that_does_not_tell_its_id_is_good)
+{
+    struct watched s;
+    struct world *w = world_new();
+
+    watched_open(&s, w, identity_own(&w->identities), NULL);
+    node_hears(w, s.fd, HEARD_INFO HEARD_ID);
+    says_read(&s, "$11\r\nrole:master\r\n-NOPERM no\r\n");
+    cr_assert_eq(s.readied, 1);
+    cr_assert_eq(s.up->client_id, 0);
+    watched_end(&s);
+}
+
 Test(handshake, it_may_be_answered_a_byte_at_a_time)
 {
     char script[1000], text[500];
@@ -204,7 +335,8 @@ Test(handshake, without_an_id_it_goes_on)
 
 /* After these answers the upstream is cut, its request may go elsewhere, and of alice the node has
  * heard nothing. */
-static void is_cut_before_alice(const char *answers, const char *verdict, const char *why)
+static void is_cut_before_alice(const char *answers, const char *verdict, const char *why,
+                                bool refused, bool waits)
 {
     struct watched s;
     struct asked asked;
@@ -214,6 +346,8 @@ static void is_cut_before_alice(const char *answers, const char *verdict, const 
     says_read(&s, answers);
     node_hears_the_end(s.world, s.fd);
     was_cut(&s, true, why);
+    cr_assert_eq(s.refused, refused, "whether it is the proxy that the node does not let in");
+    cr_assert_eq(s.waits, waits, "whether its password's file may help");
     has_failed(&asked, REQUEST_UNSENT);
     cr_assert_eq(s.readied, 0);
     watched_end(&s);
@@ -225,7 +359,7 @@ Test(handshake, the_owner_may_say_that_it_is_the_wrong_node)
 
     snprintf(answers, sizeof(answers), "+OK\r\n%s",
              node_credentials(text, sizeof(text), "slave", REPLID_B, REPLID_NONE, true));
-    is_cut_before_alice(answers, "it is not a master", "it is not a master");
+    is_cut_before_alice(answers, "it is not a master", "it is not a master", false, false);
 }
 
 Test(handshake, the_proxys_own_password_may_be_refused)
@@ -234,7 +368,8 @@ Test(handshake, the_proxys_own_password_may_be_refused)
                         "+RESET\r\n",
                         NULL,
                         "the proxy's own password was refused: "
-                        "WRONGPASS invalid username-password pair");
+                        "WRONGPASS invalid username-password pair",
+                        true, true);
 }
 
 Test(handshake, a_refusal_is_noted_on_the_credential_and_told)
@@ -407,7 +542,7 @@ Test(handshake, a_node_that_wants_no_password_is_good)
 Test(handshake, info_may_be_refused)
 {
     is_cut_before_alice("+OK\r\n-LOADING Redis is loading\r\n:1\r\n+RESET\r\n", NULL,
-                        "INFO replication was refused: LOADING Redis is loading");
+                        "INFO replication was refused: LOADING Redis is loading", true, false);
 }
 
 Test(handshake, reset_may_be_refused)
@@ -416,7 +551,8 @@ Test(handshake, reset_may_be_refused)
 
     snprintf(answers, sizeof(answers), "+OK\r\n%s-ERR unknown command `RESET`\r\n",
              node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, false));
-    is_cut_before_alice(answers, NULL, "RESET was refused: redisproxy needs Redis 6.2 or newer");
+    is_cut_before_alice(answers, NULL, "RESET was refused: redisproxy needs Redis 6.2 or newer",
+                        false, false);
 }
 
 /* After the right node's answers, `answers` to AUTH and SELECT; the request is refused with `text`.
