@@ -396,11 +396,13 @@ $(FUZZERS:%=build/fuzz/fuzz_%): build/fuzz/fuzz_%: \
 
 -include $(foreach name,$(FUZZERS),$(FUZZ_$(name):%=build/fuzz/obj/%.d))
 
+# The objects show which files call each other.
 lint:
 	@tests/deps.sh lint
+	@$(MAKE) --silent --no-print-directory $(OBJECTS)
 	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system)' tests/lint/all.sh \
 	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES)' \
-	    '$(HEADERS)'
+	    '$(HEADERS)' '$(OBJECTS)'
 
 format:
 	@clang-format -i $(FUZZ_SOURCES) $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) \
