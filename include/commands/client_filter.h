@@ -12,11 +12,11 @@ enum client_kind { CLIENT_ANY, CLIENT_NORMAL, CLIENT_PUBSUB, CLIENT_MASTER, CLIE
 struct client_filter {
     bool by_id;
     uint64_t *ids;
-    size_t count;
+    size_t id_count;
     struct slice addr, laddr, user; /* no data: any; they point into the request */
     enum client_kind kind;
     int64_t max_age; /* seconds; 0: any */
-    bool not_me;
+    bool skip_asker;
 };
 
 /* What LIST is to show, and KILL to end. False: the node knows better. The ids are to be freed either
@@ -32,13 +32,13 @@ struct asker {
 };
 
 /* Whether it is meant, when that one asks: a session of the same group. */
-bool session_passes(const struct client_filter *filter, const struct session *s,
-                    const struct asker *asker);
+bool client_filter_passes(const struct client_filter *filter, const struct session *s,
+                          const struct asker *asker);
 
-enum client_kind session_kind(const struct session *s);
-struct slice session_user(const struct session *s);
-int64_t session_seconds_since(const struct session *s, int64_t then_ms);
+enum client_kind client_kind(const struct session *s);
+struct slice client_user(const struct session *s);
+int64_t client_seconds_since(const struct session *s, int64_t then_ms);
 /* Writes its client's address, or its own. Returns out. */
-const char *session_address(char *out, size_t size, const struct session *s, bool peer);
+const char *client_address(char *out, size_t size, const struct session *s, bool peer);
 
 #endif

@@ -4,6 +4,6 @@
 
 #include "session/state.h"
 
-enum step session_client_kill(struct session *s, struct request *r);
+enum step client_kill_perform(struct session *s, struct request *r);
 
 #endif

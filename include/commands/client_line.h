@@ -7,7 +7,7 @@
 
 /* Appends it: `own`, that of its own connection, or `form`, somebody else's, with
  * what the session knows better. `asks`: it is who asks. */
-void session_add_line(struct buf *out, const struct session *s, struct slice own, struct slice form,
-                      bool asks);
+void client_line_append(struct buf *out, const struct session *s, struct slice own,
+                        struct slice form, bool asks);
 
 #endif

@@ -8,8 +8,8 @@
 enum step connection_name_perform(struct session *s, struct request *r);
 enum step client_reply_prepare(struct session *s, struct request *r);
 /* The session has this name; none, if it has no data. */
-void session_set_name(struct session *s, struct slice name);
+void connection_name_set(struct session *s, struct slice name);
 /* Redis' error for a client's name that it does not take, or NULL. */
-const char *session_bad_name(struct slice name);
+const char *connection_name_error(struct slice name);
 
 #endif

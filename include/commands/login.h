@@ -10,6 +10,6 @@ enum step login_prepare(struct session *s, struct request *r);
 void login_answered(struct session *s, struct request *r, const struct upstream *from);
 void hello_answered(struct session *s, struct request *r, const struct upstream *from);
 /* It went well. On a lease several may be on their way: what one changes is what the one before left. */
-void login_in_turn(struct session *s, struct request *r);
+void login_take_effect(struct session *s, struct request *r);
 
 #endif

@@ -10,8 +10,8 @@ void monitor_answered(struct session *s, struct request *r, const struct upstrea
 /* What a session carries of them. */
 extern const struct carried pubsub_carried;
 /* From now on the lease may bring what nobody asked for. False: not in the middle of a reply. */
-bool session_tap_lease(struct session *s);
+bool pubsub_tap_lease(struct session *s);
 /* Whether it is subscribed to the channel of RESP2's invalidations. */
-bool session_hears_invalidations(const struct session *s);
+bool pubsub_hears_invalidations(const struct session *s);
 
 #endif

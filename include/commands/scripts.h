@@ -11,8 +11,8 @@ enum step evalsha_prepare(struct session *s, struct request *r);
 enum step script_exec_prepare(struct session *s, struct request *r);
 void script_answered(struct session *s, struct request *r, const struct upstream *from);
 /* Before the first request of a user who uses scripts goes to a new master: it is told the recent ones. */
-void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to);
+void script_tell_new_master(struct session *s, const struct request *r, struct upstream *to);
 /* SCRIPT LOAD, SCRIPT FLUSH, sent. Whether other workers have to forget theirs. */
-bool session_script_command(struct session *s, const struct request *r);
+bool script_command_sent(struct session *s, const struct request *r);
 
 #endif

@@ -7,9 +7,9 @@
 /* Their hooks, and that of CLIENT GETREDIR and TRACKINGINFO. */
 enum step tracking_prepare(struct session *s, struct request *r);
 void tracking_answered(struct session *s, struct request *r, const struct upstream *from);
-enum step redirect_asked_prepare(struct session *s, struct request *r);
+enum step tracking_redir_prepare(struct session *s, struct request *r);
 extern const struct carried tracking_carried;
 /* Tells the lease all of it again. */
-void session_restore_told(struct session *s);
+void tracking_tell_again(struct session *s);
 
 #endif

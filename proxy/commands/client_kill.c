@@ -22,8 +22,8 @@ struct kill_inquiry {
     struct inquiry inquiry;
     struct client_filter filter;
     struct asker asker;
-    bool found;  /* while it is only looked for */
-    bool and_me; /* it ends itself, too */
+    bool found;       /* while it is only looked for */
+    bool kills_asker; /* it ends itself, too */
     int64_t killed;
     char reply[80]; /* the node's, if that is to be said */
 };
@@ -49,41 +49,41 @@ static struct kill_inquiry *kill_new(struct session *s, const struct request *r)
 
 /* ---- is anybody meant? ---- */
 
-static bool has_chosen(const struct session_host *host, const struct client_filter *filter,
+static bool any_passes(const struct session_host *host, const struct client_filter *filter,
                        const struct asker *asker)
 {
     for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next)
-        if (session_passes(filter, container_of(it, struct session, in_host), asker))
+        if (client_filter_passes(filter, container_of(it, struct session, in_host), asker))
             return true;
     return false;
 }
 
-static bool look_visit(struct relay *relay, struct relay_stop *stop)
+static bool find_visit(struct relay *relay, struct relay_stop *stop)
 {
     struct session_host *there = session_host_at(stop);
     struct kill_inquiry *q = container_of(relay, struct kill_inquiry, inquiry.relay);
-    q->found |= has_chosen(there, &q->filter, &q->asker);
+    q->found |= any_passes(there, &q->filter, &q->asker);
     return true;
 }
 
-static void look_home(struct session *s, struct request *r, struct inquiry *inquiry)
+static void find_home(struct session *s, struct request *r, struct inquiry *inquiry)
 {
     (void)s;
     r->looked = true;
     r->elsewhere = container_of(inquiry, struct kill_inquiry, inquiry)->found;
 }
 
-static void look(struct session *s, struct request *r)
+static void find_elsewhere(struct session *s, struct request *r)
 {
     struct kill_inquiry *q = kill_new(s, r);
-    q->inquiry.told = look_home;
-    session_ask_workers(&q->inquiry, look_visit);
+    q->inquiry.told = find_home;
+    session_ask_workers(&q->inquiry, find_visit);
 }
 
 /* Whether the node has connections that are meant. */
-static bool means_the_node(const struct client_filter *filter)
+static bool means_node(const struct client_filter *filter)
 {
-    for (size_t i = 0; i < filter->count; i++)
+    for (size_t i = 0; i < filter->id_count; i++)
         if (filter->ids[i] < SESSION_ID_BASE)
             return true;
     return filter->kind == CLIENT_MASTER || filter->kind == CLIENT_REPLICA;
@@ -91,15 +91,15 @@ static bool means_the_node(const struct client_filter *filter)
 
 /* ---- ending them ---- */
 
-static void kill_chosen(struct kill_inquiry *q, const struct session_host *host)
+static void kill_here(struct kill_inquiry *q, const struct session_host *host)
 {
     list_each (it, &host->sessions) {
         struct session *s = container_of(it, struct session, in_host);
-        if (!session_passes(&q->filter, s, &q->asker))
+        if (!client_filter_passes(&q->filter, s, &q->asker))
             continue;
         q->killed++;
         if (s->id == q->asker.id)
-            q->and_me = true;
+            q->kills_asker = true;
         else
             session_close(s, "CLIENT KILL");
     }
@@ -108,7 +108,7 @@ static void kill_chosen(struct kill_inquiry *q, const struct session_host *host)
 static bool kill_visit(struct relay *relay, struct relay_stop *stop)
 {
     struct session_host *there = session_host_at(stop);
-    kill_chosen(container_of(relay, struct kill_inquiry, inquiry.relay), there);
+    kill_here(container_of(relay, struct kill_inquiry, inquiry.relay), there);
     return true;
 }
 
@@ -117,7 +117,7 @@ static void kill_home(struct session *s, struct request *r, struct inquiry *inqu
     const struct kill_inquiry *q = container_of(inquiry, struct kill_inquiry, inquiry);
     int64_t at_node = 0;
     bool number = q->reply[0] == ':';
-    if (q->and_me)
+    if (q->kills_asker)
         session_quits(s, r);
     if (number)
         at_node = strtoll(q->reply + 1, NULL, 10);
@@ -131,8 +131,8 @@ static void kill_home(struct session *s, struct request *r, struct inquiry *inqu
         session_answer(s, r, q->reply);
 }
 
-static void kill_told(struct session *s, struct request *r, const struct upstream *from,
-                      struct slice reply)
+static void kill_node_answered(struct session *s, struct request *r, const struct upstream *from,
+                               struct slice reply)
 {
     struct client_filter filter;
     struct kill_inquiry *q;
@@ -146,14 +146,14 @@ static void kill_told(struct session *s, struct request *r, const struct upstrea
     q = kill_new(s, r);
     q->inquiry.told = kill_home;
     memcpy(q->reply, reply.data, reply.len);
-    kill_chosen(q, s->host);
+    kill_here(q, s->host);
     session_ask_workers(&q->inquiry, kill_visit);
 }
 
 /* ---- the node's word ---- */
 
-static enum step ask_harmlessly(struct session *s, struct request *r,
-                                const struct client_filter *filter)
+static enum step ask_node_harmlessly(struct session *s, struct request *r,
+                                     const struct client_filter *filter)
 {
     struct resp_args args = resp_args(r->data, r->len);
     struct buf question = {0};
@@ -168,7 +168,7 @@ static enum step ask_harmlessly(struct session *s, struct request *r,
     if (!filter->by_id)
         buf_printf(&question, "$2\r\nID\r\n$%zu\r\n%s\r\n", strlen(nobody), nobody);
     step = session_ask(s, r, false, (struct slice){buf_head(&question), buf_len(&question)},
-                       kill_told);
+                       kill_node_answered);
     buf_free(&question);
     return step;
 }
@@ -180,16 +180,16 @@ static bool means_sessions(const struct session *s, const struct request *r,
 {
     struct asker asker = {s->place.group, s->id};
     *unsure = false;
-    if (means_the_node(filter))
+    if (means_node(filter))
         return false;
     if ((!filter->addr.data && !filter->laddr.data) || r->elsewhere ||
-        has_chosen(s->host, filter, &asker))
+        any_passes(s->host, filter, &asker))
         return true;
     *unsure = !r->looked;
     return false;
 }
 
-enum step session_client_kill(struct session *s, struct request *r)
+enum step client_kill_perform(struct session *s, struct request *r)
 {
     struct client_filter filter;
     bool unsure = false;
@@ -197,12 +197,12 @@ enum step session_client_kill(struct session *s, struct request *r)
     if (s->queue.inflight > 0)
         return STEP_WAIT;
     if (client_filter_of_kill(r, &filter) && means_sessions(s, r, &filter, &unsure))
-        step = ask_harmlessly(s, r, &filter);
+        step = ask_node_harmlessly(s, r, &filter);
     else if (unsure)
-        look(s, r);
+        find_elsewhere(s, r);
     else /* it may end the connection that it comes on */
-        step = session_ask(s, r, true, (struct slice){r->data, r->len}, kill_told);
+        step = session_ask(s, r, true, (struct slice){r->data, r->len}, kill_node_answered);
     free(filter.ids);
     /* With the answer it is dispatched again; where there is nobody to ask it is there already. */
-    return unsure && !barrier_stands(&s->barrier) ? session_client_kill(s, r) : step;
+    return unsure && !barrier_stands(&s->barrier) ? client_kill_perform(s, r) : step;
 }

@@ -43,20 +43,20 @@ static void put_session(struct sheet *sheet, const struct session *s, struct sli
 {
     struct slice idle = client_text_value(form, "idle");
     const char *name = s->client.last && s->client.last->name ? s->client.last->name : "NULL";
-    int64_t seconds = session_seconds_since(s, s->client.read_ms), nodes;
+    int64_t seconds = client_seconds_since(s, s->client.read_ms), nodes;
     bool whole =
         client_text_value(form, "resp").data; /* Redis 6.2 has no such field, and no subcommands */
     if (s->lease.upstream && resp_parse_integer(idle, &nodes) && nodes < seconds)
         seconds = nodes; /* it has been written to since */
     put_number(sheet, "id", (int64_t)s->id);
-    put_text(sheet, "addr", session_address(sheet->addr, sizeof(sheet->addr), s, true));
-    put_text(sheet, "laddr", session_address(sheet->laddr, sizeof(sheet->laddr), s, false));
+    put_text(sheet, "addr", client_address(sheet->addr, sizeof(sheet->addr), s, true));
+    put_text(sheet, "laddr", client_address(sheet->laddr, sizeof(sheet->laddr), s, false));
     put_number(sheet, "fd", s->client.stream.fd);
     put_text(sheet, "name", s->client.name ? s->client.name : "");
-    put_number(sheet, "age", session_seconds_since(s, s->client.opened_ms));
+    put_number(sheet, "age", client_seconds_since(s, s->client.opened_ms));
     put_number(sheet, "idle", seconds);
     put(sheet, "cmd", (struct slice){name, whole ? strlen(name) : strcspn(name, "|")});
-    put(sheet, "user", session_user(s));
+    put(sheet, "user", client_user(s));
     if (s->special.redirects_to)
         put_number(sheet, "redir", (int64_t)s->special.redirects_to);
 }
@@ -86,8 +86,8 @@ static void put_shared(struct sheet *sheet, const struct session *s, bool asks)
     put_number(sheet, "tot-mem", (int64_t)(sizeof(*s) + out + s->queue.waiting_bytes));
 }
 
-void session_add_line(struct buf *out, const struct session *s, struct slice own, struct slice form,
-                      bool asks)
+void client_line_append(struct buf *out, const struct session *s, struct slice own,
+                        struct slice form, bool asks)
 {
     struct sheet sheet = {.count = 0};
     put_session(&sheet, s, own.data ? own : form);

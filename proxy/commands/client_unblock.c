@@ -84,7 +84,7 @@ static bool visit(struct relay *relay, struct relay_stop *stop)
     return true;
 }
 
-static void told(struct session *s, struct request *r, struct inquiry *inquiry)
+static void worker_answered(struct session *s, struct request *r, struct inquiry *inquiry)
 {
     const struct blocked *blocked =
         &container_of(inquiry, struct unblock_inquiry, inquiry)->blocked;
@@ -99,13 +99,13 @@ static void free_inquiry(struct inquiry *inquiry)
     free(container_of(inquiry, struct unblock_inquiry, inquiry));
 }
 
-static void ask(struct session *s, const struct request *r, const struct blocked *blocked)
+static void ask_worker(struct session *s, const struct request *r, const struct blocked *blocked)
 {
     struct unblock_inquiry *q = calloc(1, sizeof(*q));
     if (!q)
         abort();
     q->blocked = *blocked;
-    q->inquiry.told = told;
+    q->inquiry.told = worker_answered;
     q->inquiry.free = free_inquiry;
     session_inquire(s, &q->inquiry, r);
     session_ask_worker(&q->inquiry, session_worker_of(blocked->session), visit);
@@ -127,7 +127,7 @@ static enum step unblock_session(struct session *s, struct request *r)
         return STEP_WAIT;
     blocked.node = upstream_node(up);
     if (!r->retried && session_is_elsewhere(s->host, blocked.session)) {
-        ask(s, r, &blocked);
+        ask_worker(s, r, &blocked);
         return STEP_WAIT;
     }
     if (!r->retried)
@@ -136,8 +136,8 @@ static enum step unblock_session(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-static void knock_told(struct session *s, struct request *r, const struct upstream *from,
-                       struct slice reply)
+static void let_in_answered(struct session *s, struct request *r, const struct upstream *from,
+                            struct slice reply)
 {
     (void)from;
     if (!s->auth_not_needed)
@@ -145,13 +145,15 @@ static void knock_told(struct session *s, struct request *r, const struct upstre
 }
 
 /* Redis answers NOAUTH where a password is asked for: the session may not answer before it knows. */
-static enum step knock(struct session *s, struct request *r)
+static enum step ask_whether_let_in(struct session *s, struct request *r)
 {
     static const char question[] = "*2\r\n$6\r\nCLIENT\r\n$7\r\nGETNAME\r\n";
-    return session_ask(s, r, false, (struct slice){question, sizeof(question) - 1}, knock_told);
+    return session_ask(s, r, false, (struct slice){question, sizeof(question) - 1},
+                       let_in_answered);
 }
 
 enum step client_unblock_perform(struct session *s, struct request *r)
 {
-    return s->identity->authenticated || s->auth_not_needed ? unblock_session(s, r) : knock(s, r);
+    return s->identity->authenticated || s->auth_not_needed ? unblock_session(s, r)
+                                                            : ask_whether_let_in(s, r);
 }

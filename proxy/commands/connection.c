@@ -26,7 +26,7 @@ enum step reset_perform(struct session *s, struct request *r)
     identity_release(s->identity);
     s->identity = identity_nobody(router_identities(s->host->router));
     router_entered(&s->place, NULL);
-    session_set_name(s, (struct slice){NULL, 0});
+    connection_name_set(s, (struct slice){NULL, 0});
     session_answer(s, r, "+RESET\r\n");
     return STEP_ON;
 }

@@ -15,7 +15,7 @@
 /* A right that was taken away may be used so long. */
 #define RIGHT_MS 1000
 
-const char *session_bad_name(struct slice name)
+const char *connection_name_error(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++)
         if (name.data[i] < '!' || name.data[i] > '~')
@@ -23,7 +23,7 @@ const char *session_bad_name(struct slice name)
     return NULL;
 }
 
-void session_set_name(struct session *s, struct slice name)
+void connection_name_set(struct session *s, struct slice name)
 {
     free(s->client.name);
     s->client.name = name.data ? strndup(name.data, name.len) : NULL;
@@ -33,12 +33,12 @@ void session_set_name(struct session *s, struct slice name)
 static void client_setname(struct session *s, struct request *r)
 {
     struct slice name = session_arg(r, 2);
-    const char *error = session_bad_name(name);
+    const char *error = connection_name_error(name);
     if (error) {
         session_answer(s, r, error);
         return;
     }
-    session_set_name(s, name);
+    connection_name_set(s, name);
     session_answer(s, r, "+OK\r\n");
 }
 
@@ -110,7 +110,7 @@ static struct slice question_of(const struct request *r)
 #undef QUESTION
 }
 
-static bool is_refusal(struct slice reply)
+static bool is_not_allowed(struct slice reply)
 {
     static const char *const words[] = {"-NOPERM ", "-NOAUTH "};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -119,11 +119,11 @@ static bool is_refusal(struct slice reply)
     return false;
 }
 
-static void told(struct session *s, struct request *r, const struct upstream *from,
-                 struct slice reply)
+static void right_answered(struct session *s, struct request *r, const struct upstream *from,
+                           struct slice reply)
 {
     (void)from;
-    if (is_refusal(reply)) {
+    if (is_not_allowed(reply)) {
         session_answer_bytes(s, r, reply.data, reply.len);
         return;
     }
@@ -135,7 +135,7 @@ enum step connection_name_perform(struct session *s, struct request *r)
 {
     enum step step;
     if (s->identity->right_until_ms[index_of(r)] < turn_now(s->host->turn)) {
-        step = session_ask(s, r, false, question_of(r), told);
+        step = session_ask(s, r, false, question_of(r), right_answered);
         /* Nobody waits for a master for that, unless it is not known who may come in. */
         if (step != STEP_HOLD || (!s->identity->authenticated && !s->auth_not_needed))
             return step;
@@ -148,7 +148,7 @@ enum step connection_name_perform(struct session *s, struct request *r)
 
 /* CLIENT REPLY OFF and SKIP would silence the lease, where every request needs its reply: CLIENT REPLY ON is
  * queued for them (exec.c). */
-static void silence(struct session *s, struct request *r)
+static void queue_reply_on(struct session *s, struct request *r)
 {
     static const struct slice argv[3] = {{"CLIENT", 6}, {"REPLY", 5}, {"ON", 2}};
     struct buf bytes = {0};
@@ -166,6 +166,6 @@ static void silence(struct session *s, struct request *r)
 enum step client_reply_prepare(struct session *s, struct request *r)
 {
     if (s->tx.state == TX_OPEN && command_arity_ok(r->command, r->argc))
-        silence(s, r);
+        queue_reply_on(s, r);
     return STEP_ON;
 }

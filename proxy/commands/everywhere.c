@@ -77,7 +77,7 @@ void everywhere_sent(struct session *s, struct request *r)
     bool flush;
     if (r->command->flags & COMMAND_WRITE)
         return;
-    flush = session_script_command(s, r);
+    flush = script_command_sent(s, r);
     if (flush && r->in_tx)
         flush_others(s, NULL);
     if (r->in_tx)

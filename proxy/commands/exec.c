@@ -118,7 +118,7 @@ static void put_line(struct session *s, struct executed *answers, struct slice e
         return;
     }
     text.len--; /* the line end */
-    session_add_line(&line, s, text, text, true);
+    client_line_append(&line, s, text, text, true);
     resp_append_text(&whole, element.data[0], &line);
     put_text(answers, &whole);
     buf_free(&whole);
@@ -144,14 +144,14 @@ static void perform(struct session *s, struct request *r, struct slice element,
     switch (r->command->verb) {
     case VERB_AUTH:
     case VERB_SELECT:
-        login_in_turn(s, r);
+        login_take_effect(s, r);
         break;
     case VERB_HELLO:
-        login_in_turn(s, r);
+        login_take_effect(s, r);
         put_with_id(s, answers, element, "$2\r\nid\r\n:");
         return;
     case VERB_CLIENT_SETNAME:
-        session_set_name(s, session_arg(r, 2));
+        connection_name_set(s, session_arg(r, 2));
         break;
     case VERB_CLIENT_GETNAME:
         put_name(s, answers);

@@ -20,12 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct identities *all(struct session *s)
+static struct identities *identities_of(struct session *s)
 {
     return router_identities(s->host->router);
 }
 
-static void set_adopt(struct request *r, struct identity *identity)
+static void set_login(struct request *r, struct identity *identity)
 {
     if (r->login)
         identity_release(r->login);
@@ -69,37 +69,37 @@ static const char *parse_hello(const struct request *r, struct hello *hello, cha
     return NULL;
 }
 
-static struct identity *wanted_by_hello(struct session *s, const struct hello *hello)
+static struct identity *identity_for_hello(struct session *s, const struct hello *hello)
 {
     bool resp3 = hello->version ? hello->version == 3 : s->identity->resp3;
-    struct identity *speaks = identity_with_protocol(all(s), s->identity, resp3), *enters;
+    struct identity *speaks = identity_with_protocol(identities_of(s), s->identity, resp3), *enters;
     if (!hello->auth)
         return speaks;
-    enters = identity_with_credential(all(s), speaks, hello->user, hello->password);
+    enters = identity_with_credential(identities_of(s), speaks, hello->user, hello->password);
     identity_release(speaks);
     return enters;
 }
 
 /* The command's identity, NULL: none that could ever be (Redis will say so on the present one). */
-static struct identity *wanted(struct session *s, const struct request *r,
-                               const struct hello *hello)
+static struct identity *requested_identity(struct session *s, const struct request *r,
+                                           const struct hello *hello)
 {
     int64_t db;
     switch (r->command->verb) {
     case VERB_AUTH:
         if (r->argc == 3)
-            return identity_with_credential(all(s), s->identity, session_arg(r, 1),
+            return identity_with_credential(identities_of(s), s->identity, session_arg(r, 1),
                                             session_arg(r, 2));
         if (r->argc == 2)
-            return identity_with_credential(all(s), s->identity, (struct slice){NULL, 0},
+            return identity_with_credential(identities_of(s), s->identity, (struct slice){NULL, 0},
                                             session_arg(r, 1));
         return NULL;
     case VERB_SELECT:
         if (r->argc == 2 && resp_parse_integer(session_arg(r, 1), &db) && db >= 0)
-            return identity_with_db(all(s), s->identity, db);
+            return identity_with_db(identities_of(s), s->identity, db);
         return NULL;
     default:
-        return wanted_by_hello(s, hello);
+        return identity_for_hello(s, hello);
     }
 }
 
@@ -125,7 +125,7 @@ static bool prepare_hello(struct session *s, struct request *r)
     char text[128];
     const char *error = parse_hello(r, &hello, text, sizeof(text));
     if (!error)
-        error = session_bad_name(hello.name);
+        error = connection_name_error(hello.name);
     if (error) {
         session_answer(s, r, error);
         return true;
@@ -135,7 +135,7 @@ static bool prepare_hello(struct session *s, struct request *r)
         free(s->client.hello_name);
         s->client.hello_name = hello.name.data ? strndup(hello.name.data, hello.name.len) : NULL;
     }
-    set_adopt(r, wanted(s, r, &hello));
+    set_login(r, requested_identity(s, r, &hello));
     rewrite_hello(s, r, &hello);
     return false;
 }
@@ -147,7 +147,7 @@ static bool prepare(struct session *s, struct request *r)
         return false; /* its node has to say what it thinks of it */
     if (r->command->verb == VERB_HELLO)
         return prepare_hello(s, r);
-    set_adopt(r, wanted(s, r, &(struct hello){0}));
+    set_login(r, requested_identity(s, r, &(struct hello){0}));
     return false;
 }
 
@@ -160,7 +160,7 @@ enum step login_prepare(struct session *s, struct request *r)
 }
 
 /* The session is what the command asked for, from now on. */
-static void adopt(struct session *s, struct request *r)
+static void log_in(struct session *s, struct request *r)
 {
     if (!identity_same_credential(s->identity, r->login))
         router_entered(&s->place, NULL);
@@ -169,16 +169,16 @@ static void adopt(struct session *s, struct request *r)
     r->login = NULL;
 }
 
-void login_in_turn(struct session *s, struct request *r)
+void login_take_effect(struct session *s, struct request *r)
 {
     struct hello hello = {0};
     char text[128];
     if (r->command->verb != VERB_HELLO || !parse_hello(r, &hello, text, sizeof(text)))
-        set_adopt(r, wanted(s, r, &hello));
+        set_login(r, requested_identity(s, r, &hello));
     if (r->login)
-        adopt(s, r);
+        log_in(s, r);
     if (hello.name.data)
-        session_set_name(s, hello.name);
+        connection_name_set(s, hello.name);
 }
 
 void login_answered(struct session *s, struct request *r, const struct upstream *by)
@@ -191,17 +191,17 @@ void login_answered(struct session *s, struct request *r, const struct upstream 
     if (r->reply_type == '-' || r->in_tx) /* queued only: EXEC will tell */
         return;
     if (!r->leased) {
-        adopt(s, r);
+        log_in(s, r);
         if (proves)
             router_entered(&s->place, by);
         return;
     }
-    login_in_turn(s, r);
+    login_take_effect(s, r);
     if (proves)
         router_entered(&s->place, by);
     /* No node takes CLIENT TRACKING in RESP2: one that is new since then was told in vain. */
     if (lease_kept_for(&s->lease, LEASE_TRACKS) && s->identity->resp3 && !spoke_resp3)
-        session_restore_told(s);
+        tracking_tell_again(s);
 }
 
 enum step login_perform(struct session *s, struct request *r)
@@ -224,12 +224,12 @@ static void take_hello_name(struct session *s)
 {
     if (!s->client.hello_name)
         return;
-    session_set_name(s, (struct slice){s->client.hello_name, strlen(s->client.hello_name)});
+    connection_name_set(s, (struct slice){s->client.hello_name, strlen(s->client.hello_name)});
     free(s->client.hello_name);
     s->client.hello_name = NULL;
 }
 
-static void name_and_id(struct session *s, struct request *r)
+static void rewrite_hello_answer(struct session *s, struct request *r)
 {
     const char *at;
     if (r->in_tx || r->reply_type == '-')
@@ -245,5 +245,5 @@ void hello_answered(struct session *s, struct request *r, const struct upstream 
 {
     login_answered(s, r, from);
     if (r->capture)
-        name_and_id(s, r);
+        rewrite_hello_answer(s, r);
 }

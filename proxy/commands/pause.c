@@ -47,7 +47,7 @@ static void drop(struct relay *relay)
 }
 
 /* For the node of the session's lease. */
-static void tell_all(struct session *s, int64_t until_ms, bool parts)
+static void tell_workers(struct session *s, int64_t until_ms, bool parts)
 {
     struct pause *pause = calloc(1, sizeof(*pause));
     if (!pause)
@@ -67,12 +67,12 @@ enum step pause_prepare(struct session *s, struct request *r)
     if (!resp_parse_integer(session_arg(r, 2), &ms) || ms <= 0)
         return STEP_ON;
     s->special.pauses_until_ms = turn_now(s->host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS);
-    tell_all(s, s->special.pauses_until_ms, false);
+    tell_workers(s, s->special.pauses_until_ms, false);
     s->special.pauses = true;
     return STEP_ON;
 }
 
-static void note(const struct session *s, int64_t until_ms)
+static void note_on_board(const struct session *s, int64_t until_ms)
 {
     board_note_pause(s->host->turn->board, s->place.group, upstream_node(s->lease.upstream),
                      until_ms);
@@ -84,14 +84,14 @@ void pause_answered(struct session *s, struct request *r, const struct upstream 
     if (from != s->lease.upstream || (r->in_tx && r->reply_type == '+'))
         return; /* EXEC will do it */
     if (r->command->verb == VERB_CLIENT_UNPAUSE && r->reply_type == '+') {
-        tell_all(s, 0, false);
-        note(s, 0);
+        tell_workers(s, 0, false);
+        note_on_board(s, 0);
     }
     if (!s->special.pauses)
         return;
     s->special.pauses = false;
     bool begun = r->reply_type == (exec ? '*' : '+');
-    tell_all(s, 0, begun);
+    tell_workers(s, 0, begun);
     if (begun)
-        note(s, s->special.pauses_until_ms);
+        note_on_board(s, s->special.pauses_until_ms);
 }

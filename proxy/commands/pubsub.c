@@ -67,14 +67,14 @@ static void remember(struct session *s, enum kind kind, struct slice name)
 }
 
 /* They stand again, or nobody wants them any more. */
-static void renewed(struct session *s)
+static void mark_renewed(struct session *s)
 {
     if (s->special.unrenewed)
         router_subscriber_renewed(s->host->router, s->place.group);
     s->special.unrenewed = false;
 }
 
-static void unrenewed(struct session *s)
+static void mark_unrenewed(struct session *s)
 {
     if (s->special.unrenewed || life_closing(&s->life))
         return;
@@ -86,7 +86,7 @@ static void unrenewed(struct session *s)
 static void dropped(struct session *s)
 {
     if (s->special.subs)
-        unrenewed(s);
+        mark_unrenewed(s);
 }
 
 static bool subscribes(const struct request *r)
@@ -99,11 +99,11 @@ static bool subscribes(const struct request *r)
 static void held(struct session *s)
 {
     if (s->queue.next && subscribes(s->queue.next))
-        unrenewed(s);
+        mark_unrenewed(s);
 }
 
 /* Something was answered: perhaps its subscriptions are no longer waited for. */
-static void look_renewed(struct session *s)
+static void check_renewed(struct session *s)
 {
     if (!s->special.unrenewed || s->special.renewing > 0 || session_wants_lease(s))
         return;
@@ -112,7 +112,7 @@ static void look_renewed(struct session *s)
         if (r->state != REQUEST_ANSWERED && subscribes(r))
             return;
     }
-    renewed(s);
+    mark_renewed(s);
 }
 
 static void drop_if_empty(struct session *s)
@@ -127,7 +127,7 @@ static void drop_if_empty(struct session *s)
      * do since (Celery: is the result there?) must not come before that. */
     lease_keep(&s->lease, LEASE_CHANGED);
     s->lease.dirty = true;
-    look_renewed(s);
+    check_renewed(s);
 }
 
 static void forget(struct session *s, enum kind kind, struct slice name)
@@ -146,7 +146,7 @@ static void forget(struct session *s, enum kind kind, struct slice name)
 static void forget_all(struct session *s)
 {
     struct subscription *sub, *next;
-    renewed(s);
+    mark_renewed(s);
     if (!s->special.subs)
         return;
     for (int kind = 0; kind < KINDS; kind++) {
@@ -201,7 +201,7 @@ static bool is_plain_reply(const struct session *s, const struct request *head)
 }
 
 /* MONITOR's "+1795391682.558940 [0 127.0.0.1:46918] \"Info\" ...": about the proxy, and not a client. */
-static bool is_of_the_proxy(const char *line, size_t len)
+static bool is_own_command(const char *line, size_t len)
 {
     const char *name = memmem(line, len, "] \"", 3), *end;
     if (!name)
@@ -226,7 +226,7 @@ static enum tap_verdict on_message(void *data, struct request *head, const char 
                     message[1] >= '0' && message[1] <= '9';
         if (head && !line)
             return TAP_ANSWER;
-        if (!line || !is_of_the_proxy(message, len))
+        if (!line || !is_own_command(message, len))
             session_pass_on(s, message, len);
         return TAP_PUSH;
     }
@@ -262,7 +262,7 @@ static bool is_reply(void *data, char type)
 
 static const struct upstream_tap tap = {on_message, is_reply};
 
-bool session_tap_lease(struct session *s)
+bool pubsub_tap_lease(struct session *s)
 {
     if (session_hears(s))
         return true;
@@ -273,7 +273,7 @@ bool session_tap_lease(struct session *s)
     return true;
 }
 
-bool session_hears_invalidations(const struct session *s)
+bool pubsub_hears_invalidations(const struct session *s)
 {
     static const char channel[] = "__redis__:invalidate";
     struct subscription *sub = NULL;
@@ -326,7 +326,8 @@ void monitor_answered(struct session *s, struct request *r, const struct upstrea
 
 /* ---- subscribing again ---- */
 
-static void on_again_reply(struct request *r, const char *data, size_t len, bool first, bool last)
+static void on_resubscribe_reply(struct request *r, const char *data, size_t len, bool first,
+                                 bool last)
 {
     struct session *s = r->owner_data;
     (void)len;
@@ -336,12 +337,12 @@ static void on_again_reply(struct request *r, const char *data, size_t len, bool
         return;
     request_free(session_pool(s), r);
     s->special.renewing--;
-    look_renewed(s);
+    check_renewed(s);
     if (data[0] == '-')
         session_close(s, "its subscriptions were refused after a switch");
 }
 
-static void on_again_failed(struct request *r, enum request_failure why, const char *text)
+static void on_resubscribe_failed(struct request *r, enum request_failure why, const char *text)
 {
     struct session *s = r->owner_data;
     (void)text;
@@ -353,21 +354,21 @@ static void on_again_failed(struct request *r, enum request_failure why, const c
         session_close(s, "its user was refused after a switch");
     else if (why == REQUEST_UNSENT)
         session_lease_drop(s); /* all of them at once: they are made again on the next lease */
-    look_renewed(s);
+    check_renewed(s);
     session_mark_woken(s);
 }
 
-static const struct request_owner again_owner = {on_again_reply, on_again_failed};
+static const struct request_owner resubscribe_owner = {on_resubscribe_reply, on_resubscribe_failed};
 
 /* The proxy's own request on the lease; its answer is not for the client. */
-static void send_swallowed(struct session *s, const struct buf *bytes, uint8_t verb, int32_t parts)
+static void send_own(struct session *s, const struct buf *bytes, uint8_t verb, int32_t parts)
 {
     const char *name = verb == VERB_MONITOR ? "MONITOR" : subscribe_words[verb - VERB_SUBSCRIBE];
     struct request *r = request_new(session_pool(s), buf_len(bytes));
     request_set_bytes(r, buf_head(bytes), buf_len(bytes));
     r->command = command_find((struct slice){name, strlen(name)}, (struct slice){NULL, 0});
     r->parts_left = parts;
-    r->owner = &again_owner;
+    r->owner = &resubscribe_owner;
     r->owner_data = s;
     s->special.renewing++;
     upstream_submit(s->lease.upstream, r);
@@ -385,7 +386,7 @@ static void resubscribe_kind(struct session *s, enum kind kind)
     resp_append_bulk(&bytes, (struct slice){word, strlen(word)});
     HASH_ITER (hh, s->special.subs->of[kind], sub, next)
         resp_append_bulk(&bytes, (struct slice){sub->name, sub->len});
-    send_swallowed(s, &bytes, (uint8_t)(VERB_SUBSCRIBE + kind), count);
+    send_own(s, &bytes, (uint8_t)(VERB_SUBSCRIBE + kind), count);
     buf_free(&bytes);
 }
 
@@ -399,7 +400,7 @@ static void resubscribe(struct session *s)
     if (lease_kept_for(&s->lease, LEASE_MONITORS)) { /* first: a subscriber may not, in RESP2 */
         struct buf bytes = {0};
         buf_printf(&bytes, "*1\r\n$7\r\nMONITOR\r\n");
-        send_swallowed(s, &bytes, VERB_MONITOR, 1);
+        send_own(s, &bytes, VERB_MONITOR, 1);
         buf_free(&bytes);
     }
     for (int kind = 0; s->special.subs && kind < KINDS; kind++)
@@ -417,4 +418,4 @@ const struct carried pubsub_carried = {.tell = resubscribe,
                                        .dropped = dropped,
                                        .forget = forget_all,
                                        .held = held,
-                                       .delivered = look_renewed};
+                                       .delivered = check_renewed};

@@ -19,10 +19,10 @@
 #include <string.h>
 
 /* Another worker waits so long for a lease, then it is asked again, if anybody still wants to know. */
-#define LEASE_MS 1000
+#define LEASE_WAIT_MS 1000
 
 /* What it answered is used at once, or not at all. */
-#define GOOD_MS 100
+#define ANSWER_VALID_MS 100
 
 /* What another worker was asked. */
 struct redirection {
@@ -34,7 +34,7 @@ struct redirection {
     int64_t answered_ms; /* and then */
 };
 
-void session_forget_redirection(struct session *s)
+void redirect_forget(struct session *s)
 {
     free(s->special.redirection);
     s->special.redirection = NULL;
@@ -51,7 +51,7 @@ static uint64_t id_at_node(struct session *to, uint64_t replica)
             return 0;
         lease_keep(&to->lease, LEASE_CHANGED);
     }
-    (void)session_tap_lease(to); /* what it gets it did not ask for */
+    (void)pubsub_tap_lease(to); /* what it gets it did not ask for */
     return upstream_client_id(to->lease.upstream);
 }
 
@@ -83,7 +83,7 @@ static bool search_visit(struct relay *relay, struct relay_stop *stop)
     struct session_host *there = session_host_at(stop);
     struct search *search = container_of(relay, struct search, relay);
     if (!search->until_ms)
-        search->until_ms = turn_now(there->turn) + LEASE_MS;
+        search->until_ms = turn_now(there->turn) + LEASE_WAIT_MS;
     /* Who asks knows of a switch perhaps that this worker does not know of: its lease is at the old
      * master still. */
     if (router_seq(there->router) >= search->seq)
@@ -110,7 +110,7 @@ static void search_back(struct relay *relay, struct relay_stop *stop)
 static void search_elsewhere(struct session *s, uint64_t to)
 {
     struct search *search = calloc(1, sizeof(*search));
-    session_forget_redirection(s);
+    redirect_forget(s);
     s->special.redirection = calloc(1, sizeof(*s->special.redirection));
     if (!search || !s->special.redirection)
         abort();
@@ -124,7 +124,7 @@ static void search_elsewhere(struct session *s, uint64_t to)
     relay_start_at(&search->relay, &s->host->stop, session_worker_of(to));
 }
 
-enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_node)
+enum found redirect_find(struct session *s, uint64_t id, uint64_t *at_node)
 {
     const struct redirection *known = s->special.redirection;
     enum found found = FOUND_NOT_YET;
@@ -137,14 +137,14 @@ enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_
     if (known && known->to == id && known->asked)
         return FOUND_NOT_YET;
     if (known && known->to == id && known->seq == router_seq(s->host->router) &&
-        turn_now(s->host->turn) - known->answered_ms <= GOOD_MS) {
+        turn_now(s->host->turn) - known->answered_ms <= ANSWER_VALID_MS) {
         found = known->found;
         *at_node = known->at_node;
     }
     if (found == FOUND_NOT_YET)
         search_elsewhere(s, id);
     else
-        session_forget_redirection(s);
+        redirect_forget(s);
     return found;
 }
 
@@ -161,7 +161,7 @@ static int redirect_argument(struct slice command)
     return 0;
 }
 
-void session_append_redirect(struct buf *out, struct slice command, uint64_t id)
+void redirect_append(struct buf *out, struct slice command, uint64_t id)
 {
     char text[24];
     size_t len = (size_t)snprintf(text, sizeof(text), "%" PRIu64, id);
@@ -169,7 +169,7 @@ void session_append_redirect(struct buf *out, struct slice command, uint64_t id)
     resp_append_replaced(out, command, at ? at : -1, (struct slice){text, len});
 }
 
-enum step session_redirect(struct session *s, struct request *r)
+enum step redirect_prepare(struct session *s, struct request *r)
 {
     int at = redirect_argument((struct slice){r->data, r->len});
     struct buf bytes = {0};
@@ -177,7 +177,7 @@ enum step session_redirect(struct session *s, struct request *r)
     uint64_t id;
     if (!at || !resp_parse_integer(session_arg(r, at), &number))
         return STEP_ON;
-    switch (session_find_redirected(s, (uint64_t)number, &id)) {
+    switch (redirect_find(s, (uint64_t)number, &id)) {
     case FOUND_NOT_YET:
         return STEP_HOLD;
     case FOUND_NOBODY:
@@ -185,7 +185,7 @@ enum step session_redirect(struct session *s, struct request *r)
     case FOUND:
         break;
     }
-    session_append_redirect(&bytes, (struct slice){r->data, r->len}, id);
+    redirect_append(&bytes, (struct slice){r->data, r->len}, id);
     session_rewrite(s, r, &bytes);
     buf_free(&bytes);
     s->special.redirecting = (uint64_t)number;
@@ -194,7 +194,7 @@ enum step session_redirect(struct session *s, struct request *r)
 
 /* ---- forgetting ---- */
 
-void session_invalidate(struct session *s)
+void redirect_invalidate(struct session *s)
 {
     static const char push[] = ">2\r\n$10\r\ninvalidate\r\n_\r\n";
     static const char message[] = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n";
@@ -202,7 +202,7 @@ void session_invalidate(struct session *s)
         return;
     if (s->identity->resp3)
         session_pass_on(s, push, sizeof(push) - 1);
-    else if (session_hears_invalidations(s))
+    else if (pubsub_hears_invalidations(s))
         session_pass_on(s, message, sizeof(message) - 1);
 }
 
@@ -216,7 +216,7 @@ static bool invalidate_visit(struct relay *relay, struct relay_stop *stop)
     struct session_host *there = session_host_at(stop);
     struct session *to = session_find(there, container_of(relay, struct invalidation, relay)->id);
     if (to)
-        session_invalidate(to);
+        redirect_invalidate(to);
     return true;
 }
 
@@ -225,12 +225,12 @@ static void invalidate_drop(struct relay *relay)
     free(container_of(relay, struct invalidation, relay));
 }
 
-void session_invalidate_redirected(struct session *s, uint64_t id)
+void redirect_invalidate_target(struct session *s, uint64_t id)
 {
     struct session *to = session_find(s->host, id);
     struct invalidation *invalidation;
     if (to)
-        session_invalidate(to);
+        redirect_invalidate(to);
     if (!session_is_elsewhere(s->host, id))
         return;
     invalidation = calloc(1, sizeof(*invalidation));

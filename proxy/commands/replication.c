@@ -34,7 +34,7 @@ static void on_bytes(void *data, const char *bytes, size_t len)
 }
 
 /* They are no longer waiting, whatever became of them. */
-static void let_go(struct session *s, struct request *bytes)
+static void finish_bytes(struct session *s, struct request *bytes)
 {
     queue_discharge(&s->queue, COST(bytes));
     request_free(session_pool(s), bytes);
@@ -48,7 +48,7 @@ static void on_written(struct request *bytes, const char *data, size_t len, bool
     (void)len;
     (void)first;
     (void)last;
-    let_go(bytes->owner_data, bytes);
+    finish_bytes(bytes->owner_data, bytes);
 }
 
 static void on_not_written(struct request *bytes, enum request_failure why, const char *text)
@@ -56,14 +56,14 @@ static void on_not_written(struct request *bytes, enum request_failure why, cons
     struct session *s = bytes->owner_data;
     (void)why;
     (void)text;
-    let_go(s, bytes);
+    finish_bytes(s, bytes);
     session_close(s, "the node that it replicates from is not to be written to");
 }
 
 static const struct request_owner bytes_owner = {on_written, on_not_written};
 
 /* Nobody answers these. Until they are written they count as waiting: the session is not read for ever. */
-static void pass(struct session *s, const char *data, size_t len)
+static void send_bytes(struct session *s, const char *data, size_t len)
 {
     struct request *bytes;
     if (!s->lease.upstream)
@@ -76,16 +76,16 @@ static void pass(struct session *s, const char *data, size_t len)
     upstream_submit(s->lease.upstream, bytes);
 }
 
-static void pass_request(struct session *s, struct request *r)
+static void send_request(struct session *s, struct request *r)
 {
-    pass(s, r->data, r->len);
+    send_bytes(s, r->data, r->len);
     r->placed = r->silent = true;
     session_answer(s, r, "");
 }
 
 static void tunnel_alive(struct session *s)
 {
-    pass(s, "\n", 1);
+    send_bytes(s, "\n", 1);
 }
 
 /* Of REPLCONF, what a replica reports; GETACK is a master's. */
@@ -101,7 +101,7 @@ static bool is_report(struct slice what)
 }
 
 /* REPLCONF's arguments come in pairs. */
-static bool says_a_replica(const struct request *r)
+static bool is_what_a_replica_says(const struct request *r)
 {
     struct resp_args args = resp_args(r->data, r->len);
     struct slice arg;
@@ -123,15 +123,15 @@ static void cut_off(struct session *s, const struct request *r)
     snprintf(name, sizeof(name), "%.*s", (int)(said.len < 31 ? said.len : 31), said.data);
     log_event(LOG_WARN, "a client that replicates was cut off",
               "session=%" PRIu64 " client=%s command=%s reason=\"no replica says this\"", s->id,
-              session_address(address, sizeof(address), s, true),
+              client_address(address, sizeof(address), s, true),
               log_quote(quoted, sizeof(quoted), name));
     session_close(s, "it replicates, and sent what no replica says");
 }
 
 static enum step tunnel_request(struct session *s, struct request *r)
 {
-    if (says_a_replica(r))
-        pass_request(s, r);
+    if (is_what_a_replica_says(r))
+        send_request(s, r);
     else
         cut_off(s, r);
     return STEP_ON;
@@ -169,6 +169,6 @@ enum step replication_route(struct session *s, struct request *r)
     s->special.tunnel = &tunnel;
     s->lease.dirty = true;
     upstream_set_tunnel(s->lease.upstream, on_bytes);
-    pass_request(s, r);
+    send_request(s, r);
     return STEP_ON;
 }

@@ -48,7 +48,7 @@ void scan_seen(struct session *s, struct request *r)
     set_cursor(s, r, cursor.at);
 }
 
-static void tell_restart(const struct session *s, const struct upstream *to)
+static void log_restart(const struct session *s, const struct upstream *to)
 {
     log_event(LOG_DEBUG, "an iteration begins again",
               "session=%" PRIu64 " node=%s reason=\"the process that its cursor is of does not "
@@ -74,7 +74,7 @@ static enum step send_shared(struct session *s, struct request *r)
         return STEP_WAIT;
     process = process_of(router, up);
     if (r->cursor_of && process && process != r->cursor_of) {
-        tell_restart(s, up);
+        log_restart(s, up);
         set_cursor(s, r, 0);
         r->cursor_of = 0;
     }
@@ -130,7 +130,7 @@ void scan_begins(struct session *s, struct request *r, const struct upstream *fr
     r->reply = whole;
     r->page_lost = page == PAGE_LOST;
     if (r->page_lost)
-        tell_restart(s, from);
+        log_restart(s, from);
 }
 
 /* One element of what EXEC answered, and its way into `out`. Returns false when there is none. */

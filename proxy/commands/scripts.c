@@ -89,7 +89,7 @@ static void news_drop(struct relay *relay)
     free(container_of(relay, struct news, relay));
 }
 
-static void saw(struct session *s, struct slice text)
+static void remember_text(struct session *s, struct slice text)
 {
     struct news *news;
     if (!scripts_saw(scripts_of(s), text) || s->host->stop.shared->worker_count == 1)
@@ -121,7 +121,7 @@ struct load {
     char sha[40];
 };
 
-static void load_over(struct request *r, enum script_state now)
+static void load_ended(struct request *r, enum script_state now)
 {
     struct load *load = r->owner_data;
     struct list *waiting, *waiters = &load->host->script_waiters;
@@ -142,15 +142,15 @@ static void on_load_reply(struct request *r, const char *data, size_t len, bool 
     if (first)
         r->reply_type = data[0];
     if (last)
-        load_over(r, r->rejecting           ? SCRIPT_MISSING
-                     : r->reply_type == '-' ? SCRIPT_REFUSED
-                                            : SCRIPT_THERE);
+        load_ended(r, r->rejecting           ? SCRIPT_MISSING
+                      : r->reply_type == '-' ? SCRIPT_REFUSED
+                                             : SCRIPT_THERE);
 }
 
 static void on_load_failed(struct request *r, enum request_failure why, const char *text)
 {
     (void)text;
-    load_over(r, why == REQUEST_REFUSED ? SCRIPT_REFUSED : SCRIPT_MISSING);
+    load_ended(r, why == REQUEST_REFUSED ? SCRIPT_REFUSED : SCRIPT_MISSING);
 }
 
 static const struct request_owner load_owner = {on_load_reply, on_load_failed};
@@ -215,7 +215,7 @@ static void tell(void *data, struct slice sha)
     load_on(telling->s, sha, telling->to);
 }
 
-void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to)
+void script_tell_new_master(struct session *s, const struct request *r, struct upstream *to)
 {
     struct telling telling = {s, to};
     if (r->in_tx || r->ends_tx || r->login || (session_subscribed(s) && !s->identity->resp3))
@@ -266,7 +266,7 @@ static enum step wait_for_parts(struct session *s, struct request *exec)
 /* ---- commands ---- */
 
 /* A subscriber, in RESP2: Redis says that it is not allowed. */
-static bool not_allowed(const struct session *s)
+static bool subscriber_may_not(const struct session *s)
 {
     return session_subscribed(s) && !s->identity->resp3;
 }
@@ -276,7 +276,7 @@ enum step evalsha_prepare(struct session *s, struct request *r)
     struct slice sha = session_arg(r, 1);
     const void *on;
     enum script_state state;
-    if (not_allowed(s))
+    if (subscriber_may_not(s))
         return STEP_ON;
     state = state_at_lease(s, sha, &on);
     s->identity->scripted = true;
@@ -294,23 +294,23 @@ enum step evalsha_prepare(struct session *s, struct request *r)
 
 enum step eval_prepare(struct session *s, struct request *r)
 {
-    if (!not_allowed(s))
-        saw(s, session_arg(r, 1));
+    if (!subscriber_may_not(s))
+        remember_text(s, session_arg(r, 1));
     return STEP_ON;
 }
 
 enum step script_exec_prepare(struct session *s, struct request *exec)
 {
-    return not_allowed(s) || s->tx.state != TX_OPEN ? STEP_ON : wait_for_parts(s, exec);
+    return subscriber_may_not(s) || s->tx.state != TX_OPEN ? STEP_ON : wait_for_parts(s, exec);
 }
 
-bool session_script_command(struct session *s, const struct request *r)
+bool script_command_sent(struct session *s, const struct request *r)
 {
     struct slice what = session_arg(r, 1);
     bool flush = slice_is(what, "flush");
     if (flush)
         scripts_clear(scripts_of(s));
     else if (slice_is(what, "load"))
-        saw(s, session_arg(r, 2));
+        remember_text(s, session_arg(r, 2));
     return flush;
 }
