@@ -1,6 +1,10 @@
 /*
- * client_filter: which clients CLIENT LIST is to show, and CLIENT KILL to end. What the proxy cannot
- * read (a word that a newer server knows, a mistake) it leaves to the node.
+ * client_filter: which clients CLIENT LIST is to show, and which CLIENT KILL is to end. Redis decides this for its
+ * own connections. Behind the proxy these are the proxy's, so the proxy has to read the same arguments, and to hold
+ * them against its sessions.
+ *
+ * Arguments that the proxy does not understand (an option of a newer server, a mistake of the client) are the
+ * node's to judge: the parsing functions return false, and the command is sent as it is.
  */
 #include "commands/client_filter.h"
 
@@ -39,7 +43,7 @@ static void add_id(struct client_filter *filter, uint64_t id)
     filter->by_id = true;
 }
 
-/* Takes the ids that come next. Returns whether there is one. */
+/* Takes the ids that stand next among the arguments. Returns whether there is at least one. */
 static bool read_ids(struct resp_args *args, struct client_filter *filter)
 {
     struct resp_args rest = *args;
@@ -59,14 +63,15 @@ static int compare_ids(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* So that they can be looked up: there may be a million. */
+/* So that an id can be looked up by binary search: a command may name a million of them. */
 static void sort_ids(struct client_filter *filter)
 {
     if (filter->id_count > 1)
         qsort(filter->ids, filter->id_count, sizeof(*filter->ids), compare_ids);
 }
 
-/* Takes one option of KILL. Returns false at one that is not known here, or that the node will refuse. */
+/* Takes one option of CLIENT KILL. Returns false for an option that is not known here, or that the node will
+ * refuse. */
 static bool read_option(struct resp_args *args, struct client_filter *filter)
 {
     struct slice word, value;
@@ -94,7 +99,7 @@ static bool read_option(struct resp_args *args, struct client_filter *filter)
     return true;
 }
 
-/* The arguments behind "CLIENT LIST", "CLIENT KILL". */
+/* The arguments behind "CLIENT LIST" and "CLIENT KILL". */
 static struct resp_args options_of(const struct request *r)
 {
     struct resp_args args = resp_args(r->data, r->len);
@@ -104,12 +109,11 @@ static struct resp_args options_of(const struct request *r)
     return args;
 }
 
-/* What KILL is to end. False: the node knows better. The ids are to be freed. */
 bool client_filter_of_kill(const struct request *r, struct client_filter *filter)
 {
     struct resp_args args = options_of(r);
     *filter = (struct client_filter){.skip_asker = true};
-    if (r->argc == 3) { /* the old form */
+    if (r->argc == 3) { /* the old form: CLIENT KILL address */
         *filter = (struct client_filter){.addr = session_arg(r, 2)};
         return true;
     }
@@ -120,7 +124,6 @@ bool client_filter_of_kill(const struct request *r, struct client_filter *filter
     return true;
 }
 
-/* What LIST is to show. */
 bool client_filter_of_list(const struct request *r, struct client_filter *filter)
 {
     struct resp_args args = options_of(r);
@@ -148,7 +151,7 @@ const char *client_address(char *out, size_t size, const struct session *s, bool
 {
     struct address address;
     if (address_of_socket(&address, s->client.stream.fd, peer) != 0)
-        snprintf(out, size, "?:0"); /* as Redis says when it cannot tell */
+        snprintf(out, size, "?:0"); /* Redis' text for an address that it cannot find out */
     else
         address_format(out, size, &address);
     return out;
@@ -173,7 +176,7 @@ int64_t client_seconds_since(const struct session *s, int64_t then_ms)
     return (turn_now(s->host->turn) - then_ms) / 1000;
 }
 
-/* `wanted` without data: any. */
+/* Whether the value is the wanted one; when nothing is wanted (no data), every value is. */
 static bool matches(struct slice wanted, struct slice value)
 {
     return !wanted.data ||

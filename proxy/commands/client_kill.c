@@ -1,9 +1,17 @@
 /*
- * client_kill: CLIENT KILL ends sessions, here and at the other workers. The node gets the command as it
- * is only for what no session can be (a node's own id or address, TYPE master and replica); otherwise it
- * gets it with an id that nobody has, to judge its arguments, and whether this user may.
+ * client_kill: CLIENT KILL ends connections by id, address, user, type or age. A node knows the proxy's connections,
+ * not its clients; so the proxy ends the sessions that are meant, those of the other workers too, and the node is
+ * asked in one of two ways:
  *
- *     [is there a session with this address, anywhere?] -> the node -> each worker ends its own -> answer
+ *   - The command as it is, when it means connections at the node that no session is: an id below SESSION_ID_BASE,
+ *     TYPE master or replica, or an address that no session has. It goes on a lease of its own, for the node may
+ *     end the connection on which the command came.
+ *   - Otherwise the same command with an id that nobody has. It ends nothing, but the node judges its arguments,
+ *     and whether this user may CLIENT KILL. An error is the client's answer.
+ *
+ *     [does any worker have a session with this address?] -> the node -> each worker ends its own -> the answer
+ *
+ * The number in the answer counts the sessions, and what the node ended.
  */
 #include "commands/client_kill.h"
 
@@ -18,14 +26,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the workers are asked: first whether they have such a session, if need be, then to end theirs. */
 struct kill_inquiry {
     struct inquiry inquiry;
     struct client_filter filter;
     struct asker asker;
-    bool found;       /* while it is only looked for */
-    bool kills_asker; /* it ends itself, too */
-    int64_t killed;
-    char reply[80]; /* the node's, if that is to be said */
+    bool found; /* of the first question: some worker has a session that passes the filter */
+    bool
+        kills_asker; /* the session that sent the command is meant, too: it ends when it is answered */
+    int64_t killed; /* sessions so far */
+    char reply[80]; /* the node's */
 };
 
 static void kill_free(struct inquiry *inquiry)
@@ -47,7 +57,7 @@ static struct kill_inquiry *kill_new(struct session *s, const struct request *r)
     return q;
 }
 
-/* ---- is anybody meant? ---- */
+/* ---- is any session meant? ---- */
 
 static bool any_passes(const struct session_host *host, const struct client_filter *filter,
                        const struct asker *asker)
@@ -80,7 +90,7 @@ static void find_elsewhere(struct session *s, struct request *r)
     session_ask_workers(&q->inquiry, find_visit);
 }
 
-/* Whether the node has connections that are meant. */
+/* Whether the filter means connections at the node that cannot be sessions. */
 static bool means_node(const struct client_filter *filter)
 {
     for (size_t i = 0; i < filter->id_count; i++)
@@ -123,7 +133,8 @@ static void kill_home(struct session *s, struct request *r, struct inquiry *inqu
         at_node = strtoll(q->reply + 1, NULL, 10);
     if (r->argc == 3 && q->killed > 0)
         session_answer(s, r, "+OK\r\n");
-    else if (r->argc == 3 && number) /* it was not asked in this form, and who was meant has gone */
+    else if (r->argc == 3 &&
+             number) /* the node was asked in the new form; the session has gone meanwhile */
         session_answer(s, r, "-ERR No such client\r\n");
     else if (q->killed > 0)
         session_answerf(s, r, ":%" PRId64 "\r\n", at_node + q->killed);
@@ -150,8 +161,9 @@ static void kill_node_answered(struct session *s, struct request *r, const struc
     session_ask_workers(&q->inquiry, kill_visit);
 }
 
-/* ---- the node's word ---- */
+/* ---- asking the node ---- */
 
+/* Sends the command with an id that nobody has: the node judges it, and ends nothing. */
 static enum step ask_node_harmlessly(struct session *s, struct request *r,
                                      const struct client_filter *filter)
 {
@@ -159,7 +171,9 @@ static enum step ask_node_harmlessly(struct session *s, struct request *r,
     struct buf question = {0};
     struct slice arg;
     char nobody[24];
-    int left = r->argc == 3 ? 2 : r->argc; /* of the old form's arguments none is asked about */
+    int left = r->argc == 3
+                   ? 2
+                   : r->argc; /* of the old form only its name: its address is replaced by an id */
     enum step step;
     snprintf(nobody, sizeof(nobody), "%" PRIu64, SESSION_ID_BASE);
     buf_printf(&question, "*%d\r\n", left + (filter->by_id ? 0 : 2));
@@ -173,8 +187,8 @@ static enum step ask_node_harmlessly(struct session *s, struct request *r,
     return step;
 }
 
-/* Whether sessions are meant, and not, or not only, connections at the node. With an address that may be
- * either; `unsure`: other workers have not been asked yet. */
+/* Whether the command means sessions, and not connections at the node. An address may be either's: *unsure is set
+ * when no session of this worker has it, and the other workers have not been asked yet. */
 static bool means_sessions(const struct session *s, const struct request *r,
                            const struct client_filter *filter, bool *unsure)
 {
@@ -200,9 +214,10 @@ enum step client_kill_perform(struct session *s, struct request *r)
         step = ask_node_harmlessly(s, r, &filter);
     else if (unsure)
         find_elsewhere(s, r);
-    else /* it may end the connection that it comes on */
+    else /* on a lease of its own: it may end the connection on which it comes */
         step = session_ask(s, r, true, (struct slice){r->data, r->len}, kill_node_answered);
     free(filter.ids);
-    /* With the answer it is dispatched again; where there is nobody to ask it is there already. */
+    /* When the other workers have answered, the command is dispatched again. With one worker the answer is
+     * there already. */
     return unsure && !barrier_stands(&s->barrier) ? client_kill_perform(s, r) : step;
 }

@@ -1,12 +1,15 @@
 /*
- * client_list: CLIENT LIST, INFO and ID are about clients, and a node knows only the proxy's
- * connections. So the node is asked (session_ask.c), and what it answers is told in terms of sessions:
- * of LIST, its lines without those of the proxy's upstreams, and one for each session of the group
- * (session_line.c).
+ * client_list: CLIENT LIST, CLIENT INFO and CLIENT ID tell about a node's clients. A node behind the proxy knows only
+ * the proxy's connections. So the node is asked (session/question.c), because it decides whether this user may
+ * know, and its version decides which fields a line has. Then its answer is translated:
  *
- * Each worker knows its own upstreams and sessions: the node's lines go round, every worker marks those
- * of its upstreams and adds those of its sessions, and at home all are put together, by their ids, as
- * Redis has them.
+ *   ID     becomes the session's id
+ *   INFO   is the line of the connection that was asked: it becomes the session's (client_line.c)
+ *   LIST   loses the lines of the proxy's own connections, and gets one line for each session of the group
+ *
+ * Each worker knows only its own connections and sessions. So the text of LIST visits every worker, which marks
+ * the lines of its connections and adds those of its sessions. When it has come home, the lines are put together in
+ * the order of their ids, as Redis does it.
  */
 #include "commands/client_list.h"
 
@@ -31,18 +34,19 @@ static void answer_text(struct session *s, struct request *r, char type, const s
 
 /* ---- LIST ---- */
 
-/* A session's line in `lines`. */
+/* Where a session's line stands in list_inquiry.lines. */
 struct entry {
     uint64_t id;
     size_t at, len;
 };
 
+/* The node's answer, on its way from worker to worker. */
 struct list_inquiry {
     struct inquiry inquiry;
     struct client_filter filter;
     struct asker asker;
-    uint64_t node, carrier; /* who was asked, and over which connection */
-    char type;              /* of its answer, and that without its frame */
+    uint64_t node, carrier; /* the node that was asked, and its id of the connection that asked */
+    char type; /* the first byte of the node's answer; `text` is that without its frame */
     struct buf text;
     struct client_text list;
     struct entry *entries;
@@ -98,7 +102,7 @@ static void add_entry(struct list_inquiry *q, const struct session *s)
     *entry = (struct entry){s->id, at, buf_len(&q->lines) - at};
 }
 
-/* What this worker knows. */
+/* Marks and adds what this worker knows. */
 static void add_of_this_worker(struct list_inquiry *q, const struct session_host *host)
 {
     router_each_client_id(host->router, q->asker.group, q->node, mark_ours, &q->list);
@@ -204,7 +208,7 @@ static void info_node_answered(struct session *s, struct request *r, const struc
         session_answer_bytes(s, r, reply.data, reply.len);
         return;
     }
-    text.len--; /* the line end */
+    text.len--; /* without the line end */
     client_line_append(&out, s, s->lease.upstream ? text : (struct slice){NULL, 0}, text, true);
     answer_text(s, r, reply.data[0], &out);
     buf_free(&out);
@@ -232,7 +236,8 @@ static void id_node_answered(struct session *s, struct request *r, const struct 
         session_answer_bytes(s, r, reply.data, reply.len);
 }
 
-/* Nobody waits for a master for that: clients ask when they connect. */
+/* Many client libraries ask for the id when they connect: who is let in for certain gets it at once, also while there
+ * is no node to ask. */
 enum step client_id_perform(struct session *s, struct request *r)
 {
     enum step step = session_ask(s, r, false, (struct slice){r->data, r->len}, id_node_answered);

@@ -1,11 +1,15 @@
 /*
- * login: AUTH, HELLO and SELECT change the session's identity, and Redis decides: the command
- * is sent on an upstream of the identity that it asks for. If that one cannot be had, Redis' own error
- * (WRONGPASS, DB index out of range) came back from its handshake and is the answer; if it can, the
- * command changes nothing there, and its answer is Redis' own too.
+ * login: AUTH, HELLO and SELECT. In Redis they change the user, the protocol or the database of their connection.
+ * Behind the proxy a connection may be shared by many sessions, and must never change so; what changes is the
+ * session's identity (nodes/identity.h), and with it which connections it may use.
  *
- * On a lease that the session keeps they are sent as they are. Inside MULTI they are queued, and change
- * what they change when EXEC says so (exec.c).
+ * Redis decides whether it may: the command is sent on a connection that has the identity that it asks for. If there
+ * is no such connection, one is opened, whose handshake logs in as this identity. If the node refuses that, its own
+ * error (WRONGPASS, DB index is out of range) is the client's answer. If not, the command changes nothing on that
+ * connection, and its answer is the node's own, too. Only then does the session take the identity on.
+ *
+ * A session that keeps a lease sends them there as they are. Inside MULTI they are queued, and take effect with EXEC
+ * (exec.c).
  */
 #include "commands/login.h"
 
@@ -34,7 +38,7 @@ static void set_login(struct request *r, struct identity *identity)
 
 /* What HELLO's arguments ask for. */
 struct hello {
-    int64_t version; /* 0: as it is */
+    int64_t version; /* of the protocol; 0: it stays as it is */
     bool auth;
     struct slice user, password, name;
 };
@@ -80,7 +84,8 @@ static struct identity *identity_for_hello(struct session *s, const struct hello
     return enters;
 }
 
-/* The command's identity, NULL: none that could ever be (Redis will say so on the present one). */
+/* The identity that the command asks for. NULL: its arguments name none that could exist; then it is sent with the
+ * present identity, and Redis will say what is wrong. */
 static struct identity *requested_identity(struct session *s, const struct request *r,
                                            const struct hello *hello)
 {
@@ -103,7 +108,7 @@ static struct identity *requested_identity(struct session *s, const struct reque
     }
 }
 
-/* HELLO travels without SETNAME: the name is the session's, not the upstream's. */
+/* HELLO is sent without SETNAME: the name belongs to the session, not to the connection. */
 static void rewrite_hello(struct session *s, struct request *r, const struct hello *hello)
 {
     struct slice argv[5] = {{"HELLO", 5},
@@ -118,7 +123,7 @@ static void rewrite_hello(struct session *s, struct request *r, const struct hel
     buf_wipe(&bytes);
 }
 
-/* Returns true when it was answered here: with an error. */
+/* Returns true when HELLO was answered here, with an error. */
 static bool prepare_hello(struct session *s, struct request *r)
 {
     struct hello hello;
@@ -131,7 +136,7 @@ static bool prepare_hello(struct session *s, struct request *r)
         return true;
     }
     r->capture = true;
-    if (!r->login) { /* the first look at it: what is sent has no name */
+    if (!r->login) { /* it comes by for the first time: the second time its name has been taken out */
         free(s->client.hello_name);
         s->client.hello_name = hello.name.data ? strndup(hello.name.data, hello.name.len) : NULL;
     }
@@ -140,11 +145,11 @@ static bool prepare_hello(struct session *s, struct request *r)
     return false;
 }
 
-/* Returns true when it was answered here: with an error. */
+/* Finds out which identity the command asks for. Returns true when it was answered here, with an error. */
 static bool prepare(struct session *s, struct request *r)
 {
     if (s->tx.state == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
-        return false; /* its node has to say what it thinks of it */
+        return false; /* the node has to answer: QUEUED, or that it is not allowed here */
     if (r->command->verb == VERB_HELLO)
         return prepare_hello(s, r);
     set_login(r, requested_identity(s, r, &(struct hello){0}));
@@ -154,12 +159,12 @@ static bool prepare(struct session *s, struct request *r)
 enum step login_prepare(struct session *s, struct request *r)
 {
     if (s->tx.state != TX_OPEN && s->queue.inflight > 0 && r->command->verb != VERB_SELECT)
-        return STEP_WAIT; /* see pool_auth_upstream() */
+        return STEP_WAIT; /* nothing may be unanswered on its connection: see pool_auth_upstream() */
     (void)prepare(s, r);
     return STEP_ON;
 }
 
-/* The session is what the command asked for, from now on. */
+/* From now on the session has the identity that the command asked for. */
 static void log_in(struct session *s, struct request *r)
 {
     if (!identity_same_credential(s->identity, r->login))
@@ -188,7 +193,7 @@ void login_answered(struct session *s, struct request *r, const struct upstream 
         return;
     if (r->reply_type == '-' && proves)
         router_rights_refused(s->host->router, s->place.group);
-    if (r->reply_type == '-' || r->in_tx) /* queued only: EXEC will tell */
+    if (r->reply_type == '-' || r->in_tx) /* inside MULTI it was only queued: EXEC will tell */
         return;
     if (!r->leased) {
         log_in(s, r);
@@ -199,7 +204,8 @@ void login_answered(struct session *s, struct request *r, const struct upstream 
     login_take_effect(s, r);
     if (proves)
         router_entered(&s->place, by);
-    /* No node takes CLIENT TRACKING in RESP2: one that is new since then was told in vain. */
+    /* A node may refuse CLIENT TRACKING in RESP2: a lease that was taken while the session spoke that is told
+     * again. */
     if (lease_kept_for(&s->lease, LEASE_TRACKS) && s->identity->resp3 && !spoke_resp3)
         tracking_tell_again(s);
 }
@@ -235,7 +241,7 @@ static void rewrite_hello_answer(struct session *s, struct request *r)
     if (r->in_tx || r->reply_type == '-')
         return;
     take_hello_name(s);
-    /* "id" is the client's connection, and that is ours. */
+    /* "id" is the id of the client's connection: the session's. */
     at = memmem(buf_head(&r->reply), buf_len(&r->reply), "$2\r\nid\r\n:", 9);
     if (at)
         session_rewrite_number(r, at + 9, s->id);

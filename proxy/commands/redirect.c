@@ -1,9 +1,12 @@
 /*
- * redirect: CLIENT TRACKING ... REDIRECT id. The id is one of our sessions', and the node knows
- * connections: that session needs a lease, whose id there the node is told.
+ * redirect: CLIENT TRACKING ON ... REDIRECT id. With it a client asks Redis to send the invalidations of what it has
+ * cached to another client, by its id. Through the proxy that is the id of a session, but the node knows the ids of
+ * connections only. So the other session needs a lease at the same node, on which the invalidations will come; and
+ * the id of this lease takes the place of the session's id in the command.
  *
- * It may be another worker's: that one is asked for the id (it may take a while, until the lease stands
- * up), and told when all that is cached is to be forgotten.
+ * The other session may belong to another worker, which is asked for the id by a relay. The answer may take a while,
+ * until the lease is connected. When the lease of the session that tracks is lost, the other session's client is told
+ * to forget all that it has cached, by a relay, too.
  */
 #include "commands/redirect.h"
 
@@ -18,20 +21,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Another worker waits so long for a lease, then it is asked again, if anybody still wants to know. */
+/* So long another worker waits for the lease. Then it answers "not yet", and is asked again if anybody still wants to
+ * know. */
 #define LEASE_WAIT_MS 1000
 
-/* What it answered is used at once, or not at all. */
+/* So long its answer may be used: it is meant for the session that is woken by it, at once. */
 #define ANSWER_VALID_MS 100
 
-/* What another worker was asked. */
+/* What another worker was asked, and what it has answered. */
 struct redirection {
-    uint64_t to; /* about this session */
-    bool asked;  /* it has not answered yet */
+    uint64_t to; /* the session that is looked for */
+    bool asked;  /* the answer has not come yet */
     enum found found;
-    uint64_t at_node;    /* its id there, */
-    uint64_t seq;        /* as of this snapshot, */
-    int64_t answered_ms; /* and then */
+    uint64_t at_node;    /* the id of its lease at the node */
+    uint64_t seq;        /* the snapshot of the topology for which that is true */
+    int64_t answered_ms; /* when the answer came */
 };
 
 void redirect_forget(struct session *s)
@@ -42,7 +46,8 @@ void redirect_forget(struct session *s)
 
 /* ---- the id ---- */
 
-/* The node's id of `to`; 0: not yet. `replica`: where who asks reads from. */
+/* The node's id of the lease of `to`; 0: it has no lease yet. `replica`: the node from which the session that asks
+ * reads; both must be at the same one. */
 static uint64_t id_at_node(struct session *to, uint64_t replica)
 {
     if (!to->lease.upstream) {
@@ -51,7 +56,7 @@ static uint64_t id_at_node(struct session *to, uint64_t replica)
             return 0;
         lease_keep(&to->lease, LEASE_CHANGED);
     }
-    (void)pubsub_tap_lease(to); /* what it gets it did not ask for */
+    (void)pubsub_tap_lease(to); /* invalidations are no replies */
     return upstream_client_id(to->lease.upstream);
 }
 
@@ -64,9 +69,10 @@ static enum found find_here(struct session_host *host, uint64_t id, uint64_t rep
     return *out ? FOUND : FOUND_NOT_YET;
 }
 
+/* The question to another worker, and its answer. */
 struct search {
     struct relay relay;
-    uint64_t asker, to; /* sessions */
+    uint64_t asker, to; /* ids of sessions */
     uint64_t replica, seq;
     int64_t until_ms;
     enum found found;
@@ -84,8 +90,8 @@ static bool search_visit(struct relay *relay, struct relay_stop *stop)
     struct search *search = container_of(relay, struct search, relay);
     if (!search->until_ms)
         search->until_ms = turn_now(there->turn) + LEASE_WAIT_MS;
-    /* Who asks knows of a switch perhaps that this worker does not know of: its lease is at the old
-     * master still. */
+    /* Perhaps the worker that asks knows of a switch that this one does not know of yet: then the lease here is still
+     * one to the old master. */
     if (router_seq(there->router) >= search->seq)
         search->found = find_here(there, search->to, search->replica, &search->at_node);
     return search->found != FOUND_NOT_YET || turn_now(there->turn) >= search->until_ms;
@@ -128,7 +134,7 @@ enum found redirect_find(struct session *s, uint64_t id, uint64_t *at_node)
 {
     const struct redirection *known = s->special.redirection;
     enum found found = FOUND_NOT_YET;
-    if (id == s->id) { /* to itself: it has the lease that this is said on */
+    if (id == s->id) { /* it redirects to itself: the lease is the one on which the command goes */
         *at_node = s->lease.upstream ? upstream_client_id(s->lease.upstream) : 0;
         return *at_node ? FOUND : FOUND_NOT_YET;
     }
@@ -150,7 +156,7 @@ enum found redirect_find(struct session *s, uint64_t id, uint64_t *at_node)
 
 /* ---- the command ---- */
 
-/* Where the id stands among the arguments of CLIENT TRACKING; 0: nowhere. */
+/* At which place the id stands among the arguments of CLIENT TRACKING; 0: there is no REDIRECT. */
 static int redirect_argument(struct slice command)
 {
     struct resp_args args = resp_args(command.data, command.len);
@@ -192,7 +198,7 @@ enum step redirect_prepare(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-/* ---- forgetting ---- */
+/* ---- telling clients to forget ---- */
 
 void redirect_invalidate(struct session *s)
 {
@@ -206,6 +212,7 @@ void redirect_invalidate(struct session *s)
         session_pass_on(s, message, sizeof(message) - 1);
 }
 
+/* Tells another worker's session. */
 struct invalidation {
     struct relay relay;
     uint64_t id;
@@ -243,7 +250,6 @@ void redirect_invalidate_target(struct session *s, uint64_t id)
 
 /* ---- answers ---- */
 
-/* CLIENT GETREDIR and TRACKINGINFO tell the node's id of the other session: it becomes ours. */
 void redirect_answered(struct session *s, struct request *r, const struct upstream *from)
 {
     static const char label[] = "$8\r\nredirect\r\n:";

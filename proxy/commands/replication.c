@@ -1,14 +1,15 @@
 /*
- * replication: SYNC and PSYNC, on listeners with allow_replication = yes, for tools that read
- * the replication stream. From then on the session is a tunnel: what the node sends is not RESP
- * (a payload without an end, then commands that nobody answers), and is passed on as bytes.
+ * replication: SYNC and PSYNC, with which a replica asks for the replication stream. Tools that read this stream use
+ * them as well, and may do so through the proxy, on a listener with allow_replication = yes. From then on the session
+ * is a tunnel on its lease: what the node sends is not RESP any more (a payload without a known end, then commands
+ * that nobody answers), and is passed on as bytes.
  *
- * To the node such a connection is still a client's, and executes what it is told. So what the other side
- * sends is read as requests as before, and only what a replica says passes: REPLCONF's reports, PING, and
- * the empty lines that show that it lives while it loads. Anything else ends the session.
+ * The node still executes commands that come on such a connection. So what the client sends is read as requests as
+ * before, and only what a replica says passes: the reports of REPLCONF, PING, and the empty lines with which a
+ * replica shows that it is alive while it loads. Anything else ends the session.
  *
- * A tunnel ends with its lease: a replica connects again and asks for the rest with PSYNC. Neither side
- * is read while the other one does not take what is there (tests/unit/test_session_replication.c).
+ * A tunnel ends with its lease: a replica then connects again, and asks for the rest with PSYNC. Neither side
+ * is read while the other one does not take what has come (tests/unit/test_session_replication.c).
  */
 #include "commands/replication.h"
 
@@ -24,7 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What passes counts as waiting with more than its bytes: ACKs are short, and their requests are not. */
+/* What a request costs while it waits to be written: a REPLCONF ACK is short, but the object that holds it is not. */
 #define COST(bytes) ((bytes)->len + sizeof(struct request))
 
 static void on_bytes(void *data, const char *bytes, size_t len)
@@ -33,13 +34,13 @@ static void on_bytes(void *data, const char *bytes, size_t len)
     session_pass_on(s, bytes, len);
 }
 
-/* They are no longer waiting, whatever became of them. */
+/* The bytes do not wait any longer, whatever became of them. */
 static void finish_bytes(struct session *s, struct request *bytes)
 {
     queue_discharge(&s->queue, COST(bytes));
     request_free(session_pool(s), bytes);
     if (!life_closing(&s->life))
-        session_mark_dirty(s); /* it may be read again */
+        session_mark_dirty(s); /* perhaps the session may be read again */
 }
 
 static void on_written(struct request *bytes, const char *data, size_t len, bool first, bool last)
@@ -62,7 +63,8 @@ static void on_not_written(struct request *bytes, enum request_failure why, cons
 
 static const struct request_owner bytes_owner = {on_written, on_not_written};
 
-/* Nobody answers these. Until they are written they count as waiting: the session is not read for ever. */
+/* Sends bytes that nobody will answer. Until they are written they count as waiting, so that a session is not read
+ * on for ever while its node takes nothing. */
 static void send_bytes(struct session *s, const char *data, size_t len)
 {
     struct request *bytes;
@@ -88,7 +90,7 @@ static void tunnel_alive(struct session *s)
     send_bytes(s, "\n", 1);
 }
 
-/* Of REPLCONF, what a replica reports; GETACK is a master's. */
+/* Whether it is a word with which a replica reports something in REPLCONF. (GETACK is a master's word.) */
 static bool is_report(struct slice what)
 {
     static const char *const reports[] = {
@@ -139,7 +141,7 @@ static enum step tunnel_request(struct session *s, struct request *r)
 
 static const struct session_tunnel tunnel = {tunnel_request, tunnel_alive};
 
-/* PSYNC replid offset FAILOVER makes a replica a master; that is for who administers the node. */
+/* PSYNC replid offset FAILOVER makes the node that gets it a master (FAILOVER command): that is not for clients. */
 static bool promotes(const struct request *r)
 {
     return r->command->verb == VERB_SYNC && r->argc > 3;
@@ -158,7 +160,8 @@ enum step replication_route(struct session *s, struct request *r)
         session_answer(s, r, "-ERR Command not allowed inside a transaction\r\n");
         return STEP_ON;
     }
-    lease_keep(&s->lease, LEASE_CHANGED); /* REPLCONF tells the node about this connection */
+    lease_keep(&s->lease,
+               LEASE_CHANGED); /* REPLCONF tells the node something about this connection */
     if (r->command->verb == VERB_REPLCONF)
         return session_send_on_lease(s, r);
     if (s->queue.inflight > 0)

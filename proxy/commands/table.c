@@ -1,5 +1,8 @@
 /*
- * table: see the header. A command that is not in it needs nothing: it is sent, and its reply delivered.
+ * table: what is special about which command. A row stands for a verb, which redis/commands.def gives to one or more
+ * commands, and names the functions that a session calls at certain points of the command's way (struct verb,
+ * session/hooks.h, which tells when each is called). A command without a row needs nothing special: it is sent, and
+ * its reply is delivered. README.md in this folder shows how a command is added.
  */
 #include "commands/table.h"
 
@@ -22,7 +25,7 @@
 #include "commands/tracking.h"
 #include "commands/wait.h"
 
-/* ACL LOG tells, but with RESET it changes something. */
+/* ACL LOG only tells something, but ACL LOG RESET changes it. */
 static bool acl_log_changes(const struct request *r)
 {
     return slice_is(session_arg(r, 2), "reset");

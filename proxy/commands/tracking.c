@@ -1,11 +1,11 @@
 /*
- * tracking: what a session told its node about its connection and keeps: CLIENT TRACKING,
- * NO-EVICT, NO-TOUCH. The session keeps its lease for it, and tells the next lease the same, before
- * anything else goes there.
+ * tracking: CLIENT TRACKING, CLIENT NO-EVICT and CLIENT NO-TOUCH. With them a client tells its node something about
+ * its connection, which stays so until it says otherwise or the connection ends. So a session that has sent one of
+ * them keeps its lease, remembers the command, and sends it to the next lease again, before anything else goes there.
  *
- * Tracking (client-side caching): what the client has cached was tracked by the node that is gone, so
- * it, or who gets its messages (redirect.c), is told to forget all of it, as Redis does after
- * FLUSHALL.
+ * With TRACKING (client-side caching) the node remembers which keys the client has cached, and sends an invalidation
+ * when one of them changes. With the lease this memory is lost. Then the client, or the one that gets its
+ * invalidations (redirect.c), is told to forget everything that it has cached, as Redis tells it after FLUSHALL.
  */
 #include "commands/tracking.h"
 
@@ -21,10 +21,11 @@
 
 enum kind { TRACKING, NO_EVICT, NO_TOUCH, KINDS };
 
+/* What the node was told. */
 struct told {
     struct buf of[KINDS]; /* the commands as the client sent them; empty: not in effect */
     uint64_t
-        at_node; /* of the session that gets the messages: its id at the node that is to be told */
+        at_node; /* REDIRECT: the id of the other session's lease at the node that is to be told */
 };
 
 static bool redirects_to_itself(const struct session *s)
@@ -54,7 +55,7 @@ static void forget_commands(struct session *s)
 enum step tracking_prepare(struct session *s, struct request *r)
 {
     if (s->tx.state == TX_OPEN) {
-        lease_keep(&s->lease, LEASE_CHANGED); /* it comes into effect with EXEC, unseen */
+        lease_keep(&s->lease, LEASE_CHANGED); /* it takes effect with EXEC, and is not remembered */
         return STEP_ON;
     }
     if (r->command->verb != VERB_CLIENT_TRACKING)
@@ -110,9 +111,10 @@ static void on_tell_failed(struct request *r, enum request_failure why, const ch
     if (life_closing(&s->life))
         return;
     if (why == REQUEST_REFUSED)
-        session_close(s, "its user was refused after a switch"); /* so would the next lease be */
+        session_close(
+            s, "its user was refused after a switch"); /* the next lease would be refused, too */
     else if (why == REQUEST_UNSENT)
-        session_lease_drop(s); /* this one will never hear of it */
+        session_lease_drop(s); /* the command was not sent there: the next lease is told */
     session_mark_woken(s);
 }
 
@@ -140,12 +142,13 @@ static void tell_again(struct session *s, enum kind kind, uint64_t redirect)
 static bool ready(struct session *s)
 {
     if (!s->special.redirects_to || redirects_to_itself(s))
-        return true; /* its own id at the node is known when it has the lease */
+        return true; /* the id of its own lease is known when it has one */
     switch (redirect_find(s, s->special.redirects_to, &s->special.told->at_node)) {
     case FOUND_NOT_YET:
         return false;
     case FOUND_NOBODY:
-        forget_commands(s); /* nobody to tell any more, or they would wait for each other */
+        forget_commands(
+            s); /* nobody is there to be told, or the two sessions would wait for each other */
         break;
     case FOUND:
         break;
@@ -153,7 +156,7 @@ static bool ready(struct session *s)
     return true;
 }
 
-/* Its own id at the node is known when the lease is READY. */
+/* A lease's id at its node is known only when it is READY: until then the lease is parked (pool_park()). */
 static bool granted(struct session *s)
 {
     return !redirects_to_itself(s) || !router_park(s->lease.upstream);
@@ -174,7 +177,7 @@ static void tell(struct session *s)
         tracking_tell_again(s);
 }
 
-/* The lease is gone, and what the client has cached is tracked no more. */
+/* The lease is gone: no node tracks any more what the client has cached. */
 static void lost(struct session *s)
 {
     if (lease_kept_for(&s->lease, LEASE_TRACKS) && s->special.redirects_to)
