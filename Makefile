@@ -430,7 +430,7 @@ help:
 	@echo 'make series          planned switchovers 20 s apart, long stalls explained  (N=50 APART=20 LINE=setting)'
 	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
 	@echo 'make fuzz             RESP, the same bytes to Redis, and whole sessions, at random (FUZZ_SECONDS=60 FUZZ_SEED=n; needs clang)'
-	@echo 'make lint            format, static analysis, include rules'
+	@echo 'make lint            format, static analysis, rooms, circles, names in the documents'
 	@echo 'make format          apply .clang-format'
 	@echo 'make deps            install the Debian packages that are missing'
 	@echo 'make install         DESTDIR=, PREFIX=/usr/local'

@@ -53,6 +53,7 @@ static_analysis() {
 
 check "format" formatted
 check "rooms and circles" tests/lint/rooms.sh "${objects[@]}"
+check "documents" tests/lint/documents.sh README.md docs/*.md proxy/*/README.md
 check "headers compile alone" headers_alone
 check "cppcheck" static_analysis
 check "clang-tidy" tidy
