@@ -312,11 +312,13 @@ $(FUZZERS:%=build/fuzz/fuzz_%): build/fuzz/fuzz_%: \
 
 -include $(foreach name,$(FUZZERS),$(FUZZ_$(name):%=build/fuzz/obj/%.d))
 
+# The objects show which files call each other.
 lint:
 	@tests/deps.sh lint
+	@$(MAKE) --silent --no-print-directory $(OBJECTS)
 	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests)' tests/lint/all.sh \
 	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES)' \
-	    '$(HEADERS)'
+	    '$(HEADERS)' '$(OBJECTS)'
 
 format:
 	@clang-format -i $(FUZZ_SOURCES) $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) \
@@ -344,7 +346,7 @@ help:
 	@echo 'make series          planned switchovers 20 s apart, long stalls explained  (N=50 APART=20 LINE=setting)'
 	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
 	@echo 'make fuzz             RESP, the same bytes to Redis, and whole sessions, at random (FUZZ_SECONDS=60 FUZZ_SEED=n; needs clang)'
-	@echo 'make lint            format, static analysis, include rules'
+	@echo 'make lint            format, static analysis, rooms, circles, names in the documents'
 	@echo 'make format          apply .clang-format'
 	@echo 'make deps            install the Debian packages that are missing'
 	@echo 'make install         DESTDIR=, PREFIX=/usr/local'

@@ -4,6 +4,7 @@
 
 #include "session/state.h"
 
-enum step session_client_kill(struct session *s, struct request *r);
+/* VERB_CLIENT_KILL's hook `perform`. */
+enum step client_kill_perform(struct session *s, struct request *r);
 
 #endif

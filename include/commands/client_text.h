@@ -1,10 +1,10 @@
 /*
- * client_text: the text of CLIENT LIST, one line a connection, as a node gives it:
+ * client_text: the text of CLIENT LIST as a node gives it, one line for each connection:
  *
  *     id=3 addr=10.0.0.7:51114 laddr=10.0.0.1:6379 fd=8 name= age=61 idle=0 flags=N db=0 ...
  *
- * Which fields there are, and in which order, depends on the server's version. So no line is made
- * up: one of the node's is the form, and what the proxy knows better is filled in.
+ * Which fields there are, and in which order, depends on the server's version. So the proxy makes no line up:
+ * one of the node's lines is the form, into which it fills what it knows better.
  *
  * Pure functions on the caller's memory. Any thread.
  */
@@ -21,16 +21,17 @@
 struct client_text_line {
     struct slice text; /* without the line end */
     uint64_t id;
-    bool ours; /* for the caller: it is one of the proxy's connections */
+    bool ours; /* for the caller's use: it is one of the proxy's connections */
 };
 
 struct client_text {
-    struct client_text_line *lines; /* by id, as Redis prints them */
+    struct client_text_line *lines; /* in the order of their ids, as Redis prints them */
     size_t count;
 };
 
-/* Points into `text`. */
+/* Finds the lines of `text`, into which they point; lines without an id are left out. */
 void client_text_read(struct client_text *list, struct slice text);
+/* Frees what client_text_read() took, not the text. */
 void client_text_free(struct client_text *list);
 
 /* The line with this id, or NULL. */
@@ -44,8 +45,8 @@ struct client_text_field {
     struct slice value;
 };
 
-/* Appends `form`, with these fields' values instead of its own, and a line end. A field that the form
- * does not have is left out. */
+/* Appends the line `form`, with the given fields' values instead of its own, and a line end. A given field that the
+ * form does not have is left out. */
 void client_text_write(struct buf *out, struct slice form, const struct client_text_field *fields,
                        size_t count);
 

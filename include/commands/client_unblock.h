@@ -4,6 +4,7 @@
 
 #include "session/state.h"
 
+/* VERB_CLIENT_UNBLOCK's hook `perform`. */
 enum step client_unblock_perform(struct session *s, struct request *r);
 
 #endif

@@ -1,15 +1,16 @@
-/* connection_name: CLIENT GETNAME, SETNAME, SETINFO and REPLY, which need no node but its leave. */
+/* connection_name: CLIENT GETNAME, SETNAME, SETINFO and REPLY, which the session performs if the node permits it. */
 #ifndef REDISPROXY_COMMANDS_CONNECTION_NAME_H
 #define REDISPROXY_COMMANDS_CONNECTION_NAME_H
 
 #include "session/state.h"
 
-/* Their hooks. */
+/* The hook `perform` of all four. */
 enum step connection_name_perform(struct session *s, struct request *r);
+/* CLIENT REPLY's hook `prepare`, for one inside MULTI. */
 enum step client_reply_prepare(struct session *s, struct request *r);
-/* The session has this name; none, if it has no data. */
-void session_set_name(struct session *s, struct slice name);
-/* Redis' error for a client's name that it does not take, or NULL. */
-const char *session_bad_name(struct slice name);
+/* Gives the session a copy of this name, or, without data, none. */
+void connection_name_set(struct session *s, struct slice name);
+/* Redis' error, as a whole reply, for a name that it does not accept; NULL: the name is good. */
+const char *connection_name_error(struct slice name);
 
 #endif

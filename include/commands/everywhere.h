@@ -4,6 +4,7 @@
 
 #include "session/state.h"
 
+/* VERB_EVERYWHERE's hook `sent`: sends the copies. */
 void everywhere_sent(struct session *s, struct request *r);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "session/state.h"
 
-/* EXEC's and DISCARD's hook. */
+/* The hook `answered` of EXEC and DISCARD. */
 void exec_answered(struct session *s, struct request *exec, const struct upstream *from);
 
 #endif

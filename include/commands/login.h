@@ -4,12 +4,13 @@
 
 #include "session/state.h"
 
-/* Their hooks. */
+/* The hooks of AUTH and SELECT; HELLO has another `answered`. */
 enum step login_perform(struct session *s, struct request *r);
 enum step login_prepare(struct session *s, struct request *r);
 void login_answered(struct session *s, struct request *r, const struct upstream *from);
 void hello_answered(struct session *s, struct request *r, const struct upstream *from);
-/* It went well. On a lease several may be on their way: what one changes is what the one before left. */
-void login_in_turn(struct session *s, struct request *r);
+/* The command succeeded on the session's lease: its identity becomes what the command asked for. Several of them
+ * may have been on their way there; each one changes what the one before it has left. */
+void login_take_effect(struct session *s, struct request *r);
 
 #endif

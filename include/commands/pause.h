@@ -4,9 +4,10 @@
 
 #include "session/state.h"
 
-/* CLIENT PAUSE is about to be sent on the lease: what comes behind it shall not be caught. */
+/* CLIENT PAUSE's hook `prepare`: it is about to be sent on the lease, and all workers are told. */
 enum step pause_prepare(struct session *s, struct request *r);
-/* It, CLIENT UNPAUSE, or the EXEC behind it was answered there. */
+/* The hook `answered` of CLIENT PAUSE and UNPAUSE; also called when the EXEC of a transaction with a CLIENT PAUSE is
+ * answered. */
 void pause_answered(struct session *s, struct request *r, const struct upstream *from);
 
 #endif

@@ -1,22 +1,28 @@
-/* redirect: CLIENT TRACKING ... REDIRECT id, whose id is one of our sessions'. */
+/* redirect: CLIENT TRACKING ON ... REDIRECT id, where the id is that of another session. */
 #ifndef REDISPROXY_COMMANDS_REDIRECT_H
 #define REDISPROXY_COMMANDS_REDIRECT_H
 
 #include "session/state.h"
 
-enum found { FOUND_NOT_YET, FOUND_NOBODY, FOUND };
-/* The node's id of the session that is to get `s`'s messages, which takes a lease for it. Not yet: `s`
- * will be woken. */
-enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *id_at_node);
-/* CLIENT TRACKING is to be sent: our id in it becomes the node's. */
-enum step session_redirect(struct session *s, struct request *r);
-/* Appends the command with this id in it. */
-void session_append_redirect(struct buf *out, struct slice command, uint64_t id);
-/* All that is cached is to be forgotten; by the session with this id. */
-void session_invalidate(struct session *s);
-void session_invalidate_redirected(struct session *s, uint64_t id);
-void session_forget_redirection(struct session *s);
-/* In an answer the node's id becomes ours: the hook of CLIENT GETREDIR and TRACKINGINFO. */
+enum found {
+    FOUND_NOT_YET, /* the session that asks will be woken, and asks again */
+    FOUND_NOBODY,  /* there is no such session, or it redirects to somebody itself */
+    FOUND
+};
+/* Looks for the session with this id, which is to get the invalidations of `s`, and has it take a lease if it has
+ * none. FOUND: *id_at_node is that lease's id at its node. */
+enum found redirect_find(struct session *s, uint64_t id, uint64_t *id_at_node);
+/* CLIENT TRACKING is to be sent: the session's id in it is replaced by the id of that session's lease at the node. */
+enum step redirect_prepare(struct session *s, struct request *r);
+/* Appends the command with this id instead of the one behind REDIRECT. */
+void redirect_append(struct buf *out, struct slice command, uint64_t id);
+/* Tells the client that it has to forget all that it has cached; the second one tells the client of the session with
+ * this id, of whichever worker. */
+void redirect_invalidate(struct session *s);
+void redirect_invalidate_target(struct session *s, uint64_t id);
+/* Forgets what another worker has answered, or will. */
+void redirect_forget(struct session *s);
+/* The hook `answered` of CLIENT GETREDIR and TRACKINGINFO: the node's id in the answer becomes the session's id. */
 void redirect_answered(struct session *s, struct request *r, const struct upstream *from);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "session/state.h"
 
-/* The hook of SYNC, PSYNC and REPLCONF. */
+/* The hook `route` of SYNC, PSYNC and REPLCONF. */
 enum step replication_route(struct session *s, struct request *r);
 
 #endif

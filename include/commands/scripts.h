@@ -1,18 +1,20 @@
-/* scripts: an EVALSHA finds its script at every node that it comes to. */
+/* scripts: EVAL, EVALSHA and FCALL. An EVALSHA finds its script at every node to which it comes. */
 #ifndef REDISPROXY_COMMANDS_SCRIPTS_H
 #define REDISPROXY_COMMANDS_SCRIPTS_H
 
 #include "session/state.h"
 
-/* The hooks of EVAL, EVALSHA, FCALL, and EXEC. */
+/* The hooks of EVAL, EVALSHA and FCALL, and EXEC's `prepare`. */
 void script_seen(struct session *s, struct request *r);
 enum step eval_prepare(struct session *s, struct request *r);
 enum step evalsha_prepare(struct session *s, struct request *r);
 enum step script_exec_prepare(struct session *s, struct request *r);
 void script_answered(struct session *s, struct request *r, const struct upstream *from);
-/* Before the first request of a user who uses scripts goes to a new master: it is told the recent ones. */
-void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to);
-/* SCRIPT LOAD, SCRIPT FLUSH, sent. Whether other workers have to forget theirs. */
-bool session_script_command(struct session *s, const struct request *r);
+/* session_hooks.new_master: a request of a user who uses scripts is about to go to a master. One that has not been
+ * told the scripts that were used last is told them before. */
+void script_tell_new_master(struct session *s, const struct request *r, struct upstream *to);
+/* SCRIPT LOAD or SCRIPT FLUSH was sent: this worker remembers the text, or forgets all of them. Returns whether
+ * the other workers have to forget theirs, too. */
+bool script_command_sent(struct session *s, const struct request *r);
 
 #endif

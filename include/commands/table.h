@@ -1,4 +1,4 @@
-/* table: what special commands add to a session, one row for each. */
+/* table: all special commands, one row for each, for the sessions of a worker (session_host.hooks). */
 #ifndef REDISPROXY_COMMANDS_TABLE_H
 #define REDISPROXY_COMMANDS_TABLE_H
 

@@ -1,9 +1,10 @@
-/* wait: WAIT and WAITAOF count what the session wrote elsewhere. */
+/* wait: WAIT and WAITAOF, which count replicas that have what the session wrote, on whichever connection. */
 #ifndef REDISPROXY_COMMANDS_WAIT_H
 #define REDISPROXY_COMMANDS_WAIT_H
 
 #include "session/state.h"
 
+/* Their hooks. */
 enum step wait_prepare(struct session *s, struct request *r);
 void wait_answered(struct session *s, struct request *r, const struct upstream *from);
 

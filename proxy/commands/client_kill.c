@@ -1,9 +1,17 @@
 /*
- * client_kill: CLIENT KILL ends sessions, here and at the other workers. The node gets the command as it
- * is only for what no session can be (a node's own id or address, TYPE master and replica); otherwise it
- * gets it with an id that nobody has, to judge its arguments, and whether this user may.
+ * client_kill: CLIENT KILL ends connections by id, address, user, type or age. A node knows the proxy's connections,
+ * not its clients; so the proxy ends the sessions that are meant, those of the other workers too, and the node is
+ * asked in one of two ways:
  *
- *     [is there a session with this address, anywhere?] -> the node -> each worker ends its own -> answer
+ *   - The command as it is, when it means connections at the node that no session is: an id below SESSION_ID_BASE,
+ *     TYPE master or replica, or an address that no session has. It goes on a lease of its own, for the node may
+ *     end the connection on which the command came.
+ *   - Otherwise the same command with an id that nobody has. It ends nothing, but the node judges its arguments,
+ *     and whether this user may CLIENT KILL. An error is the client's answer.
+ *
+ *     [does any worker have a session with this address?] -> the node -> each worker ends its own -> the answer
+ *
+ * The number in the answer counts the sessions, and what the node ended.
  */
 #include "commands/client_kill.h"
 
@@ -18,14 +26,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the workers are asked: first whether they have such a session, if need be, then to end theirs. */
 struct kill_inquiry {
     struct inquiry inquiry;
     struct client_filter filter;
     struct asker asker;
-    bool found;  /* while it is only looked for */
-    bool and_me; /* it ends itself, too */
-    int64_t killed;
-    char reply[80]; /* the node's, if that is to be said */
+    bool found; /* of the first question: some worker has a session that passes the filter */
+    bool
+        kills_asker; /* the session that sent the command is meant, too: it ends when it is answered */
+    int64_t killed; /* sessions so far */
+    char reply[80]; /* the node's */
 };
 
 static void kill_free(struct inquiry *inquiry)
@@ -47,43 +57,43 @@ static struct kill_inquiry *kill_new(struct session *s, const struct request *r)
     return q;
 }
 
-/* ---- is anybody meant? ---- */
+/* ---- is any session meant? ---- */
 
-static bool has_chosen(const struct session_host *host, const struct client_filter *filter,
+static bool any_passes(const struct session_host *host, const struct client_filter *filter,
                        const struct asker *asker)
 {
     for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next)
-        if (session_passes(filter, container_of(it, struct session, in_host), asker))
+        if (client_filter_passes(filter, container_of(it, struct session, in_host), asker))
             return true;
     return false;
 }
 
-static bool look_visit(struct relay *relay, struct relay_stop *stop)
+static bool find_visit(struct relay *relay, struct relay_stop *stop)
 {
     struct session_host *there = session_host_at(stop);
     struct kill_inquiry *q = container_of(relay, struct kill_inquiry, inquiry.relay);
-    q->found |= has_chosen(there, &q->filter, &q->asker);
+    q->found |= any_passes(there, &q->filter, &q->asker);
     return true;
 }
 
-static void look_home(struct session *s, struct request *r, struct inquiry *inquiry)
+static void find_home(struct session *s, struct request *r, struct inquiry *inquiry)
 {
     (void)s;
     r->looked = true;
     r->elsewhere = container_of(inquiry, struct kill_inquiry, inquiry)->found;
 }
 
-static void look(struct session *s, struct request *r)
+static void find_elsewhere(struct session *s, struct request *r)
 {
     struct kill_inquiry *q = kill_new(s, r);
-    q->inquiry.told = look_home;
-    session_ask_workers(&q->inquiry, look_visit);
+    q->inquiry.told = find_home;
+    session_ask_workers(&q->inquiry, find_visit);
 }
 
-/* Whether the node has connections that are meant. */
-static bool means_the_node(const struct client_filter *filter)
+/* Whether the filter means connections at the node that cannot be sessions. */
+static bool means_node(const struct client_filter *filter)
 {
-    for (size_t i = 0; i < filter->count; i++)
+    for (size_t i = 0; i < filter->id_count; i++)
         if (filter->ids[i] < SESSION_ID_BASE)
             return true;
     return filter->kind == CLIENT_MASTER || filter->kind == CLIENT_REPLICA;
@@ -91,15 +101,15 @@ static bool means_the_node(const struct client_filter *filter)
 
 /* ---- ending them ---- */
 
-static void kill_chosen(struct kill_inquiry *q, const struct session_host *host)
+static void kill_here(struct kill_inquiry *q, const struct session_host *host)
 {
     list_each (it, &host->sessions) {
         struct session *s = container_of(it, struct session, in_host);
-        if (!session_passes(&q->filter, s, &q->asker))
+        if (!client_filter_passes(&q->filter, s, &q->asker))
             continue;
         q->killed++;
         if (s->id == q->asker.id)
-            q->and_me = true;
+            q->kills_asker = true;
         else
             session_close(s, "CLIENT KILL");
     }
@@ -108,7 +118,7 @@ static void kill_chosen(struct kill_inquiry *q, const struct session_host *host)
 static bool kill_visit(struct relay *relay, struct relay_stop *stop)
 {
     struct session_host *there = session_host_at(stop);
-    kill_chosen(container_of(relay, struct kill_inquiry, inquiry.relay), there);
+    kill_here(container_of(relay, struct kill_inquiry, inquiry.relay), there);
     return true;
 }
 
@@ -117,13 +127,14 @@ static void kill_home(struct session *s, struct request *r, struct inquiry *inqu
     const struct kill_inquiry *q = container_of(inquiry, struct kill_inquiry, inquiry);
     int64_t at_node = 0;
     bool number = q->reply[0] == ':';
-    if (q->and_me)
+    if (q->kills_asker)
         session_quits(s, r);
     if (number)
         at_node = strtoll(q->reply + 1, NULL, 10);
     if (r->argc == 3 && q->killed > 0)
         session_answer(s, r, "+OK\r\n");
-    else if (r->argc == 3 && number) /* it was not asked in this form, and who was meant has gone */
+    else if (r->argc == 3 &&
+             number) /* the node was asked in the new form; the session has gone meanwhile */
         session_answer(s, r, "-ERR No such client\r\n");
     else if (q->killed > 0)
         session_answerf(s, r, ":%" PRId64 "\r\n", at_node + q->killed);
@@ -131,8 +142,8 @@ static void kill_home(struct session *s, struct request *r, struct inquiry *inqu
         session_answer(s, r, q->reply);
 }
 
-static void kill_told(struct session *s, struct request *r, const struct upstream *from,
-                      struct slice reply)
+static void kill_node_answered(struct session *s, struct request *r, const struct upstream *from,
+                               struct slice reply)
 {
     struct client_filter filter;
     struct kill_inquiry *q;
@@ -146,20 +157,23 @@ static void kill_told(struct session *s, struct request *r, const struct upstrea
     q = kill_new(s, r);
     q->inquiry.told = kill_home;
     memcpy(q->reply, reply.data, reply.len);
-    kill_chosen(q, s->host);
+    kill_here(q, s->host);
     session_ask_workers(&q->inquiry, kill_visit);
 }
 
-/* ---- the node's word ---- */
+/* ---- asking the node ---- */
 
-static enum step ask_harmlessly(struct session *s, struct request *r,
-                                const struct client_filter *filter)
+/* Sends the command with an id that nobody has: the node judges it, and ends nothing. */
+static enum step ask_node_harmlessly(struct session *s, struct request *r,
+                                     const struct client_filter *filter)
 {
     struct resp_args args = resp_args(r->data, r->len);
     struct buf question = {0};
     struct slice arg;
     char nobody[24];
-    int left = r->argc == 3 ? 2 : r->argc; /* of the old form's arguments none is asked about */
+    int left = r->argc == 3
+                   ? 2
+                   : r->argc; /* of the old form only its name: its address is replaced by an id */
     enum step step;
     snprintf(nobody, sizeof(nobody), "%" PRIu64, SESSION_ID_BASE);
     buf_printf(&question, "*%d\r\n", left + (filter->by_id ? 0 : 2));
@@ -168,28 +182,28 @@ static enum step ask_harmlessly(struct session *s, struct request *r,
     if (!filter->by_id)
         buf_printf(&question, "$2\r\nID\r\n$%zu\r\n%s\r\n", strlen(nobody), nobody);
     step = session_ask(s, r, false, (struct slice){buf_head(&question), buf_len(&question)},
-                       kill_told);
+                       kill_node_answered);
     buf_free(&question);
     return step;
 }
 
-/* Whether sessions are meant, and not, or not only, connections at the node. With an address that may be
- * either; `unsure`: other workers have not been asked yet. */
+/* Whether the command means sessions, and not connections at the node. An address may be either's: *unsure is set
+ * when no session of this worker has it, and the other workers have not been asked yet. */
 static bool means_sessions(const struct session *s, const struct request *r,
                            const struct client_filter *filter, bool *unsure)
 {
     struct asker asker = {s->place.group, s->id};
     *unsure = false;
-    if (means_the_node(filter))
+    if (means_node(filter))
         return false;
     if ((!filter->addr.data && !filter->laddr.data) || r->elsewhere ||
-        has_chosen(s->host, filter, &asker))
+        any_passes(s->host, filter, &asker))
         return true;
     *unsure = !r->looked;
     return false;
 }
 
-enum step session_client_kill(struct session *s, struct request *r)
+enum step client_kill_perform(struct session *s, struct request *r)
 {
     struct client_filter filter;
     bool unsure = false;
@@ -197,12 +211,13 @@ enum step session_client_kill(struct session *s, struct request *r)
     if (s->queue.inflight > 0)
         return STEP_WAIT;
     if (client_filter_of_kill(r, &filter) && means_sessions(s, r, &filter, &unsure))
-        step = ask_harmlessly(s, r, &filter);
+        step = ask_node_harmlessly(s, r, &filter);
     else if (unsure)
-        look(s, r);
-    else /* it may end the connection that it comes on */
-        step = session_ask(s, r, true, (struct slice){r->data, r->len}, kill_told);
+        find_elsewhere(s, r);
+    else /* on a lease of its own: it may end the connection on which it comes */
+        step = session_ask(s, r, true, (struct slice){r->data, r->len}, kill_node_answered);
     free(filter.ids);
-    /* With the answer it is dispatched again; where there is nobody to ask it is there already. */
-    return unsure && !barrier_stands(&s->barrier) ? session_client_kill(s, r) : step;
+    /* When the other workers have answered, the command is dispatched again. With one worker the answer is
+     * there already. */
+    return unsure && !barrier_stands(&s->barrier) ? client_kill_perform(s, r) : step;
 }

@@ -1,12 +1,15 @@
 /*
- * client_list: CLIENT LIST, INFO and ID are about clients, and a node knows only the proxy's
- * connections. So the node is asked (session_ask.c), and what it answers is told in terms of sessions:
- * of LIST, its lines without those of the proxy's upstreams, and one for each session of the group
- * (session_line.c).
+ * client_list: CLIENT LIST, CLIENT INFO and CLIENT ID tell about a node's clients. A node behind the proxy knows only
+ * the proxy's connections. So the node is asked (session/question.c), because it decides whether this user may
+ * know, and its version decides which fields a line has. Then its answer is translated:
  *
- * Each worker knows its own upstreams and sessions: the node's lines go round, every worker marks those
- * of its upstreams and adds those of its sessions, and at home all are put together, by their ids, as
- * Redis has them.
+ *   ID     becomes the session's id
+ *   INFO   is the line of the connection that was asked: it becomes the session's (client_line.c)
+ *   LIST   loses the lines of the proxy's own connections, and gets one line for each session of the group
+ *
+ * Each worker knows only its own connections and sessions. So the text of LIST visits every worker, which marks
+ * the lines of its connections and adds those of its sessions. When it has come home, the lines are put together in
+ * the order of their ids, as Redis does it.
  */
 #include "commands/client_list.h"
 
@@ -31,18 +34,19 @@ static void answer_text(struct session *s, struct request *r, char type, const s
 
 /* ---- LIST ---- */
 
-/* A session's line in `lines`. */
+/* Where a session's line stands in list_inquiry.lines. */
 struct entry {
     uint64_t id;
     size_t at, len;
 };
 
+/* The node's answer, on its way from worker to worker. */
 struct list_inquiry {
     struct inquiry inquiry;
     struct client_filter filter;
     struct asker asker;
-    uint64_t node, carrier; /* who was asked, and over which connection */
-    char type;              /* of its answer, and that without its frame */
+    uint64_t node, carrier; /* the node that was asked, and its id of the connection that asked */
+    char type; /* the first byte of the node's answer; `text` is that without its frame */
     struct buf text;
     struct client_text list;
     struct entry *entries;
@@ -62,7 +66,7 @@ static enum client_kind kind_of_line(struct slice line)
     return memchr(flags.data, 'P', flags.len) ? CLIENT_PUBSUB : CLIENT_NORMAL;
 }
 
-static void add_others(struct buf *out, const struct list_inquiry *q)
+static void add_not_ours(struct buf *out, const struct list_inquiry *q)
 {
     for (size_t i = 0; i < q->list.count; i++) {
         const struct client_text_line *line = &q->list.lines[i];
@@ -73,7 +77,7 @@ static void add_others(struct buf *out, const struct list_inquiry *q)
     }
 }
 
-static void mark(void *data, uint64_t id)
+static void mark_ours(void *data, uint64_t id)
 {
     struct client_text_line *line = client_text_find(data, id);
     if (line)
@@ -89,8 +93,8 @@ static void add_entry(struct list_inquiry *q, const struct session *s)
         own = client_text_find(&q->list, upstream_client_id(s->lease.upstream));
     if (!own && !carrier)
         return;
-    session_add_line(&q->lines, s, own ? own->text : (struct slice){NULL, 0},
-                     carrier ? carrier->text : own->text, s->id == q->asker.id);
+    client_line_append(&q->lines, s, own ? own->text : (struct slice){NULL, 0},
+                       carrier ? carrier->text : own->text, s->id == q->asker.id);
     q->entries = realloc(q->entries, (q->count + 1) * sizeof(*q->entries));
     if (!q->entries)
         abort();
@@ -98,13 +102,13 @@ static void add_entry(struct list_inquiry *q, const struct session *s)
     *entry = (struct entry){s->id, at, buf_len(&q->lines) - at};
 }
 
-/* What this worker knows. */
-static void fill_in(struct list_inquiry *q, const struct session_host *host)
+/* Marks and adds what this worker knows. */
+static void add_of_this_worker(struct list_inquiry *q, const struct session_host *host)
 {
-    router_each_client_id(host->router, q->asker.group, q->node, mark, &q->list);
+    router_each_client_id(host->router, q->asker.group, q->node, mark_ours, &q->list);
     for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next) {
         const struct session *s = container_of(it, struct session, in_host);
-        if (session_passes(&q->filter, s, &q->asker))
+        if (client_filter_passes(&q->filter, s, &q->asker))
             add_entry(q, s);
     }
 }
@@ -112,7 +116,7 @@ static void fill_in(struct list_inquiry *q, const struct session_host *host)
 static bool list_visit(struct relay *relay, struct relay_stop *stop)
 {
     struct session_host *there = session_host_at(stop);
-    fill_in(container_of(relay, struct list_inquiry, inquiry.relay), there);
+    add_of_this_worker(container_of(relay, struct list_inquiry, inquiry.relay), there);
     return true;
 }
 
@@ -126,7 +130,7 @@ static void list_home(struct session *s, struct request *r, struct inquiry *inqu
 {
     struct list_inquiry *q = container_of(inquiry, struct list_inquiry, inquiry);
     struct buf out = {0};
-    add_others(&out, q);
+    add_not_ours(&out, q);
     if (q->count > 0)
         qsort(q->entries, q->count, sizeof(*q->entries), by_id);
     for (size_t i = 0; i < q->count; i++)
@@ -165,8 +169,8 @@ static struct list_inquiry *list_new(struct session *s, const struct request *r,
     return q;
 }
 
-static void list_told(struct session *s, struct request *r, const struct upstream *from,
-                      struct slice reply)
+static void list_node_answered(struct session *s, struct request *r, const struct upstream *from,
+                               struct slice reply)
 {
     struct slice text = resp_text_of(reply);
     struct client_filter filter;
@@ -177,7 +181,7 @@ static void list_told(struct session *s, struct request *r, const struct upstrea
         return;
     }
     struct list_inquiry *q = list_new(s, r, from, reply.data[0], text);
-    fill_in(q, s->host);
+    add_of_this_worker(q, s->host);
     session_ask_workers(&q->inquiry, list_visit);
 }
 
@@ -189,13 +193,13 @@ enum step client_list_perform(struct session *s, struct request *r)
     if (client_filter_of_list(r, &filter))
         question = (struct slice){all, sizeof(all) - 1};
     free(filter.ids);
-    return session_ask(s, r, false, question, list_told);
+    return session_ask(s, r, false, question, list_node_answered);
 }
 
 /* ---- INFO ---- */
 
-static void info_told(struct session *s, struct request *r, const struct upstream *from,
-                      struct slice reply)
+static void info_node_answered(struct session *s, struct request *r, const struct upstream *from,
+                               struct slice reply)
 {
     struct slice text = resp_text_of(reply);
     struct buf out = {0};
@@ -204,15 +208,15 @@ static void info_told(struct session *s, struct request *r, const struct upstrea
         session_answer_bytes(s, r, reply.data, reply.len);
         return;
     }
-    text.len--; /* the line end */
-    session_add_line(&out, s, s->lease.upstream ? text : (struct slice){NULL, 0}, text, true);
+    text.len--; /* without the line end */
+    client_line_append(&out, s, s->lease.upstream ? text : (struct slice){NULL, 0}, text, true);
     answer_text(s, r, reply.data[0], &out);
     buf_free(&out);
 }
 
 enum step client_info_perform(struct session *s, struct request *r)
 {
-    return session_ask(s, r, false, (struct slice){r->data, r->len}, info_told);
+    return session_ask(s, r, false, (struct slice){r->data, r->len}, info_node_answered);
 }
 
 /* ---- ID ---- */
@@ -222,8 +226,8 @@ static void answer_id(struct session *s, struct request *r)
     session_answerf(s, r, ":%" PRIu64 "\r\n", s->id);
 }
 
-static void id_told(struct session *s, struct request *r, const struct upstream *from,
-                    struct slice reply)
+static void id_node_answered(struct session *s, struct request *r, const struct upstream *from,
+                             struct slice reply)
 {
     (void)from;
     if (reply.data[0] == ':')
@@ -232,10 +236,11 @@ static void id_told(struct session *s, struct request *r, const struct upstream 
         session_answer_bytes(s, r, reply.data, reply.len);
 }
 
-/* Nobody waits for a master for that: clients ask when they connect. */
+/* Many client libraries ask for the id when they connect: who is let in for certain gets it at once, also while there
+ * is no node to ask. */
 enum step client_id_perform(struct session *s, struct request *r)
 {
-    enum step step = session_ask(s, r, false, (struct slice){r->data, r->len}, id_told);
+    enum step step = session_ask(s, r, false, (struct slice){r->data, r->len}, id_node_answered);
     if (step != STEP_HOLD || (!s->identity->authenticated && !s->auth_not_needed))
         return step;
     answer_id(s, r);

@@ -1,13 +1,13 @@
 /*
- * client_text: see the header. A line is "key=value key=value ...": no value holds a
- * space (Redis takes none in names and user names).
+ * client_text: see the header. A line is "key=value key=value ...". No value holds a space: Redis accepts none in the
+ * names of clients and users.
  */
 #include "commands/client_text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Takes the next word, up to `border`, off the front of `rest`. False: there is none. */
+/* Takes the next word, which ends at `border`, off the front of `rest`. Returns false when there is none. */
 static bool take(struct slice *rest, char border, struct slice *word)
 {
     if (rest->len == 0)
@@ -21,7 +21,7 @@ static bool take(struct slice *rest, char border, struct slice *word)
     return true;
 }
 
-/* The value of "key=value", if that is its key. */
+/* Whether the word is "key=value" with this key; then *value is set. */
 static bool is_field(struct slice word, const char *key, struct slice *value)
 {
     size_t len = strlen(key);

@@ -1,6 +1,11 @@
 /*
- * client_unblock: CLIENT UNBLOCK of a session, wherever that is. Its command blocks on its lease, so the
- * node is asked to end that one, in this client's name.
+ * client_unblock: CLIENT UNBLOCK id ends the blocking command of another client. The id is that of a session, of any
+ * worker; the node knows the connection on which the command blocks, which is that session's lease. So
+ * the lease's id at the node is found out, and takes the session's place in the command, which then goes to the
+ * node in the name of the client that sent it.
+ *
+ * An id that is no session's goes to the node as it is. A session that blocks at another node, or at none, is
+ * answered as Redis answers for a client that does not block: 0.
  */
 #include "commands/client_unblock.h"
 
@@ -15,20 +20,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Who is to be unblocked, and at which node: where who asks is. */
+/* The session that is to be unblocked, and the node to which the command will go. */
 struct blocked {
     uint64_t session, node;
     size_t group;
     bool error;       /* CLIENT UNBLOCK id ERROR */
-    uint64_t at_node; /* the id of its lease there; 0: it does not block there, or there is none */
+    uint64_t at_node; /* the id of its lease there; 0: it does not block there, or does not exist */
 };
 
+/* The question to the worker that has the session. */
 struct unblock_inquiry {
     struct inquiry inquiry;
     struct blocked blocked;
 };
 
-/* The id of one of our clients; false: a connection at the node, or no number: Redis' business. */
+/* Reads the id of a session. Returns false for a number below those, which is a connection's at the node, and for
+ * what is no number, about which Redis will complain. */
 static bool session_id(struct slice text, uint64_t *id)
 {
     int64_t number;
@@ -38,7 +45,7 @@ static bool session_id(struct slice text, uint64_t *id)
     return true;
 }
 
-/* If it is found, it will be unblocked. */
+/* Looks for the session among those of this worker. When it is found, it will be unblocked. */
 static void find_blocked(struct session_host *host, struct blocked *blocked)
 {
     struct session *other = session_find(host, blocked->session);
@@ -48,7 +55,7 @@ static void find_blocked(struct session_host *host, struct blocked *blocked)
         return;
     blocked->at_node = upstream_client_id(other->lease.upstream);
     barrier_of(&other->barrier, BARRIER_BLOCKED)->called_back |= blocked->error;
-    other->lease.dirty = true; /* if it comes late, it must not end what a third one waits for */
+    other->lease.dirty = true; /* an UNBLOCK that comes late must not end the next one's */
 }
 
 static struct upstream *way_to_node(struct session *s, const struct request *r)
@@ -64,7 +71,7 @@ static void unblock(struct session *s, struct request *r, struct upstream *up, u
     struct buf bytes = {0};
     char text[24];
     if (at_node == 0) {
-        session_answer(s, r, ":0\r\n"); /* nobody blocks there, or no longer */
+        session_answer(s, r, ":0\r\n"); /* the session does not block there, or does no longer */
         return;
     }
     snprintf(text, sizeof(text), "%" PRIu64, at_node);
@@ -75,7 +82,7 @@ static void unblock(struct session *s, struct request *r, struct upstream *up, u
     session_send(s, r, up);
 }
 
-/* ---- another worker's ---- */
+/* ---- a session of another worker ---- */
 
 static bool visit(struct relay *relay, struct relay_stop *stop)
 {
@@ -84,14 +91,14 @@ static bool visit(struct relay *relay, struct relay_stop *stop)
     return true;
 }
 
-static void told(struct session *s, struct request *r, struct inquiry *inquiry)
+static void worker_answered(struct session *s, struct request *r, struct inquiry *inquiry)
 {
     const struct blocked *blocked =
         &container_of(inquiry, struct unblock_inquiry, inquiry)->blocked;
     struct upstream *up = way_to_node(s, r);
     if (up && upstream_node(up) == blocked->node)
         unblock(s, r, up, blocked->at_node);
-    /* Otherwise there was a switch: it is dispatched, or held, and asks again. */
+    /* Otherwise there was a switch meanwhile: the command is dispatched, or held, and asks again. */
 }
 
 static void free_inquiry(struct inquiry *inquiry)
@@ -99,13 +106,13 @@ static void free_inquiry(struct inquiry *inquiry)
     free(container_of(inquiry, struct unblock_inquiry, inquiry));
 }
 
-static void ask(struct session *s, const struct request *r, const struct blocked *blocked)
+static void ask_worker(struct session *s, const struct request *r, const struct blocked *blocked)
 {
     struct unblock_inquiry *q = calloc(1, sizeof(*q));
     if (!q)
         abort();
     q->blocked = *blocked;
-    q->inquiry.told = told;
+    q->inquiry.told = worker_answered;
     q->inquiry.free = free_inquiry;
     session_inquire(s, &q->inquiry, r);
     session_ask_worker(&q->inquiry, session_worker_of(blocked->session), visit);
@@ -127,7 +134,7 @@ static enum step unblock_session(struct session *s, struct request *r)
         return STEP_WAIT;
     blocked.node = upstream_node(up);
     if (!r->retried && session_is_elsewhere(s->host, blocked.session)) {
-        ask(s, r, &blocked);
+        ask_worker(s, r, &blocked);
         return STEP_WAIT;
     }
     if (!r->retried)
@@ -136,22 +143,25 @@ static enum step unblock_session(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-static void knock_told(struct session *s, struct request *r, const struct upstream *from,
-                       struct slice reply)
+static void let_in_answered(struct session *s, struct request *r, const struct upstream *from,
+                            struct slice reply)
 {
     (void)from;
     if (!s->auth_not_needed)
         session_answer_bytes(s, r, reply.data, reply.len);
 }
 
-/* Redis answers NOAUTH where a password is asked for: the session may not answer before it knows. */
-static enum step knock(struct session *s, struct request *r)
+/* Where a password is asked for, Redis answers NOAUTH to a client that has not logged in. Such a session may not be
+ * answered before the node has said to it whether it is let in. */
+static enum step ask_whether_let_in(struct session *s, struct request *r)
 {
     static const char question[] = "*2\r\n$6\r\nCLIENT\r\n$7\r\nGETNAME\r\n";
-    return session_ask(s, r, false, (struct slice){question, sizeof(question) - 1}, knock_told);
+    return session_ask(s, r, false, (struct slice){question, sizeof(question) - 1},
+                       let_in_answered);
 }
 
 enum step client_unblock_perform(struct session *s, struct request *r)
 {
-    return s->identity->authenticated || s->auth_not_needed ? unblock_session(s, r) : knock(s, r);
+    return s->identity->authenticated || s->auth_not_needed ? unblock_session(s, r)
+                                                            : ask_whether_let_in(s, r);
 }

@@ -1,5 +1,7 @@
 /*
- * connection: RESET and QUIT, which concern the client's connection, and no node has that.
+ * connection: RESET and QUIT concern the client's own connection, which ends at the proxy. So the session performs
+ * them, and no node hears of them. Both wait until everything that was sent before is answered. RESET then forgets
+ * all that the session carries, as Redis does: transaction, subscriptions, tracking, name, user, database, protocol.
  */
 #include "commands/connection.h"
 
@@ -18,15 +20,17 @@ enum step reset_perform(struct session *s, struct request *r)
     session_tx_watch(s, false);
     s->tx.watch_broken = s->tx.refused = false;
     if (s->client.reply_off)
-        r->silent = false; /* but not when it is the one to be skipped */
+        r->silent =
+            false; /* CLIENT REPLY OFF ends with RESET, which is answered. SKIP still skips this answer */
     s->client.reply_off = s->client.reply_skip = s->auth_not_needed = false;
-    session_tx_forget(s); /* before its repetition is given up with the lease */
+    session_tx_forget(
+        s); /* before the lease is dropped: then no repetition of the transaction is begun again */
     session_lease_drop(s);
     session_tx_enter(s, TX_NONE);
     identity_release(s->identity);
     s->identity = identity_nobody(router_identities(s->host->router));
     router_entered(&s->place, NULL);
-    session_set_name(s, (struct slice){NULL, 0});
+    connection_name_set(s, (struct slice){NULL, 0});
     session_answer(s, r, "+RESET\r\n");
     return STEP_ON;
 }

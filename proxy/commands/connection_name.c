@@ -1,8 +1,11 @@
 /*
- * connection_name: what a session does without its node, if its user may: CLIENT GETNAME, SETNAME, SETINFO and
- * REPLY. The node is asked, in the user's name, with a command of the same kind that changes nothing; what it
- * allows is known for a while to all sessions of the identity, as clients name their connections whenever they
- * connect. What it refuses is the answer, every time.
+ * connection_name: CLIENT GETNAME, SETNAME, SETINFO and REPLY. Redis keeps a connection's name and its reply mode
+ * with the connection. Behind the proxy these belong to the session, which may share its connection with others; so
+ * the session performs the commands itself.
+ *
+ * Whether its user may, only the node knows (ACL). So the node is first sent, in the user's name, a command of the
+ * same kind that changes nothing. Its permission counts for RIGHT_MS for all sessions of the identity: client
+ * libraries name every connection that they open. A refusal is the client's answer, and is asked for again each time.
  */
 #include "commands/connection_name.h"
 
@@ -12,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A right that was taken away may be used so long. */
+/* So long a permission of the node counts, and a right that was taken away may still be used. */
 #define RIGHT_MS 1000
 
-const char *session_bad_name(struct slice name)
+const char *connection_name_error(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++)
         if (name.data[i] < '!' || name.data[i] > '~')
@@ -23,7 +26,7 @@ const char *session_bad_name(struct slice name)
     return NULL;
 }
 
-void session_set_name(struct session *s, struct slice name)
+void connection_name_set(struct session *s, struct slice name)
 {
     free(s->client.name);
     s->client.name = name.data ? strndup(name.data, name.len) : NULL;
@@ -33,12 +36,12 @@ void session_set_name(struct session *s, struct slice name)
 static void client_setname(struct session *s, struct request *r)
 {
     struct slice name = session_arg(r, 2);
-    const char *error = session_bad_name(name);
+    const char *error = connection_name_error(name);
     if (error) {
         session_answer(s, r, error);
         return;
     }
-    session_set_name(s, name);
+    connection_name_set(s, name);
     session_answer(s, r, "+OK\r\n");
 }
 
@@ -85,15 +88,15 @@ static void perform(struct session *s, struct request *r)
     }
 }
 
-/* ---- may its user do that? ---- */
+/* ---- may the user do that? ---- */
 
-/* The verbs that are asked for stand together. */
+/* The four verbs stand together in enum command_verb. */
 static size_t index_of(const struct request *r)
 {
     return (size_t)(r->command->verb - VERB_CLIENT_GETNAME);
 }
 
-/* Changes nothing, as the node says to it that this is no name, no option, no mode. */
+/* The command that the node is sent. It changes nothing: a space is no name, no option and no mode. */
 static struct slice question_of(const struct request *r)
 {
 #define QUESTION(text)                                                                             \
@@ -110,7 +113,7 @@ static struct slice question_of(const struct request *r)
 #undef QUESTION
 }
 
-static bool is_refusal(struct slice reply)
+static bool is_not_allowed(struct slice reply)
 {
     static const char *const words[] = {"-NOPERM ", "-NOAUTH "};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -119,11 +122,11 @@ static bool is_refusal(struct slice reply)
     return false;
 }
 
-static void told(struct session *s, struct request *r, const struct upstream *from,
-                 struct slice reply)
+static void right_answered(struct session *s, struct request *r, const struct upstream *from,
+                           struct slice reply)
 {
     (void)from;
-    if (is_refusal(reply)) {
+    if (is_not_allowed(reply)) {
         session_answer_bytes(s, r, reply.data, reply.len);
         return;
     }
@@ -135,8 +138,8 @@ enum step connection_name_perform(struct session *s, struct request *r)
 {
     enum step step;
     if (s->identity->right_until_ms[index_of(r)] < turn_now(s->host->turn)) {
-        step = session_ask(s, r, false, question_of(r), told);
-        /* Nobody waits for a master for that, unless it is not known who may come in. */
+        step = session_ask(s, r, false, question_of(r), right_answered);
+        /* Without a node to ask, the command is performed all the same, if the session is known to be let in. */
         if (step != STEP_HOLD || (!s->identity->authenticated && !s->auth_not_needed))
             return step;
     }
@@ -146,9 +149,9 @@ enum step connection_name_perform(struct session *s, struct request *r)
 
 /* ---- CLIENT REPLY inside MULTI ---- */
 
-/* CLIENT REPLY OFF and SKIP would silence the lease, where every request needs its reply: CLIENT REPLY ON is
- * queued for them (exec.c). */
-static void silence(struct session *s, struct request *r)
+/* CLIENT REPLY OFF and SKIP would stop the replies on the lease, where every request needs one. So CLIENT REPLY ON
+ * is queued at the node instead, and the request remembers what was meant, for EXEC (exec.c). */
+static void queue_reply_on(struct session *s, struct request *r)
 {
     static const struct slice argv[3] = {{"CLIENT", 6}, {"REPLY", 5}, {"ON", 2}};
     struct buf bytes = {0};
@@ -166,6 +169,6 @@ static void silence(struct session *s, struct request *r)
 enum step client_reply_prepare(struct session *s, struct request *r)
 {
     if (s->tx.state == TX_OPEN && command_arity_ok(r->command, r->argc))
-        silence(s, r);
+        queue_reply_on(s, r);
     return STEP_ON;
 }

@@ -1,11 +1,12 @@
 /*
- * everywhere: a request that goes to every node of the group (SCRIPT LOAD):
- * the one that its client asked for, and copies whose answers only count as
- * done (copies.h). Nothing else of the session is sent before all of them are. Inside
- * MULTI it goes to the master alone, with the transaction.
+ * everywhere: SCRIPT LOAD and SCRIPT FLUSH go to every node of the group. Redis does not replicate scripts: one that
+ * is loaded at the master only would be missing after a switch, and on the replicas that answer reads.
  *
- * SCRIPT FLUSH goes to the other workers, too: when it is answered, all have
- * forgotten their scripts.
+ * The client's own request goes where its route says, and its answer is the client's. Copies of it go to the other
+ * nodes; of their answers only counts that they have come (session/copies.h). Until then the answer waits, and
+ * nothing else of the session is sent. Inside MULTI the command goes to the master alone, with the transaction.
+ *
+ * SCRIPT FLUSH also goes to the other workers: when it is answered, all of them have forgotten their scripts.
  */
 #include "commands/everywhere.h"
 
@@ -16,13 +17,14 @@
 
 /* ---- SCRIPT FLUSH ---- */
 
-/* Texts go the same way (session_scripts.c). The first relay is behind all that were on their way before
- * it came by, but home may have passed them on behind it: the second one is behind those, too. */
+/* Texts of scripts visit the workers in the same way (scripts.c), and may be on their way while this does. So it goes
+ * round twice. Behind the first round, the worker where it began may still hand on texts that were on their way
+ * before; the second round comes behind those, too. */
 struct flush {
     struct relay relay;
     size_t group;
-    bool second;
-    struct copies *copies; /* that it is a part of; NULL: nobody waits for it */
+    bool second;           /* it goes round for the second time */
+    struct copies *copies; /* what waits for it to be over; NULL: nothing does */
 };
 
 static bool flush_visit(struct relay *relay, struct relay_stop *stop)
@@ -68,16 +70,15 @@ static void flush_others(struct session *s, struct copies *copies)
 
 /* ---- every node ---- */
 
-/* A script that is loaded on one node only would be missing after a switch, and on the replicas. One that
- * comes by the read port is for the replicas; if the master has to stand in, it is told at the first need.
- * What is written (FUNCTION LOAD) Redis replicates itself. */
+/* A script that comes by the read port is for the replicas. When the master has to answer reads for them, it is
+ * sent the script at the first EVALSHA that needs it. What is a write (FUNCTION LOAD) Redis replicates itself. */
 void everywhere_sent(struct session *s, struct request *r)
 {
     struct copies *copies;
     bool flush;
     if (r->command->flags & COMMAND_WRITE)
         return;
-    flush = session_script_command(s, r);
+    flush = script_command_sent(s, r);
     if (flush && r->in_tx)
         flush_others(s, NULL);
     if (r->in_tx)

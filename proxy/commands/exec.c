@@ -1,12 +1,15 @@
 /*
- * exec: what a session performs itself, inside MULTI. The node has to say QUEUED, so it is queued
- * there, and performed when EXEC says that its turn came: EXEC's answer is walked, element by element, in
- * the order of what was queued, and what only the session knows is filled in.
+ * exec: the answer of EXEC, when the transaction holds commands that the session performs itself (SELECT, CLIENT
+ * SETNAME, CLIENT ID, ...). Inside MULTI Redis only queues a command, and executes it with EXEC. So these are queued
+ * at the node like all others, and the node executes them on the lease. What they mean for the session takes effect
+ * when EXEC is answered: the answer is walked element by element, in the order in which the commands were queued, and
+ * what only the session knows (its name, its id) takes the place of what the node said.
  *
- * CLIENT REPLY OFF and SKIP would silence the lease, where every request needs its reply: CLIENT REPLY ON
- * is queued for them, and what Redis would have left out of EXEC's answer is left out here.
+ * CLIENT REPLY OFF and SKIP would stop the replies on the lease, where every request needs one. CLIENT REPLY ON was
+ * queued for them (connection_name.c), and the elements that Redis would have left out of EXEC's answer are left out
+ * here.
  *
- * tests/system/test_performed.c compares it all with Redis.
+ * tests/system/test_performed.c compares all of it with Redis.
  */
 #include "commands/exec.h"
 
@@ -21,7 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* DISCARD went instead of EXEC. It may fail as EXEC would have: the node took no MULTI. */
+/* DISCARD was sent instead of EXEC, because the proxy had refused a part of the transaction. It may fail as EXEC
+ * would have, when the node had refused the MULTI: then its error is told in EXEC's name. */
 static void rewrite_discarded(struct session *s, struct request *r)
 {
     const char *reply = buf_head(&r->reply), *name;
@@ -45,14 +49,15 @@ static void rewrite_discarded(struct session *s, struct request *r)
 
 /* ---- EXEC's answer ---- */
 
+/* EXEC's answer, while it is walked. */
 struct executed {
-    const char *at, *end; /* what is left of it */
+    const char *at, *end; /* the elements that were not looked at yet */
     struct buf out;       /* what the client gets */
-    bool off, skip;       /* CLIENT REPLY, as it is at this point */
-    bool skip_next;       /* what comes behind EXEC */
+    bool off, skip;       /* the mode of CLIENT REPLY at this element */
+    bool skip_next; /* CLIENT REPLY SKIP was the last one: it silences the command behind EXEC */
 };
 
-/* Takes what was queued and not refused its element; false: there is none. */
+/* Takes the next element. Returns false when there is none. */
 static bool next_element(struct executed *answers, struct slice *element)
 {
     struct resp_reply parse;
@@ -89,7 +94,7 @@ static void put_name(struct session *s, struct executed *answers)
     buf_free(&text);
 }
 
-/* The number behind `head` is the connection's id: it becomes the session's. */
+/* The number behind the text `head` is the id of the lease at its node: it becomes the session's id. */
 static void put_with_id(struct session *s, struct executed *answers, struct slice element,
                         const char *head)
 {
@@ -118,7 +123,7 @@ static void put_line(struct session *s, struct executed *answers, struct slice e
         return;
     }
     text.len--; /* the line end */
-    session_add_line(&line, s, text, text, true);
+    client_line_append(&line, s, text, text, true);
     resp_append_text(&whole, element.data[0], &line);
     put_text(answers, &whole);
     buf_free(&whole);
@@ -137,21 +142,21 @@ static void set_replies(struct executed *answers, const struct request *r, struc
     }
 }
 
-/* Its turn came, and it went well. */
+/* The node has executed the command, without an error: it takes effect for the session. */
 static void perform(struct session *s, struct request *r, struct slice element,
                     struct executed *answers)
 {
     switch (r->command->verb) {
     case VERB_AUTH:
     case VERB_SELECT:
-        login_in_turn(s, r);
+        login_take_effect(s, r);
         break;
     case VERB_HELLO:
-        login_in_turn(s, r);
+        login_take_effect(s, r);
         put_with_id(s, answers, element, "$2\r\nid\r\n:");
         return;
     case VERB_CLIENT_SETNAME:
-        session_set_name(s, session_arg(r, 2));
+        connection_name_set(s, session_arg(r, 2));
         break;
     case VERB_CLIENT_GETNAME:
         put_name(s, answers);
@@ -171,7 +176,7 @@ static void perform(struct session *s, struct request *r, struct slice element,
     put(answers, element.data, element.len);
 }
 
-/* Returns false when there are no more elements. */
+/* Takes the element of one queued command. Returns false when there are no more elements. */
 static bool walk(struct session *s, struct request *queued, struct executed *answers)
 {
     struct slice element;
@@ -213,7 +218,7 @@ static void fill_in(struct session *s, struct request *exec)
     put(&answers, answers.at, (size_t)(end - answers.at));
     s->client.reply_off = answers.off;
     s->client.reply_skip = answers.skip_next;
-    exec->silent = false; /* what is to be left out is out */
+    exec->silent = false; /* what the client is not to hear was left out above */
     buf_free(&exec->reply);
     exec->reply = answers.out;
 }

@@ -1,7 +1,7 @@
 /*
- * info: INFO's answer is the node's own text, with a section of the proxy's behind it where
- * whoever asks wants all sections, or this one. The fields bear a prefix: client libraries put all
- * sections' fields into one dictionary.
+ * info: INFO's answer is the node's own text. Behind it the proxy adds a section of its own, "# Redisproxy", when the
+ * client asks for all sections, or for this one. The names of its fields begin with "redisproxy_", because
+ * client libraries put the fields of all sections into one dictionary.
  */
 #include "commands/info.h"
 
@@ -41,7 +41,7 @@ static void add_group(struct buf *text, const struct topology_group *view)
                master);
 }
 
-/* The sums over all of them: what others show is as of their last turn. */
+/* The sums over all workers. The others' figures are those of the end of their last turn. */
 static void add_workers(const struct session *s, struct buf *text)
 {
     const struct shared *shared = s->host->stop.shared;
@@ -93,7 +93,7 @@ void info_answered(struct session *s, struct request *r, const struct upstream *
         return;
     own = resp_text_of(reply);
     if (!own.data)
-        return; /* an error */
+        return; /* the node answered with an error */
     if (own.len > 0)
         buf_append(&text, own.data, own.len);
     add_section(s, &text, upstream_name(from));

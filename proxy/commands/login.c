@@ -1,11 +1,15 @@
 /*
- * login: AUTH, HELLO and SELECT change the session's identity, and Redis decides: the command
- * is sent on an upstream of the identity that it asks for. If that one cannot be had, Redis' own error
- * (WRONGPASS, DB index out of range) came back from its handshake and is the answer; if it can, the
- * command changes nothing there, and its answer is Redis' own too.
+ * login: AUTH, HELLO and SELECT. In Redis they change the user, the protocol or the database of their connection.
+ * Behind the proxy a connection may be shared by many sessions, and must never change so; what changes is the
+ * session's identity (nodes/identity.h), and with it which connections it may use.
  *
- * On a lease that the session keeps they are sent as they are. Inside MULTI they are queued, and change
- * what they change when EXEC says so (exec.c).
+ * Redis decides whether it may: the command is sent on a connection that has the identity that it asks for. If there
+ * is no such connection, one is opened, whose handshake logs in as this identity. If the node refuses that, its own
+ * error (WRONGPASS, DB index is out of range) is the client's answer. If not, the command changes nothing on that
+ * connection, and its answer is the node's own, too. Only then does the session take the identity on.
+ *
+ * A session that keeps a lease sends them there as they are. Inside MULTI they are queued, and take effect with EXEC
+ * (exec.c).
  */
 #include "commands/login.h"
 
@@ -20,12 +24,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct identities *all(struct session *s)
+static struct identities *identities_of(struct session *s)
 {
     return router_identities(s->host->router);
 }
 
-static void set_adopt(struct request *r, struct identity *identity)
+static void set_login(struct request *r, struct identity *identity)
 {
     if (r->login)
         identity_release(r->login);
@@ -34,7 +38,7 @@ static void set_adopt(struct request *r, struct identity *identity)
 
 /* What HELLO's arguments ask for. */
 struct hello {
-    int64_t version; /* 0: as it is */
+    int64_t version; /* of the protocol; 0: it stays as it is */
     bool auth;
     struct slice user, password, name;
 };
@@ -69,41 +73,42 @@ static const char *parse_hello(const struct request *r, struct hello *hello, cha
     return NULL;
 }
 
-static struct identity *wanted_by_hello(struct session *s, const struct hello *hello)
+static struct identity *identity_for_hello(struct session *s, const struct hello *hello)
 {
     bool resp3 = hello->version ? hello->version == 3 : s->identity->resp3;
-    struct identity *speaks = identity_with_protocol(all(s), s->identity, resp3), *enters;
+    struct identity *speaks = identity_with_protocol(identities_of(s), s->identity, resp3), *enters;
     if (!hello->auth)
         return speaks;
-    enters = identity_with_credential(all(s), speaks, hello->user, hello->password);
+    enters = identity_with_credential(identities_of(s), speaks, hello->user, hello->password);
     identity_release(speaks);
     return enters;
 }
 
-/* The command's identity, NULL: none that could ever be (Redis will say so on the present one). */
-static struct identity *wanted(struct session *s, const struct request *r,
-                               const struct hello *hello)
+/* The identity that the command asks for. NULL: its arguments name none that could exist; then it is sent with the
+ * present identity, and Redis will say what is wrong. */
+static struct identity *requested_identity(struct session *s, const struct request *r,
+                                           const struct hello *hello)
 {
     int64_t db;
     switch (r->command->verb) {
     case VERB_AUTH:
         if (r->argc == 3)
-            return identity_with_credential(all(s), s->identity, session_arg(r, 1),
+            return identity_with_credential(identities_of(s), s->identity, session_arg(r, 1),
                                             session_arg(r, 2));
         if (r->argc == 2)
-            return identity_with_credential(all(s), s->identity, (struct slice){NULL, 0},
+            return identity_with_credential(identities_of(s), s->identity, (struct slice){NULL, 0},
                                             session_arg(r, 1));
         return NULL;
     case VERB_SELECT:
         if (r->argc == 2 && resp_parse_integer(session_arg(r, 1), &db) && db >= 0)
-            return identity_with_db(all(s), s->identity, db);
+            return identity_with_db(identities_of(s), s->identity, db);
         return NULL;
     default:
-        return wanted_by_hello(s, hello);
+        return identity_for_hello(s, hello);
     }
 }
 
-/* HELLO travels without SETNAME: the name is the session's, not the upstream's. */
+/* HELLO is sent without SETNAME: the name belongs to the session, not to the connection. */
 static void rewrite_hello(struct session *s, struct request *r, const struct hello *hello)
 {
     struct slice argv[5] = {{"HELLO", 5},
@@ -118,49 +123,49 @@ static void rewrite_hello(struct session *s, struct request *r, const struct hel
     buf_wipe(&bytes);
 }
 
-/* Returns true when it was answered here: with an error. */
+/* Returns true when HELLO was answered here, with an error. */
 static bool prepare_hello(struct session *s, struct request *r)
 {
     struct hello hello;
     char text[128];
     const char *error = parse_hello(r, &hello, text, sizeof(text));
     if (!error)
-        error = session_bad_name(hello.name);
+        error = connection_name_error(hello.name);
     if (error) {
         session_answer(s, r, error);
         return true;
     }
     r->capture = true;
-    if (!r->login) { /* the first look at it: what is sent has no name */
+    if (!r->login) { /* it comes by for the first time: the second time its name has been taken out */
         free(s->client.hello_name);
         s->client.hello_name = hello.name.data ? strndup(hello.name.data, hello.name.len) : NULL;
     }
-    set_adopt(r, wanted(s, r, &hello));
+    set_login(r, requested_identity(s, r, &hello));
     rewrite_hello(s, r, &hello);
     return false;
 }
 
-/* Returns true when it was answered here: with an error. */
+/* Finds out which identity the command asks for. Returns true when it was answered here, with an error. */
 static bool prepare(struct session *s, struct request *r)
 {
     if (s->tx.state == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
-        return false; /* its node has to say what it thinks of it */
+        return false; /* the node has to answer: QUEUED, or that it is not allowed here */
     if (r->command->verb == VERB_HELLO)
         return prepare_hello(s, r);
-    set_adopt(r, wanted(s, r, &(struct hello){0}));
+    set_login(r, requested_identity(s, r, &(struct hello){0}));
     return false;
 }
 
 enum step login_prepare(struct session *s, struct request *r)
 {
     if (s->tx.state != TX_OPEN && s->queue.inflight > 0 && r->command->verb != VERB_SELECT)
-        return STEP_WAIT; /* see pool_auth_upstream() */
+        return STEP_WAIT; /* nothing may be unanswered on its connection: see pool_auth_upstream() */
     (void)prepare(s, r);
     return STEP_ON;
 }
 
-/* The session is what the command asked for, from now on. */
-static void adopt(struct session *s, struct request *r)
+/* From now on the session has the identity that the command asked for. */
+static void log_in(struct session *s, struct request *r)
 {
     if (!identity_same_credential(s->identity, r->login))
         router_entered(&s->place, NULL);
@@ -169,16 +174,16 @@ static void adopt(struct session *s, struct request *r)
     r->login = NULL;
 }
 
-void login_in_turn(struct session *s, struct request *r)
+void login_take_effect(struct session *s, struct request *r)
 {
     struct hello hello = {0};
     char text[128];
     if (r->command->verb != VERB_HELLO || !parse_hello(r, &hello, text, sizeof(text)))
-        set_adopt(r, wanted(s, r, &hello));
+        set_login(r, requested_identity(s, r, &hello));
     if (r->login)
-        adopt(s, r);
+        log_in(s, r);
     if (hello.name.data)
-        session_set_name(s, hello.name);
+        connection_name_set(s, hello.name);
 }
 
 void login_answered(struct session *s, struct request *r, const struct upstream *by)
@@ -188,20 +193,21 @@ void login_answered(struct session *s, struct request *r, const struct upstream 
         return;
     if (r->reply_type == '-' && proves)
         router_rights_refused(s->host->router, s->place.group);
-    if (r->reply_type == '-' || r->in_tx) /* queued only: EXEC will tell */
+    if (r->reply_type == '-' || r->in_tx) /* inside MULTI it was only queued: EXEC will tell */
         return;
     if (!r->leased) {
-        adopt(s, r);
+        log_in(s, r);
         if (proves)
             router_entered(&s->place, by);
         return;
     }
-    login_in_turn(s, r);
+    login_take_effect(s, r);
     if (proves)
         router_entered(&s->place, by);
-    /* No node takes CLIENT TRACKING in RESP2: one that is new since then was told in vain. */
+    /* A node may refuse CLIENT TRACKING in RESP2: a lease that was taken while the session spoke that is told
+     * again. */
     if (lease_kept_for(&s->lease, LEASE_TRACKS) && s->identity->resp3 && !spoke_resp3)
-        session_restore_told(s);
+        tracking_tell_again(s);
 }
 
 enum step login_perform(struct session *s, struct request *r)
@@ -224,18 +230,18 @@ static void take_hello_name(struct session *s)
 {
     if (!s->client.hello_name)
         return;
-    session_set_name(s, (struct slice){s->client.hello_name, strlen(s->client.hello_name)});
+    connection_name_set(s, (struct slice){s->client.hello_name, strlen(s->client.hello_name)});
     free(s->client.hello_name);
     s->client.hello_name = NULL;
 }
 
-static void name_and_id(struct session *s, struct request *r)
+static void rewrite_hello_answer(struct session *s, struct request *r)
 {
     const char *at;
     if (r->in_tx || r->reply_type == '-')
         return;
     take_hello_name(s);
-    /* "id" is the client's connection, and that is ours. */
+    /* "id" is the id of the client's connection: the session's. */
     at = memmem(buf_head(&r->reply), buf_len(&r->reply), "$2\r\nid\r\n:", 9);
     if (at)
         session_rewrite_number(r, at + 9, s->id);
@@ -245,5 +251,5 @@ void hello_answered(struct session *s, struct request *r, const struct upstream 
 {
     login_answered(s, r, from);
     if (r->capture)
-        name_and_id(s, r);
+        rewrite_hello_answer(s, r);
 }

@@ -1,10 +1,16 @@
 /*
- * pause: CLIENT PAUSE. A node that keeps writes waiting keeps their connections waiting, and all
- * that stands behind them there. So that reads go on, as Redis says they do, writes travel alone for as
- * long; what was on a shared connection when the pause began is parted from the reads there.
+ * pause: CLIENT PAUSE and CLIENT UNPAUSE. A paused node leaves writes unanswered until the pause is over, and does
+ * not read on from a connection whose write waits. Directly, that concerns one client. On a shared connection it
+ * would also stop the reads of all others that stand behind the write, although Redis promises that reads go on
+ * (CLIENT PAUSE WRITE).
  *
- * It is known from the commands that come this way, to whichever worker: each is told, and the control
- * plane, which must not lift what a client asked for. That somebody else pauses the node is not known.
+ * So while a node is paused each write goes on a lease (session/leasing.c). When the pause begins, a shared
+ * connection with something unanswered is not shared any more, and the reads behind are asked again elsewhere
+ * (router_part()).
+ *
+ * The proxy knows of a pause from the commands that come through it. Every worker is told, and so is the control
+ * plane, which must not lift a pause that a client asked for (topology/election_fence.c). A pause that somebody asked
+ * for at the node itself is not known.
  */
 #include "commands/pause.h"
 
@@ -12,15 +18,17 @@
 
 #include <stdlib.h>
 
-/* Far more than anybody means, and it can be added to a time. */
+/* Longer than anybody means, and small enough to be added to a time. */
 #define PAUSE_MAX_MS ((int64_t)1 << 50)
 
+/* What the other workers are told. */
 struct pause {
     struct relay relay;
     size_t group;
     uint64_t node;
-    int64_t until_ms; /* 0: it is over */
-    bool parts;       /* it has begun: what was on its way is parted */
+    int64_t until_ms; /* 0: the pause is over */
+    bool
+        parts; /* the pause has begun: shared connections are parted from the reads that wait there */
 };
 
 static void apply(struct session_host *host, const struct pause *pause)
@@ -46,8 +54,8 @@ static void drop(struct relay *relay)
     free(container_of(relay, struct pause, relay));
 }
 
-/* For the node of the session's lease. */
-static void tell_all(struct session *s, int64_t until_ms, bool parts)
+/* Tells all workers about a pause of the node to which the session's lease goes. */
+static void tell_workers(struct session *s, int64_t until_ms, bool parts)
 {
     struct pause *pause = calloc(1, sizeof(*pause));
     if (!pause)
@@ -67,12 +75,12 @@ enum step pause_prepare(struct session *s, struct request *r)
     if (!resp_parse_integer(session_arg(r, 2), &ms) || ms <= 0)
         return STEP_ON;
     s->special.pauses_until_ms = turn_now(s->host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS);
-    tell_all(s, s->special.pauses_until_ms, false);
+    tell_workers(s, s->special.pauses_until_ms, false);
     s->special.pauses = true;
     return STEP_ON;
 }
 
-static void note(const struct session *s, int64_t until_ms)
+static void note_on_board(const struct session *s, int64_t until_ms)
 {
     board_note_pause(s->host->turn->board, s->place.group, upstream_node(s->lease.upstream),
                      until_ms);
@@ -82,16 +90,16 @@ void pause_answered(struct session *s, struct request *r, const struct upstream 
 {
     bool exec = r->command->verb == VERB_EXEC;
     if (from != s->lease.upstream || (r->in_tx && r->reply_type == '+'))
-        return; /* EXEC will do it */
+        return; /* inside MULTI it was only queued: the pause begins with EXEC */
     if (r->command->verb == VERB_CLIENT_UNPAUSE && r->reply_type == '+') {
-        tell_all(s, 0, false);
-        note(s, 0);
+        tell_workers(s, 0, false);
+        note_on_board(s, 0);
     }
     if (!s->special.pauses)
         return;
     s->special.pauses = false;
     bool begun = r->reply_type == (exec ? '*' : '+');
-    tell_all(s, 0, begun);
+    tell_workers(s, 0, begun);
     if (begun)
-        note(s, s->special.pauses_until_ms);
+        note_on_board(s, s->special.pauses_until_ms);
 }

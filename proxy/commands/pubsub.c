@@ -1,12 +1,20 @@
 /*
- * pubsub: subscriptions live on a lease whose messages all pass
- * through a tap: what nobody asked for (messages, MONITOR's lines) goes to the
- * client as it is, confirmations answer the SUBSCRIBE that they belong to, and
- * the session remembers what it is subscribed to, so that it can subscribe
- * again on another node when this one is lost.
+ * pubsub: SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE, their opposites, and MONITOR. In Redis a subscription belongs to a
+ * connection, which then brings messages besides replies, and ends with that connection. A client behind the proxy
+ * must not notice when its connection to the node ends.
  *
- * In RESP2 a subscribed client may send little else; Redis itself says so on
- * the lease, since everything goes there.
+ * So a session that subscribes keeps a lease, and everything that the node sends there passes through a tap
+ * (struct upstream_tap), a function that says what each message is:
+ *
+ *   - what is no reply (a published message, a line of MONITOR's) goes to the client as it is;
+ *   - a confirmation is a part of the answer to its SUBSCRIBE, and changes what the session remembers;
+ *   - all else is the answer to the first request that waits on the lease.
+ *
+ * When the lease is lost, the next one is told all subscriptions that the session remembers, before anything else
+ * goes there. Until they are confirmed the session counts as `unrenewed`, and what other clients publish is held
+ * (nodes/gate.h), so that no message is published to nobody.
+ *
+ * In RESP2 a subscriber may send few other commands; Redis itself says so on the lease, where everything goes.
  */
 #include "commands/pubsub.h"
 
@@ -39,7 +47,7 @@ static const char *const subscribe_words[KINDS] = {"SUBSCRIBE", "PSUBSCRIBE", "S
 
 static const char *const unsubscribe_words[KINDS] = {"UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"};
 
-/* Of a verb; returns whether it subscribes. */
+/* Sets *kind to what the verb is about. Returns whether it subscribes, and not the opposite. */
 static bool kind_of_verb(uint8_t verb, enum kind *kind)
 {
     bool subscribes = verb <= VERB_SSUBSCRIBE;
@@ -66,15 +74,15 @@ static void remember(struct session *s, enum kind kind, struct slice name)
     HASH_ADD(hh, s->special.subs->of[kind], name, name.len, sub);
 }
 
-/* They stand again, or nobody wants them any more. */
-static void renewed(struct session *s)
+/* The session's subscriptions stand again, or nobody wants them any more. */
+static void mark_renewed(struct session *s)
 {
     if (s->special.unrenewed)
         router_subscriber_renewed(s->host->router, s->place.group);
     s->special.unrenewed = false;
 }
 
-static void unrenewed(struct session *s)
+static void mark_unrenewed(struct session *s)
 {
     if (s->special.unrenewed || life_closing(&s->life))
         return;
@@ -82,11 +90,11 @@ static void unrenewed(struct session *s)
     router_subscriber_lost(s->host->router, s->place.group);
 }
 
-/* Its lease is gone, or about to be: what others publish waits until the subscriptions stand again. */
+/* The session's lease is gone: what others publish waits until its subscriptions stand again. */
 static void dropped(struct session *s)
 {
     if (s->special.subs)
-        unrenewed(s);
+        mark_unrenewed(s);
 }
 
 static bool subscribes(const struct request *r)
@@ -94,16 +102,16 @@ static bool subscribes(const struct request *r)
     return r->command && r->command->verb >= VERB_SUBSCRIBE && r->command->verb <= VERB_SSUBSCRIBE;
 }
 
-/* If what is next subscribes, that is waited for, too: a client that does not wait for the
- * confirmation (Celery) has asked for it before what others publish since. */
+/* If the session's next request subscribes, publishers wait for that one, too: a client that does not wait for the
+ * confirmation (Celery's do not) has asked for the subscription before what others publish from now on. */
 static void held(struct session *s)
 {
     if (s->queue.next && subscribes(s->queue.next))
-        unrenewed(s);
+        mark_unrenewed(s);
 }
 
-/* Something was answered: perhaps its subscriptions are no longer waited for. */
-static void look_renewed(struct session *s)
+/* Something of the session was answered: publishers wait for it no longer, if all its subscriptions stand. */
+static void check_renewed(struct session *s)
 {
     if (!s->special.unrenewed || s->special.renewing > 0 || session_wants_lease(s))
         return;
@@ -112,7 +120,7 @@ static void look_renewed(struct session *s)
         if (r->state != REQUEST_ANSWERED && subscribes(r))
             return;
     }
-    renewed(s);
+    mark_renewed(s);
 }
 
 static void drop_if_empty(struct session *s)
@@ -123,11 +131,12 @@ static void drop_if_empty(struct session *s)
     free(s->special.subs);
     s->special.subs = NULL;
     lease_let(&s->lease, LEASE_SUBSCRIBED);
-    /* It will subscribe again, perhaps: then at once, and not when another connection stands. What others
-     * do since (Celery: is the result there?) must not come before that. */
+    /* The session keeps its connection. Perhaps it subscribes again, and then must not have to wait for a new one:
+     * Celery subscribes to the message about a result while it asks, over another connection, whether the result is
+     * there already. With a subscription that comes late it would learn of it in neither way. */
     lease_keep(&s->lease, LEASE_CHANGED);
     s->lease.dirty = true;
-    look_renewed(s);
+    check_renewed(s);
 }
 
 static void forget(struct session *s, enum kind kind, struct slice name)
@@ -146,7 +155,7 @@ static void forget(struct session *s, enum kind kind, struct slice name)
 static void forget_all(struct session *s)
 {
     struct subscription *sub, *next;
-    renewed(s);
+    mark_renewed(s);
     if (!s->special.subs)
         return;
     for (int kind = 0; kind < KINDS; kind++) {
@@ -170,7 +179,8 @@ static int find_word(struct slice word, const char *const *words)
     return -1;
 }
 
-/* A confirmation changes what the session is subscribed to; whose request is it the answer of? */
+/* Which request does a confirmation answer? The first one that waits, if it is of this kind; otherwise none: Redis
+ * has ended a subscription by itself. */
 static enum tap_verdict confirmation(struct request *head, uint8_t verb_from, int kind)
 {
     if (!head || !head->command || head->command->verb != verb_from + kind)
@@ -193,15 +203,16 @@ static bool is_message(struct slice word)
     return slice_is(word, "message") || slice_is(word, "pmessage") || slice_is(word, "smessage");
 }
 
-/* RESP2 has no pushes: an array is a message only where there may be one. */
+/* RESP2 marks no message as such: an array may be one only on a connection that has subscribed, or does. */
 static bool is_plain_reply(const struct session *s, const struct request *head)
 {
     return head && !s->identity->resp3 && !session_subscribed(s) &&
            !(head->command && command_is_subscription(head->command->verb));
 }
 
-/* MONITOR's "+1795391682.558940 [0 127.0.0.1:46918] \"Info\" ...": about the proxy, and not a client. */
-static bool is_of_the_proxy(const char *line, size_t len)
+/* Whether a line of MONITOR's, as "+1795391682.558940 [0 127.0.0.1:46918] \"Info\" ...", shows a command that a
+ * proxy sent for itself: it spells its commands as no client does (command_is_own()). */
+static bool is_own_command(const char *line, size_t len)
 {
     const char *name = memmem(line, len, "] \"", 3), *end;
     if (!name)
@@ -226,7 +237,7 @@ static enum tap_verdict on_message(void *data, struct request *head, const char 
                     message[1] >= '0' && message[1] <= '9';
         if (head && !line)
             return TAP_ANSWER;
-        if (!line || !is_of_the_proxy(message, len))
+        if (!line || !is_own_command(message, len))
             session_pass_on(s, message, len);
         return TAP_PUSH;
     }
@@ -252,7 +263,8 @@ static enum tap_verdict on_message(void *data, struct request *head, const char 
     return TAP_PUSH;
 }
 
-/* The protocol is the session's: the connection may have begun with the other one. */
+/* Whether only a reply may begin with this byte. The protocol is that of the session; the connection may have begun
+ * with the other one. */
 static bool is_reply(void *data, char type)
 {
     const struct session *s = data;
@@ -262,18 +274,18 @@ static bool is_reply(void *data, char type)
 
 static const struct upstream_tap tap = {on_message, is_reply};
 
-bool session_tap_lease(struct session *s)
+bool pubsub_tap_lease(struct session *s)
 {
     if (session_hears(s))
         return true;
     if (!upstream_may_tap(s->lease.upstream))
-        return false; /* the tap sees whole messages only */
+        return false; /* a tap cannot begin in the middle of a message */
     upstream_set_tap(s->lease.upstream, &tap);
     s->lease.dirty = true;
     return true;
 }
 
-bool session_hears_invalidations(const struct session *s)
+bool pubsub_hears_invalidations(const struct session *s)
 {
     static const char channel[] = "__redis__:invalidate";
     struct subscription *sub = NULL;
@@ -284,7 +296,8 @@ bool session_hears_invalidations(const struct session *s)
 
 /* ---- requests ---- */
 
-/* How many confirmations an UNSUBSCRIBE without arguments brings. */
+/* How many confirmations an UNSUBSCRIBE without arguments brings: one for each subscription, and one if there is
+ * none. */
 static int32_t count_all(const struct session *s, enum kind kind)
 {
     int32_t count = s->special.subs ? (int32_t)HASH_COUNT(s->special.subs->of[kind]) : 0;
@@ -296,7 +309,7 @@ enum step subscribe_prepare(struct session *s, struct request *r)
     enum kind kind;
     bool tapped = session_hears(s);
     if (s->tx.state == TX_OPEN && s->queue.inflight > 0)
-        return STEP_WAIT; /* until it is known that MULTI was accepted */
+        return STEP_WAIT; /* until it is known whether the node accepted MULTI */
     if (s->tx.state == TX_OPEN) {
         s->tx.refused = true;
         session_answer(s, r, "-ERR redisproxy: not available inside MULTI\r\n");
@@ -307,7 +320,8 @@ enum step subscribe_prepare(struct session *s, struct request *r)
             return STEP_WAIT;
     } else {
         bool subscribes = kind_of_verb(r->command->verb, &kind);
-        /* The tap sees whole messages only, and the count must be the one that Redis will see. */
+        /* A tap cannot begin in the middle of a reply; and Redis must see as many subscriptions as are counted
+         * here. */
         if (s->queue.inflight > 0 && (!tapped || (!subscribes && r->argc == 1)))
             return STEP_WAIT;
         r->parts_left = r->argc > 1 ? r->argc - 1 : count_all(s, kind);
@@ -326,7 +340,8 @@ void monitor_answered(struct session *s, struct request *r, const struct upstrea
 
 /* ---- subscribing again ---- */
 
-static void on_again_reply(struct request *r, const char *data, size_t len, bool first, bool last)
+static void on_resubscribe_reply(struct request *r, const char *data, size_t len, bool first,
+                                 bool last)
 {
     struct session *s = r->owner_data;
     (void)len;
@@ -336,12 +351,12 @@ static void on_again_reply(struct request *r, const char *data, size_t len, bool
         return;
     request_free(session_pool(s), r);
     s->special.renewing--;
-    look_renewed(s);
+    check_renewed(s);
     if (data[0] == '-')
         session_close(s, "its subscriptions were refused after a switch");
 }
 
-static void on_again_failed(struct request *r, enum request_failure why, const char *text)
+static void on_resubscribe_failed(struct request *r, enum request_failure why, const char *text)
 {
     struct session *s = r->owner_data;
     (void)text;
@@ -352,22 +367,23 @@ static void on_again_failed(struct request *r, enum request_failure why, const c
     if (why == REQUEST_REFUSED)
         session_close(s, "its user was refused after a switch");
     else if (why == REQUEST_UNSENT)
-        session_lease_drop(s); /* all of them at once: they are made again on the next lease */
-    look_renewed(s);
+        session_lease_drop(
+            s); /* some were not sent: all of them are made again on the next lease */
+    check_renewed(s);
     session_mark_woken(s);
 }
 
-static const struct request_owner again_owner = {on_again_reply, on_again_failed};
+static const struct request_owner resubscribe_owner = {on_resubscribe_reply, on_resubscribe_failed};
 
-/* The proxy's own request on the lease; its answer is not for the client. */
-static void send_swallowed(struct session *s, const struct buf *bytes, uint8_t verb, int32_t parts)
+/* Sends a command of the proxy's own on the lease; its answer is not for the client. */
+static void send_own(struct session *s, const struct buf *bytes, uint8_t verb, int32_t parts)
 {
     const char *name = verb == VERB_MONITOR ? "MONITOR" : subscribe_words[verb - VERB_SUBSCRIBE];
     struct request *r = request_new(session_pool(s), buf_len(bytes));
     request_set_bytes(r, buf_head(bytes), buf_len(bytes));
     r->command = command_find((struct slice){name, strlen(name)}, (struct slice){NULL, 0});
     r->parts_left = parts;
-    r->owner = &again_owner;
+    r->owner = &resubscribe_owner;
     r->owner_data = s;
     s->special.renewing++;
     upstream_submit(s->lease.upstream, r);
@@ -385,7 +401,7 @@ static void resubscribe_kind(struct session *s, enum kind kind)
     resp_append_bulk(&bytes, (struct slice){word, strlen(word)});
     HASH_ITER (hh, s->special.subs->of[kind], sub, next)
         resp_append_bulk(&bytes, (struct slice){sub->name, sub->len});
-    send_swallowed(s, &bytes, (uint8_t)(VERB_SUBSCRIBE + kind), count);
+    send_own(s, &bytes, (uint8_t)(VERB_SUBSCRIBE + kind), count);
     buf_free(&bytes);
 }
 
@@ -396,10 +412,10 @@ static void resubscribe(struct session *s)
         return;
     upstream_set_tap(s->lease.upstream, &tap);
     s->lease.dirty = true;
-    if (lease_kept_for(&s->lease, LEASE_MONITORS)) { /* first: a subscriber may not, in RESP2 */
+    if (lease_kept_for(&s->lease, LEASE_MONITORS)) { /* first: in RESP2 a subscriber may not */
         struct buf bytes = {0};
         buf_printf(&bytes, "*1\r\n$7\r\nMONITOR\r\n");
-        send_swallowed(s, &bytes, VERB_MONITOR, 1);
+        send_own(s, &bytes, VERB_MONITOR, 1);
         buf_free(&bytes);
     }
     for (int kind = 0; s->special.subs && kind < KINDS; kind++)
@@ -417,4 +433,4 @@ const struct carried pubsub_carried = {.tell = resubscribe,
                                        .dropped = dropped,
                                        .forget = forget_all,
                                        .held = held,
-                                       .delivered = look_renewed};
+                                       .delivered = check_renewed};

@@ -1,9 +1,12 @@
 /*
- * redirect: CLIENT TRACKING ... REDIRECT id. The id is one of our sessions', and the node knows
- * connections: that session needs a lease, whose id there the node is told.
+ * redirect: CLIENT TRACKING ON ... REDIRECT id. With it a client asks Redis to send the invalidations of what it has
+ * cached to another client, by its id. Through the proxy that is the id of a session, but the node knows the ids of
+ * connections only. So the other session needs a lease at the same node, on which the invalidations will come; and
+ * the id of this lease takes the place of the session's id in the command.
  *
- * It may be another worker's: that one is asked for the id (it may take a while, until the lease stands
- * up), and told when all that is cached is to be forgotten.
+ * The other session may belong to another worker, which is asked for the id by a relay. The answer may take a while,
+ * until the lease is connected. When the lease of the session that tracks is lost, the other session's client is told
+ * to forget all that it has cached, by a relay, too.
  */
 #include "commands/redirect.h"
 
@@ -18,23 +21,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Another worker waits so long for a lease, then it is asked again, if anybody still wants to know. */
-#define LEASE_MS 1000
+/* So long another worker waits for the lease. Then it answers "not yet", and is asked again if anybody still wants to
+ * know. */
+#define LEASE_WAIT_MS 1000
 
-/* What it answered is used at once, or not at all. */
-#define GOOD_MS 100
+/* So long its answer may be used: it is meant for the session that is woken by it, at once. */
+#define ANSWER_VALID_MS 100
 
-/* What another worker was asked. */
+/* What another worker was asked, and what it has answered. */
 struct redirection {
-    uint64_t to; /* about this session */
-    bool asked;  /* it has not answered yet */
+    uint64_t to; /* the session that is looked for */
+    bool asked;  /* the answer has not come yet */
     enum found found;
-    uint64_t at_node;    /* its id there, */
-    uint64_t seq;        /* as of this snapshot, */
-    int64_t answered_ms; /* and then */
+    uint64_t at_node;    /* the id of its lease at the node */
+    uint64_t seq;        /* the snapshot of the topology for which that is true */
+    int64_t answered_ms; /* when the answer came */
 };
 
-void session_forget_redirection(struct session *s)
+void redirect_forget(struct session *s)
 {
     free(s->special.redirection);
     s->special.redirection = NULL;
@@ -42,7 +46,8 @@ void session_forget_redirection(struct session *s)
 
 /* ---- the id ---- */
 
-/* The node's id of `to`; 0: not yet. `replica`: where who asks reads from. */
+/* The node's id of the lease of `to`; 0: it has no lease yet. `replica`: the node from which the session that asks
+ * reads; both must be at the same one. */
 static uint64_t id_at_node(struct session *to, uint64_t replica)
 {
     if (!to->lease.upstream) {
@@ -51,7 +56,7 @@ static uint64_t id_at_node(struct session *to, uint64_t replica)
             return 0;
         lease_keep(&to->lease, LEASE_CHANGED);
     }
-    (void)session_tap_lease(to); /* what it gets it did not ask for */
+    (void)pubsub_tap_lease(to); /* invalidations are no replies */
     return upstream_client_id(to->lease.upstream);
 }
 
@@ -64,9 +69,10 @@ static enum found find_here(struct session_host *host, uint64_t id, uint64_t rep
     return *out ? FOUND : FOUND_NOT_YET;
 }
 
+/* The question to another worker, and its answer. */
 struct search {
     struct relay relay;
-    uint64_t asker, to; /* sessions */
+    uint64_t asker, to; /* ids of sessions */
     uint64_t replica, seq;
     int64_t until_ms;
     enum found found;
@@ -83,9 +89,9 @@ static bool search_visit(struct relay *relay, struct relay_stop *stop)
     struct session_host *there = session_host_at(stop);
     struct search *search = container_of(relay, struct search, relay);
     if (!search->until_ms)
-        search->until_ms = turn_now(there->turn) + LEASE_MS;
-    /* Who asks knows of a switch perhaps that this worker does not know of: its lease is at the old
-     * master still. */
+        search->until_ms = turn_now(there->turn) + LEASE_WAIT_MS;
+    /* Perhaps the worker that asks knows of a switch that this one does not know of yet: then the lease here is still
+     * one to the old master. */
     if (router_seq(there->router) >= search->seq)
         search->found = find_here(there, search->to, search->replica, &search->at_node);
     return search->found != FOUND_NOT_YET || turn_now(there->turn) >= search->until_ms;
@@ -110,7 +116,7 @@ static void search_back(struct relay *relay, struct relay_stop *stop)
 static void search_elsewhere(struct session *s, uint64_t to)
 {
     struct search *search = calloc(1, sizeof(*search));
-    session_forget_redirection(s);
+    redirect_forget(s);
     s->special.redirection = calloc(1, sizeof(*s->special.redirection));
     if (!search || !s->special.redirection)
         abort();
@@ -124,11 +130,11 @@ static void search_elsewhere(struct session *s, uint64_t to)
     relay_start_at(&search->relay, &s->host->stop, session_worker_of(to));
 }
 
-enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_node)
+enum found redirect_find(struct session *s, uint64_t id, uint64_t *at_node)
 {
     const struct redirection *known = s->special.redirection;
     enum found found = FOUND_NOT_YET;
-    if (id == s->id) { /* to itself: it has the lease that this is said on */
+    if (id == s->id) { /* it redirects to itself: the lease is the one on which the command goes */
         *at_node = s->lease.upstream ? upstream_client_id(s->lease.upstream) : 0;
         return *at_node ? FOUND : FOUND_NOT_YET;
     }
@@ -137,20 +143,20 @@ enum found session_find_redirected(struct session *s, uint64_t id, uint64_t *at_
     if (known && known->to == id && known->asked)
         return FOUND_NOT_YET;
     if (known && known->to == id && known->seq == router_seq(s->host->router) &&
-        turn_now(s->host->turn) - known->answered_ms <= GOOD_MS) {
+        turn_now(s->host->turn) - known->answered_ms <= ANSWER_VALID_MS) {
         found = known->found;
         *at_node = known->at_node;
     }
     if (found == FOUND_NOT_YET)
         search_elsewhere(s, id);
     else
-        session_forget_redirection(s);
+        redirect_forget(s);
     return found;
 }
 
 /* ---- the command ---- */
 
-/* Where the id stands among the arguments of CLIENT TRACKING; 0: nowhere. */
+/* At which place the id stands among the arguments of CLIENT TRACKING; 0: there is no REDIRECT. */
 static int redirect_argument(struct slice command)
 {
     struct resp_args args = resp_args(command.data, command.len);
@@ -161,7 +167,7 @@ static int redirect_argument(struct slice command)
     return 0;
 }
 
-void session_append_redirect(struct buf *out, struct slice command, uint64_t id)
+void redirect_append(struct buf *out, struct slice command, uint64_t id)
 {
     char text[24];
     size_t len = (size_t)snprintf(text, sizeof(text), "%" PRIu64, id);
@@ -169,7 +175,7 @@ void session_append_redirect(struct buf *out, struct slice command, uint64_t id)
     resp_append_replaced(out, command, at ? at : -1, (struct slice){text, len});
 }
 
-enum step session_redirect(struct session *s, struct request *r)
+enum step redirect_prepare(struct session *s, struct request *r)
 {
     int at = redirect_argument((struct slice){r->data, r->len});
     struct buf bytes = {0};
@@ -177,7 +183,7 @@ enum step session_redirect(struct session *s, struct request *r)
     uint64_t id;
     if (!at || !resp_parse_integer(session_arg(r, at), &number))
         return STEP_ON;
-    switch (session_find_redirected(s, (uint64_t)number, &id)) {
+    switch (redirect_find(s, (uint64_t)number, &id)) {
     case FOUND_NOT_YET:
         return STEP_HOLD;
     case FOUND_NOBODY:
@@ -185,16 +191,16 @@ enum step session_redirect(struct session *s, struct request *r)
     case FOUND:
         break;
     }
-    session_append_redirect(&bytes, (struct slice){r->data, r->len}, id);
+    redirect_append(&bytes, (struct slice){r->data, r->len}, id);
     session_rewrite(s, r, &bytes);
     buf_free(&bytes);
     s->special.redirecting = (uint64_t)number;
     return STEP_ON;
 }
 
-/* ---- forgetting ---- */
+/* ---- telling clients to forget ---- */
 
-void session_invalidate(struct session *s)
+void redirect_invalidate(struct session *s)
 {
     static const char push[] = ">2\r\n$10\r\ninvalidate\r\n_\r\n";
     static const char message[] = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n";
@@ -202,10 +208,11 @@ void session_invalidate(struct session *s)
         return;
     if (s->identity->resp3)
         session_pass_on(s, push, sizeof(push) - 1);
-    else if (session_hears_invalidations(s))
+    else if (pubsub_hears_invalidations(s))
         session_pass_on(s, message, sizeof(message) - 1);
 }
 
+/* Tells another worker's session. */
 struct invalidation {
     struct relay relay;
     uint64_t id;
@@ -216,7 +223,7 @@ static bool invalidate_visit(struct relay *relay, struct relay_stop *stop)
     struct session_host *there = session_host_at(stop);
     struct session *to = session_find(there, container_of(relay, struct invalidation, relay)->id);
     if (to)
-        session_invalidate(to);
+        redirect_invalidate(to);
     return true;
 }
 
@@ -225,12 +232,12 @@ static void invalidate_drop(struct relay *relay)
     free(container_of(relay, struct invalidation, relay));
 }
 
-void session_invalidate_redirected(struct session *s, uint64_t id)
+void redirect_invalidate_target(struct session *s, uint64_t id)
 {
     struct session *to = session_find(s->host, id);
     struct invalidation *invalidation;
     if (to)
-        session_invalidate(to);
+        redirect_invalidate(to);
     if (!session_is_elsewhere(s->host, id))
         return;
     invalidation = calloc(1, sizeof(*invalidation));
@@ -243,7 +250,6 @@ void session_invalidate_redirected(struct session *s, uint64_t id)
 
 /* ---- answers ---- */
 
-/* CLIENT GETREDIR and TRACKINGINFO tell the node's id of the other session: it becomes ours. */
 void redirect_answered(struct session *s, struct request *r, const struct upstream *from)
 {
     static const char label[] = "$8\r\nredirect\r\n:";

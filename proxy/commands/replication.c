@@ -1,14 +1,15 @@
 /*
- * replication: SYNC and PSYNC, on listeners with allow_replication = yes, for tools that read
- * the replication stream. From then on the session is a tunnel: what the node sends is not RESP
- * (a payload without an end, then commands that nobody answers), and is passed on as bytes.
+ * replication: SYNC and PSYNC, with which a replica asks for the replication stream. Tools that read this stream use
+ * them as well, and may do so through the proxy, on a listener with allow_replication = yes. From then on the session
+ * is a tunnel on its lease: what the node sends is not RESP any more (a payload without a known end, then commands
+ * that nobody answers), and is passed on as bytes.
  *
- * To the node such a connection is still a client's, and executes what it is told. So what the other side
- * sends is read as requests as before, and only what a replica says passes: REPLCONF's reports, PING, and
- * the empty lines that show that it lives while it loads. Anything else ends the session.
+ * The node still executes commands that come on such a connection. So what the client sends is read as requests as
+ * before, and only what a replica says passes: the reports of REPLCONF, PING, and the empty lines with which a
+ * replica shows that it is alive while it loads. Anything else ends the session.
  *
- * A tunnel ends with its lease: a replica connects again and asks for the rest with PSYNC. Neither side
- * is read while the other one does not take what is there (tests/unit/test_session_replication.c).
+ * A tunnel ends with its lease: a replica then connects again, and asks for the rest with PSYNC. Neither side
+ * is read while the other one does not take what has come (tests/unit/test_session_replication.c).
  */
 #include "commands/replication.h"
 
@@ -24,7 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What passes counts as waiting with more than its bytes: ACKs are short, and their requests are not. */
+/* What a request costs while it waits to be written: a REPLCONF ACK is short, but the object that holds it is not. */
 #define COST(bytes) ((bytes)->len + sizeof(struct request))
 
 static void on_bytes(void *data, const char *bytes, size_t len)
@@ -33,13 +34,13 @@ static void on_bytes(void *data, const char *bytes, size_t len)
     session_pass_on(s, bytes, len);
 }
 
-/* They are no longer waiting, whatever became of them. */
-static void let_go(struct session *s, struct request *bytes)
+/* The bytes do not wait any longer, whatever became of them. */
+static void finish_bytes(struct session *s, struct request *bytes)
 {
     queue_discharge(&s->queue, COST(bytes));
     request_free(session_pool(s), bytes);
     if (!life_closing(&s->life))
-        session_mark_dirty(s); /* it may be read again */
+        session_mark_dirty(s); /* perhaps the session may be read again */
 }
 
 static void on_written(struct request *bytes, const char *data, size_t len, bool first, bool last)
@@ -48,7 +49,7 @@ static void on_written(struct request *bytes, const char *data, size_t len, bool
     (void)len;
     (void)first;
     (void)last;
-    let_go(bytes->owner_data, bytes);
+    finish_bytes(bytes->owner_data, bytes);
 }
 
 static void on_not_written(struct request *bytes, enum request_failure why, const char *text)
@@ -56,14 +57,15 @@ static void on_not_written(struct request *bytes, enum request_failure why, cons
     struct session *s = bytes->owner_data;
     (void)why;
     (void)text;
-    let_go(s, bytes);
+    finish_bytes(s, bytes);
     session_close(s, "the node that it replicates from is not to be written to");
 }
 
 static const struct request_owner bytes_owner = {on_written, on_not_written};
 
-/* Nobody answers these. Until they are written they count as waiting: the session is not read for ever. */
-static void pass(struct session *s, const char *data, size_t len)
+/* Sends bytes that nobody will answer. Until they are written they count as waiting, so that a session is not read
+ * on for ever while its node takes nothing. */
+static void send_bytes(struct session *s, const char *data, size_t len)
 {
     struct request *bytes;
     if (!s->lease.upstream)
@@ -76,19 +78,19 @@ static void pass(struct session *s, const char *data, size_t len)
     upstream_submit(s->lease.upstream, bytes);
 }
 
-static void pass_request(struct session *s, struct request *r)
+static void send_request(struct session *s, struct request *r)
 {
-    pass(s, r->data, r->len);
+    send_bytes(s, r->data, r->len);
     r->placed = r->silent = true;
     session_answer(s, r, "");
 }
 
 static void tunnel_alive(struct session *s)
 {
-    pass(s, "\n", 1);
+    send_bytes(s, "\n", 1);
 }
 
-/* Of REPLCONF, what a replica reports; GETACK is a master's. */
+/* Whether it is a word with which a replica reports something in REPLCONF. (GETACK is a master's word.) */
 static bool is_report(struct slice what)
 {
     static const char *const reports[] = {
@@ -101,7 +103,7 @@ static bool is_report(struct slice what)
 }
 
 /* REPLCONF's arguments come in pairs. */
-static bool says_a_replica(const struct request *r)
+static bool is_what_a_replica_says(const struct request *r)
 {
     struct resp_args args = resp_args(r->data, r->len);
     struct slice arg;
@@ -123,15 +125,15 @@ static void cut_off(struct session *s, const struct request *r)
     snprintf(name, sizeof(name), "%.*s", (int)(said.len < 31 ? said.len : 31), said.data);
     log_event(LOG_WARN, "a client that replicates was cut off",
               "session=%" PRIu64 " client=%s command=%s reason=\"no replica says this\"", s->id,
-              session_address(address, sizeof(address), s, true),
+              client_address(address, sizeof(address), s, true),
               log_quote(quoted, sizeof(quoted), name));
     session_close(s, "it replicates, and sent what no replica says");
 }
 
 static enum step tunnel_request(struct session *s, struct request *r)
 {
-    if (says_a_replica(r))
-        pass_request(s, r);
+    if (is_what_a_replica_says(r))
+        send_request(s, r);
     else
         cut_off(s, r);
     return STEP_ON;
@@ -139,7 +141,7 @@ static enum step tunnel_request(struct session *s, struct request *r)
 
 static const struct session_tunnel tunnel = {tunnel_request, tunnel_alive};
 
-/* PSYNC replid offset FAILOVER makes a replica a master; that is for who administers the node. */
+/* PSYNC replid offset FAILOVER makes the node that gets it a master (FAILOVER command): that is not for clients. */
 static bool promotes(const struct request *r)
 {
     return r->command->verb == VERB_SYNC && r->argc > 3;
@@ -158,7 +160,8 @@ enum step replication_route(struct session *s, struct request *r)
         session_answer(s, r, "-ERR Command not allowed inside a transaction\r\n");
         return STEP_ON;
     }
-    lease_keep(&s->lease, LEASE_CHANGED); /* REPLCONF tells the node about this connection */
+    lease_keep(&s->lease,
+               LEASE_CHANGED); /* REPLCONF tells the node something about this connection */
     if (r->command->verb == VERB_REPLCONF)
         return session_send_on_lease(s, r);
     if (s->queue.inflight > 0)
@@ -169,6 +172,6 @@ enum step replication_route(struct session *s, struct request *r)
     s->special.tunnel = &tunnel;
     s->lease.dirty = true;
     upstream_set_tunnel(s->lease.upstream, on_bytes);
-    pass_request(s, r);
+    send_request(s, r);
     return STEP_ON;
 }

@@ -1,17 +1,20 @@
 /*
- * scan: SCAN, HSCAN, SSCAN and ZSCAN. The pages of one iteration may come over any sessions, of
- * any worker and any proxy of the group; a cursor, as clients have it, says which process it is of
- * (cursor.h), and the page goes there, while that one serves the session's route.
+ * scan: SCAN, HSCAN, SSCAN and ZSCAN. A client asks for one page after the other, each time with the cursor that the
+ * last page brought, until the cursor is 0. A cursor means something only to the Redis process that made it: another
+ * one would go on at a wrong place, and leave keys out without a word. Behind a proxy the next page may well come to
+ * another node: over another session, another worker, another proxy, or after a switch.
  *
- * When it does not, the iteration begins again elsewhere, as SCAN's guarantee allows: what was there all
- * the time is returned, some of it twice. Nothing is passed by in silence (tests/system/test_scan.c):
+ * So the cursors that clients get also say which process they are of (nodes/cursor.h), and the request for the next
+ * page goes to that process, while it serves the session's route. When it does not any more, the iteration begins
+ * again elsewhere. SCAN's guarantee allows that: what was there all the time is returned, some of it twice. No key is
+ * left out in silence (tests/system/test_scan.c). There are two cases:
  *
- *     known before it is sent     the node is asked with cursor 0
- *     seen in the answer          the page is not given out, but an empty one, whose cursor begins again
+ *     it is known before the request is sent    the node is asked with cursor 0
+ *     it is seen in the answer                  the client gets an empty page, whose cursor begins again
  *
- * The second is for what may not be sent elsewhere (a session's own connection, a transaction), and for
- * a process that was restarted unseen. The answers inside EXEC are rewritten alike. What a script
- * returns is not: it keeps the node's own cursors, and they mean something to scripts alone.
+ * The second case is that of a request that may not go elsewhere (the session has a connection of its own, or is in
+ * a transaction), and of a process that was restarted and nobody had seen it. The answers inside EXEC are rewritten
+ * in the same way. What a script returns is not: it keeps the node's own cursors, which are for scripts alone.
  */
 #include "commands/scan.h"
 
@@ -48,7 +51,7 @@ void scan_seen(struct session *s, struct request *r)
     set_cursor(s, r, cursor.at);
 }
 
-static void tell_restart(const struct session *s, const struct upstream *to)
+static void log_restart(const struct session *s, const struct upstream *to)
 {
     log_event(LOG_DEBUG, "an iteration begins again",
               "session=%" PRIu64 " node=%s reason=\"the process that its cursor is of does not "
@@ -62,7 +65,7 @@ static bool may_go_elsewhere(const struct session *s)
     return s->tx.state != TX_OPEN && !(session_subscribed(s) && !s->identity->resp3);
 }
 
-/* To whom it may be sent by its route, from the beginning if need be. */
+/* Sends it where the session's route says; from the beginning, if that is another process than the cursor's. */
 static enum step send_shared(struct session *s, struct request *r)
 {
     struct router *router = s->host->router;
@@ -74,7 +77,7 @@ static enum step send_shared(struct session *s, struct request *r)
         return STEP_WAIT;
     process = process_of(router, up);
     if (r->cursor_of && process && process != r->cursor_of) {
-        tell_restart(s, up);
+        log_restart(s, up);
         set_cursor(s, r, 0);
         r->cursor_of = 0;
     }
@@ -107,8 +110,9 @@ enum step scan_route(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-/* Its answer is to be told from another process' by the one that comes before it. A transaction would queue
- * the question, and a subscriber's connection brings other things as well: the snapshot has to do there. */
+/* Before it, the node is asked which process it is (INFO server), so that the answer is known to come from that one.
+ * Inside a transaction the question would be queued, and to a subscriber's lease messages come as well: there the
+ * snapshot of the topology has to do. */
 void scan_sending(struct session *s, struct request *r, struct upstream *to)
 {
     (void)r;
@@ -130,10 +134,11 @@ void scan_begins(struct session *s, struct request *r, const struct upstream *fr
     r->reply = whole;
     r->page_lost = page == PAGE_LOST;
     if (r->page_lost)
-        tell_restart(s, from);
+        log_restart(s, from);
 }
 
-/* One element of what EXEC answered, and its way into `out`. Returns false when there is none. */
+/* Moves the element of one queued command from EXEC's answer, `rest`, to `out`, with its cursor rewritten. Returns
+ * false when there is no element left. */
 static bool take_element(const struct request *queued, uint32_t process, struct slice *rest,
                          struct buf *out)
 {
@@ -141,7 +146,7 @@ static bool take_element(const struct request *queued, uint32_t process, struct 
     struct slice element = {rest->data, 0};
     memset(&parse, 0, sizeof(parse));
     if (queued->command->verb == VERB_MULTI || queued->reply_type == '-')
-        return true; /* it has no element */
+        return true; /* it has no element in the answer */
     if (resp_reply_parse(&parse, rest->data, rest->len, &element.len) != RESP_DONE)
         return false;
     *rest = (struct slice){rest->data + element.len, rest->len - element.len};

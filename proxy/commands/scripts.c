@@ -1,24 +1,26 @@
 /*
- * scripts: an EVALSHA that comes to a node without its script, because that one was promoted or
- * restarted since, finds it loaded again, if its text was seen: a client shall not see a NOSCRIPT that a
- * failover caused.
+ * scripts: EVAL, EVALSHA and FCALL. Redis keeps the texts of scripts in memory and does not replicate them: a client
+ * that sends EVALSHA with the hash of a text gets NOSCRIPT from a node that was promoted or restarted since the text
+ * was loaded. Behind the proxy no client shall see a NOSCRIPT that a failover caused. So the texts that go by are
+ * remembered (nodes/scripts.h), and a node that lacks one is sent SCRIPT LOAD, in the name of the user who needs it.
  *
- * A node counts as having a script from the moment in which it answered a SCRIPT LOAD, until a switch,
- * or until a connection to it is lost. Until then
+ * A node counts as having a script from the moment in which it has answered a SCRIPT LOAD, until the next switch, or
+ * until a connection to it is lost. When it does not count so:
  *
- *     EVALSHA             SCRIPT LOAD goes before it on its own connection; others wait for the answer
- *     EVALSHA in MULTI    it would be queued there: SCRIPT LOAD goes over a shared connection of the same
- *                         user, and EXEC waits for its answer
+ *     EVALSHA             SCRIPT LOAD is sent before it on the same lease; other sessions wait for the answer
+ *     EVALSHA in MULTI    on the lease SCRIPT LOAD would be queued, too: it goes over a shared connection of
+ *                         the same user, and EXEC waits for its answer
  *
- * A new master is told those that were used last before anything else comes to it from a user who uses
- * scripts: what follows on that connection is behind them.
+ * A new master is sent the scripts that were used last before anything else comes to it from a user who uses
+ * scripts: what follows on that connection stands behind them.
  *
- * An error reply is never a reason to send a script again, whatever it says: the script itself may have
- * said it, and done something before. So a NOSCRIPT is passed on. It is what Redis would have said, too:
- * somebody flushed the node's scripts. One whose user may not SCRIPT LOAD goes without.
+ * No error reply makes the proxy send a script again, whatever it says: the script itself may have said it, and may
+ * have written something before. So a NOSCRIPT that comes all the same is passed on; Redis would have said it, too,
+ * for somebody has flushed the node's scripts. A user who may not SCRIPT LOAD goes without all this.
  *
- * Any session may ask for what another one brought: a text that is new to a worker goes to the others.
- * Functions need none of this: Redis replicates them.
+ * Any session may ask for a script that another one has brought: a text that is new to a worker visits the others.
+ * Functions (FCALL) need none of this, for Redis replicates them. On the read port all three are sent in their
+ * read-only form.
  */
 #include "commands/scripts.h"
 
@@ -55,7 +57,7 @@ void script_seen(struct session *s, struct request *r)
         make_read_only_form(s, r);
 }
 
-/* A node without EVAL_RO (6.2): who knows what EVAL would write. */
+/* A node without EVAL_RO (6.2) has answered that it knows no such command. EVAL itself might write: it is refused. */
 void script_answered(struct session *s, struct request *r, const struct upstream *from)
 {
     (void)from;
@@ -63,6 +65,7 @@ void script_answered(struct session *s, struct request *r, const struct upstream
         session_settle(s, r, "-READONLY You can't write against a read only replica.\r\n");
 }
 
+/* The scripts that this worker knows of the session's group. */
 static struct scripts *scripts_of(const struct session *s)
 {
     return s->host->scripts[s->place.group];
@@ -70,6 +73,7 @@ static struct scripts *scripts_of(const struct session *s)
 
 /* ---- other workers ---- */
 
+/* A script's text, on its way to the other workers. */
 struct news {
     struct relay relay;
     size_t group, len;
@@ -89,7 +93,7 @@ static void news_drop(struct relay *relay)
     free(container_of(relay, struct news, relay));
 }
 
-static void saw(struct session *s, struct slice text)
+static void remember_text(struct session *s, struct slice text)
 {
     struct news *news;
     if (!scripts_saw(scripts_of(s), text) || s->host->stop.shared->worker_count == 1)
@@ -106,22 +110,23 @@ static void saw(struct session *s, struct slice text)
 
 /* ---- loading ---- */
 
-/* So many bytes of texts a new master is told before anything else comes to it; the rest when it is needed. */
+/* So many bytes of texts a new master is sent before anything else comes to it; the others when they are needed. */
 #define RECENT_MAX ((size_t)1024 * 1024)
 
-/* A load in an open transaction that its node does not answer well is tried so often. */
+/* So often a SCRIPT LOAD for an open transaction is tried, when its node answers with an error. */
 #define TRIES_MAX 4
 
+/* A SCRIPT LOAD of the proxy's own, while it is unanswered. */
 struct load {
     struct session_host *host;
     size_t group;
     uint64_t node;
     const struct upstream *on;
-    const struct identity *user; /* to be compared with */
+    const struct identity *user; /* only compared, not kept alive */
     char sha[40];
 };
 
-static void load_over(struct request *r, enum script_state now)
+static void load_ended(struct request *r, enum script_state now)
 {
     struct load *load = r->owner_data;
     struct list *waiting, *waiters = &load->host->script_waiters;
@@ -133,7 +138,7 @@ static void load_over(struct request *r, enum script_state now)
     free(load);
 }
 
-/* What the node says of itself will be over; all else it says of the user, or of the text. */
+/* The three errors are about the node's state, which will be over; all others are about the user, or the text. */
 static void on_load_reply(struct request *r, const char *data, size_t len, bool first, bool last)
 {
     if (first)
@@ -142,15 +147,15 @@ static void on_load_reply(struct request *r, const char *data, size_t len, bool 
     if (first)
         r->reply_type = data[0];
     if (last)
-        load_over(r, r->rejecting           ? SCRIPT_MISSING
-                     : r->reply_type == '-' ? SCRIPT_REFUSED
-                                            : SCRIPT_THERE);
+        load_ended(r, r->rejecting           ? SCRIPT_MISSING
+                      : r->reply_type == '-' ? SCRIPT_REFUSED
+                                             : SCRIPT_THERE);
 }
 
 static void on_load_failed(struct request *r, enum request_failure why, const char *text)
 {
     (void)text;
-    load_over(r, why == REQUEST_REFUSED ? SCRIPT_REFUSED : SCRIPT_MISSING);
+    load_ended(r, why == REQUEST_REFUSED ? SCRIPT_REFUSED : SCRIPT_MISSING);
 }
 
 static const struct request_owner load_owner = {on_load_reply, on_load_failed};
@@ -179,7 +184,7 @@ static void load_on(struct session *s, struct slice sha, struct upstream *to)
     upstream_submit(to, r);
 }
 
-/* Over a connection of its own to the lease's node. False: there is none to be had. */
+/* Loads the script over a shared connection to the node of the session's lease. Returns false when there is none. */
 static bool load_beside(struct session *s, struct slice sha)
 {
     enum target_role role = s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER;
@@ -204,6 +209,7 @@ static enum step wait_for_load(struct session *s)
 
 /* ---- a new master ---- */
 
+/* Who is told the recent scripts, and for whom. */
 struct telling {
     struct session *s;
     struct upstream *to;
@@ -215,7 +221,7 @@ static void tell(void *data, struct slice sha)
     load_on(telling->s, sha, telling->to);
 }
 
-void session_tell_scripts(struct session *s, const struct request *r, struct upstream *to)
+void script_tell_new_master(struct session *s, const struct request *r, struct upstream *to)
 {
     struct telling telling = {s, to};
     if (r->in_tx || r->ends_tx || r->login || (session_subscribed(s) && !s->identity->resp3))
@@ -227,7 +233,7 @@ void session_tell_scripts(struct session *s, const struct request *r, struct ups
 
 /* ---- transactions ---- */
 
-/* Whether EXEC has to wait for what this part of its transaction needs. */
+/* Whether EXEC has to wait for a script that this part of its transaction needs. */
 static bool is_awaited(struct session *s, const struct request *part)
 {
     struct slice sha;
@@ -265,8 +271,8 @@ static enum step wait_for_parts(struct session *s, struct request *exec)
 
 /* ---- commands ---- */
 
-/* A subscriber, in RESP2: Redis says that it is not allowed. */
-static bool not_allowed(const struct session *s)
+/* In RESP2 Redis refuses scripts of a subscriber: then nothing is loaded for them. */
+static bool subscriber_may_not(const struct session *s)
 {
     return session_subscribed(s) && !s->identity->resp3;
 }
@@ -276,11 +282,11 @@ enum step evalsha_prepare(struct session *s, struct request *r)
     struct slice sha = session_arg(r, 1);
     const void *on;
     enum script_state state;
-    if (not_allowed(s))
+    if (subscriber_may_not(s))
         return STEP_ON;
     state = state_at_lease(s, sha, &on);
     s->identity->scripted = true;
-    if (s->tx.state == TX_OPEN) { /* early, so that EXEC need not wait */
+    if (s->tx.state == TX_OPEN) { /* loaded already now, so that EXEC need not wait */
         if (state == SCRIPT_MISSING)
             (void)load_beside(s, sha);
         return STEP_ON;
@@ -294,23 +300,23 @@ enum step evalsha_prepare(struct session *s, struct request *r)
 
 enum step eval_prepare(struct session *s, struct request *r)
 {
-    if (!not_allowed(s))
-        saw(s, session_arg(r, 1));
+    if (!subscriber_may_not(s))
+        remember_text(s, session_arg(r, 1));
     return STEP_ON;
 }
 
 enum step script_exec_prepare(struct session *s, struct request *exec)
 {
-    return not_allowed(s) || s->tx.state != TX_OPEN ? STEP_ON : wait_for_parts(s, exec);
+    return subscriber_may_not(s) || s->tx.state != TX_OPEN ? STEP_ON : wait_for_parts(s, exec);
 }
 
-bool session_script_command(struct session *s, const struct request *r)
+bool script_command_sent(struct session *s, const struct request *r)
 {
     struct slice what = session_arg(r, 1);
     bool flush = slice_is(what, "flush");
     if (flush)
         scripts_clear(scripts_of(s));
     else if (slice_is(what, "load"))
-        saw(s, session_arg(r, 2));
+        remember_text(s, session_arg(r, 2));
     return flush;
 }

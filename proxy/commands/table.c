@@ -1,5 +1,8 @@
 /*
- * table: see the header. A command that is not in it needs nothing: it is sent, and its reply delivered.
+ * table: what is special about which command. A row stands for a verb, which redis/commands.def gives to one or more
+ * commands, and names the functions that a session calls at certain points of the command's way (struct verb,
+ * session/hooks.h, which tells when each is called). A command without a row needs nothing special: it is sent, and
+ * its reply is delivered. README.md in this folder shows how a command is added.
  */
 #include "commands/table.h"
 
@@ -22,7 +25,7 @@
 #include "commands/tracking.h"
 #include "commands/wait.h"
 
-/* ACL LOG tells, but with RESET it changes something. */
+/* ACL LOG only tells something, but ACL LOG RESET changes it. */
 static bool acl_log_changes(const struct request *r)
 {
     return slice_is(session_arg(r, 2), "reset");
@@ -48,7 +51,7 @@ static const struct verb verbs[VERBS] = {
     [VERB_CLIENT_ID] = {.perform = client_id_perform},
     [VERB_CLIENT_INFO] = {.perform = client_info_perform},
     [VERB_CLIENT_LIST] = {.perform = client_list_perform},
-    [VERB_CLIENT_KILL] = {.perform = session_client_kill},
+    [VERB_CLIENT_KILL] = {.perform = client_kill_perform},
     [VERB_CLIENT_UNBLOCK] = {.perform = client_unblock_perform},
     [VERB_CLIENT_GETNAME] = {.perform = connection_name_perform},
     [VERB_CLIENT_SETNAME] = {.perform = connection_name_perform},
@@ -59,7 +62,7 @@ static const struct verb verbs[VERBS] = {
     [VERB_CLIENT_TRACKING] = {.prepare = tracking_prepare, .answered = tracking_answered},
     [VERB_CLIENT_NO_EVICT] = {.prepare = tracking_prepare, .answered = tracking_answered},
     [VERB_CLIENT_NO_TOUCH] = {.prepare = tracking_prepare, .answered = tracking_answered},
-    [VERB_CLIENT_REDIR] = {.prepare = redirect_asked_prepare, .answered = redirect_answered},
+    [VERB_CLIENT_REDIR] = {.prepare = tracking_redir_prepare, .answered = redirect_answered},
     /* transactions */
     [VERB_EXEC] = {.prepare = script_exec_prepare, .answered = exec_answered},
     [VERB_DISCARD] = {.answered = exec_answered},
@@ -97,4 +100,4 @@ static const struct carried *const carried[] = {&pubsub_carried, &tracking_carri
 const struct session_hooks command_hooks = {.verbs = verbs,
                                             .carried = carried,
                                             .carried_count = sizeof(carried) / sizeof(carried[0]),
-                                            .new_master = session_tell_scripts};
+                                            .new_master = script_tell_new_master};

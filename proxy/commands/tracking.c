@@ -1,11 +1,11 @@
 /*
- * tracking: what a session told its node about its connection and keeps: CLIENT TRACKING,
- * NO-EVICT, NO-TOUCH. The session keeps its lease for it, and tells the next lease the same, before
- * anything else goes there.
+ * tracking: CLIENT TRACKING, CLIENT NO-EVICT and CLIENT NO-TOUCH. With them a client tells its node something about
+ * its connection, which stays so until it says otherwise or the connection ends. So a session that has sent one of
+ * them keeps its lease, remembers the command, and sends it to the next lease again, before anything else goes there.
  *
- * Tracking (client-side caching): what the client has cached was tracked by the node that is gone, so
- * it, or who gets its messages (redirect.c), is told to forget all of it, as Redis does after
- * FLUSHALL.
+ * With TRACKING (client-side caching) the node remembers which keys the client has cached, and sends an invalidation
+ * when one of them changes. With the lease this memory is lost. Then the client, or the one that gets its
+ * invalidations (redirect.c), is told to forget everything that it has cached, as Redis tells it after FLUSHALL.
  */
 #include "commands/tracking.h"
 
@@ -21,13 +21,14 @@
 
 enum kind { TRACKING, NO_EVICT, NO_TOUCH, KINDS };
 
+/* What the node was told. */
 struct told {
     struct buf of[KINDS]; /* the commands as the client sent them; empty: not in effect */
     uint64_t
-        at_node; /* of the session that gets the messages: its id at the node that is to be told */
+        at_node; /* REDIRECT: the id of the other session's lease at the node that is to be told */
 };
 
-static bool tracks_for_itself(const struct session *s)
+static bool redirects_to_itself(const struct session *s)
 {
     return s->special.redirects_to == s->id;
 }
@@ -37,7 +38,7 @@ static enum kind kind_of(const struct request *r)
     return (enum kind)(r->command->verb - VERB_CLIENT_TRACKING);
 }
 
-static void forget_told(struct session *s)
+static void forget_commands(struct session *s)
 {
     if (!s->special.told)
         return;
@@ -54,15 +55,15 @@ static void forget_told(struct session *s)
 enum step tracking_prepare(struct session *s, struct request *r)
 {
     if (s->tx.state == TX_OPEN) {
-        lease_keep(&s->lease, LEASE_CHANGED); /* it comes into effect with EXEC, unseen */
+        lease_keep(&s->lease, LEASE_CHANGED); /* it takes effect with EXEC, and is not remembered */
         return STEP_ON;
     }
     if (r->command->verb != VERB_CLIENT_TRACKING)
         return STEP_ON;
-    if (!session_tap_lease(s))
+    if (!pubsub_tap_lease(s))
         return STEP_WAIT;
     s->special.redirecting = 0;
-    return session_redirect(s, r);
+    return redirect_prepare(s, r);
 }
 
 void tracking_answered(struct session *s, struct request *r, const struct upstream *from)
@@ -87,12 +88,12 @@ void tracking_answered(struct session *s, struct request *r, const struct upstre
     for (int i = 0; i < KINDS; i++)
         if (buf_len(&s->special.told->of[i]) > 0)
             return;
-    forget_told(s);
+    forget_commands(s);
 }
 
 /* ---- another lease ---- */
 
-static void on_told(struct request *r, const char *data, size_t len, bool first, bool last)
+static void on_tell_reply(struct request *r, const char *data, size_t len, bool first, bool last)
 {
     struct session *s = r->owner_data;
     (void)data;
@@ -102,7 +103,7 @@ static void on_told(struct request *r, const char *data, size_t len, bool first,
         request_free(session_pool(s), r);
 }
 
-static void on_untold(struct request *r, enum request_failure why, const char *text)
+static void on_tell_failed(struct request *r, enum request_failure why, const char *text)
 {
     struct session *s = r->owner_data;
     (void)text;
@@ -110,15 +111,16 @@ static void on_untold(struct request *r, enum request_failure why, const char *t
     if (life_closing(&s->life))
         return;
     if (why == REQUEST_REFUSED)
-        session_close(s, "its user was refused after a switch"); /* so would the next lease be */
+        session_close(
+            s, "its user was refused after a switch"); /* the next lease would be refused, too */
     else if (why == REQUEST_UNSENT)
-        session_lease_drop(s); /* this one will never hear of it */
+        session_lease_drop(s); /* the command was not sent there: the next lease is told */
     session_mark_woken(s);
 }
 
-static const struct request_owner told_owner = {on_told, on_untold};
+static const struct request_owner tell_owner = {on_tell_reply, on_tell_failed};
 
-static void send_again(struct session *s, enum kind kind, uint64_t redirect)
+static void tell_again(struct session *s, enum kind kind, uint64_t redirect)
 {
     const struct buf *kept = &s->special.told->of[kind];
     struct buf bytes = {0};
@@ -126,26 +128,27 @@ static void send_again(struct session *s, enum kind kind, uint64_t redirect)
     if (buf_len(kept) == 0)
         return;
     if (redirect)
-        session_append_redirect(&bytes, (struct slice){buf_head(kept), buf_len(kept)}, redirect);
+        redirect_append(&bytes, (struct slice){buf_head(kept), buf_len(kept)}, redirect);
     else
         buf_append(&bytes, buf_head(kept), buf_len(kept));
     r = request_new(session_pool(s), buf_len(&bytes));
     request_set_bytes(r, buf_head(&bytes), buf_len(&bytes));
     buf_free(&bytes);
-    r->owner = &told_owner;
+    r->owner = &tell_owner;
     r->owner_data = s;
     upstream_submit(s->lease.upstream, r);
 }
 
 static bool ready(struct session *s)
 {
-    if (!s->special.redirects_to || tracks_for_itself(s))
-        return true; /* its own id at the node is known when it has the lease */
-    switch (session_find_redirected(s, s->special.redirects_to, &s->special.told->at_node)) {
+    if (!s->special.redirects_to || redirects_to_itself(s))
+        return true; /* the id of its own lease is known when it has one */
+    switch (redirect_find(s, s->special.redirects_to, &s->special.told->at_node)) {
     case FOUND_NOT_YET:
         return false;
     case FOUND_NOBODY:
-        forget_told(s); /* nobody to tell any more, or they would wait for each other */
+        forget_commands(
+            s); /* nobody is there to be told, or the two sessions would wait for each other */
         break;
     case FOUND:
         break;
@@ -153,40 +156,40 @@ static bool ready(struct session *s)
     return true;
 }
 
-/* Its own id at the node is known when the lease is READY. */
+/* A lease's id at its node is known only when it is READY: until then the lease is parked (pool_park()). */
 static bool granted(struct session *s)
 {
-    return !tracks_for_itself(s) || !router_park(s->lease.upstream);
+    return !redirects_to_itself(s) || !router_park(s->lease.upstream);
 }
 
-void session_restore_told(struct session *s)
+void tracking_tell_again(struct session *s)
 {
     s->lease.dirty = true;
-    if (tracks_for_itself(s))
+    if (redirects_to_itself(s))
         s->special.told->at_node = upstream_client_id(s->lease.upstream);
     for (int kind = 0; kind < KINDS; kind++)
-        send_again(s, (enum kind)kind, kind == TRACKING ? s->special.told->at_node : 0);
+        tell_again(s, (enum kind)kind, kind == TRACKING ? s->special.told->at_node : 0);
 }
 
 static void tell(struct session *s)
 {
     if (s->special.told)
-        session_restore_told(s);
+        tracking_tell_again(s);
 }
 
-/* The lease is gone, and what the client has cached is tracked no more. */
+/* The lease is gone: no node tracks any more what the client has cached. */
 static void lost(struct session *s)
 {
     if (lease_kept_for(&s->lease, LEASE_TRACKS) && s->special.redirects_to)
-        session_invalidate_redirected(s, s->special.redirects_to);
+        redirect_invalidate_target(s, s->special.redirects_to);
     else if (lease_kept_for(&s->lease, LEASE_TRACKS))
-        session_invalidate(s);
+        redirect_invalidate(s);
 }
 
 static void forget(struct session *s)
 {
-    forget_told(s);
-    session_forget_redirection(s);
+    forget_commands(s);
+    redirect_forget(s);
 }
 
 const struct carried tracking_carried = {
@@ -194,7 +197,7 @@ const struct carried tracking_carried = {
 
 /* ---- CLIENT GETREDIR, TRACKINGINFO ---- */
 
-enum step redirect_asked_prepare(struct session *s, struct request *r)
+enum step tracking_redir_prepare(struct session *s, struct request *r)
 {
     (void)s;
     r->capture = true;

@@ -1,12 +1,13 @@
 /*
- * wait: WAIT and WAITAOF, which count the nodes that have what their own connection wrote.
- * A session's writes went over shared ones, so its lease is told something before that makes it count
- * everything up to now:
+ * wait: WAIT and WAITAOF. Redis answers how many replicas (and disks) have everything that the same connection wrote
+ * before: it remembers for each connection the replication offset of its last write. Behind the proxy the session's
+ * writes went over shared connections, and the lease on which WAIT is sent has written nothing. So the lease is sent
+ * something before that sets its offset to the present end of the replication stream:
  *
- *     PING                          before 7.2 every command did
- *     SPUBLISH redisproxy:wait ""   since then only what goes to the replicas does; nobody hears it
+ *     PING                          before Redis 7.2 every command sets it
+ *     SPUBLISH redisproxy:wait ""   since then only what is replicated does; nobody is subscribed to it
  *
- * A user who may not do that is told so: any number would be a guess.
+ * A user who may not SPUBLISH there is told so: any number would be a guess.
  */
 #include "commands/wait.h"
 
@@ -14,7 +15,8 @@
 
 #include <string.h>
 
-/* In the words of 7.0 it does no harm: there the PING was enough. */
+/* SPUBLISH was refused: the lease does not count the session's writes. In the words in which Redis 7.0 refuses a
+ * command it does no harm, for there the PING was enough. */
 static void on_mark_reply(struct request *mark, const char *data, size_t len, bool first, bool last)
 {
     struct session *s = mark->owner_data;
@@ -41,7 +43,7 @@ enum step wait_prepare(struct session *s, struct request *r)
     static const struct slice publish[] = {{"Spublish", 8}, {"redisproxy:wait", 15}, {"", 0}};
     struct buf bytes = {0};
     if (s->tx.state == TX_OPEN || !s->special.wrote || s->listener->multiplexing == MULTIPLEXING_NO)
-        return STEP_ON; /* queued; nothing to count, or all of it went the same way */
+        return STEP_ON; /* it is only queued; or there is nothing to count; or all writes went on this connection */
     resp_append_command(&bytes, 1, ping);
     struct request *mark = request_new(session_pool(s), buf_len(&bytes));
     request_set_bytes(mark, buf_head(&bytes), buf_len(&bytes));

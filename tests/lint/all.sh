@@ -1,10 +1,11 @@
 #!/bin/bash
-# What "make lint" runs: all.sh 'SOURCES' 'HEADERS', with CC and FLAGS from the Makefile in the
-# environment. Every check runs even when one before it failed.
+# What "make lint" runs: all.sh 'SOURCES' 'HEADERS' 'OBJECTS', with CC and FLAGS from the Makefile in the
+# environment; the objects are the product's. Every check runs even when one before it failed.
 set -uo pipefail
 
 read -ra sources <<<"$1"
 read -ra headers <<<"$2"
+read -ra objects <<<"$3"
 eval "flags=($FLAGS)"
 proxy=()
 for source in "${sources[@]}"; do
@@ -51,7 +52,8 @@ static_analysis() {
 }
 
 check "format" formatted
-check "rooms and include cycles" tests/lint/rooms.sh
+check "rooms and circles" tests/lint/rooms.sh "${objects[@]}"
+check "documents" tests/lint/documents.sh README.md docs/*.md proxy/*/README.md
 check "headers compile alone" headers_alone
 check "cppcheck" static_analysis
 check "clang-tidy" tidy

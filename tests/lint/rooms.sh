@@ -1,6 +1,9 @@
 #!/bin/bash
-# The rules between the rooms: who may include whom, no cycle, no file outside a room.
+# The rules between the rooms: rooms.sh OBJECTS, the product's objects (build/obj/proxy/...), of which nm tells who
+# uses whom. A room includes, and calls, only what is below it; there is no circle of headers and none of files; and
+# no file stands outside a room.
 set -euo pipefail
+(($#)) || { echo "usage: rooms.sh OBJECTS" >&2; exit 1; }
 
 # The rooms in floors: a room may include its own headers and those of the floors below. redis knows no sockets,
 # net and threads know no Redis.
@@ -45,5 +48,17 @@ if ! (cd include && grep -roE '^\s*#\s*include\s*"[^"]+"' -- */ | sed 's/:.*"\(.
     tsort >/dev/null; then
     complain "headers include each other in a circle (above)"
 fi
+
+# What headers do not show: a declaration of one's own, or a table.
+calls=$(nm -A "$@" | awk -f tests/lint/calls.awk)
+[[ -n $calls ]] || complain "the objects use nothing of each other: were they built?"
+while read -r from to symbol; do
+    room=${from%%/*} other=${to%%/*}
+    [[ $room == main ]] && room=main.c
+    if [[ " ${may[$room]:-} " != *" $other "* ]]; then
+        complain "proxy/$from.c uses $symbol of proxy/$to.c: $room may not use $other (only: ${may[$room]:-})"
+    fi
+done <<<"$calls"
+awk -f tests/lint/circles.awk <<<"$calls" >&2 || bad=1
 
 exit "$bad"
