@@ -26,6 +26,7 @@
 
 struct request;
 struct upstream;
+struct verb;
 
 enum request_state {
     REQUEST_WAITING,
@@ -60,6 +61,8 @@ struct request {
     void *owner_data;
     struct upstream *upstream; /* while QUEUED or SENT, and in the callbacks */
     const struct command *command;
+    const struct verb
+        *verb;  /* what its command adds to a session (session/hooks.h), once it is classified */
     char *data; /* own_data or the heap */
     size_t len, cap;
     struct buf reply;         /* the part of it that could not be given to the client yet */

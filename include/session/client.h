@@ -11,7 +11,10 @@ void session_mark_dirty(struct session *s);
 /* The session's requests are to be looked at again: before the loop sleeps. */
 void session_mark_woken(struct session *s);
 /* Everything is answered, and written. */
-bool session_is_finished(const struct session *s);
+static inline bool session_is_finished(const struct session *s)
+{
+    return s->queue.count == 0 && buf_len(&s->client.out) == 0;
+}
 /* Appends to what the client is to get. */
 void session_put(struct session *s, const char *bytes, size_t len);
 /* The session of this worker with this id, or NULL. */

@@ -70,11 +70,6 @@ struct session_hooks {
     void (*new_master)(struct session *s, const struct request *r, struct upstream *to);
 };
 
-static inline const struct verb *verb_of(const struct session *s, const struct request *r)
-{
-    return &s->host->hooks->verbs[r->command->verb];
-}
-
 /* Calls one of the hooks of all that the session carries. */
 #define each_carried(s, hook)                                                                      \
     do {                                                                                           \

@@ -5,7 +5,15 @@
 #ifndef REDISPROXY_SESSION_OUTPUT_H
 #define REDISPROXY_SESSION_OUTPUT_H
 
-#include "session/state.h"
+#include "session/client.h"
+
+/* Pieces of a reply from this size on are not copied if they need not be. */
+#define STREAM_MIN ((size_t)16 * 1024)
+
+/* The rare cases of the inline functions below. */
+void session_throttle_now(struct session *s, struct upstream *up, size_t so_far);
+void session_stream_directly(struct session *s, const char *data, size_t len);
+void session_resume_early_now(struct session *s);
 
 /* Writes now what can be written. */
 void session_flush(struct session *s);
@@ -15,13 +23,27 @@ void session_flush_dirty(struct list *dirty);
 void session_pass_on(struct session *s, const char *message, size_t len);
 /* The client does not read as fast as its replies come: `up` brings no more of them for a while, if it must be.
  * `so_far`: bytes of a reply that goes on. */
-void session_throttle(struct session *s, struct upstream *up, size_t so_far);
+static inline void session_throttle(struct session *s, struct upstream *up, size_t so_far)
+{
+    if (buf_len(&s->client.out) > s->host->options->output_high)
+        session_throttle_now(s, up, so_far);
+}
 /* A piece that nothing waits before goes to the client: a large one from where it is, as far as it is taken. What
  * is wrong with the connection, the flush will find. */
-void session_stream(struct session *s, const char *data, size_t len);
+static inline void session_stream(struct session *s, const char *data, size_t len)
+{
+    if (len >= STREAM_MIN && buf_len(&s->client.out) == 0)
+        session_stream_directly(s, data, len);
+    else
+        session_put(s, data, len);
+}
 /* A reply goes on that has to wait for its turn: a large one waits in the kernel and at its node. */
 void session_throttle_early(struct session *s, const struct request *r);
 /* Reads on where a reply was too early, when its turn has come. */
-void session_resume_early(struct session *s);
+static inline void session_resume_early(struct session *s)
+{
+    if (s->client.early)
+        session_resume_early_now(s);
+}
 
 #endif

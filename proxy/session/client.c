@@ -13,11 +13,6 @@ void session_mark_woken(struct session *s)
         list_append(&s->host->turn->woken, &s->in_woken);
 }
 
-bool session_is_finished(const struct session *s)
-{
-    return s->queue.count == 0 && buf_len(&s->client.out) == 0;
-}
-
 void session_put(struct session *s, const char *bytes, size_t len)
 {
     if (!s->client.out.data)

@@ -27,12 +27,12 @@
 /* Commands of replication pass where the listener allows them. */
 static bool replicates(const struct session *s, const struct request *r)
 {
-    return s->listener->allow_replication && verb_of(s, r)->replicates;
+    return s->listener->allow_replication && r->verb->replicates;
 }
 
 static bool allowed_on_read_port(const struct session *s, const struct request *r)
 {
-    if (verb_of(s, r)->changes && verb_of(s, r)->changes(r))
+    if (r->verb->changes && r->verb->changes(r))
         return false;
     return ((r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT)) &&
             !(r->command->flags & COMMAND_WRITE)) ||
@@ -46,6 +46,7 @@ static void classify(struct session *s, struct request *r)
     if (s->queue.unclassified > 0)
         session_place_refused(s, &r->in_session);
     r->placed = true;
+    r->verb = &s->host->hooks->verbs[c->verb];
     s->client.last = c;
     r->silent = (s->client.reply_off || s->client.reply_skip) && !command_is_subscription(c->verb);
     s->client.reply_skip = false;
@@ -54,8 +55,8 @@ static void classify(struct session *s, struct request *r)
     /* What neither reads nor is harmless may change something: it is never sent twice. */
     r->write = !(c->flags & COMMAND_READONLY) && !(c->flags & COMMAND_READ_PORT);
     r->blocking = c->way == WAY_BLOCK && session_is_blocking(r);
-    if (verb_of(s, r)->seen)
-        verb_of(s, r)->seen(s, r);
+    if (r->verb->seen)
+        r->verb->seen(s, r);
 }
 
 static void on_learnt(void *data, const struct command *command)
@@ -100,7 +101,7 @@ static bool performs_itself(const struct session *s, const struct request *r)
         return true;
     if (s->tx.state == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
         return false;
-    return !verb_of(s, r)->node_decides ||
+    return !r->verb->node_decides ||
            (!s->lease.upstream && s->listener->multiplexing == MULTIPLEXING_YES);
 }
 
@@ -136,7 +137,7 @@ static enum step dispatch_one(struct session *s, struct request *r)
         return STEP_ON;
     }
     if (c->way == WAY_REFUSE)
-        return replicates(s, r) ? verb_of(s, r)->route(s, r) : session_refuse(s, r);
+        return replicates(s, r) ? r->verb->route(s, r) : session_refuse(s, r);
     if ((s->tx.state != TX_NONE && s->tx.state != TX_OPEN) ||
         (c->verb == VERB_MULTI && s->tx.state == TX_NONE && (s->tx.watch_broken || r->doomed)))
         return session_tx_local(s, r);
@@ -151,8 +152,8 @@ static enum step dispatch_one(struct session *s, struct request *r)
         return session_perform(s, r);
     if ((r->publishes || c->verb == VERB_EXEC) && session_waits_for_subscribers(s, r))
         return STEP_HOLD;
-    if (verb_of(s, r)->route && r->len <= SHARE_MAX)
-        return verb_of(s, r)->route(s, r);
+    if (r->verb->route && r->len <= SHARE_MAX)
+        return r->verb->route(s, r);
     if (session_needs_lease(s, r) || r->len > SHARE_MAX)
         return session_send_on_lease(s, r);
     if (c->verb == VERB_ANY_DB)

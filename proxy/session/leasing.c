@@ -238,7 +238,7 @@ static void track(struct session *s, struct request *r)
 
 enum step session_send_on_lease(struct session *s, struct request *r)
 {
-    const struct verb *verb = verb_of(s, r);
+    const struct verb *verb = r->verb;
     bool blocking = r->blocking && s->tx.state != TX_OPEN;
 
     if (blocking && (s->life.client != CLIENT_SENDS)) {

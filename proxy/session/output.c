@@ -8,9 +8,6 @@
 /* A reply this long, to a client that does not read, costs its upstream the sharing. */
 #define LARGE_REPLY ((size_t)1024 * 1024)
 
-/* Pieces of a reply from this size on are not copied if they need not be. */
-#define DIRECT_MIN ((size_t)16 * 1024)
-
 /* So do this many times output_high of small ones. */
 #define OUTPUT_FACTOR 32
 
@@ -75,11 +72,9 @@ void session_pass_on(struct session *s, const char *message, size_t len)
 }
 
 /* The client does not read as fast as its replies come. `so_far`: bytes of a reply that goes on. */
-void session_throttle(struct session *s, struct upstream *up, size_t so_far)
+void session_throttle_now(struct session *s, struct upstream *up, size_t so_far)
 {
     size_t high = s->host->options->output_high;
-    if (buf_len(&s->client.out) <= high)
-        return;
     session_flush(s);
     if (life_closing(&s->life) || s->client.paused || up == s->client.early ||
         buf_len(&s->client.out) <= high)
@@ -91,14 +86,10 @@ void session_throttle(struct session *s, struct upstream *up, size_t so_far)
     }
 }
 
-/* A large piece that nothing waits before goes to the client from where it is, as far as it is taken.
- * What is wrong with the connection, the flush will find. */
-void session_stream(struct session *s, const char *data, size_t len)
+void session_stream_directly(struct session *s, const char *data, size_t len)
 {
     struct iovec part = {(char *)data, len};
-    ssize_t n = 0;
-    if (len >= DIRECT_MIN && buf_len(&s->client.out) == 0)
-        n = stream_write(&s->client.stream, &part, 1);
+    ssize_t n = stream_write(&s->client.stream, &part, 1);
     if (n < 0)
         n = 0;
     if ((size_t)n < len)
@@ -133,9 +124,9 @@ void session_throttle_early(struct session *s, const struct request *r)
     upstream_stop_reading(s->client.early, s);
 }
 
-void session_resume_early(struct session *s)
+void session_resume_early_now(struct session *s)
 {
-    if (!s->client.early || is_early(s, s->client.early))
+    if (is_early(s, s->client.early))
         return;
     if (s->client.early != s->client.paused)
         upstream_pause(s->client.early, false);

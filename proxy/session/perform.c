@@ -7,7 +7,7 @@
 enum step session_perform(struct session *s, struct request *r)
 {
     if (command_arity_ok(r->command, r->argc))
-        return verb_of(s, r)->perform(s, r);
+        return r->verb->perform(s, r);
     session_answerf(s, r, "-ERR wrong number of arguments for '%s' command\r\n", r->command->name);
     return STEP_ON;
 }

@@ -83,6 +83,6 @@ enum step session_refuse(struct session *s, struct request *r)
         s->tx.refused = true;
     session_answerf(s, r, "-ERR redisproxy: '%s' is not available through the proxy%s\r\n",
                     r->command->name,
-                    verb_of(s, r)->replicates ? " without allow_replication = yes" : "");
+                    r->verb->replicates ? " without allow_replication = yes" : "");
     return STEP_ON;
 }

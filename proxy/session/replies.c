@@ -118,8 +118,8 @@ static void decide_rejected(struct session *s)
         if (!first && r->state == REQUEST_REJECTED)
             first = r;
         else if (first && r->state == REQUEST_ANSWERED && r->executed)
-            overtaken |= !verb_of(s, r)->repeatable &&
-                         (r->write || r->in_tx || r->command->verb != VERB_NONE);
+            overtaken |=
+                !r->verb->repeatable && (r->write || r->in_tx || r->command->verb != VERB_NONE);
     }
     for (struct list *it = &first->in_session; it != &s->queue.requests; it = it->next) {
         struct request *r = session_request(it);
@@ -137,9 +137,11 @@ static void decide_rejected(struct session *s)
 }
 
 /* A request left its upstream. */
-static void landed(struct session *s, struct request *r, enum request_state state)
+static inline void landed(struct session *s, struct request *r, enum request_state state)
 {
     queue_move(&s->queue, r, state);
+    if (!barrier_stands(&s->barrier))
+        return;
     barrier_lower(&s->barrier, BARRIER_BLOCKED, r);
     barrier_lower(&s->barrier, BARRIER_LOGIN, r);
 }
@@ -166,23 +168,24 @@ static void rights_change(struct session *s, const struct request *r)
 
 static void answered(struct session *s, struct request *r, struct upstream *up)
 {
-    landed(s, r, r->rejecting ? REQUEST_REJECTED : REQUEST_ANSWERED);
     r->upstream = NULL;
     if (r->rejecting) {
         const char *reply = buf_head(&r->reply);
         size_t len = buf_len(&r->reply);
+        landed(s, r, REQUEST_REJECTED);
         s->lease.unblocks -= resp_starts(reply, len, UNBLOCKED);
         if (!resp_starts(reply, len, "-UNBLOCKED "))
             router_rejected(s->host->router, s->place.group, up,
                             resp_starts(reply, len, "-READONLY "));
     } else {
+        landed(s, r, REQUEST_ANSWERED);
         r->executed = true;
         if (up == s->lease.upstream)
             session_lease_part_answered(s, r);
         if (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights))
             rights_change(s, r);
-        if (verb_of(s, r)->answered)
-            verb_of(s, r)->answered(s, r, up);
+        if (r->verb->answered)
+            r->verb->answered(s, r, up);
         if (up == s->lease.upstream)
             session_lease_answered(s, r);
     }
@@ -207,7 +210,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         r->reply_type = data[0];
         r->rejecting = data[0] == '-' && is_rejection(s, r, data, len);
         r->unknown = data[0] == '-' && is_unknown(data, len);
-        r->page_begins = verb_of(s, r)->begins && data[0] != '-' && !r->in_tx;
+        r->page_begins = r->verb->begins && data[0] != '-' && !r->in_tx;
         r->page_lost = false;
         r->capture |= r->unknown && r->read_form && names_read_form(data, len);
     }
@@ -217,7 +220,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
     } else if (!head || r->rejecting || r->capture || r->copies || r->in_tx || r->page_begins) {
         buf_append(&r->reply, data, len);
         if (r->page_begins)
-            verb_of(s, r)->begins(s, r, up);
+            r->verb->begins(s, r, up);
     } else if (!r->silent) {
         if (buf_len(&r->reply) > 0) {
             session_put(s, buf_head(&r->reply), buf_len(&r->reply));

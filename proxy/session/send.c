@@ -15,8 +15,8 @@ void session_send(struct session *s, struct request *r, struct upstream *to)
 {
     queue_depart(&s->queue, r, to);
     r->leased = to == s->lease.upstream;
-    if (verb_of(s, r)->sending)
-        verb_of(s, r)->sending(s, r, to);
+    if (r->verb->sending)
+        r->verb->sending(s, r, to);
     s->special.wrote |= r->write && r->command->verb != VERB_WAIT;
     if (s->identity->scripted && upstream_purpose(to) == PURPOSE_MASTER)
         s->host->hooks->new_master(s, r, to);
@@ -59,8 +59,8 @@ enum step session_send_shared(struct session *s, struct request *r, struct ident
     if (!session_in_order(s, r, up))
         return STEP_WAIT;
     session_send(s, r, up);
-    if (verb_of(s, r)->sent)
-        verb_of(s, r)->sent(s, r);
+    if (r->verb->sent)
+        r->verb->sent(s, r);
     return STEP_ON;
 }
 
