@@ -379,12 +379,10 @@ static const struct request_owner resubscribe_owner = {on_resubscribe_reply, on_
 static void send_own(struct session *s, const struct buf *bytes, uint8_t verb, int32_t parts)
 {
     const char *name = verb == VERB_MONITOR ? "MONITOR" : subscribe_words[verb - VERB_SUBSCRIBE];
-    struct request *r = request_new(session_pool(s), buf_len(bytes));
-    request_set_bytes(r, buf_head(bytes), buf_len(bytes));
+    struct request *r = request_own(
+        session_pool(s), (struct slice){buf_head(bytes), buf_len(bytes)}, &resubscribe_owner, s);
     r->command = command_find((struct slice){name, strlen(name)}, (struct slice){NULL, 0});
     r->parts_left = parts;
-    r->owner = &resubscribe_owner;
-    r->owner_data = s;
     s->special.renewing++;
     upstream_submit(s->lease.upstream, r);
 }

@@ -70,10 +70,7 @@ static void send_bytes(struct session *s, const char *data, size_t len)
     struct request *bytes;
     if (!s->lease.upstream)
         return;
-    bytes = request_new(session_pool(s), len);
-    bytes->owner = &bytes_owner;
-    bytes->owner_data = s;
-    request_set_bytes(bytes, data, len);
+    bytes = request_own(session_pool(s), (struct slice){data, len}, &bytes_owner, s);
     queue_charge(&s->queue, COST(bytes));
     upstream_submit(s->lease.upstream, bytes);
 }

@@ -163,9 +163,7 @@ static const struct request_owner load_owner = {on_load_reply, on_load_failed};
 static void load_on(struct session *s, struct slice sha, struct upstream *to)
 {
     struct slice argv[3] = {{"SCRIPT", 6}, {"LOAD", 4}, scripts_text(scripts_of(s), sha)};
-    struct buf bytes = {0};
     struct load *load = calloc(1, sizeof(*load));
-    struct request *r;
     if (!load)
         abort();
     *load = (struct load){.host = s->host,
@@ -174,14 +172,8 @@ static void load_on(struct session *s, struct slice sha, struct upstream *to)
                           .on = to,
                           .user = s->identity};
     memcpy(load->sha, sha.data, sizeof(load->sha));
-    resp_append_command(&bytes, 3, argv);
-    r = request_new(session_pool(s), buf_len(&bytes));
-    request_set_bytes(r, buf_head(&bytes), buf_len(&bytes));
-    buf_free(&bytes);
-    r->owner = &load_owner;
-    r->owner_data = load;
     scripts_load(scripts_of(s), sha, load->node, to);
-    upstream_submit(to, r);
+    upstream_submit(to, request_own_words(session_pool(s), 3, argv, &load_owner, load));
 }
 
 /* Loads the script over a shared connection to the node of the session's lease. Returns false when there is none. */

@@ -123,20 +123,16 @@ static const struct request_owner tell_owner = {on_tell_reply, on_tell_failed};
 static void tell_again(struct session *s, enum kind kind, uint64_t redirect)
 {
     const struct buf *kept = &s->special.told->of[kind];
+    struct slice command = {buf_head(kept), buf_len(kept)};
     struct buf bytes = {0};
-    struct request *r;
     if (buf_len(kept) == 0)
         return;
-    if (redirect)
-        redirect_append(&bytes, (struct slice){buf_head(kept), buf_len(kept)}, redirect);
-    else
-        buf_append(&bytes, buf_head(kept), buf_len(kept));
-    r = request_new(session_pool(s), buf_len(&bytes));
-    request_set_bytes(r, buf_head(&bytes), buf_len(&bytes));
+    if (redirect) {
+        redirect_append(&bytes, command, redirect);
+        command = (struct slice){buf_head(&bytes), buf_len(&bytes)};
+    }
+    session_tell_lease(s, command, &tell_owner);
     buf_free(&bytes);
-    r->owner = &tell_owner;
-    r->owner_data = s;
-    upstream_submit(s->lease.upstream, r);
 }
 
 static bool ready(struct session *s)

@@ -11,6 +11,7 @@
  */
 #include "commands/wait.h"
 
+#include "session/lease.h"
 #include "session/requests.h"
 
 #include <string.h>
@@ -41,21 +42,10 @@ enum step wait_prepare(struct session *s, struct request *r)
 {
     static const struct slice ping[] = {{"Ping", 4}};
     static const struct slice publish[] = {{"Spublish", 8}, {"redisproxy:wait", 15}, {"", 0}};
-    struct buf bytes = {0};
     if (s->tx.state == TX_OPEN || !s->special.wrote || s->listener->multiplexing == MULTIPLEXING_NO)
         return STEP_ON; /* it is only queued; or there is nothing to count; or all writes went on this connection */
-    resp_append_command(&bytes, 1, ping);
-    struct request *mark = request_new(session_pool(s), buf_len(&bytes));
-    request_set_bytes(mark, buf_head(&bytes), buf_len(&bytes));
-    upstream_submit(s->lease.upstream, mark);
-    buf_consume(&bytes, buf_len(&bytes));
-    resp_append_command(&bytes, 3, publish);
-    mark = request_new(session_pool(s), buf_len(&bytes));
-    request_set_bytes(mark, buf_head(&bytes), buf_len(&bytes));
-    mark->owner = &mark_owner;
-    mark->owner_data = s;
-    upstream_submit(s->lease.upstream, mark);
-    buf_free(&bytes);
+    session_tell_lease_words(s, 1, ping, NULL);
+    session_tell_lease_words(s, 3, publish, &mark_owner);
     r->capture = true;
     return STEP_ON;
 }

@@ -33,3 +33,14 @@ void session_lease_settle(struct session *s)
     s->lease.upstream = NULL;
     router_return(s->host->router, lease, !s->lease.dirty && s->lease.unblocks == 0);
 }
+
+void session_tell_lease(struct session *s, struct slice bytes, const struct request_owner *owner)
+{
+    upstream_submit(s->lease.upstream, request_own(session_pool(s), bytes, owner, s));
+}
+
+void session_tell_lease_words(struct session *s, int argc, const struct slice *argv,
+                              const struct request_owner *owner)
+{
+    upstream_submit(s->lease.upstream, request_own_words(session_pool(s), argc, argv, owner, s));
+}

@@ -189,19 +189,13 @@ static void name_lease(struct session *s, const struct request *r)
 {
     struct slice argv[3] = {
         {"Client", 6}, {"SETNAME", 7}, {s->client.name, strlen(s->client.name)}};
-    struct buf bytes = {0};
-    struct request *own;
     bool known = r->command != learn_unknown() && !r->command->subs;
     if (s->tx.state == TX_OPEN || session_subscribed(s) ||
         !(lease_kept_for(&s->lease, LEASE_CHANGED | LEASE_TOLD | LEASE_DEDICATED) ||
           command_is_subscription(r->command->verb) || command_is_told(r->command->verb) ||
           (known && (session_keeps_lease(r) || may_end_lease(r)))))
         return;
-    resp_append_command(&bytes, 3, argv);
-    own = request_new(session_pool(s), buf_len(&bytes));
-    request_set_bytes(own, buf_head(&bytes), buf_len(&bytes));
-    buf_free(&bytes);
-    upstream_submit(s->lease.upstream, own);
+    session_tell_lease_words(s, 3, argv, NULL);
     s->lease.named = s->lease.dirty = true;
 }
 

@@ -30,24 +30,14 @@ static void on_copy_failed(struct request *copy, enum request_failure why, const
 
 static const struct request_owner copy_owner = {on_copy_reply, on_copy_failed};
 
-static void send_copy(struct session *s, const struct request *kept)
-{
-    struct request *copy = request_new(session_pool(s), kept->len);
-    request_set_bytes(copy, kept->data, kept->len);
-    copy->owner = &copy_owner;
-    copy->owner_data = s;
-    upstream_submit(s->lease.upstream, copy);
-}
-
 void session_tx_replay(struct session *s)
 {
     session_deliver(s); /* what is answered is part of it */
     for (struct list *it = s->tx.log.next; it != &s->tx.log; it = it->next) {
-        const struct command *command = session_request(it)->command;
-        send_copy(s, session_request(it));
+        const struct request *r = session_request(it);
+        session_tell_lease(s, (struct slice){r->data, r->len}, &copy_owner);
         /* AUTH and kin: with EXEC they change the connection, which is nobody else's then. */
-        if (command->way == WAY_SESSION ||
-            (command->way == WAY_LEASE && command->verb == VERB_NONE))
+        if (session_keeps_lease(r))
             lease_keep(&s->lease, LEASE_CHANGED);
     }
     s->tx.lost = false;
