@@ -157,6 +157,7 @@ UNIT_UPSTREAM      := $(call files_of,nodes/upstream) $(call files_of,nodes/hand
                       redis/resp_reply net/stream net/address $(UNIT_REQUEST)
 UNIT_test_upstream  = $(UNIT_UPSTREAM)
 UNIT_test_upstream_tap = $(UNIT_UPSTREAM)
+UNIT_test_upstream_states = $(UNIT_UPSTREAM)
 UNIT_test_handshake = $(UNIT_UPSTREAM)
 UNIT_test_rights   := threads/rights
 UNIT_POOL          := $(call files_of,nodes/pool) threads/rights $(UNIT_UPSTREAM)
