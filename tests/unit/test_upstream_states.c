@@ -238,7 +238,19 @@ Test(upstream_states, one_that_is_not_read_is_not_shared)
     until(asked[0].completed, world_turn(s.world));
     was_answered(&asked[0], "$5\r\nhello\r\n");
     until(s.cut, world_turn(s.world));
+    watched_end(&s);
+}
+
+Test(upstream_states, a_closed_one_stays_what_it_was)
+{
+    struct watched s;
+    struct asked asked[2];
+
+    two_reads(&s, asked);
+    upstream_close(s.up, "the test closes it");
     upstream_stop_reading(s.up, &asked[0]);
-    cr_assert_not(s.up->paused, "it is closed");
+    upstream_unshare(s.up, &asked[0], "its reply is large");
+    cr_assert_not(s.up->paused);
+    cr_assert_not(s.up->retired);
     watched_end(&s);
 }
