@@ -163,6 +163,34 @@ Test(handshake, the_proxys_own_connection_stays_its_own)
     watched_end(&s);
 }
 
+Test(handshake, a_password_that_stands_in_no_file_does_not_change)
+{
+    static const struct credential_owner in_no_file = {.group = "g", .wake = wake};
+    struct watched s;
+    struct world *w = world_new();
+    struct credential *own = credential_new(&in_no_file, "proxy", "ownpw", 5);
+
+    watched_open(&s, w, alice(w), own);
+    credential_release(own);
+    node_hears(w, s.fd, HEARD_OWN_AUTH HEARD_INFO HEARD_ID HEARD_RESET);
+    says_read(&s, "-WRONGPASS no\r\n");
+    cr_assert(s.refused);
+    cr_assert_not(s.waits);
+    watched_end(&s);
+}
+
+Test(handshake, what_it_sends_is_wiped)
+{
+    struct watched s;
+    struct asked asked;
+
+    begin(&s, &asked);
+    for (struct list *it = s.up->queue.next; it != &s.up->queue; it = it->next)
+        cr_assert(container_of(it, struct request, in_upstream)->secret);
+    watched_end(&s);
+    has_failed(&asked, REQUEST_UNSENT);
+}
+
 /* ---- a node that runs a script ---- */
 
 #define BUSY                                                                                       \
@@ -517,6 +545,8 @@ Test(handshake, other_errors_do_not_mean_the_password)
     says_read(&s, "-ERR max number of clients reached\r\n");
     cr_assert_not(atomic_load(&own->refused));
     was_cut(&s, true, "AUTH was refused: ERR max number of clients reached");
+    cr_assert(s.refused);
+    cr_assert_not(s.waits, "another password would not help");
     credential_release(own);
     has_failed(&asked, REQUEST_UNSENT);
     watched_end(&s);
