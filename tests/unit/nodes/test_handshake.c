@@ -163,6 +163,34 @@ Test(handshake, the_proxys_own_connection_stays_its_own)
     watched_end(&s);
 }
 
+Test(handshake, a_password_that_stands_in_no_file_does_not_change)
+{
+    static const struct credential_owner in_no_file = {.group = "g", .wake = wake};
+    struct watched s;
+    struct world *w = world_new();
+    struct credential *own = credential_new(&in_no_file, "proxy", "ownpw", 5);
+
+    watched_open(&s, w, alice(w), own);
+    credential_release(own);
+    node_hears(w, s.fd, HEARD_OWN_AUTH HEARD_INFO HEARD_ID HEARD_RESET);
+    says_read(&s, "-WRONGPASS no\r\n");
+    cr_assert(s.refused);
+    cr_assert_not(s.waits);
+    watched_end(&s);
+}
+
+Test(handshake, what_it_sends_is_wiped)
+{
+    struct watched s;
+    struct asked asked;
+
+    begin(&s, &asked);
+    for (struct list *it = s.up->queue.next; it != &s.up->queue; it = it->next)
+        cr_assert(container_of(it, struct request, in_upstream)->secret);
+    watched_end(&s);
+    has_failed(&asked, REQUEST_UNSENT);
+}
+
 /* ---- a node that runs a script ---- */
 
 #define BUSY                                                                                       \
@@ -443,6 +471,33 @@ Test(handshake, who_may_not_select_is_let_in_behind_the_proxy)
     has_failed(&asked, REQUEST_LOST);
 }
 
+#define HEARD_HELLO_3 "*2\r\n$5\r\nHello\r\n$1\r\n3\r\n"
+
+Test(handshake, who_speaks_resp3_does_so_behind_the_proxy_too)
+{
+    struct watched s;
+    struct world *w = world_new();
+    struct identity *two = alice(w);
+    struct identity *three = identity_with_protocol(&w->identities, two, true);
+    struct credential *own = credential_new(&owner, "proxy", "ownpw", 5);
+
+    identity_release(two);
+    watched_open(&s, w, three, own);
+    credential_release(own);
+    node_hears(w, s.fd, HEARD_OWN_AUTH HEARD_INFO HEARD_ID HEARD_RESET);
+    says_read(&s, "+OK\r\n");
+    says_credentials(&s, "master");
+    says_read(&s, "+RESET\r\n");
+    node_hears(w, s.fd, HEARD_AUTH HEARD_HELLO_3 HEARD_SELECT);
+    says_read(&s, "+OK\r\n%0\r\n-" NO_SELECT "\r\n");
+    node_hears(w, s.fd, HEARD_DETOUR HEARD_HELLO_3);
+    says_read(&s, "+RESET\r\n+OK\r\n+OK\r\n+OK\r\n");
+    cr_assert_eq(s.readied, 0);
+    says_read(&s, "%0\r\n");
+    cr_assert_eq(s.readied, 1);
+    watched_end(&s);
+}
+
 /* At any step; the client hears what it is itself refused with, and the proxy's connection is not left to it. */
 Test(handshake, who_may_not_select_may_be_refused_behind_the_proxy)
 {
@@ -517,6 +572,8 @@ Test(handshake, other_errors_do_not_mean_the_password)
     says_read(&s, "-ERR max number of clients reached\r\n");
     cr_assert_not(atomic_load(&own->refused));
     was_cut(&s, true, "AUTH was refused: ERR max number of clients reached");
+    cr_assert(s.refused);
+    cr_assert_not(s.waits, "another password would not help");
     credential_release(own);
     has_failed(&asked, REQUEST_UNSENT);
     watched_end(&s);
