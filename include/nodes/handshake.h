@@ -10,7 +10,7 @@
  * A handshake lives as long as one of its commands is unanswered: the last of them frees it, whether it was
  * answered or its connection ended. The upstream does not know that there is such a thing.
  *
- * One worker's thread only. tests/unit/test_handshake.c holds every byte and every order of it.
+ * One worker's thread only. tests/unit/nodes/test_handshake.c holds every byte and every order of it.
  */
 #ifndef REDISPROXY_NODES_HANDSHAKE_H
 #define REDISPROXY_NODES_HANDSHAKE_H

@@ -9,7 +9,7 @@
  * replica shows that it is alive while it loads. Anything else ends the session.
  *
  * A tunnel ends with its lease: a replica then connects again, and asks for the rest with PSYNC. Neither side
- * is read while the other one does not take what has come (tests/unit/test_session_replication.c).
+ * is read while the other one does not take what has come (tests/unit/commands/test_session_replication.c).
  */
 #include "commands/replication.h"
 

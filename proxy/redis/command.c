@@ -9,7 +9,7 @@
  * among the names that share a first letter (some 40 at most), and compares
  * their first eight bytes as one number.
  *
- * That the rows are sorted is held by tests/unit/test_command.c.
+ * That the rows are sorted is held by tests/unit/redis/test_command.c.
  */
 #include "redis/command.h"
 

@@ -8,7 +8,7 @@
  * where the last call stopped, and read as a number once, when it is whole; a
  * bulk is stepped over without a look at it. So a byte is seen once, however
  * the request is cut into pieces, and the outcome does not depend on the cuts
- * (tests/unit/test_resp.c, tests/fuzz/fuzz_resp.c).
+ * (tests/unit/redis/test_resp.c, tests/fuzz/fuzz_resp.c).
  *
  * As in Redis, a line with a NUL byte in it never ends (it looks for the end with strchr()): more is
  * waited for, up to RESP_INLINE_MAX. A line ends two bytes after the start of "\r?", whatever the

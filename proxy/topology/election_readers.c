@@ -26,7 +26,7 @@
  *                                                     Sentinels name it; its data is not the group's; or it
  *                                                     says master and none of the table's lines is about it
  *
- * Held by tests/unit/test_election_readers.c.
+ * Held by tests/unit/topology/test_election_readers.c.
  */
 #include "topology/election_state.h"
 

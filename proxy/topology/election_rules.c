@@ -5,7 +5,7 @@
  * event may open or shorten a switch, but what ends one is always the present
  * answers of a majority of the Sentinels and of the node itself.
  *
- * Each rule is held by a recorded sequence in tests/unit/test_election*.c.
+ * Each rule is held by a recorded sequence in tests/unit/topology/test_election*.c.
  */
 #include "topology/election_state.h"
 

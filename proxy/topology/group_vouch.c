@@ -8,7 +8,7 @@
  * itself: its run id is known, and a majority of all that are seated says where it is now.
  *
  * One configured name may stand for several Sentinels (a Service): it is one voice, that of whoever
- * answers there. Held by tests/unit/test_group.c.
+ * answers there. Held by tests/unit/topology/test_group.c.
  */
 #include "topology/group_state.h"
 
