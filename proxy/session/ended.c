@@ -25,7 +25,8 @@ void session_doubt(struct session *s, const struct upstream *lease)
                                     .tenure = upstream_tenure(lease),
                                     .purpose = upstream_purpose(lease),
                                     .at_ms = turn_now(s->host->turn)};
-    if (!session_doubts(s) && router_node_is_unchanged(s->host->router, s->place.group, &s->lease.ended))
+    if (!session_doubts(s) &&
+        router_node_is_unchanged(s->host->router, s->place.group, &s->lease.ended))
         list_append(&s->host->doubted, &s->lease.in_doubted);
 }
 
