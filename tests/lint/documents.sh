@@ -3,7 +3,7 @@
 #   - a file, by its path or the end of it. A * stands for a part of a name. What is in build/ is not asked about;
 #   - `function()`, where it is defined (recv() and send() are the kernel's);
 #   - `struct name`, `enum name` and `name_with_underscores`, as a word somewhere in the sources.
-# So the documents name no files of other projects.
+# So the documents name no files of other projects. Of what comments in the sources name, the files in tests/ are looked for.
 set -euo pipefail
 
 words=$(mktemp)
@@ -46,4 +46,7 @@ for document in "$@"; do
         grep -oE '`[a-z][a-z0-9]*_[a-z0-9_]*`' <<<"$text" | tr -d '\`'
     } | sort -u)
 done
+while IFS=: read -r source file; do
+    file_exists "$file" || complain "$source: there is no file $file"
+done < <(grep -roE 'tests/[A-Za-z0-9_*./-]*\.(c|h|awk|sh|py|js|txt)\b' include proxy --include='*.[ch]' --include='*.def')
 exit "$bad"

@@ -141,7 +141,8 @@ static void begin(struct stage *s, uint8_t how)
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->turn.requests);
-    s->host.router = router_new(&s->turn, &s->options, s->shared, 0, &session_router_events, &s->host);
+    s->host.router =
+        router_new(&s->turn, &s->options, s->shared, 0, &session_router_events, &s->host);
     s->writable = true;
     show(s);
 }

@@ -3,8 +3,8 @@
  * What a session makes of it: test_session*.c.
  */
 #include "base/log.h"
-#include "unit/fake_node.h"
 #include "nodes/router.h"
+#include "unit/fake_node.h"
 
 #define NODES 3
 
