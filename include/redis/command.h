@@ -73,6 +73,7 @@ enum command_verb {
     VERB_CLIENT_TRACKING,
     VERB_CLIENT_NO_EVICT,
     VERB_CLIENT_NO_TOUCH,
+    VERB_CLIENT_IMPORT_SOURCE,
     VERB_CLIENT_REDIR, /* CLIENT GETREDIR, CLIENT TRACKINGINFO: tell another client's id */
     VERB_SUBSCRIBE,
     VERB_PSUBSCRIBE,
@@ -121,10 +122,10 @@ static inline bool command_is_transaction(uint8_t verb)
     return verb >= VERB_MULTI && verb <= VERB_UNWATCH;
 }
 
-/* CLIENT TRACKING, NO-EVICT, NO-TOUCH: tell the node something about the connection, which stays so. */
+/* CLIENT TRACKING, NO-EVICT, NO-TOUCH, IMPORT-SOURCE: tell the node something about the connection, which stays so. */
 static inline bool command_is_told(uint8_t verb)
 {
-    return verb >= VERB_CLIENT_TRACKING && verb <= VERB_CLIENT_NO_TOUCH;
+    return verb >= VERB_CLIENT_TRACKING && verb <= VERB_CLIENT_IMPORT_SOURCE;
 }
 
 struct command {

@@ -62,6 +62,7 @@ static const struct verb verbs[VERBS] = {
     [VERB_CLIENT_TRACKING] = {.prepare = tracking_prepare, .answered = tracking_answered},
     [VERB_CLIENT_NO_EVICT] = {.prepare = tracking_prepare, .answered = tracking_answered},
     [VERB_CLIENT_NO_TOUCH] = {.prepare = tracking_prepare, .answered = tracking_answered},
+    [VERB_CLIENT_IMPORT_SOURCE] = {.prepare = tracking_prepare, .answered = tracking_answered},
     [VERB_CLIENT_REDIR] = {.prepare = tracking_redir_prepare, .answered = redirect_answered},
     /* transactions */
     [VERB_EXEC] = {.prepare = script_exec_prepare, .answered = exec_answered},

@@ -1,5 +1,5 @@
 /*
- * tracking: CLIENT TRACKING, CLIENT NO-EVICT and CLIENT NO-TOUCH. With them a client tells its node something about
+ * tracking: CLIENT TRACKING, NO-EVICT, NO-TOUCH and IMPORT-SOURCE (Valkey 8.1). With them a client tells its node something about
  * its connection, which stays so until it says otherwise or the connection ends. So a session that has sent one of
  * them keeps its lease, remembers the command, and sends it to the next lease again, before anything else goes there.
  *
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TRACKING, NO_EVICT, NO_TOUCH, KINDS };
+enum kind { TRACKING, NO_EVICT, NO_TOUCH, IMPORT_SOURCE, KINDS }; /* in the order of their verbs */
 
 /* What the node was told. */
 struct told {

@@ -176,3 +176,26 @@ Test(session_kept, who_tracks_for_itself_is_told_its_id_at_the_next_node)
     hears(&s, c, message);
     stage_end(&s);
 }
+
+/* Valkey 8.1: a client that copies data from another server, whose expired keys shall not be deleted. */
+Test(session_kept, a_source_of_an_import_is_one_at_the_next_node_too)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "CLIENT IMPORT-SOURCE ON");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "CLIENT IMPORT-SOURCE ON");
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    show(&s, switched);
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "CLIENT IMPORT-SOURCE ON");
+    node_says(fd, "+OK\r\n");
+    client_asks(c, "SET k v");
+    node_gets(&s, fd, "SET k v");
+    stage_end(&s);
+}
