@@ -1,5 +1,5 @@
 /*
- * session, what is kept of CLIENT TRACKING and kin when the connection it was
+ * tracking: what a session carries of CLIENT TRACKING and kin when the connection it was
  * told to is lost. One test for each mistake that was once made here.
  */
 #include "unit/session_stage.h"
@@ -37,7 +37,7 @@ static struct client tracks(struct stage *s)
 }
 
 /* It used to ask for the next connection at once, for ever. */
-Test(session_kept, a_user_who_is_refused_after_a_switch_ends_the_session)
+Test(tracking, a_user_who_is_refused_after_a_switch_ends_the_session)
 {
     struct stage s;
     struct client c;
@@ -56,7 +56,7 @@ Test(session_kept, a_user_who_is_refused_after_a_switch_ends_the_session)
 }
 
 /* It used to be lost: the lease stayed, and was never told. */
-Test(session_kept, what_a_hold_took_back_is_told_again)
+Test(tracking, what_a_hold_took_back_is_told_again)
 {
     static const struct scene not_yet = {.master = 1};
     struct stage s;
@@ -81,7 +81,7 @@ Test(session_kept, what_a_hold_took_back_is_told_again)
 }
 
 /* The tap was missing there: the first message ended the connection, and the next one, ... */
-Test(session_kept, messages_come_on_the_next_connection_too)
+Test(tracking, messages_come_on_the_next_connection_too)
 {
     static const char message[] = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
     struct stage s;
@@ -106,7 +106,7 @@ Test(session_kept, messages_come_on_the_next_connection_too)
 }
 
 /* Back in RESP2 for a while, and on another node: tracking used to stay off. */
-Test(session_kept, what_no_node_takes_in_resp2_is_told_in_resp3)
+Test(tracking, what_no_node_takes_in_resp2_is_told_in_resp3)
 {
     struct stage s;
     struct client c;
@@ -134,7 +134,7 @@ Test(session_kept, what_no_node_takes_in_resp2_is_told_in_resp3)
 
 /* In RESP2 its messages come as those of a subscription. What it names as its own id is another one at each node,
  * and is known only when the connection stands: it used to be opened anew whenever the client said something. */
-Test(session_kept, who_tracks_for_itself_is_told_its_id_at_the_next_node)
+Test(tracking, who_tracks_for_itself_is_told_its_id_at_the_next_node)
 {
     static const char confirmed[] =
         "*3\r\n$9\r\nsubscribe\r\n$20\r\n__redis__:invalidate\r\n:1\r\n";
@@ -178,7 +178,7 @@ Test(session_kept, who_tracks_for_itself_is_told_its_id_at_the_next_node)
 }
 
 /* Valkey 8.1: a client that copies data from another server, whose expired keys shall not be deleted. */
-Test(session_kept, a_source_of_an_import_is_one_at_the_next_node_too)
+Test(tracking, a_source_of_an_import_is_one_at_the_next_node_too)
 {
     struct stage s;
     struct client c;
