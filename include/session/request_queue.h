@@ -41,7 +41,7 @@ void queue_remove(struct request_queue *queue, struct request *request);
  * state. */
 void queue_depart(struct request_queue *queue, struct request *request, struct upstream *to);
 
-/* Leaves the old state and enters the new one, WAITING, ANSWERED or REJECTED. */
+/* Leaves the old state and enters the new one, WAITING, ANSWERED or REJECTED; anything else aborts. */
 void queue_move(struct request_queue *queue, struct request *request, enum request_state state);
 
 /* Replaces a WAITING request's bytes. */

@@ -122,6 +122,8 @@ static void enter(struct request_queue *queue, struct request *request)
         queue->next = first_waiting(queue, queue->requests.next);
     } else if (request->state == REQUEST_REJECTED) {
         queue->rejected++;
+    } else {
+        assert(request->state == REQUEST_ANSWERED);
     }
 }
 

@@ -566,6 +566,21 @@ Test(request_queue, a_move_that_must_not_be_names_both_states_and_aborts)
     }
 }
 
+/* They are the upstream's states: a request that entered one here would be in flight, and not counted. */
+Test(request_queue, nothing_is_queued_or_sent_by_a_move)
+{
+    static const enum request_state moves_to[][2] = {{REQUEST_WAITING, REQUEST_QUEUED},
+                                                     {REQUEST_QUEUED, REQUEST_SENT},
+                                                     {REQUEST_SENT, REQUEST_SENT}};
+    for (size_t i = 0; i < sizeof(moves_to) / sizeof(moves_to[0]); i++) {
+        struct line l;
+        begin(&l);
+        struct request *request = in_state(&l, moves_to[i][0]);
+        said_dying(move, &(struct fault){&l, request, moves_to[i][1]});
+        end(&l);
+    }
+}
+
 /* ---- any sequence ---- */
 
 static unsigned long long random_state;
