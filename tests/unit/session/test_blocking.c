@@ -60,13 +60,16 @@ static bool blocks(const char *text)
     return is;
 }
 
-/* How many milliseconds it blocks; 0: for ever, or as long as the node says. */
+#define NO_DEADLINE (-1)
+
+/* How many milliseconds it blocks. */
 static int64_t time_of(const char *text)
 {
     struct blocked b;
     asks(&b, text);
     session_start_timeout(&b.session, b.request);
-    int64_t ms = b.request->blocked_until_ms ? b.request->blocked_until_ms - turn_now(b.turn) : 0;
+    int64_t until_ms = b.request->blocked_until_ms;
+    int64_t ms = until_ms ? until_ms - turn_now(b.turn) : NO_DEADLINE;
     end(&b);
     return ms;
 }
@@ -121,7 +124,7 @@ Test(blocking, without_block_a_read_of_streams_does_not_block)
     cr_assert_not(blocks("XREAD STREAMS q $"));
     cr_assert_not(blocks("XREAD COUNT 5 STREAMS q $"));
     cr_assert_not(blocks("XREADGROUP GROUP g c STREAMS q >"));
-    cr_assert_eq(time_of("XREAD COUNT 5 STREAMS q $"), 0);
+    cr_assert_eq(time_of("XREAD COUNT 5 STREAMS q $"), NO_DEADLINE);
 }
 
 Test(blocking, behind_streams_there_are_keys)
@@ -129,6 +132,23 @@ Test(blocking, behind_streams_there_are_keys)
     cr_assert_not(blocks("XREAD STREAMS block 5"));
     cr_assert_not(blocks("XREAD STREAMS a BLOCK 0 5"));
     cr_assert_eq(time_of("XREAD BLOCK 7 STREAMS block 5"), 7);
+}
+
+Test(blocking, a_group_and_its_consumer_may_have_any_name)
+{
+    cr_assert_eq(time_of("XREADGROUP GROUP streams c BLOCK 5 STREAMS q >"), 5);
+    cr_assert_eq(time_of("XREADGROUP GROUP g streams BLOCK 5 STREAMS q >"), 5);
+    cr_assert_eq(time_of("XREADGROUP GROUP block 7 BLOCK 5 STREAMS q >"), 5);
+    cr_assert_not(blocks("XREADGROUP GROUP block 7 STREAMS q >"));
+    cr_assert_not(blocks("XREADGROUP GROUP g block STREAMS q >"));
+    cr_assert_eq(time_of("XREADGROUP GROUP group count BLOCK 5 STREAMS q >"), 5);
+    becomes("XREADGROUP GROUP block 700 BLOCK 500 STREAMS q >", 250,
+            "XREADGROUP GROUP block 700 BLOCK 250 STREAMS q >");
+}
+
+Test(blocking, of_several_blocks_the_last_counts)
+{
+    cr_assert_eq(time_of("XREAD BLOCK 7 BLOCK 5 STREAMS q $"), 5);
 }
 
 Test(blocking, block_without_a_number_is_the_nodes_to_refuse)
@@ -155,11 +175,11 @@ Test(blocking, for_ever_and_what_is_no_time_has_no_deadline)
     char text[80];
     for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
         snprintf(text, sizeof(text), "BLPOP a %s", timeouts[i]);
-        cr_assert_eq(time_of(text), 0, "%s", text);
+        cr_assert_eq(time_of(text), NO_DEADLINE, "%s", text);
     }
     cr_assert_eq(time_of("BLPOP a 5.0000000000000000000000000000000000000"), 5000, "39 characters");
     cr_assert_eq(time_of("BLPOP a 1e12"), 1000000000000000);
-    cr_assert_eq(time_of("BLPOP a "), 0);
+    cr_assert_eq(time_of("BLPOP a "), NO_DEADLINE);
 }
 
 Test(blocking, its_time_begins_once)
