@@ -119,7 +119,7 @@ static inline void queue_depart(struct request_queue *queue, struct request *req
     queue->inflight_writes += request->write;
 }
 
-/* Leaves the old state and enters the new one, WAITING, ANSWERED or REJECTED. */
+/* Leaves the old state and enters the new one, WAITING, ANSWERED or REJECTED; anything else aborts. */
 static inline void queue_move(struct request_queue *queue, struct request *request,
                               enum request_state state)
 {
@@ -135,6 +135,8 @@ static inline void queue_move(struct request_queue *queue, struct request *reque
         queue->next = queue_first_waiting(queue, queue->requests.next);
     } else if (state == REQUEST_REJECTED) {
         queue->rejected++;
+    } else {
+        assert(state == REQUEST_ANSWERED);
     }
 }
 

@@ -17,24 +17,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of XREAD and XREADGROUP: where BLOCK's milliseconds stand. Read as Redis reads it: a group and its consumer may be
+ * called "block" or "streams", the last BLOCK counts, and behind STREAMS there are keys. */
+static int block_option(const struct request *r)
+{
+    struct resp_args args = resp_args(r->data, r->len);
+    struct slice arg;
+    int found = 0, names = 0; /* of a group and its consumer, still to come */
+    for (int i = 0; resp_args_next(&args, &arg) && i + 1 < r->argc; i++) {
+        if (names > 0)
+            names--;
+        else if (slice_is(arg, "group"))
+            names = 2;
+        else if (slice_is(arg, "block"))
+            found = i + 1;
+        else if (slice_is(arg, "streams"))
+            break;
+    }
+    return found;
+}
+
 /* Where the timeout stands among the arguments; 0: it does not block. */
 static int timeout_argument(const struct request *r, bool *milliseconds)
 {
     const char *name = r->command->name;
-    *milliseconds = false;
-    if (name[0] == 'x') {
-        struct resp_args args = resp_args(r->data, r->len);
-        struct slice arg;
-        for (int i = 0; resp_args_next(&args, &arg) && i + 1 < r->argc; i++) {
-            if (slice_is(arg, "streams"))
-                return 0;
-            if (slice_is(arg, "block")) {
-                *milliseconds = true;
-                return i + 1;
-            }
-        }
-        return 0;
-    }
+    *milliseconds = name[0] == 'x';
+    if (*milliseconds)
+        return block_option(r);
     if (strcmp(name, "blmpop") == 0 || strcmp(name, "bzmpop") == 0)
         return 1;
     return r->argc - 1;

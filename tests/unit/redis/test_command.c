@@ -131,6 +131,62 @@ Test(command, the_proxys_own_are_told_by_their_spelling)
     cr_assert_not(command_is_own(text("")));
 }
 
+/* ---- kinds of verbs ---- */
+
+/* Whether exactly these verbs are of the kind. */
+static void are_all(bool (*kind)(uint8_t verb), const enum command_verb *verbs, size_t count)
+{
+    for (unsigned verb = 0; verb < VERBS; verb++) {
+        bool is = false;
+        for (size_t i = 0; i < count; i++)
+            is |= verbs[i] == verb;
+        cr_assert_eq(kind((uint8_t)verb), is, "verb %u", verb);
+    }
+}
+
+#define ARE_ALL(kind, ...)                                                                         \
+    are_all(kind, (const enum command_verb[]){__VA_ARGS__},                                        \
+            sizeof((const enum command_verb[]){__VA_ARGS__}) / sizeof(enum command_verb))
+
+Test(command, these_are_subscriptions)
+{
+    ARE_ALL(command_is_subscription, VERB_SUBSCRIBE, VERB_PSUBSCRIBE, VERB_SSUBSCRIBE,
+            VERB_UNSUBSCRIBE, VERB_PUNSUBSCRIBE, VERB_SUNSUBSCRIBE);
+}
+
+Test(command, these_make_a_transaction)
+{
+    ARE_ALL(command_is_transaction, VERB_MULTI, VERB_EXEC, VERB_DISCARD, VERB_WATCH, VERB_UNWATCH);
+}
+
+Test(command, these_tell_the_node_something_about_the_connection)
+{
+    ARE_ALL(command_is_told, VERB_CLIENT_TRACKING, VERB_CLIENT_NO_EVICT, VERB_CLIENT_NO_TOUCH);
+}
+
+static uint8_t verb_named(const char *name, const char *sub)
+{
+    return command_find(text(name), text(sub))->verb;
+}
+
+/* A verb that stood at the wrong row would be as good as none. */
+Test(command, a_kind_is_found_by_its_commands_names)
+{
+    static const char *const subscriptions[] = {"subscribe",   "psubscribe",   "ssubscribe",
+                                                "unsubscribe", "punsubscribe", "sunsubscribe"};
+    static const char *const transaction[] = {"multi", "exec", "discard", "watch", "unwatch"};
+    static const char *const told[] = {"tracking", "no-evict", "no-touch"};
+    for (size_t i = 0; i < sizeof(subscriptions) / sizeof(subscriptions[0]); i++)
+        cr_assert(command_is_subscription(verb_named(subscriptions[i], "")));
+    for (size_t i = 0; i < sizeof(transaction) / sizeof(transaction[0]); i++)
+        cr_assert(command_is_transaction(verb_named(transaction[i], "")));
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+        cr_assert(command_is_told(verb_named("client", told[i])));
+    cr_assert_not(command_is_subscription(verb_named("publish", "")));
+    cr_assert_not(command_is_transaction(verb_named("get", "")));
+    cr_assert_not(command_is_told(verb_named("client", "getredir")));
+}
+
 /* ---- our columns ---- */
 
 static void is_consistent(const struct command *row)
