@@ -161,7 +161,8 @@ Test(command, these_make_a_transaction)
 
 Test(command, these_tell_the_node_something_about_the_connection)
 {
-    ARE_ALL(command_is_told, VERB_CLIENT_TRACKING, VERB_CLIENT_NO_EVICT, VERB_CLIENT_NO_TOUCH);
+    ARE_ALL(command_is_told, VERB_CLIENT_TRACKING, VERB_CLIENT_NO_EVICT, VERB_CLIENT_NO_TOUCH,
+            VERB_CLIENT_IMPORT_SOURCE);
 }
 
 static uint8_t verb_named(const char *name, const char *sub)
