@@ -2,6 +2,7 @@
  * session in the hold: nothing spins, nothing is done for a client that left,
  * and half a transaction is never executed. One test for each mistake that was once made here.
  */
+#include "session/state.h"
 #include "unit/session_stage.h"
 
 static const char masterdown[] = "-MASTERDOWN redisproxy: no master for mymaster within ";
@@ -44,6 +45,52 @@ Test(session_hold, a_session_that_is_too_far_ahead_does_not_spin)
     sends_too_much(&s, c, 3000);
     settles(&s);
     cr_assert_eq(s.host.count, 1);
+    stage_end(&s);
+}
+
+/* A session is read until it is too far ahead, and then no more but what was on its way: two reads of 64 KB. */
+#define READS ((size_t)2 * 64 * 1024)
+
+static const struct request_queue *queue_of(const struct stage *s)
+{
+    return &container_of(s->host.sessions.next, const struct session, in_host)->queue;
+}
+
+Test(session_hold, a_session_takes_in_a_megabyte_of_requests_that_wait)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, (size_t)64 * 1024 * 1024, 60000);
+    show(&s, switching);
+    c = client(&s);
+    sends_too_much(&s, c, 3000);
+    settles(&s);
+    cr_assert_geq(queue_of(&s)->waiting_bytes, (size_t)1024 * 1024);
+    cr_assert_leq(queue_of(&s)->waiting_bytes, (size_t)1024 * 1024 + READS);
+    stage_end(&s);
+}
+
+Test(session_hold, a_session_takes_in_two_thousand_requests_that_are_not_answered)
+{
+    static const char ping[] = "PING\r\n";
+    enum { PINGS = 60000, LEN = sizeof(ping) - 1 };
+    struct stage s;
+    struct client c;
+    char *all = malloc(PINGS * LEN);
+
+    for (size_t i = 0; i < PINGS; i++)
+        memcpy(all + i * LEN, ping, LEN);
+    stage_begin(&s);
+    hold_of_at_most(&s, (size_t)64 * 1024 * 1024, 60000);
+    show(&s, switching);
+    c = client(&s);
+    pours(&s, c.fd, all, PINGS * LEN);
+    settles(&s);
+    cr_assert_geq(queue_of(&s)->count, 2048);
+    cr_assert_leq(queue_of(&s)->count, 2048 + READS / LEN);
+    free(all);
     stage_end(&s);
 }
 
