@@ -123,10 +123,11 @@ static const struct request_owner tell_owner = {on_tell_reply, on_tell_failed};
 static void tell_again(struct session *s, enum kind kind, uint64_t redirect)
 {
     const struct buf *kept = &s->special.told->of[kind];
-    struct slice command = {buf_head(kept), buf_len(kept)};
     struct buf bytes = {0};
+    struct slice command;
     if (buf_len(kept) == 0)
         return;
+    command = (struct slice){buf_head(kept), buf_len(kept)};
     if (redirect) {
         redirect_append(&bytes, command, redirect);
         command = (struct slice){buf_head(&bytes), buf_len(&bytes)};
