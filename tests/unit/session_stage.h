@@ -353,4 +353,39 @@ static inline char *bulk(size_t len, size_t *whole)
     return text;
 }
 
+/* ---- scenes ---- */
+
+/* A client asks, and its session's first connection to the master gets exactly that: the master's end of it. */
+static inline int reaches_master(struct stage *s, struct client c, const char *text)
+{
+    client_asks(c, text);
+    int fd = admits(s, 0, "master");
+    node_gets(s, fd, text);
+    return fd;
+}
+
+/* The node answers, and its client hears exactly that. */
+static inline void node_answers(struct stage *s, int fd, struct client c, const char *reply)
+{
+    node_says(fd, reply);
+    hears(s, c, reply);
+}
+
+/* A client asks, its node gets exactly that and answers, and the client hears exactly the answer. */
+static inline void goes_through(struct stage *s, struct client c, int fd, const char *text,
+                                const char *reply)
+{
+    client_asks(c, text);
+    node_gets(s, fd, text);
+    node_answers(s, fd, c, reply);
+}
+
+/* A transaction with a part that was queued: the master's end of its connection. */
+static inline int open_transaction(struct stage *s, struct client c)
+{
+    int fd = reaches_master(s, c, "MULTI | SET k v");
+    node_answers(s, fd, c, "+OK\r\n+QUEUED\r\n");
+    return fd;
+}
+
 #endif

@@ -22,10 +22,7 @@ static struct client first(struct stage *s, int *fd)
 
 static void gets(struct stage *s, struct client c, int fd)
 {
-    client_asks(c, "GET k");
-    node_gets(s, fd, "GET k");
-    node_says(fd, "$-1\r\n");
-    hears(s, c, "$-1\r\n");
+    goes_through(s, c, fd, "GET k", "$-1\r\n");
 }
 
 /* The connection on which the node is asked: it has no PING of its own at its beginning. */
@@ -89,10 +86,7 @@ Test(admission, age_makes_a_proof_old)
     stage_begin(&s);
     first(&s, &fd);
     b = client(&s);
-    client_asks(b, "GET b");
-    node_gets(&s, fd, "GET b");
-    node_says(fd, "$-1\r\n");
-    hears(&s, b, "$-1\r\n");
+    goes_through(&s, b, fd, "GET b", "$-1\r\n");
     int64_t since = turn_now(&s.w->turn);
     until(turn_now(&s.w->turn) - since > PROOF_MAX_MS, world_turn(s.w));
     b = client(&s);
@@ -125,14 +119,12 @@ Test(admission, who_is_not_let_in_now_stands_outside)
     node_says(outside, node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true));
     node_says(outside, NOAUTH);
     node_gets(&s, outside, "GET b");
-    node_says(outside, NOAUTH);
-    hears(&s, b, NOAUTH);
+    node_answers(&s, outside, b, NOAUTH);
     gets(&s, a, fd);
     client_asks(a, "RESET | GET a"); /* it gives up what it had */
     hears(&s, a, "+RESET\r\n");
     node_gets(&s, outside, "GET a");
-    node_says(outside, NOAUTH);
-    hears(&s, a, NOAUTH);
+    node_answers(&s, outside, a, NOAUTH);
     stage_end(&s);
 }
 
@@ -157,8 +149,7 @@ Test(admission, who_was_let_in_is_so_no_more_on_a_new_connection)
         node_says(next, NOAUTH);
     }
     node_gets(&s, next, "GET k");
-    node_says(next, NOAUTH);
-    hears(&s, a, NOAUTH);
+    node_answers(&s, next, a, NOAUTH);
     nobody_comes(&s, 0);
     stage_end(&s);
 }
@@ -172,11 +163,8 @@ Test(admission, an_idle_lease_is_shared_no_more_freely)
 
     stage_begin(&s);
     a = client(&s);
-    client_asks(a, "BLPOP l 1");
-    lease = admits(&s, 0, "master");
-    node_gets(&s, lease, "BLPOP l 1");
-    node_says(lease, "*-1\r\n");
-    hears(&s, a, "*-1\r\n");
+    lease = reaches_master(&s, a, "BLPOP l 1");
+    node_answers(&s, lease, a, "*-1\r\n");
     change_rights(&s);
     b = client(&s);
     client_asks(b, "BLPOP l 1");
@@ -246,25 +234,19 @@ Test(admission, a_password_is_shown_to_each_node)
     node_gets(&s, master, "Auth p");
     node_says(master, "+OK\r\n");
     node_gets(&s, master, "AUTH p");
-    node_says(master, "+OK\r\n");
-    hears(&s, a, "+OK\r\n");
+    node_answers(&s, master, a, "+OK\r\n");
     client_asks(a, "GET k");
     replica = admits(&s, 1, "slave");
     node_gets(&s, replica, "Auth p");
     node_says(replica, "+OK\r\n");
     node_gets(&s, replica, "GET k");
-    node_says(replica, "$-1\r\n");
-    hears(&s, a, "$-1\r\n");
+    node_answers(&s, replica, a, "$-1\r\n");
     change_rights(&s);
     b = client_on(&s, ROUTE_SPLIT);
-    client_asks(b, "AUTH p");
-    node_gets(&s, master, "AUTH p");
-    node_says(master, "+OK\r\n");
-    hears(&s, b, "+OK\r\n");
+    goes_through(&s, b, master, "AUTH p", "+OK\r\n");
     client_asks(b, "GET k");
     node_gets(&s, replica, "Auth p"); /* the proxy's question */
-    node_says(replica, WRONGPASS);
-    hears(&s, b, WRONGPASS);
+    node_answers(&s, replica, b, WRONGPASS);
     node_hears_the_end(s.w, b.fd);
     client_asks(a, "GET k");
     node_gets(&s, replica, "GET k");
@@ -281,12 +263,9 @@ static void makes_old(const char *commands, const char *replies)
     stage_begin(&s);
     c = client(&s);
     uint64_t before = rights_generation(&s.shared->rights[0], 0);
-    client_asks(c, commands);
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, commands);
+    fd = reaches_master(&s, c, commands);
     cr_assert_eq(rights_generation(&s.shared->rights[0], 0), before);
-    node_says(fd, replies);
-    hears(&s, c, replies);
+    node_answers(&s, fd, c, replies);
     cr_assert_gt(rights_generation(&s.shared->rights[0], 0), before);
     stage_end(&s);
 }

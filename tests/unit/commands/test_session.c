@@ -18,12 +18,9 @@ Test(session, in_split_a_read_follows_the_write_before_it_to_the_master)
     stage_begin(&s);
     show(&s, with_replica);
     c = client_on(&s, ROUTE_SPLIT);
-    client_asks(c, "SET k v | GET k");
-    master = admits(&s, 0, "master");
-    node_gets(&s, master, "SET k v | GET k");
+    master = reaches_master(&s, c, "SET k v | GET k");
     nobody_comes(&s, 1);
-    node_says(master, "+OK\r\n$1\r\nv\r\n");
-    hears(&s, c, "+OK\r\n$1\r\nv\r\n");
+    node_answers(&s, master, c, "+OK\r\n$1\r\nv\r\n");
     client_asks(c, "GET k");
     replica = admits(&s, 1, "slave");
     node_gets(&s, replica, "GET k");
@@ -39,11 +36,8 @@ Test(session, in_split_a_write_waits_for_the_read_before_it_on_the_replica)
     stage_begin(&s);
     show(&s, with_replica);
     c = client_on(&s, ROUTE_SPLIT);
-    client_asks(c, "SET k 1");
-    master = admits(&s, 0, "master");
-    node_gets(&s, master, "SET k 1");
-    node_says(master, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    master = reaches_master(&s, c, "SET k 1");
+    node_answers(&s, master, c, "+OK\r\n");
     client_asks(c, "GET k | GET l | SET k 2 | GET k");
     replica = admits(&s, 1, "slave");
     node_gets(&s, replica, "GET k | GET l");
@@ -72,9 +66,7 @@ Test(session, reads_taken_elsewhere_do_not_overtake_the_writes_behind_them)
     stage_begin(&s);
     slow = client(&s);
     other = client(&s);
-    client_asks(slow, "GET large");
-    shared = admits(&s, 0, "master");
-    node_gets(&s, shared, "GET large");
+    shared = reaches_master(&s, slow, "GET large");
     client_asks(other, "GET k | SET k new | GET k");
     node_gets(&s, shared, "GET k | SET k new | GET k");
     cr_assert_eq(pours(&s, shared, large, len), len);
@@ -82,11 +74,9 @@ Test(session, reads_taken_elsewhere_do_not_overtake_the_writes_behind_them)
     node_gets_nothing(&s, again);
     hears_nothing(&s, other);
     node_hears_bytes(s.w, slow.fd, large, len);
-    node_says(shared, "$3\r\nold\r\n+OK\r\n");
-    hears(&s, other, "$3\r\nold\r\n+OK\r\n");
+    node_answers(&s, shared, other, "$3\r\nold\r\n+OK\r\n");
     node_gets(&s, again, "GET k");
-    node_says(again, "$3\r\nnew\r\n");
-    hears(&s, other, "$3\r\nnew\r\n");
+    node_answers(&s, again, other, "$3\r\nnew\r\n");
     free(large);
     stage_end(&s);
 }
@@ -101,9 +91,7 @@ Test(session, a_client_that_closed_its_sending_side_hears_all_of_a_long_reply)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "GET long");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "GET long");
+    fd = reaches_master(&s, c, "GET long");
     cr_assert_eq(pours(&s, fd, text, len), len);
     settles(&s); /* all of it waits for the client */
     cr_assert_eq(shutdown(c.fd, SHUT_WR), 0);
@@ -149,8 +137,7 @@ Test(session, a_large_reply_that_comes_early_waits_at_its_node)
 
     cr_assert_lt(sent, (size_t)LITTLE, "%zu bytes were taken that nobody can have yet", sent);
     hears_nothing(&s, c);
-    node_says(master, "$1\r\nv\r\n");
-    hears(&s, c, "$1\r\nv\r\n");
+    node_answers(&s, master, c, "$1\r\nv\r\n");
     while (heard < len) {
         ssize_t n = recv(c.fd, got + heard, len - heard, MSG_DONTWAIT);
         cr_assert_neq(n, 0);
@@ -209,9 +196,7 @@ Test(session, nobody_waits_behind_a_very_large_reply)
     stage_begin(&s);
     large = client(&s);
     small = client(&s);
-    client_asks(large, "GET large");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "GET large");
+    fd = reaches_master(&s, large, "GET large");
     client_asks(small, "GET small");
     node_gets(&s, fd, "GET small");
     while (sent < (size_t)5 << 20) {
@@ -221,8 +206,7 @@ Test(session, nobody_waits_behind_a_very_large_reply)
     }
     other = admits(&s, 0, "master");
     node_gets(&s, other, "GET small");
-    node_says(other, "$1\r\nv\r\n");
-    hears(&s, small, "$1\r\nv\r\n");
+    node_answers(&s, other, small, "$1\r\nv\r\n");
     client_asks(small, "SET small w");
     node_gets(&s, other, "SET small w");
     free(got);
@@ -254,8 +238,7 @@ static void script_load(bool copy_first)
     node_gets(&s, replica, "SCRIPT LOAD code");
     node_says(replica, "$3\r\nsha\r\n");
     hears_nothing(&s, c);
-    node_says(master, "$3\r\nsha\r\n");
-    hears(&s, c, "$3\r\nsha\r\n");
+    node_answers(&s, master, c, "$3\r\nsha\r\n");
     client_asks(c, "GET k");
     node_gets(&s, master, "GET k");
     stage_end(&s);
@@ -284,11 +267,8 @@ Test(session, a_write_behind_a_rejected_one_is_not_executed_twice)
     stage_begin(&s);
     show(&s, settling);
     c = client(&s);
-    client_asks(c, "RPUSH a 1 | RPUSH b 1");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "RPUSH a 1 | RPUSH b 1");
-    node_says(fd, answers);
-    hears(&s, c, answers);
+    fd = reaches_master(&s, c, "RPUSH a 1 | RPUSH b 1");
+    node_answers(&s, fd, c, answers);
     node_gets_nothing(&s, fd);
     stage_end(&s);
 }
@@ -301,13 +281,10 @@ Test(session, a_rejected_write_and_the_reads_behind_it_are_sent_again)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "SET k v | GET k");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "SET k v | GET k");
+    fd = reaches_master(&s, c, "SET k v | GET k");
     node_says(fd, "-LOADING Redis is loading\r\n$-1\r\n");
     node_gets(&s, fd, "SET k v | GET k");
-    node_says(fd, "+OK\r\n$1\r\nv\r\n");
-    hears(&s, c, "+OK\r\n$1\r\nv\r\n");
+    node_answers(&s, fd, c, "+OK\r\n$1\r\nv\r\n");
     stage_end(&s);
 }
 

@@ -11,9 +11,7 @@ static int blocks(struct stage *s, struct client c)
 {
     int lease;
 
-    client_asks(c, "BLPOP l 0");
-    lease = admits(s, 0, "master");
-    node_gets(s, lease, "BLPOP l 0");
+    lease = reaches_master(s, c, "BLPOP l 0");
     return lease;
 }
 
@@ -30,8 +28,7 @@ static int hold_begins(struct stage *s)
 
 static void pops(struct stage *s, struct client c, int lease)
 {
-    node_says(lease, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
-    hears(s, c, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
+    node_answers(s, lease, c, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
 }
 
 Test(session_blocking, one_that_was_taken_back_waits_the_rest_of_its_time)
@@ -45,9 +42,7 @@ Test(session_blocking, one_that_was_taken_back_waits_the_rest_of_its_time)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "BLPOP l 5");
-    lease = admits(&s, 0, "master");
-    node_gets(&s, lease, "BLPOP l 5");
+    lease = reaches_master(&s, c, "BLPOP l 5");
     begun = turn_now(&s.w->turn);
     show(&s, switching);
     own = node_admit(s.w, &s.nodes[0], "master", false);
@@ -63,8 +58,7 @@ Test(session_blocking, one_that_was_taken_back_waits_the_rest_of_its_time)
     hears_line(&s, lease, line[1], sizeof(line[1]));
     left = atof(line[1]);
     cr_assert(left > 0 && left < 5, "%s seconds are left of 5", line[1]);
-    node_says(lease, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
-    hears(&s, c, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
+    node_answers(&s, lease, c, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
     stage_end(&s);
 }
 
@@ -195,7 +189,6 @@ Test(session_blocking, one_that_waits_outlives_many_masters)
     }
     lease = admits(&s, 0, "master");
     node_gets(&s, lease, "XREAD BLOCK 0 STREAMS q $");
-    node_says(lease, "*-1\r\n");
-    hears(&s, c, "*-1\r\n");
+    node_answers(&s, lease, c, "*-1\r\n");
     stage_end(&s);
 }

@@ -78,9 +78,7 @@ Test(session_clients, list_shows_sessions_and_what_is_not_ours)
     stage_begin(&s);
     quiet = client(&s);
     asks = client(&s);
-    client_asks(asks, "CLIENT LIST");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "CLIENT LIST");
+    fd = reaches_master(&s, asks, "CLIENT LIST");
     node_lists(fd, LINE("3", "S") LINE("77", "N"));
     is_told(&s, asks, text, sizeof(text));
     cr_assert_eq(lines_in(text), 3, "%s", text);
@@ -103,13 +101,11 @@ Test(session_clients, a_lease_tells_of_its_session)
     struct stage s;
     struct client blocks, asks;
     char text[4000];
-    int lease, fd;
+    int fd;
 
     stage_begin(&s);
     blocks = client(&s);
-    client_asks(blocks, "BLPOP l 0");
-    lease = admits(&s, 0, "master");
-    node_gets(&s, lease, "BLPOP l 0");
+    (void)reaches_master(&s, blocks, "BLPOP l 0");
     asks = client(&s);
     client_asks(asks, "CLIENT LIST");
     fd = node_accept(s.w, &s.nodes[0]);
@@ -149,11 +145,8 @@ Test(session_clients, list_by_id_and_by_type)
     stage_begin(&s);
     first = client(&s);
     asks = client(&s);
-    client_asks(asks, "GET k");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "GET k");
-    node_says(fd, "$-1\r\n");
-    hears(&s, asks, "$-1\r\n");
+    fd = reaches_master(&s, asks, "GET k");
+    node_answers(&s, fd, asks, "$-1\r\n");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         client_asks(asks, cases[i].asked);
         node_gets(&s, fd, "CLIENT LIST");
@@ -191,8 +184,7 @@ Test(session_clients, the_nodes_errors_are_its_own)
         if (i == 0 || strncmp(asked[i], "CLIENT KILL", 11) == 0)
             fd = admits(&s, 0, "master"); /* it might end the connection that it comes on */
         node_gets(&s, fd, asked[i]);
-        node_says(fd, "-ERR that is wrong\r\n");
-        hears(&s, c, "-ERR that is wrong\r\n");
+        node_answers(&s, fd, c, "-ERR that is wrong\r\n");
     }
     stage_end(&s);
 }
@@ -206,9 +198,7 @@ Test(session_clients, info_is_of_the_session)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "CLIENT INFO");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "CLIENT INFO");
+    fd = reaches_master(&s, c, "CLIENT INFO");
     node_lists(fd, LINE("77", "N"));
     is_told(&s, c, text, sizeof(text));
     cr_assert_eq(lines_in(text), 1, "%s", text);
@@ -231,11 +221,9 @@ Test(session_clients, the_answer_has_the_form_of_the_nodes)
     client_asks(c, "CLIENT LIST ID 3 | CLIENT LIST TYPE master | PING");
     fd = admits(&s, 0, "master");
     node_gets(&s, fd, "CLIENT LIST");
-    node_says(fd, "=19\r\ntxt:id=3 db=0 me=1\n\r\n");
-    hears(&s, c, "=19\r\ntxt:id=3 db=0 me=1\n\r\n");
+    node_answers(&s, fd, c, "=19\r\ntxt:id=3 db=0 me=1\n\r\n");
     node_gets(&s, fd, "CLIENT LIST");
-    node_says(fd, "=4\r\ntxt:\r\n");
-    hears(&s, c, "=4\r\ntxt:\r\n");
+    node_answers(&s, fd, c, "=4\r\ntxt:\r\n");
     node_gets(&s, fd, "PING");
     node_says(fd, "+PONG\r\n");
     hears_line(&s, c.fd, line, sizeof(line));
@@ -251,11 +239,8 @@ Test(session_clients, id_needs_no_master_once_it_is_known_who_asks)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "CLIENT ID");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "CLIENT ID");
-    node_says(fd, "-NOAUTH Authentication required.\r\n");
-    hears(&s, c, "-NOAUTH Authentication required.\r\n");
+    fd = reaches_master(&s, c, "CLIENT ID");
+    node_answers(&s, fd, c, "-NOAUTH Authentication required.\r\n");
     show(&s, switching);
     client_asks(c, "CLIENT ID");
     hears_nothing(&s, c);
@@ -279,9 +264,7 @@ Test(session_clients, a_lost_question_is_asked_again)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "CLIENT INFO");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "CLIENT INFO");
+    fd = reaches_master(&s, c, "CLIENT INFO");
     close(fd);
     fd = admits(&s, 0, "master");
     node_gets(&s, fd, "CLIENT INFO");
@@ -316,8 +299,7 @@ Test(session_clients, a_connection_for_good_bears_its_clients_name)
     hears(&s, c, ":" FIRST_ID "\r\n+OK\r\n");
     fd = admits(&s, 0, "master");
     node_gets(&s, fd, "BLPOP l 1"); /* it goes back, and shall bear no name */
-    node_says(fd, "*-1\r\n");
-    hears(&s, c, "*-1\r\n");
+    node_answers(&s, fd, c, "*-1\r\n");
     client_asks(c, "DEBUG SLEEP 0");
     node_gets(&s, fd, "Client SETNAME one | DEBUG SLEEP 0");
     node_says(fd, "+OK\r\n+OK\r\n");
@@ -346,11 +328,8 @@ Test(session_clients, a_client_is_killed_only_by_those_who_may)
     stage_begin(&s);
     victim = client(&s);
     other = client(&s);
-    client_asks(other, "CLIENT KILL ID " FIRST_ID);
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "CLIENT KILL ID " FIRST_ID);
-    node_says(fd, "-NOPERM no permission\r\n");
-    hears(&s, other, "-NOPERM no permission\r\n");
+    fd = reaches_master(&s, other, "CLIENT KILL ID " FIRST_ID);
+    node_answers(&s, fd, other, "-NOPERM no permission\r\n");
     hears_nothing(&s, victim);
     client_asks(other, "CLIENT KILL ID " FIRST_ID);
     node_gets(&s, fd, "CLIENT KILL ID " FIRST_ID);
@@ -466,11 +445,8 @@ Test(session_clients, kill_by_address)
     node_says(fd, ":0\r\n");
     hears(&s, asks, "+OK\r\n");
     node_hears_the_end(s.w, victim.fd);
-    client_asks(asks, text);
-    lease = admits(&s, 0, "master");
-    node_gets(&s, lease, text);
-    node_says(lease, "-ERR No such client\r\n");
-    hears(&s, asks, "-ERR No such client\r\n");
+    lease = reaches_master(&s, asks, text);
+    node_answers(&s, lease, asks, "-ERR No such client\r\n");
     node_hears_the_end(s.w, lease); /* nobody else gets it */
     stage_end(&s);
 }
@@ -485,9 +461,7 @@ Test(session_clients, what_the_node_ended_counts_too)
     stage_begin(&s);
     victim = client(&s);
     asks = client(&s);
-    client_asks(asks, "CLIENT KILL ID 5 " FIRST_ID);
-    lease = admits(&s, 0, "master");
-    node_gets(&s, lease, "CLIENT KILL ID 5 " FIRST_ID);
+    lease = reaches_master(&s, asks, "CLIENT KILL ID 5 " FIRST_ID);
     node_says(lease, ":1\r\n");
     hears(&s, asks, ":2\r\n");
     node_hears_the_end(s.w, victim.fd);

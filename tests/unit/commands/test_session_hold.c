@@ -141,11 +141,8 @@ static void is_out_of_the_transaction(struct stage *s, struct client c)
 {
     int fd;
 
-    client_asks(c, "GET k");
-    fd = admits(s, 0, "master");
-    node_gets(s, fd, "GET k");
-    node_says(fd, "$-1\r\n");
-    hears(s, c, "$-1\r\n");
+    fd = reaches_master(s, c, "GET k");
+    node_answers(s, fd, c, "$-1\r\n");
 }
 
 Test(session_hold, a_transaction_of_which_a_part_does_not_fit_is_aborted)
@@ -268,11 +265,8 @@ Test(session_hold, an_exec_that_was_held_too_long_ends_its_transaction)
     stage_begin(&s);
     hold_of_at_most(&s, 1000000, 50);
     c = client(&s);
-    client_asks(c, "MULTI | SET q 1");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "MULTI | SET q 1");
-    node_says(fd, "+OK\r\n+QUEUED\r\n");
-    hears(&s, c, "+OK\r\n+QUEUED\r\n");
+    fd = reaches_master(&s, c, "MULTI | SET q 1");
+    node_answers(&s, fd, c, "+OK\r\n+QUEUED\r\n");
     show(&s, switching);
     client_asks(c, "EXEC");
     hears_that_begins(&s, c, masterdown);
@@ -293,18 +287,14 @@ Test(session_hold, an_exec_behind_a_half_read_reply_waits_for_it)
     stage_begin(&s);
     hold_of_at_most(&s, 1000000, 50);
     c = client(&s);
-    client_asks(c, "WATCH k | GET k | MULTI");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "WATCH k | GET k | MULTI");
-    node_says(fd, "+OK\r\n$10\r\nhalf");
-    hears(&s, c, "+OK\r\n$10\r\nhalf");
+    fd = reaches_master(&s, c, "WATCH k | GET k | MULTI");
+    node_answers(&s, fd, c, "+OK\r\n$10\r\nhalf");
     show(&s, switching);
     client_asks(c, "EXEC | SET l 1");
     is_taken_in(&s, c);
     uv_sleep(100);
     hears_nothing(&s, c);
-    node_says(fd, " whole\r\n+OK\r\n");
-    hears(&s, c, " whole\r\n+OK\r\n");
+    node_answers(&s, fd, c, " whole\r\n+OK\r\n");
     hears_that_begins(&s, c, masterdown);
     hears_that_begins(&s, c, masterdown);
     show(&s, steady);
@@ -323,11 +313,8 @@ Test(session_hold, an_open_transaction_whose_exec_does_not_fit_ends_with_it)
     stage_begin(&s);
     hold_of_at_most(&s, 30, 60000);
     c = client(&s);
-    client_asks(c, "MULTI");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "MULTI");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    fd = reaches_master(&s, c, "MULTI");
+    node_answers(&s, fd, c, "+OK\r\n");
     show(&s, switching);
     client_asks(c, "SET q 1");
     settles(&s);
@@ -350,11 +337,8 @@ Test(session_hold, an_exec_behind_what_did_not_fit_needs_no_room)
     stage_begin(&s);
     hold_of_at_most(&s, 30, 60000);
     c = client(&s);
-    client_asks(c, "MULTI");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "MULTI");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    fd = reaches_master(&s, c, "MULTI");
+    node_answers(&s, fd, c, "+OK\r\n");
     show(&s, switching);
     client_asks(c, "SET q 1");
     settles(&s);
@@ -397,11 +381,8 @@ Test(session_hold, a_refused_multi_takes_nothing_before_it_along)
     stage_begin(&s);
     hold_of_at_most(&s, 75, 60000);
     c = client(&s);
-    client_asks(c, "MULTI");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "MULTI");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    fd = reaches_master(&s, c, "MULTI");
+    node_answers(&s, fd, c, "+OK\r\n");
     show(&s, (struct scene){.master = -1});
     client_asks(c,
                 "SET q 1 | SET r 1 | DISCARD | MULTI | SET t 1 | EXEC"); /* 27, 27, 17, 15, ... */
@@ -489,8 +470,7 @@ Test(session_hold, a_refusal_behind_a_transaction_is_heard_as_exec_left_it)
     node_says(fd, "+QUEUED\r\n*1\r\n+OK\r\n");
     hears(&s, c, "+OK\r\n+QUEUED\r\n*1\r\n"); /* as Redis: SKIP has no answer */
     node_gets(&s, fd, "GET k");
-    node_says(fd, "$-1\r\n");
-    hears(&s, c, "$-1\r\n");
+    node_answers(&s, fd, c, "$-1\r\n");
     stage_end(&s);
 }
 

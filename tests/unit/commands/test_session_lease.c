@@ -5,19 +5,6 @@
  */
 #include "unit/session_stage.h"
 
-/* A client with MULTI and one command behind it, on a lease: the node's end of that. */
-static int open_transaction(struct stage *s, struct client c)
-{
-    int fd;
-
-    client_asks(c, "MULTI | SET k v");
-    fd = admits(s, 0, "master");
-    node_gets(s, fd, "MULTI | SET k v");
-    node_says(fd, "+OK\r\n+QUEUED\r\n");
-    hears(s, c, "+OK\r\n+QUEUED\r\n");
-    return fd;
-}
-
 /* ---- EXEC is taken back before it was written ---- */
 
 Test(session_lease, a_withdrawn_exec_goes_out_on_the_same_lease)
@@ -35,8 +22,7 @@ Test(session_lease, a_withdrawn_exec_goes_out_on_the_same_lease)
     node_gets_nothing(&s, fd);
     show(&s, steady);
     node_gets(&s, fd, "EXEC");
-    node_says(fd, "*1\r\n+OK\r\n");
-    hears(&s, c, "*1\r\n+OK\r\n");
+    node_answers(&s, fd, c, "*1\r\n+OK\r\n");
     stage_end(&s);
 }
 
@@ -50,10 +36,7 @@ Test(session_lease, a_withdrawn_exec_that_has_to_fail_fails)
     stage_begin(&s);
     c = client(&s);
     fd = open_transaction(&s, c);
-    client_asks(c, "CLIENT UNBLOCK 1");
-    node_gets(&s, fd, "CLIENT UNBLOCK 1");
-    node_says(fd, "-ERR no\r\n");
-    hears(&s, c, "-ERR no\r\n");
+    goes_through(&s, c, fd, "CLIENT UNBLOCK 1", "-ERR no\r\n");
     client_asks(c, "EXEC");
     is_taken_in(&s, c);
     show(&s, switching);
@@ -82,8 +65,7 @@ Test(session_lease, a_withdrawn_exec_leaves_no_open_multi_to_the_next_client)
     node_hears_the_end(s.w, fd);
     show(&s, steady);
     other = client(&s);
-    client_asks(other, "BLPOP l 0");
-    node_gets(&s, admits(&s, 0, "master"), "BLPOP l 0");
+    (void)reaches_master(&s, other, "BLPOP l 0");
     stage_end(&s);
 }
 
@@ -101,13 +83,11 @@ Test(session_lease, what_was_withdrawn_behind_a_sent_multi_goes_out_in_order)
     client_asks(c, "SET k v | EXEC");
     is_taken_in(&s, c);
     show(&s, switching);
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    node_answers(&s, fd, c, "+OK\r\n");
     node_gets_nothing(&s, fd);
     show(&s, steady);
     node_gets(&s, fd, "SET k v | EXEC");
-    node_says(fd, "+QUEUED\r\n*1\r\n+OK\r\n");
-    hears(&s, c, "+QUEUED\r\n*1\r\n+OK\r\n");
+    node_answers(&s, fd, c, "+QUEUED\r\n*1\r\n+OK\r\n");
     stage_end(&s);
 }
 
@@ -129,8 +109,7 @@ static int lease_that_is_not_read(struct stage *s, struct client c, const char *
     text = realloc(text, len + strlen(answered) + 1);
     strcpy(text + len, answered);
     len += strlen(answered);
-    node_says(fd, "+OK\r\n");
-    hears(s, c, "+OK\r\n");
+    node_answers(s, fd, c, "+OK\r\n");
     cr_assert_eq(pours(s, fd, text, len), len);
     free(text);
     settles(s);
@@ -159,10 +138,7 @@ Test(session_lease, one_that_is_paused_and_given_back_is_read_again)
     hears_much(&s, c);
     hears(&s, c, "+OK\r\n");
     other = client(&s);
-    client_asks(other, "WATCH k");
-    node_gets(&s, fd, "WATCH k");
-    node_says(fd, "+OK\r\n");
-    hears(&s, other, "+OK\r\n");
+    goes_through(&s, other, fd, "WATCH k", "+OK\r\n");
     stage_end(&s);
 }
 
@@ -193,22 +169,15 @@ Test(session_lease, unwatch_forgets_a_watch_that_was_lost)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "WATCH k");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "WATCH k");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    fd = reaches_master(&s, c, "WATCH k");
+    node_answers(&s, fd, c, "+OK\r\n");
     show(&s, switched);
     node_hears_the_end(s.w, fd);
     client_asks(c, "UNWATCH");
     fd = admits(&s, 1, "master");
     node_gets(&s, fd, "UNWATCH");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
-    client_asks(c, "MULTI | SET k v | EXEC");
-    node_gets(&s, fd, "MULTI | SET k v | EXEC");
-    node_says(fd, "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
-    hears(&s, c, "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    node_answers(&s, fd, c, "+OK\r\n");
+    goes_through(&s, c, fd, "MULTI | SET k v | EXEC", "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
     stage_end(&s);
 }
 
@@ -238,8 +207,7 @@ Test(session_lease, a_write_refused_in_a_lost_transaction_does_not_spoil_the_nex
     client_asks(c, "MULTI | GET k | EXEC");
     fd = admits(&s, 1, "slave");
     node_gets(&s, fd, "MULTI | GET k | EXEC");
-    node_says(fd, "+OK\r\n+QUEUED\r\n*1\r\n$-1\r\n");
-    hears(&s, c, "+OK\r\n+QUEUED\r\n*1\r\n$-1\r\n");
+    node_answers(&s, fd, c, "+OK\r\n+QUEUED\r\n*1\r\n$-1\r\n");
     stage_end(&s);
 }
 
@@ -268,10 +236,7 @@ static void rejection_is_delivered(const char *asked, const char *answers)
 
     stage_begin(&s);
     c = keeper(&s, &fd);
-    client_asks(c, asked);
-    node_gets(&s, fd, asked);
-    node_says(fd, answers);
-    hears(&s, c, answers);
+    goes_through(&s, c, fd, asked, answers);
     node_gets_nothing(&s, fd);
     stage_end(&s);
 }
@@ -308,8 +273,7 @@ Test(session_lease, a_rejected_write_waits_longer_each_time)
         node_says(fd, READONLY);
     }
     node_gets(&s, fd, "SET k v");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    node_answers(&s, fd, c, "+OK\r\n");
     cr_assert_geq(clock_ms() - begun, 100, "eight tries within %d ms", (int)(clock_ms() - begun));
     stage_end(&s);
 }
@@ -352,11 +316,8 @@ Test(session_lease, an_unknown_command_keeps_no_lease)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "CLIENT NOSUCH");
-    int fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "CLIENT NOSUCH");
-    node_says(fd, "-ERR unknown subcommand 'NOSUCH'. Try CLIENT HELP.\r\n");
-    hears(&s, c, "-ERR unknown subcommand 'NOSUCH'. Try CLIENT HELP.\r\n");
+    int fd = reaches_master(&s, c, "CLIENT NOSUCH");
+    node_answers(&s, fd, c, "-ERR unknown subcommand 'NOSUCH'. Try CLIENT HELP.\r\n");
     other = client(&s);
     client_asks(other, "BLPOP l 0");
     node_gets(&s, fd, "BLPOP l 0");
@@ -373,15 +334,12 @@ Test(session_lease, a_state_beside_an_unknown_command_keeps_the_lease)
     stage_begin(&s);
     c = client(&s);
     client_asks(c, "CLIENT NOSUCH | CLIENT NO-EVICT on | CLIENT NOSUCH");
-    int fd = admits(&s, 0, "master"), second;
+    int fd = admits(&s, 0, "master");
     node_gets(&s, fd, "CLIENT NOSUCH | CLIENT NO-EVICT on | CLIENT NOSUCH");
-    node_says(fd,
-              "-ERR unknown subcommand 'NOSUCH'\r\n+OK\r\n-ERR unknown subcommand 'NOSUCH'\r\n");
-    hears(&s, c, "-ERR unknown subcommand 'NOSUCH'\r\n+OK\r\n-ERR unknown subcommand 'NOSUCH'\r\n");
+    node_answers(&s, fd, c,
+                 "-ERR unknown subcommand 'NOSUCH'\r\n+OK\r\n-ERR unknown subcommand 'NOSUCH'\r\n");
     other = client(&s);
-    client_asks(other, "BLPOP l 0");
-    second = admits(&s, 0, "master");
-    node_gets(&s, second, "BLPOP l 0");
+    (void)reaches_master(&s, other, "BLPOP l 0");
     node_gets_nothing(&s, fd);
     stage_end(&s);
 }
@@ -398,11 +356,8 @@ Test(session_lease, who_needs_no_new_connection_waits_for_none)
 
     stage_begin(&s);
     one = client(&s);
-    client_asks(one, "GET k");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "GET k");
-    node_says(fd, "$-1\r\n");
-    hears(&s, one, "$-1\r\n");
+    fd = reaches_master(&s, one, "GET k");
+    node_answers(&s, fd, one, "$-1\r\n");
     other = client(&s);
     client_asks(other, "BLPOP q 0");
     for (int i = 0; i < 12; i++)
@@ -412,7 +367,6 @@ Test(session_lease, who_needs_no_new_connection_waits_for_none)
     settles(&s);
     cr_assert_eq(recv(fd, got, sizeof(got), MSG_DONTWAIT), (ssize_t)sizeof(question) - 1);
     cr_assert_eq(memcmp(got, question, sizeof(question) - 1), 0);
-    node_says(fd, "$-1\r\n");
-    hears(&s, one, "$-1\r\n");
+    node_answers(&s, fd, one, "$-1\r\n");
     stage_end(&s);
 }

@@ -8,23 +8,13 @@
 static const struct scene leaving = {.master = 0, .leaving = 1};
 static const struct scene leaving_unseen = {.master = 0, .leaving = 1, .unseen = true};
 
-/* The client's first command has reached the master. Returns the master's end. */
-static int reaches_master(struct stage *s, struct client c, const char *text)
-{
-    client_asks(c, text);
-    int fd = admits(s, 0, "master");
-    node_gets(s, fd, text);
-    return fd;
-}
-
 static void goes_to_the_next_master(struct stage *s, struct client c, const char *text)
 {
     hears_nothing(s, c);
     show(s, switched);
     int fd = admits(s, 1, "master");
     node_gets(s, fd, text);
-    node_says(fd, "+OK\r\n");
-    hears(s, c, "+OK\r\n");
+    node_answers(s, fd, c, "+OK\r\n");
 }
 
 static void hears_of_unknown_outcome(struct stage *s, struct client c)
@@ -136,8 +126,7 @@ Test(session_leaving, an_unanswered_transaction_goes_to_the_next_master)
         stage_begin(&s);
         c = client(&s);
         int fd = reaches_master(&s, c, "MULTI | SET k v | EXEC | SET k w");
-        node_says(fd, said[i]);
-        hears(&s, c, said[i]);
+        node_answers(&s, fd, c, said[i]);
         show(&s, leaving);
         close(fd);
         hears_nothing(&s, c);
@@ -158,8 +147,7 @@ Test(session_leaving, an_unanswered_exec_of_what_was_watched_answers_nil)
     stage_begin(&s);
     c = client(&s);
     int fd = reaches_master(&s, c, "WATCH k");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    node_answers(&s, fd, c, "+OK\r\n");
     client_asks(c, "MULTI | SET k v | EXEC");
     node_gets(&s, fd, "MULTI | SET k v | EXEC");
     show(&s, leaving);

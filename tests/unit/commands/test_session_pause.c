@@ -24,11 +24,8 @@ static int pauses(struct stage *s, const char *asked, const char *answers)
 {
     struct client c = client(s);
     int fd;
-    client_asks(c, asked);
-    fd = admits(s, 0, "master");
-    node_gets(s, fd, asked);
-    node_says(fd, answers);
-    hears(s, c, answers);
+    fd = reaches_master(s, c, asked);
+    node_answers(s, fd, c, answers);
     settles(s);
     return fd;
 }
@@ -36,21 +33,15 @@ static int pauses(struct stage *s, const char *asked, const char *answers)
 static void is_apart(struct stage *s, struct client c, const char *asked)
 {
     int own;
-    client_asks(c, asked);
-    own = admits(s, 0, "master");
-    node_gets(s, own, asked);
-    node_says(own, ":1\r\n");
-    hears(s, c, ":1\r\n");
+    own = reaches_master(s, c, asked);
+    node_answers(s, own, c, ":1\r\n");
     close(own); /* so that the next one is seen to come */
     settles(s);
 }
 
 static void is_shared(struct stage *s, struct client c, int fd, const char *asked)
 {
-    client_asks(c, asked);
-    node_gets(s, fd, asked);
-    node_says(fd, ":1\r\n");
-    hears(s, c, ":1\r\n");
+    goes_through(s, c, fd, asked, ":1\r\n");
 }
 
 Test(session_pause, writes_travel_alone_and_reads_go_on)
@@ -68,11 +59,8 @@ Test(session_pause, writes_travel_alone_and_reads_go_on)
     is_apart(&s, a, "PFCOUNT h"); /* it may replicate */
     is_shared(&s, b, fd, "STRLEN k");
     c = client(&s);
-    client_asks(c, "CLIENT UNPAUSE");
-    int own = admits(&s, 0, "master");
-    node_gets(&s, own, "CLIENT UNPAUSE");
-    node_says(own, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    int own = reaches_master(&s, c, "CLIENT UNPAUSE");
+    node_answers(&s, own, c, "+OK\r\n");
     cr_assert_eq(board_paused_until(s.w->turn.board, 0, 1), 0);
     is_shared(&s, a, fd, "INCR k");
     stage_end(&s);
@@ -94,8 +82,7 @@ Test(session_pause, reads_behind_a_caught_write_are_parted_from_it)
     pauses(&s, PAUSE, "+OK\r\n");
     next = admits(&s, 0, "master");
     node_gets(&s, next, "STRLEN k");
-    node_says(next, ":7\r\n");
-    hears(&s, b, ":7\r\n");
+    node_answers(&s, next, b, ":7\r\n");
     is_shared(&s, b, next, "STRLEN k");
     node_says(fd, ":8\r\n:8\r\n"); /* the pause is over */
     hears(&s, a, ":8\r\n");
@@ -165,8 +152,7 @@ Test(session_pause, it_is_of_its_node)
     client_asks(a, "INCR k");
     fd = admits(&s, 1, "master");
     node_gets(&s, fd, "INCR k");
-    node_says(fd, ":1\r\n");
-    hears(&s, a, ":1\r\n");
+    node_answers(&s, fd, a, ":1\r\n");
     is_shared(&s, b, fd, "INCR k");
     stage_end(&s);
 }

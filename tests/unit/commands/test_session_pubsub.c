@@ -10,8 +10,7 @@
 static void confirms(struct stage *s, struct client c, int fd)
 {
     node_gets(s, fd, "SUBSCRIBE ch");
-    node_says(fd, CONFIRMED);
-    hears(s, c, CONFIRMED);
+    node_answers(s, fd, c, CONFIRMED);
 }
 
 static struct client subscribed(struct stage *s)
@@ -30,10 +29,7 @@ static void is_subscribed_again(struct stage *s, struct client c)
     node_gets(s, fd, "SUBSCRIBE ch");
     node_says(fd, CONFIRMED MESSAGE);
     hears(s, c, MESSAGE); /* and not the confirmation, for which nobody asked */
-    client_asks(c, "PING");
-    node_gets(s, fd, "PING");
-    node_says(fd, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
-    hears(s, c, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    goes_through(s, c, fd, "PING", "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
 }
 
 Test(session_pubsub, subscriptions_are_made_again_on_the_new_master)
@@ -184,15 +180,12 @@ Test(session_pubsub, a_list_that_reads_like_a_message_is_an_answer)
     client_asks(c, "SUBSCRIBE ch");
     fd = admits(&s, 0, "master");
     confirms(&s, c, fd);
-    client_asks(c, "UNSUBSCRIBE ch | LRANGE l 0 -1 | LRANGE l 0 -1 | PING");
-    node_gets(&s, fd, "UNSUBSCRIBE ch | LRANGE l 0 -1 | LRANGE l 0 -1 | PING");
-    node_says(fd, "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n" MESSAGE CONFIRMED "+PONG\r\n");
-    hears(&s, c, "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n" MESSAGE CONFIRMED "+PONG\r\n");
+    goes_through(&s, c, fd, "UNSUBSCRIBE ch | LRANGE l 0 -1 | LRANGE l 0 -1 | PING",
+                 "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n" MESSAGE CONFIRMED "+PONG\r\n");
     client_asks(
         c, "GET k"); /* nothing is subscribed: the connection is lost, and nothing made again */
     node_gets(&s, fd, "GET k");
-    node_says(fd, "$-1\r\n");
-    hears(&s, c, "$-1\r\n");
+    node_answers(&s, fd, c, "$-1\r\n");
     show(&s, switched);
     client_asks(c, "GET k");
     node_gets(&s, admits(&s, 1, "master"), "GET k");
@@ -208,9 +201,7 @@ Test(session_pubsub, monitor_shows_what_clients_do)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "MONITOR");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "MONITOR");
+    fd = reaches_master(&s, c, "MONITOR");
     node_says(fd, "+OK\r\n"
                   "+1795391682.558940 [0 127.0.0.1:46918] \"Info\" \"replication\"\r\n"
                   "+1795391682.558941 [0 127.0.0.1:46918] \"Ping\"\r\n"
@@ -256,14 +247,10 @@ static void redirected(enum multiplexing multiplexing)
         node_says(lease, "%1\r\n$5\r\nproto\r\n:3\r\n");
     }
     node_gets(&s, own, "CLIENT TRACKING on REDIRECT 77");
-    node_says(own, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
-    if (multiplexing == MULTIPLEXING_NO) {
-        node_says(lease, "$1\r\nv\r\n");
-        hears(&s, hears_it, "$1\r\nv\r\n");
-    }
-    node_says(lease, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
-    hears(&s, hears_it, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
+    node_answers(&s, own, c, "+OK\r\n");
+    if (multiplexing == MULTIPLEXING_NO)
+        node_answers(&s, lease, hears_it, "$1\r\nv\r\n");
+    node_answers(&s, lease, hears_it, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
     stage_end(&s);
 }
 
@@ -290,10 +277,7 @@ Test(session_pubsub, a_refused_monitor_is_not_repeated)
     client_asks(c, "SUBSCRIBE ch");
     fd = admits(&s, 0, "master");
     confirms(&s, c, fd);
-    client_asks(c, "MONITOR");
-    node_gets(&s, fd, "MONITOR");
-    node_says(fd, "-ERR Can't execute 'monitor'\r\n");
-    hears(&s, c, "-ERR Can't execute 'monitor'\r\n");
+    goes_through(&s, c, fd, "MONITOR", "-ERR Can't execute 'monitor'\r\n");
     show(&s, switched);
     is_subscribed_again(&s, c);
     stage_end(&s);
@@ -310,8 +294,7 @@ Test(session_pubsub, monitor_is_repeated_before_subscriptions)
     client_asks(c, "MONITOR | SUBSCRIBE ch");
     fd = admits(&s, 0, "master");
     node_gets(&s, fd, "MONITOR");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    node_answers(&s, fd, c, "+OK\r\n");
     confirms(&s, c, fd);
     show(&s, switched);
     node_gets(&s, admits(&s, 1, "master"), "MONITOR | SUBSCRIBE ch");
@@ -335,8 +318,7 @@ Test(session_pubsub, what_the_session_does_itself_waits_for_the_confirmation)
     client_asks(c, "UNSUBSCRIBE ch | CLIENT SETNAME joe | CLIENT GETNAME");
     node_gets(&s, fd, "UNSUBSCRIBE ch");
     node_gets_nothing(&s, fd);
-    node_says(fd, unconfirmed);
-    hears(&s, c, unconfirmed);
+    node_answers(&s, fd, c, unconfirmed);
     node_permits(&s, fd, ASKED_SETNAME); /* the connection stays the session's */
     stage_end(&s);
 }
@@ -354,10 +336,7 @@ Test(session_pubsub, who_has_subscribed_subscribes_again_on_the_same_connection)
     client_asks(c, "SUBSCRIBE ch");
     fd = admits(&s, 0, "master");
     confirms(&s, c, fd);
-    client_asks(c, "UNSUBSCRIBE ch");
-    node_gets(&s, fd, "UNSUBSCRIBE ch");
-    node_says(fd, unconfirmed);
-    hears(&s, c, unconfirmed);
+    goes_through(&s, c, fd, "UNSUBSCRIBE ch", unconfirmed);
     client_asks(c, "SUBSCRIBE ch");
     confirms(&s, c, fd);
     stage_end(&s);
@@ -372,11 +351,8 @@ Test(session_pubsub, subscriptions_are_made_again_before_an_open_transaction)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "MONITOR | MULTI | SET k v");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "MONITOR | MULTI | SET k v");
-    node_says(fd, "+OK\r\n+OK\r\n+QUEUED\r\n");
-    hears(&s, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    fd = reaches_master(&s, c, "MONITOR | MULTI | SET k v");
+    node_answers(&s, fd, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
     show(&s, switched);
     client_asks(c, "EXEC");
     node_gets(&s, admits(&s, 1, "master"), "MONITOR | MULTI | SET k v | EXEC");

@@ -125,8 +125,7 @@ Test(session_replication, a_replica_reports)
         settles(&s);
     }
     node_gets(&s, node, "REPLCONF ACK 5");
-    node_says(node, "*1\r\n$4\r\nPING\r\n");
-    hears(&s, c, "*1\r\n$4\r\nPING\r\n");
+    node_answers(&s, node, c, "*1\r\n$4\r\nPING\r\n");
     stage_end(&s);
 }
 

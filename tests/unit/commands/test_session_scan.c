@@ -183,10 +183,8 @@ Test(session_scan, errors_are_the_nodes)
     processes_begin(&s);
     struct client c = client(&s);
     int fd = scanned(&s, c);
-    client_asks(c, "SCAN x | SCAN | HSCAN k");
-    node_gets(&s, fd, "SCAN x | SCAN | HSCAN k");
-    node_says(fd, "-ERR invalid cursor\r\n-ERR wrong\r\n-ERR wrong\r\n");
-    hears(&s, c, "-ERR invalid cursor\r\n-ERR wrong\r\n-ERR wrong\r\n");
+    goes_through(&s, c, fd, "SCAN x | SCAN | HSCAN k",
+                 "-ERR invalid cursor\r\n-ERR wrong\r\n-ERR wrong\r\n");
     stage_end(&s);
 }
 
@@ -236,8 +234,7 @@ Test(session_scan, a_transaction_that_changes_its_master)
     client_asks(c, "MULTI | SCAN " AT_0);
     int fd = admits(&s, 0, "master");
     node_gets(&s, fd, "MULTI | SCAN 5");
-    node_says(fd, "+OK\r\n+QUEUED\r\n");
-    hears(&s, c, "+OK\r\n+QUEUED\r\n");
+    node_answers(&s, fd, c, "+OK\r\n+QUEUED\r\n");
     show(&s, switched);
     client_asks(c, "EXEC");
     fd = admits(&s, 1, "master");

@@ -15,8 +15,7 @@ Test(session_scripts, a_script_that_fails_leaves_its_connection_to_others)
     int fd = admits(&s, 0, "master");
     for (int i = 0; i < 3; i++) {
         node_gets(&s, fd, "EVAL return(nosuch()) 0");
-        node_says(fd, "-ERR user_script:1: Script attempted to access\r\n");
-        hears(&s, c, "-ERR user_script:1: Script attempted to access\r\n");
+        node_answers(&s, fd, c, "-ERR user_script:1: Script attempted to access\r\n");
         settles(&s); /* it has gone back */
         client_asks(c, "EVAL return(nosuch()) 0");
     }
@@ -30,11 +29,8 @@ Test(session_scripts, a_script_that_fails_leaves_its_connection_to_others)
 
 static int evaluated(struct stage *s, struct client c)
 {
-    client_asks(c, "EVAL return(7) 0");
-    int fd = admits(s, 0, "master");
-    node_gets(s, fd, "EVAL return(7) 0");
-    node_says(fd, ":7\r\n");
-    hears(s, c, ":7\r\n");
+    int fd = reaches_master(s, c, "EVAL return(7) 0");
+    node_answers(s, fd, c, ":7\r\n");
     return fd;
 }
 
@@ -69,10 +65,7 @@ Test(session_scripts, a_restarted_master_is_told_the_script)
     node_gets(&s, fd, "SCRIPT LOAD return(7) | EVALSHA " SHA_7 " 0");
     node_says(fd, LOADED ":7\r\n");
     hears(&s, c, ":7\r\n");
-    client_asks(c, "EVALSHA " SHA_7 " 0");
-    node_gets(&s, fd, "EVALSHA " SHA_7 " 0");
-    node_says(fd, ":7\r\n");
-    hears(&s, c, ":7\r\n");
+    goes_through(&s, c, fd, "EVALSHA " SHA_7 " 0", ":7\r\n");
     close(fd);
     settles(&s);
     client_asks(c, "EVALSHA " SHA_7 " 0");
@@ -108,10 +101,7 @@ Test(session_scripts, no_error_makes_a_script_run_twice)
     hears(&s, c, ":7\r\n");
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         for (size_t j = 0; j < sizeof(scripts) / sizeof(scripts[0]); j++) {
-            client_asks(c, scripts[j]);
-            node_gets(&s, fd, scripts[j]);
-            node_says(fd, errors[i]);
-            hears(&s, c, errors[i]);
+            goes_through(&s, c, fd, scripts[j], errors[i]);
             node_gets_nothing(&s, fd);
         }
     }
@@ -134,8 +124,7 @@ Test(session_scripts, no_error_makes_a_module_run_twice)
                    "*0\r\n*0\r\n*0\r\n*0\r\n");
     int fd = admits(&s, 0, "master");
     node_gets(&s, fd, "M.SET k v");
-    node_says(fd, error);
-    hears(&s, c, error);
+    node_answers(&s, fd, c, error);
     node_gets_nothing(&s, fd);
     stage_end(&s);
 }
@@ -154,8 +143,7 @@ Test(session_scripts, a_script_may_speak_of_an_unknown_command)
     client_asks(c, "EVAL return(7) 0");
     int fd = admits(&s, 1, "slave");
     node_gets(&s, fd, "EVAL_RO return(7) 0");
-    node_says(fd, own);
-    hears(&s, c, own);
+    node_answers(&s, fd, c, own);
     client_asks(c, "EVAL return(7) 0");
     node_gets(&s, fd, "EVAL_RO return(7) 0");
     node_says(fd,
@@ -185,8 +173,7 @@ Test(session_scripts, others_wait_for_the_script)
     node_gets_nothing(&s, other);
     node_says(fd, LOADED);
     node_gets(&s, other, "EVALSHA " SHA_7 " 0 | SET k v");
-    node_says(fd, ":7\r\n");
-    hears(&s, first, ":7\r\n");
+    node_answers(&s, fd, first, ":7\r\n");
     stage_end(&s);
 }
 
@@ -258,8 +245,7 @@ Test(session_scripts, a_new_master_is_told_before_anything_else)
     uses(&s, c, fd, "return(7)", SHA_7);
     client_asks(c, "EVAL return(9) 0"); /* nobody asks for it by its SHA1 */
     node_gets(&s, fd, "EVAL return(9) 0");
-    node_says(fd, ":9\r\n");
-    hears(&s, c, ":9\r\n");
+    node_answers(&s, fd, c, ":9\r\n");
     settles(&s);
     show(&s, switching);
     show(&s, switched);
@@ -292,13 +278,11 @@ Test(session_scripts, exec_waits_for_the_script)
     int fd = admits(&s, 1, "master"), beside = admits(&s, 1, "master");
     node_gets(&s, fd, "MULTI | EVALSHA " SHA_7 " 0");
     node_gets(&s, beside, "SCRIPT LOAD return(7)");
-    node_says(fd, MULTI_AND);
-    hears(&s, c, MULTI_AND);
+    node_answers(&s, fd, c, MULTI_AND);
     node_gets_nothing(&s, fd);
     node_says(beside, LOADED);
     node_gets(&s, fd, "EXEC | SET k v");
-    node_says(fd, "*1\r\n:7\r\n+OK\r\n");
-    hears(&s, c, "*1\r\n:7\r\n+OK\r\n");
+    node_answers(&s, fd, c, "*1\r\n:7\r\n+OK\r\n");
     client_asks(c, "MULTI | EVALSHA " SHA_7 " 0 | EXEC");
     node_gets(&s, fd, "MULTI | EVALSHA " SHA_7 " 0 | EXEC");
     stage_end(&s);
@@ -318,8 +302,7 @@ Test(session_scripts, a_transaction_that_is_sent_again_finds_its_script)
     node_gets(&s, beside, "SCRIPT LOAD return(7)");
     node_says(beside, LOADED);
     node_gets(&s, fd, "MULTI | EVALSHA " SHA_7 " 0");
-    node_says(fd, MULTI_AND);
-    hears(&s, c, MULTI_AND);
+    node_answers(&s, fd, c, MULTI_AND);
     show(&s, switching);
     show(&s, switched);
     client_asks(c, "EXEC");
@@ -347,8 +330,7 @@ Test(session_scripts, exec_does_not_wait_for_ever)
     client_asks(c, "MULTI | EVALSHA " SHA_7 " 0 | EXEC");
     int fd = admits(&s, 1, "master");
     node_gets(&s, fd, "MULTI | EVALSHA " SHA_7 " 0");
-    node_says(fd, MULTI_AND);
-    hears(&s, c, MULTI_AND);
+    node_answers(&s, fd, c, MULTI_AND);
     until(bytes_waiting(fd) > 0, {
         int beside = accept4(s.nodes[1].door, NULL, NULL, SOCK_CLOEXEC);
         if (beside >= 0)
@@ -375,8 +357,7 @@ Test(session_scripts, a_script_loaded_on_a_lease_is_told_to_every_node)
     node_says(master, "+OK\r\n" LOADED);
     hears(&s, c, "+OK\r\n");
     hears_nothing(&s, c);
-    node_says(replica, LOADED);
-    hears(&s, c, LOADED);
+    node_answers(&s, replica, c, LOADED);
     node_gets(&s, master, "UNWATCH");
     stage_end(&s);
 }
@@ -388,11 +369,8 @@ Test(session_scripts, a_script_loaded_on_a_lease_is_told_to_the_next_master)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "WATCH k | SCRIPT LOAD return(7) | UNWATCH");
-    int fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "WATCH k | SCRIPT LOAD return(7) | UNWATCH");
-    node_says(fd, "+OK\r\n" LOADED "+OK\r\n");
-    hears(&s, c, "+OK\r\n" LOADED "+OK\r\n");
+    int fd = reaches_master(&s, c, "WATCH k | SCRIPT LOAD return(7) | UNWATCH");
+    node_answers(&s, fd, c, "+OK\r\n" LOADED "+OK\r\n");
     show(&s, switched);
     client_asks(c, "EVALSHA " SHA_7 " 0");
     fd = admits(&s, 1, "master");
@@ -448,10 +426,7 @@ Test(session_scripts, a_script_that_was_never_seen_is_missing)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "EVALSHA " SHA_7 " 0");
-    int fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "EVALSHA " SHA_7 " 0");
-    node_says(fd, "-NOSCRIPT No matching script.\r\n");
-    hears(&s, c, "-NOSCRIPT No matching script.\r\n");
+    int fd = reaches_master(&s, c, "EVALSHA " SHA_7 " 0");
+    node_answers(&s, fd, c, "-NOSCRIPT No matching script.\r\n");
     stage_end(&s);
 }

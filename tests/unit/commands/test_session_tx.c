@@ -5,19 +5,6 @@
  */
 #include "unit/session_stage.h"
 
-/* MULTI and one command, answered; the node's end of the lease. */
-static int open_transaction(struct stage *s, struct client c)
-{
-    int fd;
-
-    client_asks(c, "MULTI | SET k v");
-    fd = admits(s, 0, "master");
-    node_gets(s, fd, "MULTI | SET k v");
-    node_says(fd, "+OK\r\n+QUEUED\r\n");
-    hears(s, c, "+OK\r\n+QUEUED\r\n");
-    return fd;
-}
-
 static void lose_master(struct stage *s, int fd)
 {
     show(s, switching);
@@ -140,10 +127,8 @@ Test(session_tx, one_of_which_a_part_was_refused_is_not_repeated)
     stage_begin(&s);
     c = client(&s);
     fd = open_transaction(&s, c);
-    client_asks(c, "SET k w");
-    node_gets(&s, fd, "SET k w");
-    node_says(fd, "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
-    hears(&s, c, "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    goes_through(&s, c, fd, "SET k w",
+                 "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
     lose_master(&s, fd);
     show(&s, switched);
     client_asks(c, "EXEC");
@@ -162,11 +147,8 @@ Test(session_tx, one_that_watches_answers_nil)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "WATCH w | MULTI | SET k v");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "WATCH w | MULTI | SET k v");
-    node_says(fd, "+OK\r\n+OK\r\n+QUEUED\r\n");
-    hears(&s, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    fd = reaches_master(&s, c, "WATCH w | MULTI | SET k v");
+    node_answers(&s, fd, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
     lose_master(&s, fd);
     client_asks(c, "INCR n | EXEC");
     hears(&s, c, "+QUEUED\r\n*-1\r\n");
@@ -184,10 +166,7 @@ Test(session_tx, a_discarded_one_is_forgotten)
     stage_begin(&s);
     c = client(&s);
     fd = open_transaction(&s, c);
-    client_asks(c, "DISCARD");
-    node_gets(&s, fd, "DISCARD");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    goes_through(&s, c, fd, "DISCARD", "+OK\r\n");
     lose_master(&s, fd);
     show(&s, switched);
     client_asks(c, "MULTI");
@@ -239,15 +218,9 @@ Test(session_tx, what_followed_a_refused_multi_is_not_kept)
     stage_begin(&s);
     s.listeners[ROUTE_MASTER].multiplexing = MULTIPLEXING_NO;
     c = client(&s);
-    client_asks(c, "MULTI | INCR n");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "MULTI | INCR n");
-    node_says(fd, "-NOPERM no\r\n:1\r\n");
-    hears(&s, c, "-NOPERM no\r\n:1\r\n");
-    client_asks(c, "MULTI | SET k v");
-    node_gets(&s, fd, "MULTI | SET k v");
-    node_says(fd, "+OK\r\n+QUEUED\r\n");
-    hears(&s, c, "+OK\r\n+QUEUED\r\n");
+    fd = reaches_master(&s, c, "MULTI | INCR n");
+    node_answers(&s, fd, c, "-NOPERM no\r\n:1\r\n");
+    goes_through(&s, c, fd, "MULTI | SET k v", "+OK\r\n+QUEUED\r\n");
     lose_master(&s, fd);
     show(&s, switched);
     client_asks(c, "EXEC");
@@ -266,17 +239,14 @@ Test(session_tx, one_behind_an_unanswered_read_is_sent_again_behind_it)
     stage_begin(&s);
     s.listeners[ROUTE_MASTER].multiplexing = MULTIPLEXING_NO;
     c = client(&s);
-    client_asks(c, "GET k | MULTI | SET k v");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "GET k | MULTI | SET k v");
+    fd = reaches_master(&s, c, "GET k | MULTI | SET k v");
     lose_master(&s, fd);
     client_asks(c, "EXEC");
     hears_nothing(&s, c);
     show(&s, switched);
     fd = admits(&s, 1, "master");
     node_gets(&s, fd, "GET k | MULTI | SET k v | EXEC");
-    node_says(fd, "$1\r\nv\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
-    hears(&s, c, "$1\r\nv\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    node_answers(&s, fd, c, "$1\r\nv\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
     stage_end(&s);
 }
 
@@ -358,11 +328,8 @@ Test(session_tx, one_that_is_reset_while_it_is_sent_again_is_over)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "MONITOR | MULTI | SET k v");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "MONITOR | MULTI | SET k v");
-    node_says(fd, "+OK\r\n+OK\r\n+QUEUED\r\n");
-    hears(&s, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    fd = reaches_master(&s, c, "MONITOR | MULTI | SET k v");
+    node_answers(&s, fd, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
     lose_master(&s, fd);
     show(&s, switched);
     unused = node_accept(s.w, &s.nodes[1]); /* it monitors again at once */
@@ -406,11 +373,8 @@ Test(session_tx, nothing_is_left_of_one_that_was_given_up)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "WATCH w | MULTI | SET k v");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "WATCH w | MULTI | SET k v");
-    node_says(fd, "+OK\r\n+OK\r\n");
-    hears(&s, c, "+OK\r\n+OK\r\n");
+    fd = reaches_master(&s, c, "WATCH w | MULTI | SET k v");
+    node_answers(&s, fd, c, "+OK\r\n+OK\r\n");
     lose_master(&s, fd);
     client_asks(c, "EXEC");
     hears(&s, c, "+QUEUED\r\n*-1\r\n");
@@ -418,8 +382,7 @@ Test(session_tx, nothing_is_left_of_one_that_was_given_up)
     client_asks(c, "MULTI | INCR n");
     fd = admits(&s, 1, "master");
     node_gets(&s, fd, "MULTI | INCR n");
-    node_says(fd, "+OK\r\n+QUEUED\r\n");
-    hears(&s, c, "+OK\r\n+QUEUED\r\n");
+    node_answers(&s, fd, c, "+OK\r\n+QUEUED\r\n");
     lose_master(&s, fd);
     show(&s, steady);
     client_asks(c, "EXEC");
@@ -436,11 +399,8 @@ Test(session_tx, one_that_is_answered_here_waits_for_what_is_in_flight)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "WATCH w");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "WATCH w");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    fd = reaches_master(&s, c, "WATCH w");
+    node_answers(&s, fd, c, "+OK\r\n");
     lose_master(&s, fd);
     show(&s, switched);
     client_asks(c, "GET k | MULTI");
@@ -506,13 +466,11 @@ Test(session_tx, what_exec_selected_is_remembered)
     hears(&s, c, "+OK\r\n-ERR wrong number\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
     client_asks(c, "DISCARD | MULTI | SELECT 3 | MGET k l | SELECT 99 | EXEC | PING");
     node_gets(&s, fd, "DISCARD | MULTI | SELECT 3 | MGET k l | SELECT 99 | EXEC");
-    node_says(fd, "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
-    hears(&s, c, "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
-    node_says(fd, "*3\r\n+OK\r\n*2\r\n$-1\r\n$1\r\nv\r\n-ERR DB index is out of range\r\n");
-    hears(&s, c, "*3\r\n+OK\r\n*2\r\n$-1\r\n$1\r\nv\r\n-ERR DB index is out of range\r\n");
+    node_answers(&s, fd, c, "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
+    node_answers(&s, fd, c,
+                 "*3\r\n+OK\r\n*2\r\n$-1\r\n$1\r\nv\r\n-ERR DB index is out of range\r\n");
     node_gets(&s, fd, "PING");
-    node_says(fd, "+PONG\r\n");
-    hears(&s, c, "+PONG\r\n");
+    node_answers(&s, fd, c, "+PONG\r\n");
     lose_master(&s, fd);
     show(&s, switched);
     client_asks(c, "GET k");
@@ -555,16 +513,10 @@ Test(session_tx, a_part_that_the_node_refused_fails_exec_in_its_words)
     stage_begin(&s);
     c = client(&s);
     fd = open_transaction(&s, c);
-    client_asks(c, "GET");
-    node_gets(&s, fd, "GET");
-    node_says(fd, "-BUSY Redis is busy\r\n");
-    hears(&s, c, "-BUSY Redis is busy\r\n");
-    client_asks(c, "EXEC");
-    node_gets(&s, fd, "EXEC");
-    node_says(fd, "-EXECABORT Transaction discarded because of: BUSY Redis is busy\r\n");
-    hears(&s, c, "-EXECABORT Transaction discarded because of: BUSY Redis is busy\r\n");
-    client_asks(c, "GET k");
-    node_gets(&s, admits(&s, 0, "master"), "GET k");
+    goes_through(&s, c, fd, "GET", "-BUSY Redis is busy\r\n");
+    goes_through(&s, c, fd, "EXEC",
+                 "-EXECABORT Transaction discarded because of: BUSY Redis is busy\r\n");
+    (void)reaches_master(&s, c, "GET k");
     stage_end(&s);
 }
 
@@ -577,10 +529,7 @@ Test(session_tx, a_part_that_the_node_refused_is_not_executed_elsewhere)
     stage_begin(&s);
     c = client(&s);
     fd = open_transaction(&s, c);
-    client_asks(c, "GET");
-    node_gets(&s, fd, "GET");
-    node_says(fd, "-ERR wrong number\r\n");
-    hears(&s, c, "-ERR wrong number\r\n");
+    goes_through(&s, c, fd, "GET", "-ERR wrong number\r\n");
     client_asks(c, "EXEC");
     is_taken_in(&s, c);
     lose_master(&s, fd);

@@ -34,8 +34,7 @@ Test(session_verbs, a_user_name_may_hold_any_byte)
     node_hears_bytes(s.w, fd, own, sizeof(own) - 1); /* the upstream's */
     node_says(fd, "+OK\r\n");
     node_hears_bytes(s.w, fd, auth, sizeof(auth) - 1); /* the client's */
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    node_answers(&s, fd, c, "+OK\r\n");
     stage_end(&s);
 }
 
@@ -84,8 +83,7 @@ Test(session_verbs, a_long_name_is_told_whole)
     snprintf(text, sizeof(text), "$600\r\n%s\r\n", name);
     hears(&s, c, text);
     node_gets(&s, fd, "GET k");
-    node_says(fd, "$-1\r\n");
-    hears(&s, c, "$-1\r\n");
+    node_answers(&s, fd, c, "$-1\r\n");
     stage_end(&s);
 }
 
@@ -106,8 +104,7 @@ Test(session_verbs, who_is_not_let_in_again_is_told_and_closed)
     node_gets(&s, fd, "Auth p"); /* the upstream's */
     node_says(fd, "+OK\r\n");
     node_gets(&s, fd, "AUTH p"); /* the client's */
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    node_answers(&s, fd, c, "+OK\r\n");
     close(fd);
     settles(&s);
     client_asks(c, "SET k v | GET k");
@@ -132,16 +129,14 @@ Test(session_verbs, who_is_refused_at_first_may_try_again)
     client_asks(c, "AUTH q");
     fd = admits(&s, 0, "master");
     node_gets(&s, fd, "Auth q");
-    node_says(fd, WRONGPASS);
-    hears(&s, c, WRONGPASS);
+    node_answers(&s, fd, c, WRONGPASS);
     close(fd);
     client_asks(c, "AUTH p");
     fd = admits(&s, 0, "master");
     node_gets(&s, fd, "Auth p");
     node_says(fd, "+OK\r\n");
     node_gets(&s, fd, "AUTH p");
-    node_says(fd, "+OK\r\n");
-    hears(&s, c, "+OK\r\n");
+    node_answers(&s, fd, c, "+OK\r\n");
     stage_end(&s);
 }
 
@@ -233,19 +228,15 @@ Test(session_verbs, unblock_is_held_without_forgetting_whom)
     struct stage s;
     struct client blocked, other;
     char line[200];
-    int lease, own, shared;
+    int own, shared;
 
     stage_begin(&s);
     blocked = client(&s);
     other = client(&s);
-    client_asks(other, "CLIENT ID");
-    shared = admits(&s, 0, "master");
-    node_gets(&s, shared, "CLIENT ID");
+    shared = reaches_master(&s, other, "CLIENT ID");
     node_says(shared, ":77\r\n");
     hears(&s, other, ":" SECOND_ID "\r\n");
-    client_asks(blocked, "BLPOP l 0");
-    lease = admits(&s, 0, "master");
-    node_gets(&s, lease, "BLPOP l 0");
+    (void)reaches_master(&s, blocked, "BLPOP l 0");
     show(&s, switching);
     own = node_admit(s.w, &s.nodes[0], "master", false); /* takes it back, and gets no answer */
     node_gets(&s, own, "Client UNBLOCK 77 ERROR");
@@ -274,9 +265,7 @@ Test(session_verbs, info_has_a_section_of_ours)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "INFO");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "INFO");
+    fd = reaches_master(&s, c, "INFO");
     node_says(fd, "$21\r\n# Server\r\nport:6379\r\n");
     node_gets_nothing(&s, fd);
     node_says(fd, "\r\n");
@@ -303,19 +292,10 @@ Test(session_verbs, info_of_another_section_is_the_nodes)
 
     stage_begin(&s);
     c = client(&s);
-    client_asks(c, "INFO server clients");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "INFO server clients");
-    node_says(fd, "$10\r\n# Server\r\n\r\n");
-    hears(&s, c, "$10\r\n# Server\r\n\r\n");
-    client_asks(c, "INFO all");
-    node_gets(&s, fd, "INFO all");
-    node_says(fd, "-NOPERM no\r\n");
-    hears(&s, c, "-NOPERM no\r\n");
-    client_asks(c, "MULTI | INFO | EXEC");
-    fd = admits(&s, 0, "master");
-    node_gets(&s, fd, "MULTI | INFO | EXEC");
-    node_says(fd, "+OK\r\n+QUEUED\r\n*1\r\n$2\r\nab\r\n");
-    hears(&s, c, "+OK\r\n+QUEUED\r\n*1\r\n$2\r\nab\r\n");
+    fd = reaches_master(&s, c, "INFO server clients");
+    node_answers(&s, fd, c, "$10\r\n# Server\r\n\r\n");
+    goes_through(&s, c, fd, "INFO all", "-NOPERM no\r\n");
+    fd = reaches_master(&s, c, "MULTI | INFO | EXEC");
+    node_answers(&s, fd, c, "+OK\r\n+QUEUED\r\n*1\r\n$2\r\nab\r\n");
     stage_end(&s);
 }

@@ -170,9 +170,7 @@ Test(session_workers, an_answer_for_nobody_is_dropped)
 
     workers_begin(&c);
     asks = client_of(&c, 0, &id);
-    client_asks(asks, "CLIENT LIST");
-    fd = admits(&c.s, 0, "master");
-    node_gets(&c.s, fd, "CLIENT LIST");
+    fd = reaches_master(&c.s, asks, "CLIENT LIST");
     node_says(fd, "$60\r\nid=77 addr=9.9.9.9:9 laddr=8.8.8.8:8 fd=5 name= age=50 ida=1\n\r\n");
     settles(&c.s);
     reads_mail(&c, 1);
@@ -211,13 +209,11 @@ Test(session_workers, an_unblock_is_asked_again_after_a_switch)
     static struct workers c;
     struct client blocks, asks;
     uint64_t id, other;
-    int lease, fd;
+    int fd;
 
     workers_begin(&c);
     blocks = client_of(&c, 1, &other);
-    client_asks(blocks, "BLPOP l 0");
-    lease = admits(&c.s, 0, "master");
-    node_gets(&c.s, lease, "BLPOP l 0");
+    (void)reaches_master(&c.s, blocks, "BLPOP l 0");
     asks = client_of(&c, 0, &id);
     asks_of(asks, "CLIENT UNBLOCK %llu", other);
     fd = admits(&c.s, 0, "master");
@@ -251,11 +247,8 @@ Test(session_workers, a_redirect_is_to_the_new_masters_connection)
 
     workers_begin(&c);
     listens = client_of(&c, 1, &listener);
-    client_asks(listens, "SUBSCRIBE ch");
-    lease = admits(&c.s, 0, "master");
-    node_gets(&c.s, lease, "SUBSCRIBE ch");
-    node_says(lease, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
-    hears(&c.s, listens, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
+    lease = reaches_master(&c.s, listens, "SUBSCRIBE ch");
+    node_answers(&c.s, lease, listens, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
     show(&c.s, switched); /* worker 0 alone has seen it */
     tracks = client_of(&c, 0, &id);
     asks_of(tracks, "CLIENT TRACKING ON REDIRECT %llu", listener);
@@ -317,12 +310,8 @@ Test(session_workers, a_message_waits_for_another_workers_subscriptions)
     client_asks(publishes, "SET a 1 | PUBLISH ch hi | SET b 2");
     fd = admits(&c.s, 1, "master");
     node_gets(&c.s, fd, "SET a 1");
-    node_says(fd, "+OK\r\n");
-    hears(&c.s, publishes, "+OK\r\n");
-    client_asks(writes, "SET c 3");
-    node_gets(&c.s, fd, "SET c 3");
-    node_says(fd, "+OK\r\n");
-    hears(&c.s, writes, "+OK\r\n");
+    node_answers(&c.s, fd, publishes, "+OK\r\n");
+    goes_through(&c.s, writes, fd, "SET c 3", "+OK\r\n");
     other_adopts(&c, 2);
     node_gets_nothing(&c.s, fd);
     other_adopts(&c, 1);
@@ -379,8 +368,7 @@ Test(session_workers, a_count_waits_for_another_workers_subscriptions)
     client_asks(asks, "GET k | PUBSUB NUMSUB ch");
     fd = admits(&c.s, 1, "master");
     node_gets(&c.s, fd, "GET k");
-    node_says(fd, "+OK\r\n");
-    hears(&c.s, asks, "+OK\r\n");
+    node_answers(&c.s, fd, asks, "+OK\r\n");
     node_gets_nothing(&c.s, fd);
     other_adopts(&c, 2);
     other_adopts(&c, 1);
@@ -412,15 +400,13 @@ Test(session_workers, a_message_waits_for_a_held_subscription)
     show(&c.s, switched);
     fd = admits(&c.s, 1, "master");
     node_gets(&c.s, fd, "SET a 1");
-    node_says(fd, "+OK\r\n");
-    hears(&c.s, publishes, "+OK\r\n");
+    node_answers(&c.s, fd, publishes, "+OK\r\n");
     other_adopts(&c, 1);
     other_adopts(&c, 2);
     lease = admits(&c.s, 1, "master");
     node_gets(&c.s, lease, "SUBSCRIBE ch");
     node_gets_nothing(&c.s, fd);
-    node_says(lease, CONFIRMED);
-    hears(&c.s, listens, CONFIRMED);
+    node_answers(&c.s, lease, listens, CONFIRMED);
     node_gets(&c.s, fd, "PUBLISH ch hi");
     workers_end(&c);
 }

@@ -24,8 +24,7 @@ static struct client tracks_on(struct stage *s, int *lease)
     node_gets(s, fd, "Auth u p | Hello 3");
     node_says(fd, "+OK\r\n" HELLO_ANSWER);
     node_gets(s, fd, "CLIENT TRACKING ON");
-    node_says(fd, "+OK\r\n");
-    hears(s, c, "+OK\r\n");
+    node_answers(s, fd, c, "+OK\r\n");
     *lease = fd;
     return c;
 }
@@ -98,8 +97,7 @@ Test(tracking, messages_come_on_the_next_connection_too)
     node_gets(&s, fd, "CLIENT TRACKING ON");
     node_says(fd, "+OK\r\n");
     settles(&s);
-    node_says(fd, message);
-    hears(&s, c, message);
+    node_answers(&s, fd, c, message);
     client_asks(c, "GET k");
     node_gets(&s, fd, "GET k");
     stage_end(&s);
@@ -114,10 +112,7 @@ Test(tracking, what_no_node_takes_in_resp2_is_told_in_resp3)
 
     stage_begin(&s);
     c = tracks_on(&s, &fd);
-    client_asks(c, "HELLO 2");
-    node_gets(&s, fd, "HELLO 2");
-    node_says(fd, "*2\r\n$5\r\nproto\r\n:2\r\n");
-    hears(&s, c, "*2\r\n$5\r\nproto\r\n:2\r\n");
+    goes_through(&s, c, fd, "HELLO 2", "*2\r\n$5\r\nproto\r\n:2\r\n");
     show(&s, switched);
     fd = admits(&s, 1, "master");
     node_gets(&s, fd, "Auth u p");
