@@ -4,7 +4,7 @@
 
 #include "session/state.h"
 
-/* The hook `answered` of EXEC and DISCARD. */
+/* The hook `answered` of EXEC. */
 void exec_answered(struct session *s, struct request *exec, const struct upstream *from);
 
 #endif

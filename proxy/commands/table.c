@@ -66,7 +66,6 @@ static const struct verb verbs[VERBS] = {
     [VERB_CLIENT_REDIR] = {.prepare = tracking_redir_prepare, .answered = redirect_answered},
     /* transactions */
     [VERB_EXEC] = {.prepare = script_exec_prepare, .answered = exec_answered},
-    [VERB_DISCARD] = {.answered = exec_answered},
     /* messages */
     [VERB_SUBSCRIBE] = {.prepare = subscribe_prepare},
     [VERB_PSUBSCRIBE] = {.prepare = subscribe_prepare},
