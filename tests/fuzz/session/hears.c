@@ -203,8 +203,9 @@ void client_judge(struct client *c)
         }
         TRACE("t%u hears %.*s", c->number, reply.len < 100 ? (int)reply.len : 100, reply.data);
         skip_unheard(c);
-        /* Was it CLIENT REPLY itself that could not be held? */
-        c->blind |= c->issued_reply && starts(reply, "-MASTERDOWN redisproxy:");
+        /* Was it CLIENT REPLY itself that could not be held, or whose user is not let in any more? */
+        c->blind |= c->issued_reply &&
+                    (starts(reply, "-MASTERDOWN redisproxy:") || starts(reply, "-WRONGPASS "));
         if (!c->blind && !judge_unasked(c, reply)) {
             if (c->next > c->issued)
                 WRONG(c, reply, "it was asked for");
