@@ -24,6 +24,14 @@ function connect(options) {
     return r;
 }
 
+/* The same, once the library has asked the server whether it is ready (INFO). What subscribes before that, it sends
+ * before INFO, which a subscriber may not. */
+async function connected(options) {
+    const r = connect(options);
+    await new Promise((resolve) => r.once("ready", resolve));
+    return r;
+}
+
 /* The promise's value, or the end when it has none in time. */
 async function within(what, promise) {
     const late = setTimeout(() => fail(`${what}: nothing for ${DEADLINE_MS} ms`), DEADLINE_MS);
@@ -56,4 +64,4 @@ function uncaught(error) {
 process.on("unhandledRejection", uncaught);
 process.on("uncaughtException", uncaught);
 
-module.exports = { key: (s) => `${name}:${s}`, connect, fail, within, serve };
+module.exports = { key: (s) => `${name}:${s}`, connect, connected, fail, within, serve };

@@ -8,7 +8,7 @@ const { createServer } = require("node:http");
 const { Server } = require("socket.io");
 const { io: client } = require("socket.io-client");
 const { createAdapter, createShardedAdapter } = require("@socket.io/redis-adapter");
-const { key, connect, fail, within, serve } = require("./service");
+const { key, connected, fail, within, serve } = require("./service");
 
 const CLIENTS = 3, SERVERS = 2;
 const heardBy = [];
@@ -44,8 +44,8 @@ async function member(port) {
 
 /* Two servers and their clients; resolves when each server's messages reach the other. */
 async function house(create, options) {
-    const adapter = () => create(connect(), connect(), options);
-    const servers = await Promise.all(Array.from({ length: SERVERS }, () => server(adapter())));
+    const adapter = async () => create(await connected(), await connected(), options);
+    const servers = await Promise.all(Array.from({ length: SERVERS }, async () => server(await adapter())));
     for (const { port } of servers)
         await Promise.all(Array.from({ length: CLIENTS }, () => member(port)));
     while ((await servers[0].io.fetchSockets()).length !== SERVERS * CLIENTS);
