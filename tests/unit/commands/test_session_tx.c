@@ -117,6 +117,29 @@ Test(session_tx, a_rejected_exec_is_repeated_from_multi)
     stage_end(&s);
 }
 
+/* The rejection was read, and the connection lost, before the read behind it was answered. What it watched is lost
+ * with the connection, so it is given up; to send it again then is a transition that must not be. */
+Test(session_tx, a_rejected_exec_that_watched_answers_nil_when_its_connection_is_lost)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    show(&s, (struct scene){.master = 0, .writable = true, .settling = true});
+    c = client(&s);
+    fd = reaches_master(&s, c, "WATCH w | MULTI | SET k v");
+    node_answers(&s, fd, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    client_asks(c, "EXEC | GET k");
+    node_gets(&s, fd, "EXEC | GET k");
+    node_says(fd, "-EXECABORT Transaction discarded because of: READONLY You can't write against a "
+                  "read only replica.\r\n");
+    close(fd);
+    hears(&s, c, "*-1\r\n");
+    node_gets(&s, admits(&s, 0, "master"), "GET k");
+    stage_end(&s);
+}
+
 /* Redis would not execute it, and another node, where that part may be right, shall not either. */
 Test(session_tx, one_of_which_a_part_was_refused_is_not_repeated)
 {
