@@ -543,6 +543,42 @@ Test(session_tx, a_part_that_the_node_refused_fails_exec_in_its_words)
     stage_end(&s);
 }
 
+/* Its repetition comes to a node that is busy with a script: the connection is refused, with it what was refused
+ * before fails the whole, and then the second MULTI hears of the script. */
+Test(session_tx, one_of_which_a_part_was_refused_comes_to_a_busy_node)
+{
+    struct stage s;
+    struct client c;
+    char line[200];
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "SELECT 3");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "SELECT 3");
+    node_answers(&s, fd, c, "+OK\r\n");
+    client_asks(c, "MULTI | SET k v");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "MULTI | SET k v");
+    node_answers(&s, fd, c, "+OK\r\n+QUEUED\r\n");
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "SYNC | MULTI");
+    hears_line(&s, c.fd, line, sizeof(line));
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "-BUSY Redis is busy running a script.\r\n");
+    hears(&s, c, "+OK\r\n");
+    client_asks(c, "EXEC");
+    hears(&s, c, "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    stage_end(&s);
+}
+
 Test(session_tx, a_part_that_the_node_refused_is_not_executed_elsewhere)
 {
     struct stage s;
