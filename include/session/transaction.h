@@ -28,7 +28,7 @@ void session_tx_forget(struct session *s);
 void session_tx_over(struct session *s);
 /* The lease that the open transaction was on is gone. */
 void session_tx_lease_lost(struct session *s, bool watching);
-/* A node would not execute it (EXECABORT for a switch's reason): from MULTI again. */
+/* A node would not execute it (EXECABORT for a switch's reason): from MULTI again, unless it was given up. */
 void session_tx_again(struct session *s);
 /* It is given up, with its lease: EXEC says why, by `state`, or nil or EXECABORT by what was watched. */
 void session_give_up_tx(struct session *s, enum tx state);

@@ -92,6 +92,8 @@ void session_tx_over(struct session *s)
 
 void session_tx_again(struct session *s)
 {
+    if (tx_answered_here(&s->tx))
+        return; /* it was given up meanwhile: its EXEC hears that */
     session_tx_enter(s, TX_OPEN);
     s->tx.lost = true;
     s->tx.rejected = false;

@@ -13,8 +13,9 @@
 static const struct state_row rows[] = {
     [TX_NONE] = {"none", ENDS | BROKEN},
     [TX_OPEN] = {"open", ENDS | BROKEN},
-    /* Once broken it is answered here, to its end. */
-    [TX_ABORT] = {"abort", STATE_BIT(TX_NONE) | STATE_BIT(TX_ABORT)},
+    /* Once broken it is answered here, to its end. Only a MULTI that is refused for a busy node may come after it was
+     * given up: with the same connection. */
+    [TX_ABORT] = {"abort", STATE_BIT(TX_NONE) | STATE_BIT(TX_ABORT) | STATE_BIT(TX_BUSY)},
     [TX_NIL] = {"nil", STATE_BIT(TX_NONE) | STATE_BIT(TX_NIL)},
     [TX_BUSY] = {"busy", STATE_BIT(TX_NONE) | STATE_BIT(TX_BUSY)},
     [TX_UNHELD] = {"unheld", STATE_BIT(TX_NONE) | STATE_BIT(TX_UNHELD)},

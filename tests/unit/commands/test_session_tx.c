@@ -117,6 +117,29 @@ Test(session_tx, a_rejected_exec_is_repeated_from_multi)
     stage_end(&s);
 }
 
+/* The rejection was read, and the connection lost, before the read behind it was answered. What it watched is lost
+ * with the connection, so it is given up; to send it again then is a transition that must not be. */
+Test(session_tx, a_rejected_exec_that_watched_answers_nil_when_its_connection_is_lost)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    show(&s, (struct scene){.master = 0, .writable = true, .settling = true});
+    c = client(&s);
+    fd = reaches_master(&s, c, "WATCH w | MULTI | SET k v");
+    node_answers(&s, fd, c, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    client_asks(c, "EXEC | GET k");
+    node_gets(&s, fd, "EXEC | GET k");
+    node_says(fd, "-EXECABORT Transaction discarded because of: READONLY You can't write against a "
+                  "read only replica.\r\n");
+    close(fd);
+    hears(&s, c, "*-1\r\n");
+    node_gets(&s, admits(&s, 0, "master"), "GET k");
+    stage_end(&s);
+}
+
 /* Redis would not execute it, and another node, where that part may be right, shall not either. */
 Test(session_tx, one_of_which_a_part_was_refused_is_not_repeated)
 {
@@ -517,6 +540,42 @@ Test(session_tx, a_part_that_the_node_refused_fails_exec_in_its_words)
     goes_through(&s, c, fd, "EXEC",
                  "-EXECABORT Transaction discarded because of: BUSY Redis is busy\r\n");
     (void)reaches_master(&s, c, "GET k");
+    stage_end(&s);
+}
+
+/* Its repetition comes to a node that is busy with a script: the connection is refused, with it what was refused
+ * before fails the whole, and then the second MULTI hears of the script. */
+Test(session_tx, one_of_which_a_part_was_refused_comes_to_a_busy_node)
+{
+    struct stage s;
+    struct client c;
+    char line[200];
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "SELECT 3");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "SELECT 3");
+    node_answers(&s, fd, c, "+OK\r\n");
+    client_asks(c, "MULTI | SET k v");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "MULTI | SET k v");
+    node_answers(&s, fd, c, "+OK\r\n+QUEUED\r\n");
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "SYNC | MULTI");
+    hears_line(&s, c.fd, line, sizeof(line));
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "-BUSY Redis is busy running a script.\r\n");
+    hears(&s, c, "+OK\r\n");
+    client_asks(c, "EXEC");
+    hears(&s, c, "-EXECABORT Transaction discarded because of previous errors.\r\n");
     stage_end(&s);
 }
 
