@@ -20,4 +20,7 @@ void session_put(struct session *s, const char *bytes, size_t len);
 /* The session of this worker with this id, or NULL. */
 struct session *session_find(struct session_host *host, uint64_t id);
 
+/* A reply to `r` will end the session: nothing more is read, and nothing dispatched. */
+void session_quits(struct session *s, struct request *r);
+
 #endif

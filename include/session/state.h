@@ -121,13 +121,6 @@ static inline bool session_wants_lease(const struct session *s)
     return !s->lease.upstream && lease_kept_for(&s->lease, LEASE_CARRIED);
 }
 
-/* A reply to `r` will end the session: nothing more is dispatched. */
-static inline void session_quits(struct session *s, struct request *r)
-{
-    r->close_after = true;
-    life_advance(&s->life, LIFE_QUITTING);
-}
-
 /* The open transaction is, or is no longer, on the lease; what is watched, likewise. */
 static inline void session_tx_enter(struct session *s, enum tx state)
 {

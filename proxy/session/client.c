@@ -30,3 +30,10 @@ struct session *session_find(struct session_host *host, uint64_t id)
     }
     return NULL;
 }
+
+void session_quits(struct session *s, struct request *r)
+{
+    r->close_after = true;
+    life_advance(&s->life, LIFE_QUITTING);
+    session_mark_dirty(s); /* so that the stream hears that nothing is read any more */
+}

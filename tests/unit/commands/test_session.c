@@ -327,3 +327,39 @@ Test(session, a_blocking_command_is_not_sent_for_a_client_that_left)
     node_gets_nothing(&s, fd);
     stage_end(&s);
 }
+
+/* What will end the session waits for a reply from another node. It used to read on; then it did not, and the stream
+ * was not told: the worker's loop never slept again. */
+Test(session, nothing_spins_behind_what_ends_it)
+{
+    struct stage s;
+    struct client c;
+    int master, replica;
+
+    stage_begin(&s);
+    show(&s, (struct scene){.master = 0, .writable = true, .readable = 2});
+    c = client_on(&s, ROUTE_SPLIT);
+    client_asks(c, "SELECT 3");
+    master = admits(&s, 0, "master");
+    node_gets(&s, master, "Select 3");
+    node_says(master, "+OK\r\n");
+    node_gets(&s, master, "SELECT 3");
+    node_answers(&s, master, c, "+OK\r\n");
+    client_asks(c, "GET k");
+    replica = admits(&s, 1, "slave");
+    node_gets(&s, replica, "Select 3");
+    node_says(replica, "+OK\r\n");
+    node_gets(&s, replica, "GET k");
+    close(master);
+    settles(&s);
+    client_asks(c, "PING");
+    master = admits(&s, 0, "master");
+    node_gets(&s, master, "Select 3");
+    node_says(master, "-ERR DB index is out of range\r\n");
+    settles(&s);
+    client_asks(c, "ECHO x");
+    settles(&s);
+    node_says(replica, "$1\r\nv\r\n");
+    hears(&s, c, "$1\r\nv\r\n-ERR DB index is out of range\r\n");
+    stage_end(&s);
+}
