@@ -225,7 +225,7 @@ static void fill_in(struct session *s, struct request *exec)
 
 void exec_answered(struct session *s, struct request *exec, const struct upstream *from)
 {
-    if (exec->capture && exec->discards) {
+    if (exec->capture && exec->discards && slice_is(session_arg(exec, 0), "discard")) {
         rewrite_discarded(s, exec);
     } else if (exec->capture) {
         fill_in(s, exec);

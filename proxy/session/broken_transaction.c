@@ -65,6 +65,7 @@ enum step session_tx_local(struct session *s, struct request *r)
         session_answer(s, r, "+QUEUED\r\n");
         return STEP_ON;
     }
+    session_tx_forget(s); /* what was kept of it is not to be sent again */
     session_tx_enter(s, TX_NONE);
     s->tx.watch_broken = s->tx.refused = false;
     return STEP_ON;

@@ -202,7 +202,8 @@ void session_dispatch(struct session *s)
     s->place.entry = ENTRY_NONE;
     if (session_doubts(s))
         step = STEP_WAIT;
-    else if (session_wants_lease(s) && s->queue.inflight == 0 && !session_take_lease(s))
+    else if (session_wants_lease(s) && !barrier_stands(&s->barrier) && s->queue.inflight == 0 &&
+             !session_take_lease(s))
         step = STEP_HOLD;
     while (step == STEP_ON && (r = s->queue.next) != NULL && life_dispatches(&s->life))
         step = dispatch_one(s, r);

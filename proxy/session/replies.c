@@ -107,6 +107,12 @@ static bool names_read_form(const char *data, size_t len)
     return end && memmem(data, (size_t)(end - data), "_RO", 3) != NULL;
 }
 
+/* A MULTI, EXEC, ... whose connection was lost, and which was answered for that: for what follows, it has happened. */
+static bool began_or_ended_tx(const struct request *r)
+{
+    return r->leased && command_is_transaction(r->command->verb);
+}
+
 /* All that was in flight is answered: what of the rejected ones? Overtaken they are by a write, and
  * by whatever changed the connection (SELECT, MULTI, ...). */
 static void decide_rejected(struct session *s)
@@ -117,7 +123,7 @@ static void decide_rejected(struct session *s)
         struct request *r = session_request(it);
         if (!first && r->state == REQUEST_REJECTED)
             first = r;
-        else if (first && r->state == REQUEST_ANSWERED && r->executed)
+        else if (first && r->state == REQUEST_ANSWERED && (r->executed || began_or_ended_tx(r)))
             overtaken |=
                 !r->verb->repeatable && (r->write || r->in_tx || r->command->verb != VERB_NONE);
     }

@@ -584,3 +584,36 @@ Test(session_hold, reads_go_back_to_a_replica)
     close(fds[0]);
     close(fds[1]);
 }
+
+/* A command is being learnt, and the session's lease is lost. It used to wait in the hold, whose time answered and freed
+ * the request, and the answer of the question was written into it. */
+Test(session_hold, what_is_being_learnt_is_not_answered_by_the_hold)
+{
+    struct stage s;
+    struct client c;
+    int fd, own;
+
+    stage_begin(&s);
+    hold_of_at_most(&s, 1 << 20, 100); /* ms */
+    c = client(&s);
+    client_asks(c, "SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "SUBSCRIBE ch");
+    node_answers(&s, fd, c, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
+    client_asks(c, "FOO a");
+    own = node_admit(s.w, &s.nodes[0], "master", false);
+    node_gets(&s, own, "Command INFO FOO");
+    show(&s, switching);
+    close(fd);
+    for (int64_t until = turn_now(&s.w->turn) + 300; turn_now(&s.w->turn) < until;) {
+        const struct session *session =
+            container_of(s.host.sessions.next, const struct session, in_host);
+        const struct request *learnt = barrier_of(&session->barrier, BARRIER_LEARNING);
+        bool waits = !learnt;
+        world_turn(s.w);
+        list_each (it, &queue_of(&s)->requests)
+            waits |= session_const_request(it) == learnt;
+        cr_assert(waits, "the barrier stands for a request that is gone");
+    }
+    stage_end(&s);
+}

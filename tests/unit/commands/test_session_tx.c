@@ -599,3 +599,51 @@ Test(session_tx, a_part_that_the_node_refused_is_not_executed_elsewhere)
     hears(&s, c, "-EXECABORT Transaction discarded because of previous errors.\r\n");
     stage_end(&s);
 }
+
+/* The next transaction's MULTI was answered as its connection was lost. EXEC was sent again before it, the MULTI was
+ * over, and the next SET was executed outside of a transaction. */
+Test(session_tx, a_rejected_exec_is_not_sent_again_behind_the_next_multi)
+{
+    static const struct scene settling = {.master = 0, .writable = true, .settling = true};
+    static const char rejected[] =
+        "-EXECABORT Transaction discarded because of: READONLY You can't "
+        "write against a read only replica.\r\n";
+    struct stage s;
+    struct client c;
+    char heard[200];
+    int fd;
+
+    stage_begin(&s);
+    show(&s, settling);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    client_asks(c, "EXEC | MULTI");
+    node_gets(&s, fd, "EXEC | MULTI");
+    node_says(fd, rejected);
+    settles(&s);
+    close(fd);
+    hears_line(&s, c.fd, heard, sizeof(heard));
+    cr_assert_eq(strncmp(heard, "-EXECABORT ", 11), 0, "%s", heard);
+    hears(&s, c, "+OK\r\n");
+    client_asks(c, "SET k w");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "MULTI | SET k w");
+    stage_end(&s);
+}
+
+/* It used to become "-EXECABORT Transaction execed because of previous errors." */
+Test(session_tx, what_a_node_says_of_discarding_is_not_rewritten)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    fd = open_transaction(&s, c);
+    goes_through(&s, c, fd, "SCAN 0", "+QUEUED\r\n");
+    goes_through(&s, c, fd, "GET", "-ERR wrong number of arguments for 'get' command\r\n");
+    goes_through(&s, c, fd, "EXEC",
+                 "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    stage_end(&s);
+}
