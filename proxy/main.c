@@ -6,7 +6,8 @@
  *
  * All sockets are bound before the first thread runs, so that a configuration that cannot
  * work ends the program before it did anything. Signals are blocked in every
- * thread and taken here with sigtimedwait: nothing runs in a signal handler.
+ * thread and taken here with sigtimedwait: nothing runs in a signal handler, but for the last lines of the log
+ * when the process aborts (base/log_queue.c).
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -209,7 +210,7 @@ static void stop(struct app *app)
     free(app->listen_fds);
 }
 
-static void log_start(const struct config *config)
+static void announce(const struct config *config)
 {
     static const char *const routes[] = {
         [ROUTE_MASTER] = "master", [ROUTE_REPLICA] = "replica", [ROUTE_SPLIT] = "split"};
@@ -274,6 +275,7 @@ static void run_until_told(struct app *app, const sigset_t *taken)
     while (!workers_finished(app->workers)) {
         if (wait_signal(taken, DRAIN_LOOK_MS)) {
             log_event(LOG_WARN, "a second signal: stopped without draining", "");
+            log_stop();
             _exit(EXIT_FAILURE);
         }
     }
@@ -287,9 +289,10 @@ static int run(struct config *config)
     int result = EXIT_FAILURE;
 
     block_signals(&taken);
+    log_start();
     raise_open_files(&config->traffic);
     if (bind_all(&app) == 0) {
-        log_start(config);
+        announce(config);
         if (start(&app) == 0) {
             run_until_told(&app, &taken);
             result = EXIT_SUCCESS;
@@ -297,6 +300,7 @@ static int run(struct config *config)
     }
     stop(&app);
     log_event(LOG_INFO, "redisproxy stopped", "code=%d", result);
+    log_stop();
     return result;
 }
 

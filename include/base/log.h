@@ -5,8 +5,12 @@
  * master=127.0.1.2:6379
  *
  * msg is a fixed text that can be searched for; what varies stands behind it
- * as key=value pairs. A line is written with one write(2), so that lines of
- * several threads do not mix. Never log a secret. Any thread.
+ * as key=value pairs. Lines of several threads do not mix. Never log a secret. Any thread.
+ *
+ * From log_start() to log_stop() lines go through a queue to a thread that writes them: who logs does
+ * not wait for who reads the log. Then there are two limits, and what they cost is counted, and told in the log:
+ * the queue has 256 KB, and of one event (`msg`) at most 100 lines at once and 10 a second are taken, unless the
+ * level is LOG_DEBUG.
  */
 #ifndef REDISPROXY_BASE_LOG_H
 #define REDISPROXY_BASE_LOG_H
@@ -18,6 +22,18 @@ void log_set_level(enum log_level level);
 
 /* Whether a line of this level would be written: to skip expensive arguments. */
 int log_enabled(enum log_level level);
+
+/* Starts the thread that writes. A process that aborts gives it half a second to write what is
+ * queued. */
+void log_start(void);
+
+/* Ends it when everything is written: waits a second at most. Not while others log that want to be read. */
+void log_stop(void);
+
+/* How many lines were not written since the process began: for want of room (or of a stderr that takes them), or
+ * because there were too many of their kind. */
+enum log_drop { LOG_DROP_QUEUE, LOG_DROP_KIND, LOG_DROPS };
+unsigned long long log_dropped(enum log_drop why);
 
 /* Writes a line. `msg` is quoted; `pairs` is a printf format that yields "key=value key=value"
  * (may be ""): quote values that can hold a space with log_quote(). */

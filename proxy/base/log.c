@@ -1,25 +1,21 @@
 /*
  * log: one line an event on stderr, in logfmt.
  *
- * A line is put together on the stack and written with one write(2): no lock,
- * no allocation, and lines of several threads do not mix. A line that would be
- * longer than LINE_MAX_BYTES is cut and ends in "...". The level is the only
- * state; it is atomic because any thread may log.
+ * A line is put together on the stack (log_line) and put into a queue, from which a thread writes it (log_queue):
+ * no allocation, lines of several threads do not mix, and nobody waits for who reads the log. Before log_start() and
+ * after log_stop() it is written at once, with one write(2). The level is the only state here; it is atomic
+ * because any thread may log.
  */
 #include "base/log.h"
 
-#include "base/clock.h"
+#include "base/log_line.h"
+#include "base/log_queue.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-#define LINE_MAX_BYTES 2048
-#define CUT_DOTS 3
 
 static atomic_int lowest = LOG_INFO;
 
@@ -33,65 +29,40 @@ int log_enabled(enum log_level level)
     return (int)level >= atomic_load_explicit(&lowest, memory_order_relaxed);
 }
 
-static const char *level_name(enum log_level level)
+void log_start(void)
 {
-    switch (level) {
-    case LOG_DEBUG:
-        return "debug";
-    case LOG_INFO:
-        return "info";
-    case LOG_WARN:
-        return "warn";
-    case LOG_ERROR:
-        break;
-    }
-    return "error";
+    if (!log_queue_start())
+        log_event(LOG_WARN, "the log has no thread: whoever logs waits for whoever reads it", "");
 }
 
-static void format_time(char *out, size_t size)
+void log_stop(void)
 {
-    int64_t now = clock_wall_ms();
-    time_t seconds = (time_t)(now / 1000);
-    struct tm utc;
-    char date[32];
-
-    gmtime_r(&seconds, &utc);
-    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(out, size, "%s.%03dZ", date, (int)(now % 1000));
+    log_queue_stop();
 }
 
-static void write_line(const char *line, size_t len)
+unsigned long long log_dropped(enum log_drop why)
 {
-    /* An interrupted write is tried again; when stderr is gone there is nobody to tell. */
-    while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR)
-        ;
+    return log_queue_dropped(why);
 }
 
 void log_event(enum log_level level, const char *msg, const char *pairs, ...)
 {
-    char line[LINE_MAX_BYTES], when[64];
+    char line[LOG_LINE_MAX];
     va_list args;
 
     if (!log_enabled(level))
         return;
-    format_time(when, sizeof(when));
-    /* One byte stays free for the line end. */
-    size_t room = sizeof(line) - 1;
-    int n = snprintf(line, room, "time=%s level=%s msg=\"%s\"%s", when, level_name(level), msg,
-                     *pairs ? " " : "");
-    size_t len = n < 0 ? 0 : (size_t)n;
-    if (*pairs && len < room) {
-        va_start(args, pairs);
-        n = vsnprintf(line + len, room - len, pairs, args);
-        va_end(args);
-        len += n < 0 ? 0 : (size_t)n;
-    }
-    if (len >= room) {
-        len = room - 1;
-        memset(line + len - CUT_DOTS, '.', CUT_DOTS);
-    }
-    line[len++] = '\n';
-    write_line(line, len);
+    bool queued = log_queue_runs();
+    /* Who wants debug lines wants them all. */
+    if (queued && !log_enabled(LOG_DEBUG) && !log_queue_admits(msg))
+        return;
+    va_start(args, pairs);
+    size_t len = log_line_with(line, level, msg, pairs, args);
+    va_end(args);
+    if (queued)
+        log_queue_put(line, len);
+    else
+        (void)log_queue_write(line, len);
 }
 
 /* Writes the escaped form of one byte; returns its length. */

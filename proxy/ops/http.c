@@ -1,29 +1,41 @@
 /*
  * http: the web server for /healthz, /readyz and /metrics.
  *
- * libmicrohttpd's own thread does the serving: a probe is answered even when a
- * loop is stuck, which is what /healthz is there to tell. It reads the board and the
- * loops' turn counters, and changes nothing.
+ * A thread of its own does the serving: a probe is answered even when a loop is stuck, which is what
+ * /healthz is there to tell. It reads the board and the loops' turn counters, and changes nothing.
+ * libmicrohttpd is run by that thread, not by one of its own, for the sake of deadlines that it does not have: its
+ * timeout begins anew with each byte. http_connections keeps them, and makes room for who comes.
  */
 #include "ops/http.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "ops/health.h"
+#include "ops/http_connections.h"
 #include "ops/metrics.h"
 
+#include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
-#define CONNECTIONS_MAX 64
-#define IDLE_SECONDS 10
+/* libmicrohttpd's own limit: it accepts no more, so there is room for those that are cut and not closed yet. */
+#define SOCKETS_MAX (2 * HTTP_CONNECTIONS_MAX)
+/* Of one connection, for the head of a request. */
+#define CONNECTION_BYTES ((size_t)16 * 1024)
 
 struct http {
     struct MHD_Daemon *daemon;
+    pthread_t thread;
+    int stop_fd; /* an eventfd: the thread is to end */
+    struct http_connections connections;
     struct http_sources sources;
     atomic_bool draining;
 };
@@ -131,6 +143,73 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
     return refuse(connection, MHD_HTTP_NOT_FOUND, "there are /healthz, /readyz and /metrics\n");
 }
 
+/* ---- connections ---- */
+
+static void on_connection(void *owner, struct MHD_Connection *connection, void **ours,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http *http = owner;
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        http_connection_close(&http->connections, *ours);
+        return;
+    }
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    *ours = http_connection_open(&http->connections, fd, clock_ms());
+}
+
+static void on_completed(void *owner, struct MHD_Connection *connection, void **request,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct http *http = owner;
+
+    (void)request;
+    if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        return;
+    struct http_connection *ours =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    http_connection_answered(&http->connections, ours, clock_ms());
+}
+
+/* ---- the thread ---- */
+
+/* Cuts who is late. Returns when to look again: at the next deadline, or at once, with work left to do. */
+static int look_after_connections(struct http *http)
+{
+    int ms = http_connections_expire(&http->connections, clock_ms());
+    MHD_UNSIGNED_LONG_LONG theirs;
+
+    if (MHD_get_timeout(http->daemon, &theirs) == MHD_YES && (ms < 0 || theirs < (unsigned)ms))
+        return (int)theirs;
+    return ms;
+}
+
+static void *serve(void *arg)
+{
+    struct http *http = arg;
+    int epoll_fd = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    struct pollfd fds[] = {{.fd = epoll_fd, .events = POLLIN},
+                           {.fd = http->stop_fd, .events = POLLIN}};
+
+    while (!fds[1].revents) {
+        MHD_run(http->daemon);
+        poll(fds, sizeof(fds) / sizeof(fds[0]), look_after_connections(http));
+    }
+    return NULL;
+}
+
+/* Returns 0 or an error. */
+static int start_thread(struct http *http)
+{
+    http->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (http->stop_fd < 0)
+        return errno;
+    int error = pthread_create(&http->thread, NULL, serve, http);
+    if (error)
+        close(http->stop_fd);
+    return error;
+}
+
 struct http *http_start(int fd, const struct http_sources *sources)
 {
     struct http *http = calloc(1, sizeof(*http));
@@ -138,16 +217,21 @@ struct http *http_start(int fd, const struct http_sources *sources)
     if (!http)
         abort();
     http->sources = *sources;
+    http_connections_init(&http->connections);
     http->daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL, on_request,
-        http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
-    if (!http->daemon) {
-        log_event(LOG_ERROR, "the web server does not start", "");
-        free(http);
-        return NULL;
-    }
-    return http;
+        MHD_USE_EPOLL, 0, NULL, NULL, on_request, http, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)SOCKETS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        CONNECTION_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
+    int error = http->daemon ? start_thread(http) : 0;
+    if (http->daemon && !error)
+        return http;
+    log_event(LOG_ERROR, "the web server does not start", "error=\"%s\"",
+              error ? strerror(error) : "libmicrohttpd does not say why");
+    if (http->daemon)
+        MHD_stop_daemon(http->daemon);
+    free(http);
+    return NULL;
 }
 
 void http_draining(struct http *http)
@@ -159,6 +243,9 @@ void http_stop(struct http *http)
 {
     if (!http)
         return;
+    eventfd_write(http->stop_fd, 1);
+    pthread_join(http->thread, NULL);
     MHD_stop_daemon(http->daemon);
+    close(http->stop_fd);
     free(http);
 }

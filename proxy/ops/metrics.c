@@ -7,6 +7,8 @@
  */
 #include "ops/metrics.h"
 
+#include "base/log.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,6 +179,18 @@ static void put_workers(FILE *out, const struct worker_gauges *workers, size_t c
     }
 }
 
+static void put_log(FILE *out)
+{
+    static const char *const reasons[LOG_DROPS] = {
+        [LOG_DROP_QUEUE] = "queue", [LOG_DROP_KIND] = "kind"};
+
+    put_head(out, "log_dropped_total",
+             "Lines that are not in the log: it was not read fast enough, or too many of a kind.");
+    for (int why = 0; why < LOG_DROPS; why++)
+        fprintf(out, "redisproxy_log_dropped_total{reason=\"%s\"} %llu\n", reasons[why],
+                log_dropped((enum log_drop)why));
+}
+
 char *metrics_text(const struct topology *topology, struct refusals *refusals,
                    const struct worker_gauges *workers, size_t worker_count)
 {
@@ -190,6 +204,7 @@ char *metrics_text(const struct topology *topology, struct refusals *refusals,
     put_nodes(out, topology);
     put_refusals(out, topology, refusals);
     put_workers(out, workers, worker_count);
+    put_log(out);
     if (fclose(out) != 0)
         abort();
     return text;

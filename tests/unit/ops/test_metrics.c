@@ -83,7 +83,13 @@ Test(metrics, a_steady_group_and_its_nodes)
         "# TYPE redisproxy_node_refuses gauge\n"
         "redisproxy_node_refuses{group=\"mymaster\",node=\"10.0.0.1:6379\"} 0\n"
         "redisproxy_node_refuses{group=\"mymaster\",node=\"10.0.0.2:6379\"} 0\n"
-        "redisproxy_node_refuses{group=\"mymaster\",node=\"10.0.0.3:6379\"} 0\n");
+        "redisproxy_node_refuses{group=\"mymaster\",node=\"10.0.0.3:6379\"} 0\n"
+        "# HELP redisproxy_log_dropped_total Lines that are not in the log: it was not read fast "
+        "enough, or too "
+        "many of a kind.\n"
+        "# TYPE redisproxy_log_dropped_total counter\n"
+        "redisproxy_log_dropped_total{reason=\"queue\"} 0\n"
+        "redisproxy_log_dropped_total{reason=\"kind\"} 0\n");
 }
 
 /* A gauge's lines stand together, whatever the group. */
