@@ -4,6 +4,7 @@
  */
 #include "nodes/scripts.h"
 
+#include "base/keyed_hash.h"
 #include "base/list.h"
 
 #include <openssl/sha.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <uthash.h>
 
 #define SHA_TEXT 40
 /* Longer ones are not kept. */
