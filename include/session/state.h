@@ -54,8 +54,6 @@ struct special {
         redirects_to; /* TRACKING's REDIRECT: the session that gets the invalidations; 0: none */
     uint64_t redirecting;            /* the session that a CLIENT TRACKING in flight names */
     struct redirection *redirection; /* what another worker was asked about that one */
-    bool pauses;                     /* a CLIENT PAUSE of its own is on its way, */
-    int64_t pauses_until_ms;         /* until then */
     bool wrote;                      /* a write was sent: WAIT has something to count */
     bool wait_unreliable; /* the last WAIT's lease could not be told of the session's writes */
     struct list in_script_wait; /* a script is being loaded */
