@@ -119,6 +119,15 @@ static inline bool session_wants_lease(const struct session *s)
     return !s->lease.upstream && lease_kept_for(&s->lease, LEASE_CARRIED);
 }
 
+/* Whether the node's answer is an error that shows that it did nothing, and that its user may do nothing of the sort: the
+ * user has not logged in or has no permission, or the node knows no such command or no such form of it, which it says
+ * before it looks at either. */
+static inline bool session_was_refused(const struct session *s, const struct request *r)
+{
+    return r->reply_type == '-' && (r->denied || r->unknown || s->identity->outside ||
+                                    !command_arity_ok(r->command, r->argc));
+}
+
 /* A reply to `r` will end the session: nothing more is dispatched. */
 static inline void session_quits(struct session *s, struct request *r)
 {

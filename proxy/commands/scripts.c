@@ -73,17 +73,6 @@ static struct scripts *scripts_of(const struct session *s)
 
 /* ---- remembering ---- */
 
-/* The node has taken it, or nothing speaks against that: until then nothing is kept, or anybody who can connect could
- * fill the memory for texts, and drive out those of others. What a script says may be an error, too; but then its
- * client is one that the node has let in, and the node would have looked for a permission first. */
-static bool was_allowed(const struct session *s, const struct request *r)
-{
-    if (r->reply_type != '-')
-        return true;
-    return !r->denied && !r->unknown && !s->identity->outside &&
-           command_arity_ok(r->command, r->argc);
-}
-
 /* A script's text, on its way to the other workers. */
 struct news {
     struct relay relay;
@@ -301,10 +290,12 @@ enum step evalsha_prepare(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-/* Inside MULTI it was queued, which Redis does not do either for who may not. */
+/* Nothing is kept before it is known that its user may: or anybody who can connect could fill the memory for texts, and
+ * drive out those of others. An error may be the script's own. Inside MULTI it was queued, which Redis does not do for
+ * who may not, either. */
 void eval_answered(struct session *s, struct request *r, const struct upstream *from)
 {
-    if (was_allowed(s, r) && !subscriber_may_not(s))
+    if (!session_was_refused(s, r) && !subscriber_may_not(s))
         script_remember(s, session_arg(r, 1));
     script_answered(s, r, from);
 }

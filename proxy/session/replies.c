@@ -188,7 +188,8 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
         r->executed = true;
         if (up == s->lease.upstream)
             session_lease_part_answered(s, r);
-        if (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights))
+        if ((r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights)) &&
+            !session_was_refused(s, r))
             rights_change(s, r);
         if (r->verb->answered)
             r->verb->answered(s, r, up);
@@ -285,7 +286,8 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
 {
     struct session *s = r->owner_data;
 
-    if (why == REQUEST_LOST && (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights)))
+    if (why == REQUEST_LOST && !s->identity->outside &&
+        (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights)))
         rights_change(s, r); /* perhaps */
     if (why == REQUEST_LOST && (r->unbegun || is_undone(r)))
         why = REQUEST_UNSENT;
