@@ -141,20 +141,30 @@ Test(strangers_effects, a_pause_that_nobody_may_ask_for, .timeout = 60)
 {
     enum { STRANGERS = 50, WRITERS = 30 };
     struct shared s = shared();
-    redisContext *node = trio_node(&s.trio, trio_master(&s.trio)), *w[WRITERS];
+    redisContext *node = trio_node(&s.trio, trio_master(&s.trio)), *w[WRITERS],
+                 *strangers[STRANGERS];
     int before, after;
     for (int i = 0; i < WRITERS; i++) {
         w[i] = known(&s);
         EXPECT(w[i], "+OK", "SET strangers:%d 0", i);
     }
-    for (int i = 0; i < STRANGERS; i++) {
+    for (int i = 0; i < STRANGERS; i++) { /* each worker has met one, and knows what he is told */
         redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
-        say(c, "CLIENT PAUSE 1000000 WRITE");
-        say_now(c);
+        EXPECT(c, NOAUTH, "CLIENT PAUSE 1 WRITE");
         redisFree(c);
     }
-    redisContext *last = proxy_client(&s.proxy, PROXY_MASTER);
-    EXPECT(last, NOAUTH, "CLIENT PAUSE 1000000 WRITE");
+    say(node, "DEBUG SLEEP 1"); /* so that nobody hears an answer before he is gone */
+    say_now(node);
+    for (int i = 0; i < STRANGERS; i++) {
+        strangers[i] = proxy_client(&s.proxy, PROXY_MASTER);
+        say(strangers[i], "CLIENT PAUSE 1000000 WRITE");
+        say_now(strangers[i]);
+    }
+    cr_assert(
+        wait_until(5000, proxy_gauge(&s.proxy, "redisproxy_sessions", -1) == WRITERS + STRANGERS));
+    for (int i = 0; i < STRANGERS; i++)
+        redisFree(strangers[i]);
+    HEAR(node, "+OK");
     before = atoi(info_field(node, "clients", "connected_clients"));
     for (int round = 1; round <= 20; round++) {
         char wanted[16];
@@ -170,7 +180,6 @@ Test(strangers_effects, a_pause_that_nobody_may_ask_for, .timeout = 60)
     cr_assert_lt(after, before + 4, "%d connections, then %d", before, after);
     for (int i = 0; i < WRITERS; i++)
         redisFree(w[i]);
-    redisFree(last);
     redisFree(node);
 }
 
