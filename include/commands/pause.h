@@ -4,10 +4,9 @@
 
 #include "session/state.h"
 
-/* CLIENT PAUSE's hook `prepare`: it is about to be sent on the lease, and all workers are told. */
-enum step pause_prepare(struct session *s, struct request *r);
-/* The hook `answered` of CLIENT PAUSE and UNPAUSE; also called when the EXEC of a transaction with a CLIENT PAUSE is
- * answered. */
+/* A node has executed it, by itself or with EXEC: all workers are told. */
+void pause_take_effect(struct session *s, const struct request *r, const struct upstream *from);
+/* The hook `answered` of both. */
 void pause_answered(struct session *s, struct request *r, const struct upstream *from);
 
 #endif

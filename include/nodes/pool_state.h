@@ -14,11 +14,8 @@
 #ifndef REDISPROXY_NODES_POOL_STATE_H
 #define REDISPROXY_NODES_POOL_STATE_H
 
+#include "base/keyed_hash.h"
 #include "nodes/pool.h"
-
-/* A slot is looked for with every request: uthash's own hash is for longer keys. */
-#define HASH_FUNCTION(key, len, hash) ((hash) = hash_of_key(key))
-#include <uthash.h>
 
 /* So long an idle lease is kept, and a shared upstream of an identity that no session has. */
 #define IDLE_MS 30000
@@ -32,6 +29,8 @@ struct slot_key {
     size_t purpose;
 };
 
+/* A slot is looked for with every request, and its key is a pointer and three small numbers, of which no client chooses
+ * any: so it has a short hash of its own. */
 static inline unsigned hash_of_key(const struct slot_key *key)
 {
     uint64_t mixed =

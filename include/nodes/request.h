@@ -105,6 +105,7 @@ struct request {
     bool scripts : 1;       /* EXEC: of a transaction with an EVALSHA */
     bool sticks : 1;        /* for it the session keeps its lease */
     bool unknown : 1;       /* the node does not know such a command */
+    bool denied : 1;        /* its user may not, or has not logged in */
     bool retried : 1;       /* sent before, and taken back */
     bool scans : 1;         /* EXEC: a SCAN, or one of its kin, is in the transaction */
     bool page_begins : 1;   /* SCAN: the cursor in the reply has not come wholly */

@@ -16,9 +16,11 @@
 
 struct scripts;
 
-/* Keeps at most `max_bytes` of text. */
+/* Takes at most `max_bytes` of memory, with all that keeping a text costs (some hundred bytes). */
 struct scripts *scripts_new(size_t max_bytes);
 void scripts_free(struct scripts *scripts);
+/* What it takes now. */
+size_t scripts_bytes(const struct scripts *scripts);
 
 /* A text went by. Returns whether it is new. */
 bool scripts_saw(struct scripts *scripts, struct slice text);

@@ -12,6 +12,7 @@
 
 struct copies {
     unsigned left;
+    bool waits_for_answer;  /* one of those left is the answer to the request itself */
     struct request *origin; /* NULL: its session is gone */
     struct request_pool *requests;
 };
@@ -21,6 +22,11 @@ extern const struct request_owner copies_owner;
 
 /* Begins with one that is left, until copies_sent(). */
 struct copies *copies_begin(struct session *s, struct request *r);
+/* They are not done before the request's own answer has come, whatever that is: what it means is to be carried out
+ * first, and may add to those that are left. */
+void copies_wait_for_answer(struct copies *copies);
+/* That one has come. */
+void copies_answered(struct request *r);
 /* All were sent: the session waits for them, if there are any. */
 void copies_sent(struct session *s, struct copies *copies);
 /* One is done; the last one frees them, and wakes the session if it is there. */

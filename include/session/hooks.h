@@ -38,6 +38,7 @@ struct verb {
     /* Whether it changes something, although its flags say that it reads. */
     bool (*changes)(const struct request *r);
     bool node_decides; /* AUTH and kin: performed only where the session has no lease */
+    bool with_exec;    /* inside MULTI it takes effect here when EXEC has executed it */
     bool repeatable;   /* executed twice, or behind what followed it, it does no harm */
     bool replicates;   /* SYNC and kin: it passes where the listener allows replication */
 };

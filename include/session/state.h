@@ -54,8 +54,6 @@ struct special {
         redirects_to; /* TRACKING's REDIRECT: the session that gets the invalidations; 0: none */
     uint64_t redirecting;            /* the session that a CLIENT TRACKING in flight names */
     struct redirection *redirection; /* what another worker was asked about that one */
-    bool pauses;                     /* a CLIENT PAUSE of its own is on its way, */
-    int64_t pauses_until_ms;         /* until then */
     bool wrote;                      /* a write was sent: WAIT has something to count */
     bool wait_unreliable; /* the last WAIT's lease could not be told of the session's writes */
     struct list in_script_wait; /* a script is being loaded */
@@ -119,6 +117,15 @@ static inline bool session_hears(const struct session *s)
 static inline bool session_wants_lease(const struct session *s)
 {
     return !s->lease.upstream && lease_kept_for(&s->lease, LEASE_CARRIED);
+}
+
+/* Whether the node's answer is an error that shows that it did nothing, and that its user may do nothing of the sort: the
+ * user has not logged in or has no permission, or the node knows no such command or no such form of it, which it says
+ * before it looks at either. */
+static inline bool session_was_refused(const struct session *s, const struct request *r)
+{
+    return r->reply_type == '-' && (r->denied || r->unknown || s->identity->outside ||
+                                    !command_arity_ok(r->command, r->argc));
 }
 
 /* The open transaction is, or is no longer, on the lease; what is watched, likewise. */

@@ -6,7 +6,9 @@
  * nodes; of their answers only counts that they have come (session/copies.h). Until then the answer waits, and
  * nothing else of the session is sent. Inside MULTI the command goes to the master alone, with the transaction.
  *
- * SCRIPT FLUSH also goes to the other workers: when it is answered, all of them have forgotten their scripts.
+ * What it means for the proxy, to remember a text or to forget all of them, takes effect when the node has executed it
+ * (inside MULTI: with EXEC, see exec.c), and not when it refuses. SCRIPT FLUSH then also goes to the other workers, and
+ * its answer waits until all of them have forgotten their scripts.
  */
 #include "commands/everywhere.h"
 
@@ -70,24 +72,40 @@ static void flush_others(struct session *s, struct copies *copies)
 
 /* ---- every node ---- */
 
+static bool is_flush(const struct request *r)
+{
+    return slice_is(session_arg(r, 1), "flush");
+}
+
 /* A script that comes by the read port is for the replicas. When the master has to answer reads for them, it is
- * sent the script at the first EVALSHA that needs it. What is a write (FUNCTION LOAD) Redis replicates itself. */
+ * sent the script at the first EVALSHA that needs it. */
 void everywhere_sent(struct session *s, struct request *r)
 {
     struct copies *copies;
-    bool flush;
-    if (r->command->flags & COMMAND_WRITE)
-        return;
-    flush = script_command_sent(s, r);
-    if (flush && r->in_tx)
-        flush_others(s, NULL);
     if (r->in_tx)
         return;
     copies = copies_begin(s, r);
-    if (flush)
-        flush_others(s, copies);
+    if (is_flush(r))
+        copies_wait_for_answer(copies);
     copies->left +=
         router_send_everywhere(s->host->router, s->place.group, s->place.route == ROUTE_REPLICA,
                                s->identity, r->upstream, r, &copies_owner, copies);
     copies_sent(s, copies);
+}
+
+void everywhere_take_effect(struct session *s, struct request *r)
+{
+    if (!is_flush(r)) {
+        script_remember(s, session_arg(r, 2));
+        return;
+    }
+    scripts_clear(s->host->scripts[s->place.group]);
+    flush_others(s, r->copies);
+}
+
+void everywhere_answered(struct session *s, struct request *r, const struct upstream *from)
+{
+    (void)from;
+    if (r->reply_type != '-' && !r->in_tx)
+        everywhere_take_effect(s, r);
 }

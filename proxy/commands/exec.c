@@ -3,7 +3,8 @@
  * SETNAME, CLIENT ID, ...). Inside MULTI Redis only queues a command, and executes it with EXEC. So these are queued
  * at the node like all others, and the node executes them on the lease. What they mean for the session takes effect
  * when EXEC is answered: the answer is walked element by element, in the order in which the commands were queued, and
- * what only the session knows (its name, its id) takes the place of what the node said.
+ * what only the session knows (its name, its id) takes the place of what the node said. CLIENT PAUSE and SCRIPT FLUSH,
+ * which mean something for all sessions, take effect here, too.
  *
  * CLIENT REPLY OFF and SKIP would stop the replies on the lease, where every request needs one. CLIENT REPLY ON was
  * queued for them (connection_name.c), and the elements that Redis would have left out of EXEC's answer are left out
@@ -15,6 +16,7 @@
 
 #include "commands/client_line.h"
 #include "commands/connection_name.h"
+#include "commands/everywhere.h"
 #include "commands/login.h"
 #include "commands/pause.h"
 #include "commands/scan.h"
@@ -51,6 +53,7 @@ static void rewrite_discarded(struct session *s, struct request *r)
 
 /* EXEC's answer, while it is walked. */
 struct executed {
+    const struct upstream *from;
     const char *at, *end; /* the elements that were not looked at yet */
     struct buf out;       /* what the client gets */
     bool off, skip;       /* the mode of CLIENT REPLY at this element */
@@ -170,6 +173,13 @@ static void perform(struct session *s, struct request *r, struct slice element,
     case VERB_CLIENT_REPLY:
         set_replies(answers, r, element);
         return;
+    case VERB_CLIENT_PAUSE:
+    case VERB_CLIENT_UNPAUSE:
+        pause_take_effect(s, r, answers->from);
+        break;
+    case VERB_EVERYWHERE:
+        everywhere_take_effect(s, r);
+        break;
     default:
         break;
     }
@@ -203,12 +213,12 @@ static void walk_all(struct session *s, struct request *exec, struct executed *a
     }
 }
 
-static void fill_in(struct session *s, struct request *exec)
+static void fill_in(struct session *s, struct request *exec, const struct upstream *from)
 {
     const char *reply = buf_head(&exec->reply), *end = reply + buf_len(&exec->reply);
     const char *line_end = memchr(reply, '\n', buf_len(&exec->reply));
-    struct executed answers = {.off = s->client.reply_off,
-                               .skip = exec->silent && !s->client.reply_off};
+    struct executed answers = {
+        .from = from, .off = s->client.reply_off, .skip = exec->silent && !s->client.reply_off};
     if (exec->reply_type != '*' || !line_end)
         return;
     answers.at = line_end + 1;
@@ -228,10 +238,8 @@ void exec_answered(struct session *s, struct request *exec, const struct upstrea
     if (exec->capture && exec->discards && slice_is(session_arg(exec, 0), "discard")) {
         rewrite_discarded(s, exec);
     } else if (exec->capture) {
-        fill_in(s, exec);
+        fill_in(s, exec, from);
         if (exec->scans)
             scan_executed(s, exec, from);
     }
-    if (s->special.pauses)
-        pause_answered(s, exec, from);
 }

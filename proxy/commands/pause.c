@@ -6,11 +6,12 @@
  *
  * So while a node is paused each write goes on a lease (session/leasing.c). When the pause begins, a shared
  * connection with something unanswered is not shared any more, and the reads behind are asked again elsewhere
- * (router_part()).
+ * (router_stop_sharing()): this also parts them from writes that were sent while the pause was on its way.
  *
- * The proxy knows of a pause from the commands that come through it. Every worker is told, and so is the control
- * plane, which must not lift a pause that a client asked for (topology/election_fence.c). A pause that somebody asked
- * for at the node itself is not known.
+ * A pause counts from the node's +OK (inside MULTI: from EXEC's answer, see exec.c), and not from when it was sent: who
+ * may not pause the node, or has not even logged in, changes nothing for others. Every worker is told, and so is the
+ * control plane, which must not lift a pause that a client asked for (topology/election_fence.c). Not known is a pause
+ * that somebody asked for at the node itself, or whose client left before it was answered.
  */
 #include "commands/pause.h"
 
@@ -21,25 +22,21 @@
 /* Longer than anybody means, and small enough to be added to a time. */
 #define PAUSE_MAX_MS ((int64_t)1 << 50)
 
-/* What the other workers are told. */
+/* What the workers are told. */
 struct pause {
     struct relay relay;
     size_t group;
     uint64_t node;
     int64_t until_ms; /* 0: the pause is over */
-    bool
-        parts; /* the pause has begun: shared connections are parted from the reads that wait there */
 };
 
 static void apply(struct session_host *host, const struct pause *pause)
 {
-    if (pause->parts) {
-        router_stop_sharing(host->router, pause->group, pause->node);
-        return;
-    }
     if (host->paused_until_ms < pause->until_ms)
         host->paused_until_ms = pause->until_ms;
     router_writes_wait(host->router, pause->group, pause->node, pause->until_ms);
+    if (pause->until_ms)
+        router_stop_sharing(host->router, pause->group, pause->node);
 }
 
 static bool visit(struct relay *relay, struct relay_stop *stop)
@@ -54,52 +51,33 @@ static void drop(struct relay *relay)
     free(container_of(relay, struct pause, relay));
 }
 
-/* Tells all workers about a pause of the node to which the session's lease goes. */
-static void tell_workers(struct session *s, int64_t until_ms, bool parts)
+/* Tells all workers, and the control plane, about a pause of this node. */
+static void tell(struct session *s, uint64_t node, int64_t until_ms)
 {
     struct pause *pause = calloc(1, sizeof(*pause));
     if (!pause)
         abort();
     *pause = (struct pause){.relay = {.visit = visit, .drop = drop},
                             .group = s->place.group,
-                            .node = upstream_node(s->lease.upstream),
-                            .until_ms = until_ms,
-                            .parts = parts};
+                            .node = node,
+                            .until_ms = until_ms};
     apply(s->host, pause);
+    board_note_pause(s->host->turn->board, pause->group, node, until_ms);
     relay_start(&pause->relay, &s->host->stop);
 }
 
-enum step pause_prepare(struct session *s, struct request *r)
+void pause_take_effect(struct session *s, const struct request *r, const struct upstream *from)
 {
     int64_t ms;
-    if (!resp_parse_integer(session_arg(r, 2), &ms) || ms <= 0)
-        return STEP_ON;
-    s->special.pauses_until_ms = turn_now(s->host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS);
-    tell_workers(s, s->special.pauses_until_ms, false);
-    s->special.pauses = true;
-    return STEP_ON;
-}
-
-static void note_on_board(const struct session *s, int64_t until_ms)
-{
-    board_note_pause(s->host->turn->board, s->place.group, upstream_node(s->lease.upstream),
-                     until_ms);
+    if (r->command->verb == VERB_CLIENT_UNPAUSE)
+        tell(s, upstream_node(from), 0);
+    else if (resp_parse_integer(session_arg(r, 2), &ms) && ms > 0)
+        tell(s, upstream_node(from),
+             turn_now(s->host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS));
 }
 
 void pause_answered(struct session *s, struct request *r, const struct upstream *from)
 {
-    bool exec = r->command->verb == VERB_EXEC;
-    if (from != s->lease.upstream || (r->in_tx && r->reply_type == '+'))
-        return; /* inside MULTI it was only queued: the pause begins with EXEC */
-    if (r->command->verb == VERB_CLIENT_UNPAUSE && r->reply_type == '+') {
-        tell_workers(s, 0, false);
-        note_on_board(s, 0);
-    }
-    if (!s->special.pauses)
-        return;
-    s->special.pauses = false;
-    bool begun = r->reply_type == (exec ? '*' : '+');
-    tell_workers(s, 0, begun);
-    if (begun)
-        note_on_board(s, s->special.pauses_until_ms);
+    if (r->reply_type == '+' && !r->in_tx)
+        pause_take_effect(s, r, from);
 }

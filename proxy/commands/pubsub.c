@@ -18,6 +18,7 @@
  */
 #include "commands/pubsub.h"
 
+#include "base/keyed_hash.h"
 #include "session/client.h"
 #include "session/ended.h"
 #include "session/lease.h"
@@ -29,7 +30,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <uthash.h>
 
 enum kind { CHANNELS, PATTERNS, SHARDS, KINDS };
 

@@ -2,7 +2,7 @@
  * scripts: EVAL, EVALSHA and FCALL. Redis keeps the texts of scripts in memory and does not replicate them: a client
  * that sends EVALSHA with the hash of a text gets NOSCRIPT from a node that was promoted or restarted since the text
  * was loaded. Behind the proxy no client shall see a NOSCRIPT that a failover caused. So the texts that go by are
- * remembered (nodes/scripts.h), and a node that lacks one is sent SCRIPT LOAD, in the name of the user who needs it.
+ * remembered (nodes/scripts.h) when the node has answered them, and a node that lacks one is sent SCRIPT LOAD, in the name of the user who needs it.
  *
  * A node counts as having a script from the moment in which it has answered a SCRIPT LOAD, until the next switch, or
  * until a connection to it is lost. When it does not count so:
@@ -71,7 +71,7 @@ static struct scripts *scripts_of(const struct session *s)
     return s->host->scripts[s->place.group];
 }
 
-/* ---- other workers ---- */
+/* ---- remembering ---- */
 
 /* A script's text, on its way to the other workers. */
 struct news {
@@ -93,7 +93,7 @@ static void news_drop(struct relay *relay)
     free(container_of(relay, struct news, relay));
 }
 
-static void remember_text(struct session *s, struct slice text)
+void script_remember(struct session *s, struct slice text)
 {
     struct news *news;
     if (!scripts_saw(scripts_of(s), text) || s->host->stop.shared->worker_count == 1)
@@ -290,25 +290,17 @@ enum step evalsha_prepare(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-enum step eval_prepare(struct session *s, struct request *r)
+/* Nothing is kept before it is known that its user may: or anybody who can connect could fill the memory for texts, and
+ * drive out those of others. An error may be the script's own. Inside MULTI it was queued, which Redis does not do for
+ * who may not, either. */
+void eval_answered(struct session *s, struct request *r, const struct upstream *from)
 {
-    if (!subscriber_may_not(s))
-        remember_text(s, session_arg(r, 1));
-    return STEP_ON;
+    if (!session_was_refused(s, r) && !subscriber_may_not(s))
+        script_remember(s, session_arg(r, 1));
+    script_answered(s, r, from);
 }
 
 enum step script_exec_prepare(struct session *s, struct request *exec)
 {
     return subscriber_may_not(s) || s->tx.state != TX_OPEN ? STEP_ON : wait_for_parts(s, exec);
-}
-
-bool script_command_sent(struct session *s, const struct request *r)
-{
-    struct slice what = session_arg(r, 1);
-    bool flush = slice_is(what, "flush");
-    if (flush)
-        scripts_clear(scripts_of(s));
-    else if (slice_is(what, "load"))
-        remember_text(s, session_arg(r, 2));
-    return flush;
 }

@@ -76,13 +76,16 @@ static const struct verb verbs[VERBS] = {
     [VERB_MONITOR] = {.prepare = subscribe_prepare, .answered = monitor_answered},
     [VERB_PUBSUB] = {.repeatable = true}, /* it asks */
     /* scripts */
-    [VERB_EVAL] = {.seen = script_seen, .prepare = eval_prepare, .answered = script_answered},
+    [VERB_EVAL] = {.seen = script_seen, .answered = eval_answered},
     [VERB_EVALSHA] = {.seen = script_seen, .prepare = evalsha_prepare, .answered = script_answered},
     [VERB_FCALL] = {.seen = script_seen, .answered = script_answered},
-    [VERB_EVERYWHERE] = {.sent = everywhere_sent, .repeatable = true},
+    [VERB_EVERYWHERE] = {.sent = everywhere_sent,
+                         .answered = everywhere_answered,
+                         .with_exec = true,
+                         .repeatable = true},
     /* the rest */
-    [VERB_CLIENT_PAUSE] = {.prepare = pause_prepare, .answered = pause_answered},
-    [VERB_CLIENT_UNPAUSE] = {.answered = pause_answered},
+    [VERB_CLIENT_PAUSE] = {.answered = pause_answered, .with_exec = true},
+    [VERB_CLIENT_UNPAUSE] = {.answered = pause_answered, .with_exec = true},
     [VERB_WAIT] = {.prepare = wait_prepare, .answered = wait_answered},
     [VERB_INFO] = {.seen = info_seen, .answered = info_answered},
     [VERB_SCAN] = {.seen = scan_seen,

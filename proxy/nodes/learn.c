@@ -2,9 +2,10 @@
  * step, and more: ten of them since 7.0. */
 #include "nodes/learn.h"
 
+#include "base/keyed_hash.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 /* Longer names, and more of them than this, are not remembered: a client could make them up. */
 #define NAME_MAX_LEN 64

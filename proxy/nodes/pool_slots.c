@@ -10,7 +10,7 @@
 static struct slot_key key_of(const struct target *target, struct identity *identity)
 {
     struct slot_key key;
-    memset(&key, 0, sizeof(key)); /* the padding is hashed too */
+    memset(&key, 0, sizeof(key)); /* the padding is compared, too */
     key.node = target->node;
     key.group = target->group;
     key.identity = identity;
@@ -22,8 +22,9 @@ struct slot *pool_find_slot(struct pool *pool, const struct target *target,
                             struct identity *identity)
 {
     struct slot_key key = key_of(target, identity);
+    unsigned hash = hash_of_key(&key);
     struct slot *slot;
-    HASH_FIND(hh, pool->slots, &key, sizeof(key), slot);
+    HASH_FIND_BYHASHVALUE(hh, pool->slots, &key, sizeof(key), hash, slot);
     return slot;
 }
 
@@ -31,6 +32,7 @@ struct slot *pool_get_slot(struct pool *pool, const struct target *target,
                            struct identity *identity)
 {
     struct slot *slot = pool_find_slot(pool, target, identity);
+    unsigned hash;
     if (slot)
         return slot;
     slot = calloc(1, sizeof(*slot));
@@ -41,7 +43,8 @@ struct slot *pool_get_slot(struct pool *pool, const struct target *target,
     identity_retain(identity);
     identity->pooled++;
     list_init(&slot->idle);
-    HASH_ADD(hh, pool->slots, key, sizeof(slot->key), slot);
+    hash = hash_of_key(&slot->key);
+    HASH_ADD_BYHASHVALUE(hh, pool->slots, key, sizeof(slot->key), hash, slot);
     return slot;
 }
 

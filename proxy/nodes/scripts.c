@@ -4,14 +4,15 @@
  */
 #include "nodes/scripts.h"
 
+#include "base/keyed_hash.h"
 #include "base/list.h"
 
+#include <malloc.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <uthash.h>
 
 #define SHA_TEXT 40
 /* Longer ones are not kept. */
@@ -42,7 +43,8 @@ struct scripts {
     struct script *unnamed; /* the oldest whose SHA1 was not reckoned; all behind it, too */
     struct list in_use;
     uint64_t told; /* the node that was told the recent ones */
-    size_t bytes, max;
+    size_t bytes;  /* of the entries, without the tables */
+    size_t max;
 };
 
 struct scripts *scripts_new(size_t max_bytes)
@@ -55,6 +57,27 @@ struct scripts *scripts_new(size_t max_bytes)
     return scripts;
 }
 
+/* ---- what they take ---- */
+
+/* What the allocator gave, and its own word before it: an entry is some hundred bytes more than its text. */
+static size_t bytes_of(struct script *script)
+{
+    return malloc_usable_size(script) + sizeof(size_t);
+}
+
+static size_t bytes_of_table(const struct UT_hash_table *table)
+{
+    return sizeof(*table) + table->num_buckets * sizeof(*table->buckets);
+}
+
+size_t scripts_bytes(const struct scripts *scripts)
+{
+    return scripts->bytes + (scripts->by_text ? bytes_of_table(scripts->by_text->hh.tbl) : 0) +
+           (scripts->by_sha ? bytes_of_table(scripts->by_sha->by_sha.tbl) : 0);
+}
+
+/* ---- by text ---- */
+
 static void drop(struct scripts *scripts, struct script *script)
 {
     if (scripts->unnamed == script)
@@ -63,7 +86,7 @@ static void drop(struct scripts *scripts, struct script *script)
         HASH_DELETE(by_sha, scripts->by_sha, script);
     HASH_DELETE(hh, scripts->by_text, script);
     list_remove(&script->in_use);
-    scripts->bytes -= script->len;
+    scripts->bytes -= bytes_of(script);
     free(script);
 }
 
@@ -85,7 +108,7 @@ static void use(struct scripts *scripts, struct script *script)
     list_append(&scripts->in_use, &script->in_use);
 }
 
-/* It fits by itself. */
+/* What is too large by itself goes at once, with all others. */
 static void add(struct scripts *scripts, struct slice text)
 {
     struct script *script = calloc(1, sizeof(*script) + text.len);
@@ -98,8 +121,8 @@ static void add(struct scripts *scripts, struct slice text)
     HASH_ADD(hh, scripts->by_text, text, text.len, script);
     if (!scripts->unnamed)
         scripts->unnamed = script;
-    scripts->bytes += text.len;
-    while (scripts->by_text && scripts->bytes > scripts->max)
+    scripts->bytes += bytes_of(script);
+    while (scripts->by_text && scripts_bytes(scripts) > scripts->max)
         drop(scripts, container_of(scripts->in_use.next, struct script, in_use));
 }
 

@@ -59,6 +59,21 @@ struct copies *copies_begin(struct session *s, struct request *r)
     return copies;
 }
 
+void copies_wait_for_answer(struct copies *copies)
+{
+    copies->waits_for_answer = true;
+    copies->left++;
+}
+
+void copies_answered(struct request *r)
+{
+    struct copies *copies = r->copies;
+    if (!copies->waits_for_answer)
+        return;
+    copies->waits_for_answer = false;
+    copies_done(copies);
+}
+
 void copies_sent(struct session *s, struct copies *copies)
 {
     struct request *r = copies->origin;
@@ -72,8 +87,13 @@ void copies_sent(struct session *s, struct copies *copies)
 
 void copies_forget(struct request *r)
 {
-    r->copies->origin = NULL;
+    struct copies *copies = r->copies;
+    copies->origin = NULL;
     r->copies = NULL;
+    if (!copies->waits_for_answer)
+        return;
+    copies->waits_for_answer = false; /* nobody will hear it */
+    copies_done(copies);
 }
 
 void session_forget_copies(struct session *s, struct request *r)

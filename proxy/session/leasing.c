@@ -206,8 +206,11 @@ static void track(struct session *s, struct request *r)
     r->ends_tx = verb == VERB_EXEC || verb == VERB_DISCARD;
     session_tx_mark(r, open);
     s->tx.scans |= r->in_tx && verb == VERB_SCAN;
+    s->tx.with_exec |= r->in_tx && r->verb->with_exec;
     if (verb == VERB_EXEC && s->tx.scans)
         r->capture = r->scans = true;
+    if (verb == VERB_EXEC && s->tx.with_exec)
+        r->capture = true;
     if (open && verb == VERB_EXEC && (s->tx.refused || r->discards)) {
         r->discards = true;
         if (!s->tx.dirty)
@@ -221,7 +224,7 @@ static void track(struct session *s, struct request *r)
     s->tx.publishes = s->tx.state == TX_OPEN && (s->tx.publishes || r->publishes);
     s->tx.scripts = s->tx.state == TX_OPEN && (s->tx.scripts || verb == VERB_EVALSHA);
     if (!open)
-        s->tx.refused = s->tx.dirty = s->tx.scans = false;
+        s->tx.refused = s->tx.dirty = s->tx.scans = s->tx.with_exec = false;
     if (session_keeps_lease(r) && !lease_kept_for(&s->lease, LEASE_CHANGED)) {
         r->sticks = true;
         lease_keep(&s->lease, LEASE_CHANGED);

@@ -100,6 +100,12 @@ static bool is_unknown(const char *data, size_t len)
            resp_starts(data, len, "-ERR Unknown subcommand");
 }
 
+/* The node did nothing, for its user may not. A script may say the same, of what it tried. */
+static bool is_denied(const char *data, size_t len)
+{
+    return resp_starts(data, len, "-NOAUTH ") || resp_starts(data, len, "-NOPERM ");
+}
+
 /* It is EVAL_RO, or one of its kin, that the node does not have, and not something that the script named. */
 static bool names_read_form(const char *data, size_t len)
 {
@@ -188,13 +194,16 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
         r->executed = true;
         if (up == s->lease.upstream)
             session_lease_part_answered(s, r);
-        if (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights))
+        if ((r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights)) &&
+            !session_was_refused(s, r))
             rights_change(s, r);
         if (r->verb->answered)
             r->verb->answered(s, r, up);
         if (up == s->lease.upstream)
             session_lease_answered(s, r);
     }
+    if (r->copies)
+        copies_answered(r);
     if (!r->copies)
         barrier_lower(&s->barrier, BARRIER_COPIES, r);
     all_landed(s);
@@ -216,6 +225,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         r->reply_type = data[0];
         r->rejecting = data[0] == '-' && is_rejection(s, r, data, len);
         r->unknown = data[0] == '-' && is_unknown(data, len);
+        r->denied = data[0] == '-' && is_denied(data, len);
         r->page_begins = r->verb->begins && data[0] != '-' && !r->in_tx;
         r->page_lost = false;
         r->capture |= r->unknown && r->read_form && names_read_form(data, len);
@@ -282,7 +292,8 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
 {
     struct session *s = r->owner_data;
 
-    if (why == REQUEST_LOST && (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights)))
+    if (why == REQUEST_LOST && !s->identity->outside &&
+        (r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights)))
         rights_change(s, r); /* perhaps */
     if (why == REQUEST_LOST && (r->unbegun || is_undone(r)))
         why = REQUEST_UNSENT;

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define TICK_MS 100
-/* Texts of scripts that are kept for each group. */
+/* The memory for the texts of scripts, for each group. */
 #define SCRIPTS_MAX ((size_t)16 * 1024 * 1024)
 
 struct door {

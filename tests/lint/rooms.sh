@@ -43,6 +43,12 @@ while IFS=: read -r file line include; do
     fi
 done < <(grep -rnE '^\s*#\s*include\s*"' include proxy --include='*.[ch]')
 
+# A table with uthash's own hash, which is known, could be filled with keys that collide.
+while IFS=: read -r file line _; do
+    [[ $file == include/base/keyed_hash.h ]] ||
+        complain "$file:$line: include \"base/keyed_hash.h\" instead of <uthash.h>"
+done < <(grep -rnE '^\s*#\s*include\s*<uthash\.h>' include proxy --include='*.[ch]')
+
 # tsort names the headers of a cycle.
 if ! (cd include && grep -roE '^\s*#\s*include\s*"[^"]+"' -- */ | sed 's/:.*"\(.*\)"/ \1/') |
     tsort >/dev/null; then

@@ -156,3 +156,66 @@ Test(session_pause, it_is_of_its_node)
     is_shared(&s, b, fd, "INCR k");
     stage_end(&s);
 }
+
+/* What a stranger asks for is no pause: neither while it is on its way, nor when its connection dies. */
+Test(session_pause, one_that_is_not_answered_changes_nothing)
+{
+    struct stage s;
+    struct client a, b, c;
+    int fd, own;
+
+    stage_begin(&s);
+    fd = share(&s, &a, &b);
+    c = client(&s);
+    client_asks(c, PAUSE);
+    own = admits(&s, 0, "master");
+    node_gets(&s, own, PAUSE);
+    is_shared(&s, a, fd, "INCR k");
+    close(c.fd);
+    settles(&s);
+    close(own);
+    settles(&s);
+    is_shared(&s, a, fd, "INCR k");
+    cr_assert_eq(s.host.paused_until_ms, 0);
+    cr_assert_eq(board_paused_until(s.w->turn.board, 0, 1), 0);
+    stage_end(&s);
+}
+
+/* Neither is another one's over because somebody else may not pause the node. */
+Test(session_pause, one_that_is_refused_ends_no_other)
+{
+    struct stage s;
+    struct client a, b;
+    int64_t until;
+
+    stage_begin(&s);
+    (void)share(&s, &a, &b);
+    close(pauses(&s, PAUSE, "+OK\r\n"));
+    settles(&s);
+    until = board_paused_until(s.w->turn.board, 0, 1);
+    pauses(&s, "CLIENT PAUSE 70000", "-NOAUTH Authentication required.\r\n");
+    cr_assert_eq(board_paused_until(s.w->turn.board, 0, 1), until);
+    is_apart(&s, a, "INCR k");
+    stage_end(&s);
+}
+
+/* EXEC may execute nothing, or fail in this part. */
+Test(session_pause, with_an_exec_that_does_not_pause_nothing_changes)
+{
+    static const char *const answers[] = {"+OK\r\n+QUEUED\r\n*-1\r\n",
+                                          "+OK\r\n+QUEUED\r\n*1\r\n-ERR timeout\r\n",
+                                          "+OK\r\n+QUEUED\r\n-EXECABORT no\r\n"};
+    struct stage s;
+    struct client a, b;
+    int fd;
+
+    stage_begin(&s);
+    fd = share(&s, &a, &b);
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        close(pauses(&s, "MULTI | " PAUSE " | EXEC", answers[i]));
+        settles(&s);
+        is_shared(&s, a, fd, "INCR k");
+        cr_assert_eq(s.host.paused_until_ms, 0);
+    }
+    stage_end(&s);
+}

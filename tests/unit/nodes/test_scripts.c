@@ -2,11 +2,14 @@
 #include "nodes/scripts.h"
 
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
 #define SHA_7 "bc70ae583496ef68242126e5f723b4224435af02" /* of return(7) */
 #define SHA_1 "e0e1f9fabfc9d4800c877a703b823ac0578ff8db" /* of return 1 */
+
+#define ENOUGH ((size_t)100000)
 
 static struct slice of(const char *text)
 {
@@ -18,9 +21,23 @@ static bool is(struct slice got, const char *text)
     return got.len == strlen(text) && memcmp(got.data, text, got.len) == 0;
 }
 
+/* What so many short texts take, when they were asked for by their SHA1. */
+static size_t room_for(int count)
+{
+    static const char *const texts[] = {"return(7)", "return 1"};
+    struct scripts *s = scripts_new(ENOUGH);
+    size_t bytes;
+    for (int i = 0; i < count; i++)
+        scripts_saw(s, of(texts[i]));
+    (void)scripts_text(s, of(SHA_7));
+    bytes = scripts_bytes(s);
+    scripts_free(s);
+    return bytes;
+}
+
 Test(scripts, found_by_sha1_in_any_case)
 {
-    struct scripts *s = scripts_new(1000);
+    struct scripts *s = scripts_new(ENOUGH);
     cr_assert_null(scripts_text(s, of(SHA_7)).data);
     scripts_saw(s, of("return(7)"));
     scripts_saw(s, of("return 1"));
@@ -36,11 +53,11 @@ Test(scripts, found_by_sha1_in_any_case)
 
 Test(scripts, the_oldest_go_first)
 {
-    struct scripts *s = scripts_new(16);
+    struct scripts *s = scripts_new(room_for(1) + 100);
     char text[32];
     scripts_saw(s, of("return(7)"));
     cr_assert(scripts_text(s, of(SHA_7)).data);
-    scripts_saw(s, of("return 1")); /* 17 bytes */
+    scripts_saw(s, of("return 1")); /* for two there is no room */
     cr_assert_null(scripts_text(s, of(SHA_7)).data);
     cr_assert(is(scripts_text(s, of(SHA_1)), "return 1"));
     for (int i = 0; i < 100; i++) {
@@ -54,9 +71,34 @@ Test(scripts, the_oldest_go_first)
     scripts_free(s);
 }
 
+/* A text of some bytes takes some hundred: all of them count. */
+Test(scripts, the_bound_is_of_memory_and_not_of_text)
+{
+    enum { MAX = 1 << 20 };
+    struct scripts *s = scripts_new(MAX);
+    size_t before, taken;
+    char text[32];
+    (void)room_for(1); /* libcrypto has its own memory from now on */
+    before = mallinfo2().uordblks;
+    for (int i = 0; i < 100000; i++) {
+        snprintf(text, sizeof(text), "return %d", i);
+        scripts_saw(s, of(text));
+        cr_assert_leq(scripts_bytes(s), MAX);
+        if (i % 10000 == 0) /* then there is a second table, for which the next text makes room */
+            (void)scripts_text(s, of(SHA_1));
+    }
+    taken = mallinfo2().uordblks - before;
+    /* The allocator keeps some freed pieces at hand. With a sanitizer's allocator this is 0. */
+    cr_assert_leq(taken, MAX + MAX / 50, "%zu", taken);
+    cr_assert_gt(scripts_bytes(s), MAX * 9 / 10);
+    scripts_clear(s);
+    cr_assert_eq(scripts_bytes(s), 0);
+    scripts_free(s);
+}
+
 Test(scripts, what_is_used_stays)
 {
-    struct scripts *s = scripts_new(17);
+    struct scripts *s = scripts_new(room_for(2) + 100);
     const void *on;
     scripts_saw(s, of("return(7)"));
     scripts_saw(s, of("return 1"));
@@ -69,7 +111,7 @@ Test(scripts, what_is_used_stays)
 
 Test(scripts, who_has_it)
 {
-    struct scripts *s = scripts_new(1000);
+    struct scripts *s = scripts_new(ENOUGH);
     static const int conn, other, anna, bert;
     const void *on;
     cr_assert_eq(scripts_at(s, of(SHA_7), 1, &anna, &on), SCRIPT_UNSEEN);
@@ -110,7 +152,7 @@ static void note(void *data, struct slice sha)
 /* The last one used first, in bounds, and only what somebody asked for by its SHA1. */
 Test(scripts, the_recent_ones)
 {
-    struct scripts *s = scripts_new(1000);
+    struct scripts *s = scripts_new(ENOUGH);
     static const int conn;
     char told[40] = "";
     const void *on;
