@@ -77,6 +77,8 @@ bool pool_joins(struct pool *pool, const struct target *target, struct identity 
 /* The last proof: an authenticated identity's own; all others have one together, for each node. `known` is false when
  * there is none. */
 struct proof pool_proof(struct pool *pool, const struct target *target, struct identity *identity);
+/* Whether a node of the group has last said that it lets everybody in. */
+bool pool_admits_anybody(const struct pool *pool, size_t group);
 void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpose purpose,
                      struct identity *identity, const struct proof *proof);
 

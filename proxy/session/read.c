@@ -12,8 +12,8 @@
 #include "session/input.h"
 #include "session/interest.h"
 #include "session/life.h"
-#include "session/replies.h"
-#include "session/requests.h"
+#include "session/login_bound.h"
+#include "session/protocol_error.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,26 +32,6 @@
 #define SECRET_MAX ((size_t)32 * 1024)
 
 /* ---- requests ---- */
-
-static void fatal_error(struct session *s, const char *error)
-{
-    struct request *r = request_new(session_pool(s), 0);
-    char reply[320];
-    if (s->special.tunnel) { /* an answer would be a part of what it replicates */
-        request_free(session_pool(s), r);
-        session_close(s, error);
-        return;
-    }
-    snprintf(reply, sizeof(reply), "-ERR %s\r\n", error);
-    r->close_after = true;
-    session_add(s, r);
-    if (life_closing(&s->life))
-        return;
-    if (r->state == REQUEST_WAITING) /* a full hold has answered it otherwise */
-        session_answer(s, r, reply);
-    life_advance(&s->life, LIFE_LAST_WORDS);
-    session_deliver(s);
-}
 
 static bool is_secret(const struct command *command)
 {
@@ -91,7 +71,7 @@ static void accept_inline(struct session *s, char *line, size_t len)
     } else if (argc == 0 && s->special.tunnel) {
         s->special.tunnel->alive(s);
     } else if (argc < 0) {
-        fatal_error(s, "Protocol error: unbalanced quotes in request");
+        session_protocol_error(s, "Protocol error: unbalanced quotes in request");
     }
     buf_wipe(&whole);
 }
@@ -106,6 +86,8 @@ static void accept_request(struct session *s, char *data, const struct resp_requ
         accept_inline(s, data, parse->pos);
         return;
     }
+    if (!session_within_login_bound(s, parse) && !session_takes_request(s, data, parse))
+        return;
     r = request_new(session_pool(s), parse->pos);
     request_set_bytes(r, data, parse->pos);
     identify(r, parse);
@@ -121,7 +103,7 @@ static bool too_large(struct session *s, size_t len)
         return false;
     snprintf(text, sizeof(text), "redisproxy: the request is larger than request_max (%zu bytes)",
              s->host->options->request_max);
-    fatal_error(s, text);
+    session_protocol_error(s, text);
     return true;
 }
 
@@ -141,6 +123,7 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
     if (partial->request->secret)
         explicit_bzero(data, len);
     s->client.partial = partial;
+    session_judge_partial(s);
 }
 
 /* The partial request became whole: `extra` bytes behind it are somebody else's. */
@@ -174,13 +157,14 @@ static size_t frame_partial(struct session *s)
         finish_partial(s);
         return len;
     case RESP_MORE:
-        (void)too_large(s, r->len + resp_request_missing(&partial->parse, r->len));
+        if (!too_large(s, r->len + resp_request_missing(&partial->parse, r->len)))
+            session_judge_partial(s);
         return 0;
     case RESP_ERROR:
         break;
     }
     snprintf(error, sizeof(error), "%s", partial->parse.error);
-    fatal_error(s, error);
+    session_protocol_error(s, error);
     return 0;
 }
 
@@ -230,7 +214,7 @@ void session_feed(struct session *s, char *data, size_t len)
             keep_partial(s, &parse, data, len);
             return;
         case RESP_ERROR:
-            fatal_error(s, parse.error);
+            session_protocol_error(s, parse.error);
             return;
         }
     }
