@@ -10,6 +10,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "net/address.h"
 #include "net/listener.h"
 #include "ops/config.h"
@@ -305,6 +306,8 @@ int main(int argc, char **argv)
     const char *path = NULL;
     int result = EXIT_SUCCESS;
     enum command command = read_command_line(argc, argv, &path);
+
+    memory_install_last_words();
 
     if (command == COMMAND_DONE)
         return EXIT_SUCCESS;

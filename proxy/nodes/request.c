@@ -5,6 +5,7 @@
  */
 #include "nodes/request.h"
 
+#include "base/memory.h"
 #include "nodes/identity.h"
 
 #include <assert.h>
@@ -60,7 +61,7 @@ static struct request *take_kept(struct request_pool *pool, size_t len)
     return request;
 }
 
-struct request *request_new(struct request_pool *pool, size_t len)
+struct request *request_try_new(struct request_pool *pool, size_t len)
 {
     struct request *request = take_kept(pool, len);
     char *data = NULL;
@@ -68,7 +69,7 @@ struct request *request_new(struct request_pool *pool, size_t len)
     if (!request) {
         request = malloc(sizeof(*request));
         if (!request)
-            abort();
+            out_of_memory(sizeof(*request));
     } else if (has_heap(request)) {
         data = request->data;
         cap = request->cap;
@@ -79,7 +80,17 @@ struct request *request_new(struct request_pool *pool, size_t len)
     request->data = data ? data : request->own_data;
     request->cap = data ? cap : sizeof(request->own_data);
     pool->live++;
-    request_reserve(request, len);
+    if (request_try_reserve(request, len))
+        return request;
+    request_free(pool, request);
+    return NULL;
+}
+
+struct request *request_new(struct request_pool *pool, size_t len)
+{
+    struct request *request = request_try_new(pool, len);
+    if (!request)
+        out_of_memory(len);
     return request;
 }
 
@@ -92,24 +103,34 @@ static void free_bytes(struct request *request)
     request->data = request->own_data;
 }
 
-void request_reserve(struct request *request, size_t len)
+static bool grow(struct request *request, size_t len)
 {
     char *data;
-    if (len <= request->cap)
-        return;
     if (has_heap(request) && !request->secret) {
         data = realloc(request->data, len);
         if (!data)
-            abort();
+            return false;
     } else {
         data = malloc(len);
         if (!data)
-            abort();
+            return false;
         memcpy(data, request->data, request->len);
         free_bytes(request);
     }
     request->data = data;
     request->cap = len;
+    return true;
+}
+
+bool request_try_reserve(struct request *request, size_t len)
+{
+    return len <= request->cap || grow(request, len);
+}
+
+void request_reserve(struct request *request, size_t len)
+{
+    if (!request_try_reserve(request, len))
+        out_of_memory(len);
 }
 
 void request_set_bytes(struct request *request, const void *bytes, size_t len)

@@ -6,6 +6,8 @@
  */
 #include "session/read.h"
 
+#include "base/log.h"
+#include "base/memory.h"
 #include "session/client.h"
 #include "session/dispatch.h"
 #include "session/held.h"
@@ -15,6 +17,7 @@
 #include "session/login_bound.h"
 #include "session/protocol_error.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +79,16 @@ static void accept_inline(struct session *s, char *line, size_t len)
     buf_wipe(&whole);
 }
 
+/* There is no memory for so much: that is the end of this client, and of nobody else. */
+static void no_memory(struct session *s, size_t len)
+{
+    char text[96];
+    snprintf(text, sizeof(text), "redisproxy: no memory for a request of %zu bytes", len);
+    log_event(LOG_ERROR, "no memory for a client's request", "client=%" PRIu64 " bytes=%zu", s->id,
+              len);
+    session_protocol_error(s, text);
+}
+
 /* The request that begins at data is whole. */
 static void accept_request(struct session *s, char *data, const struct resp_request *parse)
 {
@@ -88,7 +101,11 @@ static void accept_request(struct session *s, char *data, const struct resp_requ
     }
     if (!session_within_login_bound(s, parse) && !session_takes_request(s, data, parse))
         return;
-    r = request_new(session_pool(s), parse->pos);
+    r = request_try_new(session_pool(s), parse->pos);
+    if (!r) {
+        no_memory(s, parse->pos);
+        return;
+    }
     request_set_bytes(r, data, parse->pos);
     identify(r, parse);
     if (r->secret)
@@ -111,16 +128,22 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
                          size_t len)
 {
     struct partial *partial;
+    struct request *request;
     if (too_large(s, len + resp_request_missing(parse, len)))
         return;
+    request = request_try_new(session_pool(s), len);
+    if (!request) {
+        no_memory(s, len);
+        return;
+    }
     partial = malloc(sizeof(*partial));
     if (!partial)
-        abort();
+        out_of_memory(sizeof(*partial));
     partial->parse = *parse;
-    partial->request = request_new(session_pool(s), len);
-    request_set_bytes(partial->request, data, len);
-    partial->request->secret = len <= SECRET_MAX;
-    if (partial->request->secret)
+    partial->request = request;
+    request_set_bytes(request, data, len);
+    request->secret = len <= SECRET_MAX;
+    if (request->secret)
         explicit_bzero(data, len);
     s->client.partial = partial;
     session_judge_partial(s);
@@ -168,14 +191,18 @@ static size_t frame_partial(struct session *s)
     return 0;
 }
 
-/* Room for `more` bytes, growing in steps that keep the copying linear. */
-static void grow_partial(struct request *r, size_t more)
+/* Room for `more` bytes, growing in steps that keep the copying linear, as long as there is memory for that. Returns
+ * false when there is not even so much: the session has got its last words. */
+static bool grow_partial(struct session *s, struct request *r, size_t more)
 {
     size_t cap = r->len + more;
     if (cap <= r->cap)
-        return;
+        return true;
     r->secret = r->len <= SECRET_MAX;
-    request_reserve(r, cap < r->cap * 2 ? r->cap * 2 : cap);
+    if (request_try_reserve(r, cap < r->cap * 2 ? r->cap * 2 : cap) || request_try_reserve(r, cap))
+        return true;
+    no_memory(s, cap);
+    return false;
 }
 
 /* Returns how many of the bytes belong to the partial request. */
@@ -184,7 +211,8 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
     struct request *r = s->client.partial->request;
     size_t before = r->len, whole, taken;
     bool secret = r->secret;
-    grow_partial(r, len);
+    if (!grow_partial(s, r, len))
+        return len;
     memcpy(r->data + r->len, data, len);
     r->len += len;
     whole = frame_partial(s);
@@ -248,7 +276,10 @@ static bool read_direct(struct session *s, ssize_t *n)
     if (missing < DIRECT_MIN)
         return false;
     room = missing < DIRECT_MAX ? missing : DIRECT_MAX;
-    grow_partial(r, room);
+    if (!grow_partial(s, r, room)) {
+        *n = 0;
+        return true;
+    }
     if (room < r->cap - r->len)
         room = missing < r->cap - r->len ? missing : r->cap - r->len;
     *n = stream_read(&s->client.stream, r->data + r->len, room);
