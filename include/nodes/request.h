@@ -77,6 +77,7 @@ struct request {
     uint8_t state;
     uint8_t ends;           /* how often its node ended the connection when its reply came next */
     char reply_type;        /* the first byte of the reply */
+    bool own : 1;           /* the proxy's own, request_own(): its reply has a bound */
     bool secret : 1;        /* holds a credential: wipe the bytes */
     bool write : 1;         /* may change data: never sent twice */
     bool maybe_write : 1;   /* as far as could be told when it came */

@@ -145,6 +145,7 @@ struct request *request_own(struct request_pool *pool, struct slice bytes,
 {
     struct request *request = request_new(pool, bytes.len);
     request_set_bytes(request, bytes.data, bytes.len);
+    request->own = true;
     request->owner = owner;
     request->owner_data = owner_data;
     return request;
