@@ -67,6 +67,14 @@ static void write_line(const char *line, size_t len)
         ;
 }
 
+/* Whatever was put into it, it is one line: what others named may hold a line end, or a terminal's command. */
+static void flatten(char *line, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            line[i] = '?';
+}
+
 void log_event(enum log_level level, const char *msg, const char *pairs, ...)
 {
     char line[LINE_MAX_BYTES], when[64];
@@ -90,6 +98,7 @@ void log_event(enum log_level level, const char *msg, const char *pairs, ...)
         len = room - 1;
         memset(line + len - CUT_DOTS, '.', CUT_DOTS);
     }
+    flatten(line, len);
     line[len++] = '\n';
     write_line(line, len);
 }

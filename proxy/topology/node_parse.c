@@ -24,6 +24,8 @@ static bool parse_replica(struct node_answer *out, struct endpoint *master, cons
         reply->element[2]->type != REDIS_REPLY_INTEGER ||
         reply->element[3]->type != REDIS_REPLY_STRING)
         return false;
+    if (!endpoint_is_host(reply->element[1]->str))
+        return false;
     out->role = ROLE_REPLICA;
     out->link_connected = strcmp(reply->element[3]->str, "connected") == 0;
     snprintf(master->host, sizeof(master->host), "%s", reply->element[1]->str);
