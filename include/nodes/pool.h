@@ -89,7 +89,7 @@ uint64_t pool_epoch(const struct pool *pool);
 /* Whether a connection of this identity may be tried now: the node has not just refused one, nor rejected a request, and
  * the identity's last ones have not broken soon after they stood. */
 bool pool_usable(const struct pool *pool, size_t group, uint64_t node,
-                     const struct identity *identity);
+                 const struct identity *identity);
 /* Whether the node has just rejected a request: then a connection that stands is of no use either. */
 bool pool_rejects(const struct pool *pool, size_t group, uint64_t node);
 /* Whether there is a connection that is READY: the shared one, or, with `leased`, one that nobody holds. It is of use even

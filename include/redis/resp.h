@@ -97,8 +97,9 @@ void resp_append_command(struct buf *out, int argc, const struct slice *argv);
 
 /* The progress through one reply. All zero before its first byte. */
 struct resp_reply {
-    uint64_t total;  /* bytes of this reply so far */
-    uint64_t skip;   /* bytes of a payload (and its line end) still to be passed over; of a line, those that were */
+    uint64_t total; /* bytes of this reply so far */
+    uint64_t
+        skip; /* bytes of a payload (and its line end) still to be passed over; of a line, those that were */
     uint64_t values; /* values still to begin before the reply is whole */
     int64_t number;  /* a length that is being read */
     uint8_t state;   /* see resp_reply.c */

@@ -32,7 +32,7 @@ struct channel {
     unsigned failures;
     int64_t up_ms;      /* since when it answers; 0: it does not */
     int64_t hurried_ms; /* the last time */
-    char logged[160]; /* the last trouble that was logged; "": none */
+    char logged[160];   /* the last trouble that was logged; "": none */
     bool up_logged;
 };
 

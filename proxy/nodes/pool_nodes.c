@@ -98,12 +98,12 @@ void pool_note_break(struct pool *pool, struct pool_node *node, const struct ups
 }
 
 bool pool_usable(const struct pool *pool, size_t group, uint64_t id,
-                     const struct identity *identity)
+                 const struct identity *identity)
 {
     const struct pool_node *node = pool_find_node(pool, group, id);
     int64_t now = turn_now(pool->turn);
-    return !node || (node->retry_at_ms <= now &&
-                     node->relapses[relapse_of(identity)].until_ms <= now);
+    return !node ||
+           (node->retry_at_ms <= now && node->relapses[relapse_of(identity)].until_ms <= now);
 }
 
 /* ---- */

@@ -13,8 +13,7 @@
 static inline __attribute__((always_inline)) bool wants_to_read(const struct session *s)
 {
     return life_reads(&s->life) && s->client.growth == GROWTH_FREE &&
-           s->queue.count < AHEAD_REQUESTS &&
-           s->queue.waiting_bytes < AHEAD_BYTES &&
+           s->queue.count < AHEAD_REQUESTS && s->queue.waiting_bytes < AHEAD_BYTES &&
            buf_len(&s->client.out) < s->host->options->output_high;
 }
 

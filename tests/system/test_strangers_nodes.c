@@ -212,6 +212,17 @@ static int read_on(const struct proxy *proxy)
     return good;
 }
 
+/* A new session each time. Returns whether one was led to the bad one. */
+static bool is_read_from(struct bad *b, const struct proxy *proxy)
+{
+    redisContext *c = proxy_client(proxy, PROXY_REPLICA);
+    redisReply *reply = redisCommand(c, "GET k");
+    if (reply)
+        freeReplyObject(reply);
+    redisFree(c);
+    return b->asked > 0;
+}
+
 static void plays(enum manners manners, const char *what)
 {
     static struct bad b;
@@ -231,15 +242,7 @@ static void plays(enum manners manners, const char *what)
     victim = trio_replica(&trio);
     trio_kill_node(&trio, victim);
     bad_start(&b, trio.host[victim]);
-    cr_assert(wait_until(20000, ({
-                  redisContext *r = proxy_client(&proxy, PROXY_REPLICA);
-                  redisReply *reply = redisCommand(r, "GET k");
-                  if (reply)
-                      freeReplyObject(reply);
-                  redisFree(r);
-                  b.asked > 0;
-              })),
-              "the proxy never reads from it");
+    cr_assert(wait_until(20000, is_read_from(&b, &proxy)), "the proxy never reads from it");
     long before = proxy_memory(&proxy);
     proxy_forget_peak(&proxy);
     int opened = b.opened, good = read_on(&proxy);
