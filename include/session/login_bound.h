@@ -26,7 +26,7 @@ bool session_takes_request(struct session *s, const char *data, const struct res
 static inline bool session_within_login_bound(const struct session *s,
                                               const struct resp_request *parse)
 {
-    return (parse->argc <= LOGIN_ARGS_MAX && parse->pos <= LOGIN_BULK_MAX) ||
+    return __builtin_expect(parse->argc <= LOGIN_ARGS_MAX && parse->pos <= LOGIN_BULK_MAX, true) ||
            s->identity->authenticated;
 }
 

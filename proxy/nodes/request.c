@@ -61,6 +61,34 @@ static struct request *take_kept(struct request_pool *pool, size_t len)
     return request;
 }
 
+static void free_bytes(struct request *request)
+{
+    if (request->secret)
+        explicit_bzero(request->data, request->cap);
+    if (has_heap(request))
+        free(request->data);
+    request->data = request->own_data;
+}
+
+__attribute__((noinline)) static bool grow(struct request *request, size_t len)
+{
+    char *data;
+    if (has_heap(request) && !request->secret) {
+        data = realloc(request->data, len);
+        if (!data)
+            return false;
+    } else {
+        data = malloc(len);
+        if (!data)
+            return false;
+        memcpy(data, request->data, request->len);
+        free_bytes(request);
+    }
+    request->data = data;
+    request->cap = len;
+    return true;
+}
+
 struct request *request_try_new(struct request_pool *pool, size_t len)
 {
     struct request *request = take_kept(pool, len);
@@ -80,7 +108,7 @@ struct request *request_try_new(struct request_pool *pool, size_t len)
     request->data = data ? data : request->own_data;
     request->cap = data ? cap : sizeof(request->own_data);
     pool->live++;
-    if (request_try_reserve(request, len))
+    if (len <= request->cap || grow(request, len))
         return request;
     request_free(pool, request);
     return NULL;
@@ -94,34 +122,6 @@ struct request *request_new(struct request_pool *pool, size_t len)
     return request;
 }
 
-static void free_bytes(struct request *request)
-{
-    if (request->secret)
-        explicit_bzero(request->data, request->cap);
-    if (has_heap(request))
-        free(request->data);
-    request->data = request->own_data;
-}
-
-static bool grow(struct request *request, size_t len)
-{
-    char *data;
-    if (has_heap(request) && !request->secret) {
-        data = realloc(request->data, len);
-        if (!data)
-            return false;
-    } else {
-        data = malloc(len);
-        if (!data)
-            return false;
-        memcpy(data, request->data, request->len);
-        free_bytes(request);
-    }
-    request->data = data;
-    request->cap = len;
-    return true;
-}
-
 bool request_try_reserve(struct request *request, size_t len)
 {
     return len <= request->cap || grow(request, len);
@@ -129,7 +129,7 @@ bool request_try_reserve(struct request *request, size_t len)
 
 void request_reserve(struct request *request, size_t len)
 {
-    if (!request_try_reserve(request, len))
+    if (len > request->cap && !grow(request, len))
         out_of_memory(len);
 }
 

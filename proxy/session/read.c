@@ -80,7 +80,7 @@ static void accept_inline(struct session *s, char *line, size_t len)
 }
 
 /* There is no memory for so much: that is the end of this client, and of nobody else. */
-static void no_memory(struct session *s, size_t len)
+__attribute__((noinline, cold)) static void no_memory(struct session *s, size_t len)
 {
     char text[96];
     snprintf(text, sizeof(text), "redisproxy: no memory for a request of %zu bytes", len);

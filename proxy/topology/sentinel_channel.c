@@ -15,7 +15,7 @@
 #define BACKOFF_REFUSED_MS 100 /* a refusal costs next to nothing */
 #define BACKOFF_URGENT_MS 200
 #define STOOD_MS 1000     /* what stood for so long was a good one */
-#define HURRY_MS 500      /* one that is hurried again and again is hurried so often */
+#define HURRY_MS 1000     /* one that is hurried again and again is hurried so often */
 #define BACKOFF_NOW_MS 20 /* the first try during a switch: did it die? */
 
 /* ---- it stands ---- */
