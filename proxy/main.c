@@ -11,6 +11,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "net/address.h"
 #include "net/listener.h"
 #include "ops/config.h"
@@ -290,6 +291,7 @@ static int run(struct config *config)
 
     block_signals(&taken);
     log_start();
+    memory_install_last_words(); /* again: they come before what the log does when the program aborts */
     raise_open_files(&config->traffic);
     if (bind_all(&app) == 0) {
         announce(config);
@@ -309,6 +311,8 @@ int main(int argc, char **argv)
     const char *path = NULL;
     int result = EXIT_SUCCESS;
     enum command command = read_command_line(argc, argv, &path);
+
+    memory_install_last_words();
 
     if (command == COMMAND_DONE)
         return EXIT_SUCCESS;

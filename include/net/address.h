@@ -30,6 +30,9 @@ struct address {
     socklen_t len; /* 0: no address */
 };
 
+/* Whether the text can be a host: no blanks, no control characters, not too long. */
+bool endpoint_is_host(const char *text);
+
 /* Reads "host:port", "1.2.3.4:port" or "[::1]:port"; without ":port", `default_port` counts (0: a
  * port is required). Returns 0, or -1 when the text is neither. */
 int endpoint_parse(struct endpoint *out, const char *text, uint16_t default_port)

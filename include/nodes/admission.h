@@ -53,4 +53,10 @@ enum entrance admission_try(struct admission *admission, const struct target *ta
                             struct identity *identity, bool leased, bool entered,
                             const char **error);
 
+/* Whether a session of this identity has to log in there before it can do anything: ENTRY_OTHER; ENTRY_FREE: it need not.
+ * ENTRY_WAITS, ENTRY_NONE: as above. Nobody waits for a word that is merely old: this is about what the proxy keeps for
+ * a client (session/login_bound.h), not about what it may do. */
+enum entrance admission_login(struct admission *admission, const struct target *target,
+                              struct identity *identity, bool entered);
+
 #endif

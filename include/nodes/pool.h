@@ -77,6 +77,8 @@ bool pool_joins(struct pool *pool, const struct target *target, struct identity 
 /* The last proof: an authenticated identity's own; all others have one together, for each node. `known` is false when
  * there is none. */
 struct proof pool_proof(struct pool *pool, const struct target *target, struct identity *identity);
+/* Whether a node of the group has last said that it lets everybody in. */
+bool pool_admits_anybody(const struct pool *pool, size_t group);
 void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpose purpose,
                      struct identity *identity, const struct proof *proof);
 
@@ -84,8 +86,10 @@ void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpos
  * is gone: as long as it is the same, what was returned is good. */
 uint64_t pool_epoch(const struct pool *pool);
 
-/* Whether a connection to the node may be tried now: the node has not just refused one, nor rejected a request. */
-bool pool_usable(const struct pool *pool, size_t group, uint64_t node);
+/* Whether a connection of this identity may be tried now: the node has not just refused one, nor rejected a request, and
+ * the identity's last ones have not broken soon after they stood. */
+bool pool_usable(const struct pool *pool, size_t group, uint64_t node,
+                 const struct identity *identity);
 /* Whether the node has just rejected a request: then a connection that stands is of no use either. */
 bool pool_rejects(const struct pool *pool, size_t group, uint64_t node);
 /* Whether there is a connection that is READY: the shared one, or, with `leased`, one that nobody holds. It is of use even

@@ -51,6 +51,17 @@ struct slot {
     UT_hash_handle hh;
 };
 
+/* Connections of some identities, which broke again and again soon after they were READY. */
+struct relapse {
+    unsigned count;
+    int64_t broken_ms; /* the last time */
+    int64_t until_ms;  /* no connection of theirs is opened before; 0: one may be */
+};
+
+/* Identities that share one. An identity's connections may break for what its clients do, and shall not keep others
+ * waiting. */
+#define RELAPSES 16
+
 struct pool_node {
     struct list in_pool;
     size_t group;
@@ -62,6 +73,7 @@ struct pool_node {
     bool rejects;        /* the last failure was no connection's: one that stands proves nothing */
     int64_t retry_at_ms; /* 0: usable */
     int64_t failed_ms;   /* the last failure */
+    struct relapse relapses[RELAPSES];
 };
 
 struct pool {
@@ -77,6 +89,7 @@ struct pool {
     struct list nodes;
     size_t count;
     uint64_t epoch;
+    uint64_t seed; /* for delays */
     bool closing;
 };
 
@@ -101,6 +114,8 @@ struct pool_node *pool_get_node(struct pool *pool, size_t group, uint64_t id);
 /* It is left alone for a moment, which grows with each failure. `rejects`: it rejected a request, on a connection
  * that stands. */
 void pool_note_failure(struct pool *pool, struct pool_node *node, bool rejects);
+/* A connection that was READY has broken. */
+void pool_note_break(struct pool *pool, struct pool_node *node, const struct upstream *upstream);
 /* Forgets the nodes that are not in the topology any more, and that nobody uses. */
 void pool_forget_nodes(struct pool *pool);
 

@@ -77,6 +77,7 @@ struct request {
     uint8_t state;
     uint8_t ends;           /* how often its node ended the connection when its reply came next */
     char reply_type;        /* the first byte of the reply */
+    bool own : 1;           /* the proxy's own, request_own(): its reply has a bound */
     bool secret : 1;        /* holds a credential: wipe the bytes */
     bool write : 1;         /* may change data: never sent twice */
     bool maybe_write : 1;   /* as far as could be told when it came */
@@ -163,6 +164,8 @@ void request_pool_free(struct request_pool *pool);
 
 /* A zeroed request in state WAITING with room for `len` bytes. */
 struct request *request_new(struct request_pool *pool, size_t len);
+/* The same, for as many bytes as somebody else likes. NULL: there is no memory for so much. */
+struct request *request_try_new(struct request_pool *pool, size_t len);
 
 /* A command of the proxy's own, WAITING, to be given to upstream_submit(): with a copy of these bytes. Its reply goes
  * to `owner`, who finds `owner_data` in it and frees the request; NULL: the reply is swallowed. The caller sets
@@ -175,6 +178,8 @@ struct request *request_own_words(struct request_pool *pool, int argc, const str
 
 /* Makes room for `len` bytes in all; what is there stays. */
 void request_reserve(struct request *request, size_t len);
+/* The same, for as many as somebody else likes. Returns false when there is no memory for so much. */
+bool request_try_reserve(struct request *request, size_t len) __attribute__((warn_unused_result));
 
 /* Replaces the bytes. */
 void request_set_bytes(struct request *request, const void *bytes, size_t len);

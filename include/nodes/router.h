@@ -97,6 +97,10 @@ struct upstream *router_shared_of(struct router *router, struct place *place, ui
 struct upstream *router_auth_upstream(struct router *router, struct place *place,
                                       enum target_role role, struct identity *identity,
                                       bool proves);
+/* Whether a session of this identity has to log in at the node where its requests go: ENTRY_OTHER. ENTRY_FREE: it need
+ * not. Otherwise that is not known now, and its session is woken when it may be (admission_login()). */
+enum entrance router_login_needed(struct router *router, struct place *place,
+                                  struct identity *identity);
 /* A lease, as above; see pool_lease(). */
 struct upstream *router_lease(struct router *router, struct place *place, enum target_role role,
                               struct identity *identity, upstream_lost *on_lost, void *lease_data);

@@ -21,6 +21,9 @@
 #define RESP_ARGS_MAX (1024 * 1024)
 #define RESP_BULK_MAX (512LL * 1024 * 1024)
 
+/* A status or an error of a reply; Redis' own are short, a script's may have any length. */
+#define RESP_LINE_MAX (1024 * 1024)
+
 enum resp_result { RESP_MORE, RESP_DONE, RESP_ERROR };
 
 /* A run of bytes in somebody else's memory. */
@@ -94,8 +97,9 @@ void resp_append_command(struct buf *out, int argc, const struct slice *argv);
 
 /* The progress through one reply. All zero before its first byte. */
 struct resp_reply {
-    uint64_t total;  /* bytes of this reply so far */
-    uint64_t skip;   /* bytes of a payload (and its line end) still to be passed over */
+    uint64_t total; /* bytes of this reply so far */
+    uint64_t
+        skip; /* bytes of a payload (and its line end) still to be passed over; of a line, those that were */
     uint64_t values; /* values still to begin before the reply is whole */
     int64_t number;  /* a length that is being read */
     uint8_t state;   /* see resp_reply.c */
@@ -108,7 +112,7 @@ struct resp_reply {
 };
 
 /* Takes bytes of a reply, in pieces of any size; *used says how many of them belong to it.
- * RESP_DONE: it ended there; zero it before the next. RESP_ERROR: this is not RESP. Attributes
+ * RESP_DONE: it ended there; zero it before the next. RESP_ERROR: this is not RESP, or a line over RESP_LINE_MAX. Attributes
  * (RESP3 '|') belong to the reply they precede. RESP3's streamed strings and aggregates, which no
  * Redis sends, are errors. The line end behind a payload is passed over unseen. */
 enum resp_result resp_reply_parse(struct resp_reply *reply, const char *data, size_t len,

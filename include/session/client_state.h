@@ -17,6 +17,13 @@
 struct partial;
 struct upstream;
 
+/* May the request that has not come wholly grow (login_bound.h)? */
+enum growth {
+    GROWTH_FREE,
+    GROWTH_AWAITS_ANSWERS, /* not before what was sent before it is answered */
+    GROWTH_AWAITS_NODE,    /* not before the node has said whether the client has to log in */
+};
+
 struct session_client {
     struct stream stream;
     int64_t opened_ms,
@@ -28,6 +35,8 @@ struct session_client {
     bool reply_off, reply_skip;
     /* what it sent */
     struct partial *partial; /* a request that has not arrived wholly (input.h) */
+    enum growth growth;      /* and whether more of it is read */
+    int64_t let_in_until_ms; /* until then that is not asked, but of who has logged in */
     struct list ahead;       /* bytes behind it, not looked at yet */
     size_t ahead_bytes;
     bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */

@@ -26,8 +26,9 @@ struct input_chunk {
 
 /* Whether the client, and all clients together, may have more of them (output_limit, output_memory). */
 bool session_has_input_room(const struct session *s);
-/* Keeps a copy. */
-void session_keep_input(struct session *s, const char *bytes, size_t len);
+/* Keeps a copy. Returns false when there is no memory for it. */
+bool session_keep_input(struct session *s, const char *bytes, size_t len)
+    __attribute__((warn_unused_result));
 /* Takes the first piece out of the list, which must not be empty. It still counts until it is dropped. */
 struct input_chunk *session_first_input(struct session *s);
 /* Wipes and frees it. */

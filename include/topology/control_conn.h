@@ -57,6 +57,7 @@ struct control_conn {
     uv_timer_t timer;
     struct resolve *resolving;
     struct redisReader *reader;
+    size_t unfinished; /* bytes since the last whole reply */
     struct buf out;
     struct address address; /* the one it is, or was last, connected to */
     int64_t try_ms;         /* when this try to connect began; 0: none is going on */

@@ -24,6 +24,10 @@ struct seat {
     size_t peer_count;
     int64_t doubtful_ms; /* since when it lists some that too few others do; 0: it does not */
     bool doubt_logged;
+    /* Its events: how many more are heard now, since when that was counted, and how many were not. */
+    int events_left;
+    int64_t events_ms;
+    unsigned events_dropped;
 };
 
 struct watch {

@@ -44,6 +44,8 @@ struct probe {
     int64_t period_ms, asked_ms, beat_ms;
     int64_t silent_since; /* 0: nothing is owed */
     unsigned failures;
+    unsigned breaks; /* of connections that answered, and did not stand long */
+    int64_t up_ms;   /* since when the connection stands */
     bool beating, closely, leaving, suspect, closing, up_logged, refusal_logged;
     bool answered;          /* on this connection */
     bool asked_for, freely; /* where the password is shown, says the owner */

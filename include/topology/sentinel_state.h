@@ -30,7 +30,9 @@ struct channel {
     struct sentinel *sentinel;
     const char *what; /* for logs */
     unsigned failures;
-    char logged[160]; /* the last trouble that was logged; "": none */
+    int64_t up_ms;      /* since when it answers; 0: it does not */
+    int64_t hurried_ms; /* the last time */
+    char logged[160];   /* the last trouble that was logged; "": none */
     bool up_logged;
 };
 

@@ -10,7 +10,7 @@
  */
 #include "base/buf.h"
 
-#include "base/log.h"
+#include "base/memory.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -22,12 +22,6 @@
 /* Larger pieces are not kept in a stock, nor more than these bytes. */
 #define STOCK_PIECE_MAX ((size_t)32 * 1024)
 #define STOCK_MAX ((size_t)1024 * 1024)
-
-__attribute__((noreturn)) static void out_of_memory(size_t size)
-{
-    log_event(LOG_ERROR, "out of memory", "bytes=%zu", size);
-    abort();
-}
 
 static void grow(struct buf *b, size_t room)
 {

@@ -39,6 +39,14 @@ static void format_time(char *out, size_t size)
     snprintf(out, size, "%s.%03dZ", date, (int)(now % 1000));
 }
 
+/* Whatever was put into it, it is one line: what others named may hold a line end, or a terminal's command. */
+static void flatten(char *line, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            line[i] = '?';
+}
+
 size_t log_line_with(char line[LOG_LINE_MAX], enum log_level level, const char *msg,
                      const char *pairs, va_list args)
 {
@@ -58,6 +66,7 @@ size_t log_line_with(char line[LOG_LINE_MAX], enum log_level level, const char *
         len = room - 1;
         memset(line + len - CUT_DOTS, '.', CUT_DOTS);
     }
+    flatten(line, len);
     line[len++] = '\n';
     return len;
 }

@@ -130,7 +130,10 @@ static void kill_home(struct session *s, struct request *r, struct inquiry *inqu
     if (q->kills_asker)
         session_quits(s, r);
     if (number)
-        at_node = strtoll(q->reply + 1, NULL, 10);
+        (void)resp_parse_integer((struct slice){q->reply + 1, strcspn(q->reply + 1, "\r\n")},
+                                 &at_node);
+    if (at_node < 0 || at_node > INT32_MAX)
+        at_node = 0; /* so many clients no node has */
     if (r->argc == 3 && q->killed > 0)
         session_answer(s, r, "+OK\r\n");
     else if (r->argc == 3 &&

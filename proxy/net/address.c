@@ -28,14 +28,26 @@ static bool host_char(char c)
     return c > ' ' && c != 0x7f && !strchr("[],;\"'", c);
 }
 
+static bool is_host(const char *host, size_t len)
+{
+    if (!len || len >= sizeof(((struct endpoint *)0)->host))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!host_char(host[i]))
+            return false;
+    return true;
+}
+
+bool endpoint_is_host(const char *text)
+{
+    return is_host(text, strlen(text));
+}
+
 /* Takes the host's `len` bytes over. Returns -1 when they cannot be a host. */
 static int take_host(struct endpoint *out, const char *host, size_t len)
 {
-    if (!len || len >= sizeof(out->host))
+    if (!is_host(host, len))
         return -1;
-    for (size_t i = 0; i < len; i++)
-        if (!host_char(host[i]))
-            return -1;
     memcpy(out->host, host, len);
     out->host[len] = '\0';
     return 0;

@@ -12,6 +12,9 @@
 /* A refusal is given to all who ask the same within this time, and no longer: the password may be right a moment later. */
 #define REFUSAL_MS 100
 
+/* A node's word that it lets everybody in is good for so long for what is kept of an unfinished request. */
+#define LOGIN_WORD_MS 10000
+
 struct auth_check {
     struct list in_admission;
     struct admission *admission;
@@ -277,4 +280,29 @@ enum entrance admission_try(struct admission *admission, const struct target *ta
     return identity->authenticated
                ? with_password(admission, target, identity, &proof, fresh, generation, error)
                : without(admission, target, &proof, fresh, generation);
+}
+
+enum entrance admission_login(struct admission *admission, const struct target *target,
+                              struct identity *identity, bool entered)
+{
+    int64_t now = turn_now(admission->turn);
+    if (identity->authenticated || identity->own ||
+        (entered && !identity->outside && pool_stands(admission->pool, target, identity, false)))
+        return ENTRY_FREE;
+    forget_old(admission, now);
+    uint64_t generation = rights_generation(&admission->rights[target->group], now);
+    struct proof proof = pool_proof(admission->pool, target, identity);
+    bool known = proof.known && proof.generation == generation, asking;
+    struct identity *asks;
+    if (known && !proof.admitted && now - proof.ms < REFUSAL_MS)
+        return ENTRY_OTHER;
+    known = known && proof.admitted;
+    if (known && now - proof.ms < LOGIN_WORD_MS)
+        return ENTRY_FREE;
+    asks = identity_asking(admission->identities);
+    asking = check_at(admission, target, asks, generation);
+    identity_release(asks);
+    if (known)
+        return ENTRY_FREE;
+    return asking ? ENTRY_WAITS : ENTRY_NONE;
 }

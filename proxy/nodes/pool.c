@@ -25,6 +25,7 @@ struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
     pool->on_change = on_change;
     pool->data = data;
     pool->epoch = 1;
+    pool->seed = uv_hrtime();
     list_init(&pool->upstreams);
     list_init(&pool->nodes);
     return pool;
@@ -87,7 +88,7 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
     struct upstream *up = NULL;
     const char *error = NULL;
 
-    if (!pool->closing && pool_usable(pool, target->group, target->node)) {
+    if (!pool->closing && pool_usable(pool, target->group, target->node, slot->key.identity)) {
         up = upstream_open(pool->turn, target, slot->key.identity, group->connect_timeout_ms,
                            &pool_upstream_owner, slot, &error);
         if (!up) {

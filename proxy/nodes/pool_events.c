@@ -147,6 +147,8 @@ static void on_cut(struct upstream *up, const char *why, bool error)
         bool news = stood ? !up->leased : node->failures == 1;
         if (!stood || node->failures == 0)
             pool_note_failure(pool, node, false);
+        if (stood)
+            pool_note_break(pool, node, up);
         note_refusal(pool, up);
         log_event(news && !up->refused ? LOG_WARN : LOG_DEBUG, "an upstream ended",
                   "group=%s node=%s purpose=%s leased=%d reason=%s",

@@ -2,6 +2,9 @@
  * pool_nodes: which nodes can be used now. A node that is down is tried every few milliseconds and not by every request;
  * one that rejected a request (LOADING, ...) is left alone for as long. Nodes are found by a walk over the few there are.
  *
+ * A connection that breaks soon after it was READY, again and again, is opened less and less often, too: the node sends
+ * what is no reply, or closes. Whoever comes first after a break is not kept waiting: it may be a switch.
+ *
  * Every change for the better, and for the worse, makes the pool's epoch grow: what was handed out before is asked for
  * anew then.
  */
@@ -15,6 +18,11 @@
 #define RETRY_MAX_MS 100
 /* A failure this long after the one before counts as the first. */
 #define FORGIVE_MS 2000
+/* A connection that stood for so long was a good one. After one that did not, and after the next, another is opened at
+ * once, and then after 10, 20, 40, ... ms, of which up to half is left out by chance. */
+#define STOOD_MS 1000
+#define RELAPSE_FIRST_MS 10
+#define RELAPSE_MAX_MS 1000
 
 struct pool_node *pool_find_node(const struct pool *pool, size_t group, uint64_t id)
 {
@@ -40,12 +48,6 @@ struct pool_node *pool_get_node(struct pool *pool, size_t group, uint64_t id)
     return node;
 }
 
-bool pool_usable(const struct pool *pool, size_t group, uint64_t id)
-{
-    const struct pool_node *node = pool_find_node(pool, group, id);
-    return !node || node->retry_at_ms <= turn_now(pool->turn);
-}
-
 bool pool_rejects(const struct pool *pool, size_t group, uint64_t id)
 {
     const struct pool_node *node = pool_find_node(pool, group, id);
@@ -64,6 +66,47 @@ void pool_note_failure(struct pool *pool, struct pool_node *node, bool rejects)
     node->failures++;
     node->rejects = rejects;
 }
+
+/* ---- connections that break soon ---- */
+
+static size_t relapse_of(const struct identity *identity)
+{
+    return (size_t)((uintptr_t)identity * 0x9E3779B97F4A7C15u >> 32) % RELAPSES;
+}
+
+static int64_t relapse_delay(struct pool *pool, unsigned count)
+{
+    int64_t delay = (int64_t)RELAPSE_FIRST_MS << (count < 10 ? count : 10);
+    if (delay > RELAPSE_MAX_MS)
+        delay = RELAPSE_MAX_MS;
+    pool->seed = pool->seed * 6364136223846793005u + 1442695040888963407u;
+    return delay - (int64_t)((pool->seed >> 33) % (uint64_t)(delay / 2 + 1));
+}
+
+/* Those that broke together with another one have not broken again. */
+void pool_note_break(struct pool *pool, struct pool_node *node, const struct upstream *up)
+{
+    int64_t now = turn_now(pool->turn);
+    struct relapse *relapse = &node->relapses[relapse_of(up->identity)];
+    if (relapse->broken_ms && up->opened_ms < relapse->broken_ms)
+        return;
+    if (now - up->opened_ms >= STOOD_MS || now - relapse->broken_ms > FORGIVE_MS)
+        relapse->count = 0;
+    relapse->broken_ms = now;
+    if (relapse->count++ > 1)
+        relapse->until_ms = now + relapse_delay(pool, relapse->count - 3);
+}
+
+bool pool_usable(const struct pool *pool, size_t group, uint64_t id,
+                 const struct identity *identity)
+{
+    const struct pool_node *node = pool_find_node(pool, group, id);
+    int64_t now = turn_now(pool->turn);
+    return !node ||
+           (node->retry_at_ms <= now && node->relapses[relapse_of(identity)].until_ms <= now);
+}
+
+/* ---- */
 
 void pool_penalize(struct pool *pool, size_t group, uint64_t id)
 {
@@ -88,17 +131,35 @@ int64_t pool_next_try(const struct pool *pool)
         const struct pool_node *node = container_of(it, struct pool_node, in_pool);
         if (node->retry_at_ms && node->retry_at_ms < next)
             next = node->retry_at_ms;
+        for (int i = 0; i < RELAPSES; i++)
+            if (node->relapses[i].until_ms && node->relapses[i].until_ms < next)
+                next = node->relapses[i].until_ms;
     }
     return next;
+}
+
+/* Takes back what is over. Returns whether there was something. */
+static bool is_due(struct pool_node *node, int64_t now_ms)
+{
+    bool due = node->retry_at_ms && node->retry_at_ms <= now_ms;
+    if (due)
+        node->retry_at_ms = 0;
+    for (int i = 0; i < RELAPSES; i++) {
+        struct relapse *relapse = &node->relapses[i];
+        if (!relapse->until_ms || relapse->until_ms > now_ms)
+            continue;
+        relapse->until_ms = 0;
+        due = true;
+    }
+    return due;
 }
 
 void pool_retry(struct pool *pool, int64_t now_ms)
 {
     list_each (it, &pool->nodes) {
         struct pool_node *node = container_of(it, struct pool_node, in_pool);
-        if (node->retry_at_ms && node->retry_at_ms <= now_ms) {
+        if (is_due(node, now_ms)) {
             pool->epoch++;
-            node->retry_at_ms = 0;
             pool->on_change(pool->data, node->group);
         }
     }

@@ -53,3 +53,13 @@ void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpos
     if (slot)
         note(&slot->proof, proof);
 }
+
+bool pool_admits_anybody(const struct pool *pool, size_t group)
+{
+    for (const struct list *it = pool->nodes.next; it != &pool->nodes; it = it->next) {
+        const struct pool_node *node = container_of(it, const struct pool_node, in_pool);
+        if (node->group == group && node->greeting.known && node->greeting.admitted)
+            return true;
+    }
+    return false;
+}

@@ -5,6 +5,7 @@
  */
 #include "nodes/request.h"
 
+#include "base/memory.h"
 #include "nodes/identity.h"
 
 #include <assert.h>
@@ -60,7 +61,35 @@ static struct request *take_kept(struct request_pool *pool, size_t len)
     return request;
 }
 
-struct request *request_new(struct request_pool *pool, size_t len)
+static void free_bytes(struct request *request)
+{
+    if (request->secret)
+        explicit_bzero(request->data, request->cap);
+    if (has_heap(request))
+        free(request->data);
+    request->data = request->own_data;
+}
+
+__attribute__((noinline)) static bool grow(struct request *request, size_t len)
+{
+    char *data;
+    if (has_heap(request) && !request->secret) {
+        data = realloc(request->data, len);
+        if (!data)
+            return false;
+    } else {
+        data = malloc(len);
+        if (!data)
+            return false;
+        memcpy(data, request->data, request->len);
+        free_bytes(request);
+    }
+    request->data = data;
+    request->cap = len;
+    return true;
+}
+
+struct request *request_try_new(struct request_pool *pool, size_t len)
 {
     struct request *request = take_kept(pool, len);
     char *data = NULL;
@@ -68,7 +97,7 @@ struct request *request_new(struct request_pool *pool, size_t len)
     if (!request) {
         request = malloc(sizeof(*request));
         if (!request)
-            abort();
+            out_of_memory(sizeof(*request));
     } else if (has_heap(request)) {
         data = request->data;
         cap = request->cap;
@@ -79,37 +108,29 @@ struct request *request_new(struct request_pool *pool, size_t len)
     request->data = data ? data : request->own_data;
     request->cap = data ? cap : sizeof(request->own_data);
     pool->live++;
-    request_reserve(request, len);
+    if (len <= request->cap || grow(request, len))
+        return request;
+    request_free(pool, request);
+    return NULL;
+}
+
+struct request *request_new(struct request_pool *pool, size_t len)
+{
+    struct request *request = request_try_new(pool, len);
+    if (!request)
+        out_of_memory(len);
     return request;
 }
 
-static void free_bytes(struct request *request)
+bool request_try_reserve(struct request *request, size_t len)
 {
-    if (request->secret)
-        explicit_bzero(request->data, request->cap);
-    if (has_heap(request))
-        free(request->data);
-    request->data = request->own_data;
+    return len <= request->cap || grow(request, len);
 }
 
 void request_reserve(struct request *request, size_t len)
 {
-    char *data;
-    if (len <= request->cap)
-        return;
-    if (has_heap(request) && !request->secret) {
-        data = realloc(request->data, len);
-        if (!data)
-            abort();
-    } else {
-        data = malloc(len);
-        if (!data)
-            abort();
-        memcpy(data, request->data, request->len);
-        free_bytes(request);
-    }
-    request->data = data;
-    request->cap = len;
+    if (len > request->cap && !grow(request, len))
+        out_of_memory(len);
 }
 
 void request_set_bytes(struct request *request, const void *bytes, size_t len)
@@ -124,6 +145,7 @@ struct request *request_own(struct request_pool *pool, struct slice bytes,
 {
     struct request *request = request_new(pool, bytes.len);
     request_set_bytes(request, bytes.data, bytes.len);
+    request->own = true;
     request->owner = owner;
     request->owner_data = owner_data;
     return request;

@@ -11,7 +11,7 @@ bool router_target_for(struct router *router, size_t group, const struct topolog
     *target = (struct target){group, node->id, purpose, node};
     if (node->suspect || pool_rejects(router->pool, group, node->id))
         return false;
-    return pool_usable(router->pool, group, node->id) ||
+    return pool_usable(router->pool, group, node->id, want->identity) ||
            pool_stands(router->pool, target, want->identity, want->leased);
 }
 
@@ -25,27 +25,30 @@ static bool choose_master(struct router *router, size_t group, const struct want
                              target);
 }
 
-static bool may_be_read(struct router *router, size_t group, const struct topology_node *node)
+static bool may_be_read(struct router *router, size_t group, const struct topology_node *node,
+                        const struct want *want)
 {
-    return node->readable && !node->suspect && pool_usable(router->pool, group, node->id);
+    return node->readable && !node->suspect &&
+           pool_usable(router->pool, group, node->id, want->identity);
 }
 
 /* The replica with the fewest sessions; among equals they take turns, so that short sessions spread evenly, too. Only
  * replicas take turns, not all nodes: otherwise the one that stands behind the master in the list would have two. */
-static const struct topology_node *least_used(struct router *router, size_t group)
+static const struct topology_node *least_used(struct router *router, size_t group,
+                                              const struct want *want)
 {
     const struct topology_group *view = &router->topology->groups[group];
     const struct topology_node *best = NULL;
     unsigned best_users = 0;
     size_t readable = 0, best_rank = 0, rank, at = 0;
     for (size_t i = 0; i < view->node_count; i++)
-        readable += may_be_read(router, group, &view->nodes[i]);
+        readable += may_be_read(router, group, &view->nodes[i], want);
     if (readable == 0)
         return NULL;
     for (size_t i = 0; i < view->node_count; i++) {
         const struct topology_node *node = &view->nodes[i];
         unsigned users = pool_users(router->pool, group, node->id);
-        if (!may_be_read(router, group, node))
+        if (!may_be_read(router, group, node, want))
             continue;
         rank = (at++ + readable - router->turns % readable) % readable; /* 0: it is its turn */
         if (!best || users < best_users || (users == best_users && rank < best_rank)) {
@@ -96,7 +99,7 @@ static bool choose_replica(struct router *router, struct place *place, const str
         router_target_for(router, place->group, node, PURPOSE_REPLICA, want, target))
         return true;
     router_leave_replica(router, place);
-    node = least_used(router, place->group);
+    node = least_used(router, place->group, want);
     if (!node)
         return choose_reader(router, place->group, want, target);
     router_join_replica(router, place, node->id);

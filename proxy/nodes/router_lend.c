@@ -9,11 +9,16 @@
  */
 #include "nodes/router_state.h"
 
+static bool has_entered(const struct place *place, const struct target *target)
+{
+    return place->entered[0] == target->node || place->entered[1] == target->node;
+}
+
 /* Whether the session may use the node with this identity; at the first use the node itself has to say so. */
 static bool may_enter(struct router *router, struct place *place, const struct target *target,
                       const struct want *want)
 {
-    bool entered = place->entered[0] == target->node || place->entered[1] == target->node;
+    bool entered = has_entered(place, target);
     place->entry = admission_try(router->admission, target, want->identity, want->leased, entered,
                                  &place->refusal);
     if (place->entry == ENTRY_FREE && !entered && !want->identity->own) {
@@ -25,6 +30,26 @@ static bool may_enter(struct router *router, struct place *place, const struct t
     if (place->entry == ENTRY_NONE)
         router_arm_retry(router);
     return place->entry == ENTRY_FREE;
+}
+
+enum entrance router_login_needed(struct router *router, struct place *place,
+                                  struct identity *identity)
+{
+    const struct want want = {identity, false};
+    enum target_role role = place->route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER;
+    enum entrance entry = ENTRY_NONE;
+    struct target target;
+    if (router_choose(router, place, role, &want, &target))
+        entry = admission_login(router->admission, &target, identity, has_entered(place, &target));
+    else if (pool_admits_anybody(router->pool, place->group))
+        entry = ENTRY_FREE; /* the next node will do as the others, or say NOAUTH when it has all */
+    if (entry == ENTRY_FREE || entry == ENTRY_OTHER)
+        return entry;
+    if (!list_linked(&place->in_admission))
+        list_append(&router->awaiting_admission, &place->in_admission);
+    if (entry == ENTRY_NONE)
+        router_arm_retry(router);
+    return entry;
 }
 
 void router_place(struct place *place, const struct traffic_listener_options *listener,

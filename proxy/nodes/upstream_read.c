@@ -12,6 +12,8 @@
 #define READS_PER_EVENT 4
 /* An error's first piece holds at least this much of it, or all. */
 #define ERROR_HEAD 64
+/* What the proxy itself asks for is kept whole; the longest is a list of a node's clients. */
+#define OWN_REPLY_MAX ((uint64_t)16 * 1024 * 1024)
 
 static void head_answered(struct upstream *up, struct request *head)
 {
@@ -68,8 +70,12 @@ static size_t take_reply(struct upstream *up, const char *data, size_t len)
         upstream_cut(up, "the node's reply is not RESP");
         return 0;
     }
-    if (result == RESP_DONE)
+    if (result == RESP_DONE) {
         head_answered(up, head);
+    } else if (head->own && up->reply.total > OWN_REPLY_MAX) {
+        upstream_cut(up, "the node's answer does not end");
+        return 0;
+    }
     request_deliver(&up->turn->requests, head, data, used, first, result == RESP_DONE);
     if (result == RESP_DONE)
         upstream_close_if_done(up);

@@ -118,7 +118,7 @@ static inline const char *read_number(struct resp_reply *reply, const char *at, 
 
 /* Passes over text up to the "\r\n" that ends it, or as far as there are bytes. Returns where it
  * stopped, and the state AT_TYPE when the end was found. */
-static inline const char *skip_line(struct resp_reply *reply, const char *at, const char *end)
+static inline const char *find_line_end(struct resp_reply *reply, const char *at, const char *end)
 {
     while (at < end) {
         if (reply->state == IN_LINE) {
@@ -135,6 +135,18 @@ static inline const char *skip_line(struct resp_reply *reply, const char *at, co
         }
     }
     return at;
+}
+
+/* The same for a text that has a bound; NULL: it is longer. While it goes on, `skip` counts it. */
+static inline const char *skip_line(struct resp_reply *reply, const char *at, const char *end)
+{
+    const char *stop = find_line_end(reply, at, end);
+    reply->skip += (uint64_t)(stop - at);
+    if (reply->skip > RESP_LINE_MAX)
+        return NULL;
+    if (reply->state == AT_TYPE)
+        reply->skip = 0;
+    return stop;
 }
 
 /* Passes over a payload, or as much of it as there is. */

@@ -48,9 +48,12 @@ void session_read_ahead(struct session *s)
 {
     char *bytes = s->host->turn->read;
     ssize_t n = stream_read(&s->client.stream, bytes, sizeof(s->host->turn->read));
-    if (n > 0)
-        session_keep_input(s, bytes, (size_t)n);
+    bool kept = n <= 0 || session_keep_input(s, bytes, (size_t)n);
     explicit_bzero(bytes, n > 0 ? (size_t)n : 0);
+    if (!kept) {
+        session_disconnect(s, "no memory for what it sends and reads no replies to");
+        return;
+    }
     if (n == UV_EOF) {
         s->client.ahead_end = true;
         life_client_left(&s->life, CLIENT_GONE);

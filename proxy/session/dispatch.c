@@ -14,6 +14,7 @@
 #include "session/hooks.h"
 #include "session/leasing.h"
 #include "session/life.h"
+#include "session/login_bound.h"
 #include "session/perform.h"
 #include "session/publishing.h"
 #include "session/refuse.h"
@@ -211,6 +212,8 @@ void session_dispatch(struct session *s)
         return;
     if (step == STEP_HOLD)
         changed = not_now(s);
+    if (s->client.growth != GROWTH_FREE)
+        session_judge_partial(s);
     if (!life_closing(&s->life))
         session_deliver(s);
     list_remove(&s->in_woken);

@@ -28,16 +28,17 @@ bool session_has_input_room(const struct session *s)
                options->output_memory;
 }
 
-void session_keep_input(struct session *s, const char *bytes, size_t len)
+bool session_keep_input(struct session *s, const char *bytes, size_t len)
 {
     struct input_chunk *chunk = malloc(sizeof(*chunk) + len);
     if (!chunk)
-        abort();
+        return false;
     list_init(&chunk->in_ahead);
     chunk->len = len;
     memcpy(chunk->data, bytes, len);
     list_append(&s->client.ahead, &chunk->in_ahead);
     account(s, sizeof(*chunk) + len, 0);
+    return true;
 }
 
 struct input_chunk *session_first_input(struct session *s)

@@ -1,6 +1,7 @@
 /* interest: see the header. */
 #include "session/interest.h"
 
+#include "session/client.h"
 #include "session/input.h"
 
 /* A client may be this far ahead of its replies before it is not read any more. */
@@ -11,8 +12,8 @@
 /* Asked several times for each request. */
 static inline __attribute__((always_inline)) bool wants_to_read(const struct session *s)
 {
-    return life_reads(&s->life) && s->queue.count < AHEAD_REQUESTS &&
-           s->queue.waiting_bytes < AHEAD_BYTES &&
+    return life_reads(&s->life) && s->client.growth == GROWTH_FREE &&
+           s->queue.count < AHEAD_REQUESTS && s->queue.waiting_bytes < AHEAD_BYTES &&
            buf_len(&s->client.out) < s->host->options->output_high;
 }
 
@@ -69,6 +70,8 @@ static bool waits_to_write(const struct session *s)
 void session_update_interest(struct session *s)
 {
     unsigned want;
+    if (s->client.growth == GROWTH_AWAITS_ANSWERS && s->queue.count == 0)
+        session_mark_woken(s);
     if (buf_len(&s->client.out) > 0 || list_linked(&s->client.in_stalled))
         watch_stall(s);
     want = session_reads(s) || s->client.reads_ahead ? STREAM_READABLE : 0;

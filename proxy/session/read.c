@@ -6,15 +6,18 @@
  */
 #include "session/read.h"
 
+#include "base/log.h"
+#include "base/memory.h"
 #include "session/client.h"
 #include "session/dispatch.h"
 #include "session/held.h"
 #include "session/input.h"
 #include "session/interest.h"
 #include "session/life.h"
-#include "session/replies.h"
-#include "session/requests.h"
+#include "session/login_bound.h"
+#include "session/protocol_error.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,26 +35,6 @@
 #define SECRET_MAX ((size_t)32 * 1024)
 
 /* ---- requests ---- */
-
-static void fatal_error(struct session *s, const char *error)
-{
-    struct request *r = request_new(session_pool(s), 0);
-    char reply[320];
-    if (s->special.tunnel) { /* an answer would be a part of what it replicates */
-        request_free(session_pool(s), r);
-        session_close(s, error);
-        return;
-    }
-    snprintf(reply, sizeof(reply), "-ERR %s\r\n", error);
-    r->close_after = true;
-    session_add(s, r);
-    if (life_closing(&s->life))
-        return;
-    if (r->state == REQUEST_WAITING) /* a full hold has answered it otherwise */
-        session_answer(s, r, reply);
-    life_advance(&s->life, LIFE_LAST_WORDS);
-    session_deliver(s);
-}
 
 static bool is_secret(const struct command *command)
 {
@@ -91,9 +74,19 @@ static void accept_inline(struct session *s, char *line, size_t len)
     } else if (argc == 0 && s->special.tunnel) {
         s->special.tunnel->alive(s);
     } else if (argc < 0) {
-        fatal_error(s, "Protocol error: unbalanced quotes in request");
+        session_protocol_error(s, "Protocol error: unbalanced quotes in request");
     }
     buf_wipe(&whole);
+}
+
+/* There is no memory for so much: that is the end of this client, and of nobody else. */
+__attribute__((noinline, cold)) static void no_memory(struct session *s, size_t len)
+{
+    char text[96];
+    snprintf(text, sizeof(text), "redisproxy: no memory for a request of %zu bytes", len);
+    log_event(LOG_ERROR, "no memory for a client's request", "client=%" PRIu64 " bytes=%zu", s->id,
+              len);
+    session_protocol_error(s, text);
 }
 
 /* The request that begins at data is whole. */
@@ -106,7 +99,13 @@ static void accept_request(struct session *s, char *data, const struct resp_requ
         accept_inline(s, data, parse->pos);
         return;
     }
-    r = request_new(session_pool(s), parse->pos);
+    if (!session_within_login_bound(s, parse) && !session_takes_request(s, data, parse))
+        return;
+    r = request_try_new(session_pool(s), parse->pos);
+    if (!r) {
+        no_memory(s, parse->pos);
+        return;
+    }
     request_set_bytes(r, data, parse->pos);
     identify(r, parse);
     if (r->secret)
@@ -121,7 +120,7 @@ static bool too_large(struct session *s, size_t len)
         return false;
     snprintf(text, sizeof(text), "redisproxy: the request is larger than request_max (%zu bytes)",
              s->host->options->request_max);
-    fatal_error(s, text);
+    session_protocol_error(s, text);
     return true;
 }
 
@@ -129,18 +128,25 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
                          size_t len)
 {
     struct partial *partial;
+    struct request *request;
     if (too_large(s, len + resp_request_missing(parse, len)))
         return;
+    request = request_try_new(session_pool(s), len);
+    if (!request) {
+        no_memory(s, len);
+        return;
+    }
     partial = malloc(sizeof(*partial));
     if (!partial)
-        abort();
+        out_of_memory(sizeof(*partial));
     partial->parse = *parse;
-    partial->request = request_new(session_pool(s), len);
-    request_set_bytes(partial->request, data, len);
-    partial->request->secret = len <= SECRET_MAX;
-    if (partial->request->secret)
+    partial->request = request;
+    request_set_bytes(request, data, len);
+    request->secret = len <= SECRET_MAX;
+    if (request->secret)
         explicit_bzero(data, len);
     s->client.partial = partial;
+    session_judge_partial(s);
 }
 
 /* The partial request became whole: `extra` bytes behind it are somebody else's. */
@@ -174,24 +180,29 @@ static size_t frame_partial(struct session *s)
         finish_partial(s);
         return len;
     case RESP_MORE:
-        (void)too_large(s, r->len + resp_request_missing(&partial->parse, r->len));
+        if (!too_large(s, r->len + resp_request_missing(&partial->parse, r->len)))
+            session_judge_partial(s);
         return 0;
     case RESP_ERROR:
         break;
     }
     snprintf(error, sizeof(error), "%s", partial->parse.error);
-    fatal_error(s, error);
+    session_protocol_error(s, error);
     return 0;
 }
 
-/* Room for `more` bytes, growing in steps that keep the copying linear. */
-static void grow_partial(struct request *r, size_t more)
+/* Room for `more` bytes, growing in steps that keep the copying linear, as long as there is memory for that. Returns
+ * false when there is not even so much: the session has got its last words. */
+static bool grow_partial(struct session *s, struct request *r, size_t more)
 {
     size_t cap = r->len + more;
     if (cap <= r->cap)
-        return;
+        return true;
     r->secret = r->len <= SECRET_MAX;
-    request_reserve(r, cap < r->cap * 2 ? r->cap * 2 : cap);
+    if (request_try_reserve(r, cap < r->cap * 2 ? r->cap * 2 : cap) || request_try_reserve(r, cap))
+        return true;
+    no_memory(s, cap);
+    return false;
 }
 
 /* Returns how many of the bytes belong to the partial request. */
@@ -200,7 +211,8 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
     struct request *r = s->client.partial->request;
     size_t before = r->len, whole, taken;
     bool secret = r->secret;
-    grow_partial(r, len);
+    if (!grow_partial(s, r, len))
+        return len;
     memcpy(r->data + r->len, data, len);
     r->len += len;
     whole = frame_partial(s);
@@ -230,7 +242,7 @@ void session_feed(struct session *s, char *data, size_t len)
             keep_partial(s, &parse, data, len);
             return;
         case RESP_ERROR:
-            fatal_error(s, parse.error);
+            session_protocol_error(s, parse.error);
             return;
         }
     }
@@ -264,7 +276,10 @@ static bool read_direct(struct session *s, ssize_t *n)
     if (missing < DIRECT_MIN)
         return false;
     room = missing < DIRECT_MAX ? missing : DIRECT_MAX;
-    grow_partial(r, room);
+    if (!grow_partial(s, r, room)) {
+        *n = 0;
+        return true;
+    }
     if (room < r->cap - r->len)
         room = missing < r->cap - r->len ? missing : r->cap - r->len;
     *n = stream_read(&s->client.stream, r->data + r->len, room);

@@ -18,6 +18,11 @@
 #define TAG_AUTH (-2)
 #define OUT_MAX (256 * 1024) /* a peer that reads nothing: more than this is never waiting */
 
+/* A Sentinel's list of 64 of its kind is some 100 KB. */
+#define REPLY_MAX ((size_t)4 * 1024 * 1024)
+/* After so many reads it is the others' turn, however much a peer tells. */
+#define READS_PER_EVENT 4
+
 /* IDLE is 0: what an owner zeroed has not been opened yet. */
 enum state { IDLE, WAITING, RESOLVING, CONNECTING, GREETING, UP, DROPPING, CLOSING, CLOSED };
 
@@ -244,6 +249,7 @@ static void take_replies(struct control_conn *conn)
         }
         if (!reply)
             return;
+        conn->unfinished = 0;
         take_reply(conn, reply);
         freeReplyObject(reply);
     }
@@ -252,7 +258,7 @@ static void take_replies(struct control_conn *conn)
 static void receive(struct control_conn *conn)
 {
     char bytes[16384];
-    while (is_connected(conn)) {
+    for (int i = 0; i < READS_PER_EVENT && is_connected(conn); i++) {
         ssize_t n = stream_read(&conn->stream, bytes, sizeof(bytes));
         if (n == 0)
             return;
@@ -261,9 +267,14 @@ static void receive(struct control_conn *conn)
             return;
         }
         conn->heard_ms = now_of(conn);
-        if (redisReaderFeed(conn->reader, bytes, (size_t)n) != REDIS_OK)
-            abort();
+        conn->unfinished += (size_t)n;
+        if (redisReaderFeed(conn->reader, bytes, (size_t)n) != REDIS_OK) {
+            drop(conn, "no memory for its answer");
+            return;
+        }
         take_replies(conn);
+        if (conn->unfinished > REPLY_MAX)
+            drop(conn, "an answer that does not end");
     }
 }
 
@@ -274,6 +285,7 @@ static void opened(struct control_conn *conn)
     enter(conn, GREETING);
     conn->reached = true;
     conn->heard_ms = now_of(conn);
+    conn->unfinished = 0;
     conn->reader = redisReaderCreate();
     if (!conn->reader)
         abort();

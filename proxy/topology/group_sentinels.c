@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A failover is some 40 events, in a few seconds; who tells more than this is polled, as ever, and not listened to. */
+#define EVENTS_MAX 400
+#define EVENTS_EACH_MS 10
+
 #define FORGET_MS 60000 /* a discovered Sentinel that too few others list any more */
 
 static int64_t now_of(const struct group *group)
@@ -112,8 +116,11 @@ static void seat_add(struct group *group, const struct endpoint *endpoint, bool 
     if (group->seat_count == SENTINEL_LIST_MAX)
         return;
     struct seat *seat = &group->seats[group->seat_count++];
-    *seat =
-        (struct seat){.key = ++group->next_key, .configured = configured, .seen_ms = now_of(group)};
+    *seat = (struct seat){.key = ++group->next_key,
+                          .configured = configured,
+                          .seen_ms = now_of(group),
+                          .events_left = EVENTS_MAX,
+                          .events_ms = now_of(group)};
     seat->endpoint = *endpoint;
     seat->sentinel = sentinel_new(group->loop, &options);
     snprintf(seat->runid, sizeof(seat->runid), "%s", runid);
@@ -279,6 +286,32 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
 
 /* ---- events ---- */
 
+/* Each event costs a line of the log, a probe and a poll, so they have a bound. */
+static bool is_listened_to(const struct group *group, struct seat *seat)
+{
+    int64_t earned = (now_of(group) - seat->events_ms) / EVENTS_EACH_MS;
+    if (earned > 0) {
+        seat->events_left = earned + seat->events_left > EVENTS_MAX
+                                ? EVENTS_MAX
+                                : (int)(earned + seat->events_left);
+        seat->events_ms = now_of(group);
+    }
+    if (seat->events_left == 0) {
+        if (seat->events_dropped++ == 0)
+            log_event(LOG_WARN, "a Sentinel floods events, of which most are passed over",
+                      "group=%s sentinel=%s", group->options->name, sentinel_name(seat->sentinel));
+        return false;
+    }
+    seat->events_left--;
+    if (seat->events_dropped > 0 && seat->events_left > EVENTS_MAX / 2) {
+        log_event(LOG_INFO, "a Sentinel's events are heard again",
+                  "group=%s sentinel=%s passed_over=%u", group->options->name,
+                  sentinel_name(seat->sentinel), seat->events_dropped);
+        seat->events_dropped = 0;
+    }
+    return true;
+}
+
 static void sentinel_happened(void *owner, struct sentinel *sentinel, const char *channel,
                               const char *payload)
 {
@@ -291,6 +324,8 @@ static void sentinel_happened(void *owner, struct sentinel *sentinel, const char
     if (!seat || is_stranger(seat) || !sentinel_parse_event(&event, channel, payload))
         return;
     if (event.name[0] && strcmp(event.name, group->options->name) != 0)
+        return;
+    if (!is_listened_to(group, seat))
         return;
     log_event(sentinel_event_notable(channel) ? LOG_INFO : LOG_DEBUG, "Sentinel event",
               "group=%s sentinel=%s event=%s payload=%s", group->options->name,

@@ -4,9 +4,11 @@
  */
 #include "topology/node_parse.h"
 
+#include "topology/number.h"
+
 #include <hiredis/hiredis.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* BUSY is not among these: only its clients can end a script. */
@@ -21,6 +23,8 @@ static bool parse_replica(struct node_answer *out, struct endpoint *master, cons
     if (reply->elements < 4 || reply->element[1]->type != REDIS_REPLY_STRING ||
         reply->element[2]->type != REDIS_REPLY_INTEGER ||
         reply->element[3]->type != REDIS_REPLY_STRING)
+        return false;
+    if (!endpoint_is_host(reply->element[1]->str))
         return false;
     out->role = ROLE_REPLICA;
     out->link_connected = strcmp(reply->element[3]->str, "connected") == 0;
@@ -69,10 +73,10 @@ void node_parse_replication(struct node_answer *out, const char *info, int neede
         out->link_connected = out->link_connected && strcmp(text, "up") == 0;
     /* A replica counts on in slave_repl_offset; its master_repl_offset is the same number. */
     if (node_parse_info(text, sizeof(text), info, "master_repl_offset"))
-        out->offset = strtoll(text, NULL, 10);
+        out->offset = number_of(text, NUMBER_MAX);
     if (node_parse_info(text, sizeof(text), info, "second_repl_offset"))
-        out->promoted_offset = strtoll(text, NULL, 10) - 1;
+        out->promoted_offset = number_of(text, NUMBER_MAX) - 1;
     /* The node shows this line only when both min-replicas options are set. */
     if (node_parse_info(text, sizeof(text), info, "min_slaves_good_slaves"))
-        out->good_replicas_missing = (needed < 0 ? 1 : needed) - atoi(text);
+        out->good_replicas_missing = (needed < 0 ? 1 : needed) - (int)number_of(text, INT_MAX);
 }

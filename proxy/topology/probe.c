@@ -3,7 +3,8 @@
  * probe_round.c's; the orders of the fence are probe_fence.c's.
  *
  * A connection that breaks is opened again at once, without any delay: Sentinel kills the promoted node's clients, so
- * the break itself may be the first sign of a promotion. Only what fails to connect waits, and during a switch not long.
+ * the break itself may be the first sign of a promotion. Only what fails to connect waits, and during a switch not long;
+ * and a node that answers and closes again and again.
  *
  * Silence is told from refusal: a question that nobody answers for 500 ms, over however many connections, makes the
  * node suspect; a refused connection is an answer. A silent connection is given up after 2 s, because the packets of
@@ -28,6 +29,9 @@
 #define WATCH_MS 50      /* how often an open question is looked at */
 #define RETRY_FIRST_MS 20
 #define RETRY_MAX_MS 500
+/* A connection that stood for so long was a good one; so many that did not are made again at once. */
+#define STOOD_MS 1000
+#define BREAKS_MAX 2
 
 /* ---- when ---- */
 
@@ -78,6 +82,7 @@ static void on_reply(struct control_conn *conn, int tag, const redisReply *reply
 static void on_up(struct control_conn *conn)
 {
     struct probe *p = container_of(conn, struct probe, conn);
+    p->up_ms = probe_clock(p);
     probe_fence_forget(p);
     probe_round_first(p);
     schedule(p);
@@ -102,14 +107,24 @@ static int64_t retry_delay(const struct probe *p)
     return delay < RETRY_MAX_MS ? delay : RETRY_MAX_MS;
 }
 
+/* Whether another one is made at once: after one that answered, unless the last ones broke soon. */
+static bool is_renewed(struct probe *p, bool was_up)
+{
+    bool silent = p->silent_since && probe_clock(p) - p->silent_since >= SUSPECT_MS;
+    if (!was_up || !p->answered || silent)
+        return false;
+    if (probe_clock(p) - p->up_ms >= STOOD_MS)
+        p->breaks = 0;
+    return p->breaks++ < BREAKS_MAX;
+}
+
 /* What was owed stays owed, unless the peer's kernel said that nobody is there. A connection that
  * never answered counts as a failure to connect: a node with too many clients closes it at once. A
  * node that refuses our password is not down: nothing is known of it until the right one is read. */
 static void on_down(struct control_conn *conn, const char *why, bool was_up)
 {
     struct probe *p = container_of(conn, struct probe, conn);
-    bool silent = p->silent_since && probe_clock(p) - p->silent_since >= SUSPECT_MS;
-    bool healthy = was_up && p->answered && !silent;
+    bool healthy = is_renewed(p, was_up);
     probe_round_forget(p);
     probe_fence_forget(p);
     control_conn_open(conn, healthy ? 0 : retry_delay(p));
@@ -185,10 +200,12 @@ void probe_set_credential(struct probe *p, struct credential *credential)
 
 void probe_now(struct probe *p)
 {
-    if (control_conn_is_waiting(&p->conn))
+    if (!control_conn_is_waiting(&p->conn)) {
+        if (probe_round_ask(p))
+            schedule(p);
+    } else if (p->breaks <= BREAKS_MAX) {
         control_conn_open(&p->conn, 0);
-    else if (probe_round_ask(p))
-        schedule(p);
+    }
 }
 
 bool probe_replicaof(struct probe *p, const struct endpoint *master)

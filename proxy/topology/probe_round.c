@@ -21,9 +21,10 @@
 #include "base/log.h"
 #include "base/state.h"
 #include "topology/node_parse.h"
+#include "topology/number.h"
 
 #include <hiredis/hiredis.h>
-#include <stdlib.h>
+#include <limits.h>
 #include <string.h>
 
 static const struct state_row password_rows[] = {
@@ -189,7 +190,7 @@ static void take_needed(struct probe *p, const redisReply *reply)
 {
     p->needed = -1;
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[1]->str)
-        p->needed = atoi(reply->element[1]->str);
+        p->needed = (int)number_of(reply->element[1]->str, INT_MAX);
 }
 
 static void take_server(struct probe *p, const redisReply *reply)

@@ -14,6 +14,8 @@
 #define BACKOFF_MAX_MS 2000
 #define BACKOFF_REFUSED_MS 100 /* a refusal costs next to nothing */
 #define BACKOFF_URGENT_MS 200
+#define STOOD_MS 1000     /* what stood for so long was a good one */
+#define HURRY_MS 1000     /* one that is hurried again and again is hurried so often */
 #define BACKOFF_NOW_MS 20 /* the first try during a switch: did it die? */
 
 /* ---- it stands ---- */
@@ -36,7 +38,8 @@ void sentinel_channel_start(struct sentinel *s, struct channel *channel, const c
 
 void sentinel_channel_up(struct channel *channel)
 {
-    channel->failures = 0;
+    if (!channel->up_ms)
+        channel->up_ms = (int64_t)uv_now(channel->conn.loop);
     channel->logged[0] = '\0';
     if (!channel->up_logged)
         log_event(LOG_INFO, "connected to a Sentinel", "group=%s sentinel=%s connection=%s",
@@ -88,14 +91,22 @@ static int64_t backoff(struct channel *channel)
 
 void sentinel_channel_down(struct channel *channel, const char *why)
 {
+    int64_t now = (int64_t)uv_now(channel->conn.loop);
+    if (channel->up_ms && now - channel->up_ms >= STOOD_MS)
+        channel->failures = 0;
+    channel->up_ms = 0;
     log_down(channel, why);
     control_conn_open(&channel->conn, backoff(channel));
 }
 
 /* Somebody answers there again: a Sentinel that comes back may lead a failover at once, and must be
- * heard. */
+ * heard. One that takes connections and breaks both would have the one hurry the other for ever. */
 void sentinel_channel_hurry(struct channel *channel)
 {
+    int64_t now = (int64_t)uv_now(channel->conn.loop);
+    if (channel->hurried_ms && now - channel->hurried_ms < HURRY_MS)
+        return;
+    channel->hurried_ms = now;
     channel->failures = 0;
     if (control_conn_is_waiting(&channel->conn))
         control_conn_open(&channel->conn, 0);

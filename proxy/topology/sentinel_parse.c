@@ -21,7 +21,7 @@ static bool take_endpoint(struct endpoint *out, const char *host, const char *po
 {
     char *end;
     long number = strtol(port, &end, 10);
-    if (*end || number <= 0 || number > 65535 || !host[0] || strlen(host) >= sizeof(out->host))
+    if (*end || number <= 0 || number > 65535 || !endpoint_is_host(host))
         return false;
     snprintf(out->host, sizeof(out->host), "%s", host);
     out->port = (uint16_t)number;

@@ -10,10 +10,14 @@
 #include "topology/sentinel_state.h"
 
 #include "base/log.h"
+#include "topology/number.h"
 
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* A Sentinel that names a longer time is taken as one that names none. */
+#define TIME_MAX_MS ((int64_t)365 * 24 * 3600 * 1000)
 
 /* ---- asking ---- */
 
@@ -64,10 +68,10 @@ static void take_master(struct sentinel_report *report, const redisReply *reply)
     const char *epoch = sentinel_field(reply, "config-epoch");
     const char *timeout = sentinel_field(reply, "failover-timeout");
     const char *down_after = sentinel_field(reply, "down-after-milliseconds");
-    report->failover_timeout_ms = timeout ? strtoll(timeout, NULL, 10) : 0;
-    report->down_after_ms = down_after ? strtoll(down_after, NULL, 10) : 0;
+    report->failover_timeout_ms = number_of(timeout, TIME_MAX_MS);
+    report->down_after_ms = number_of(down_after, TIME_MAX_MS);
     report->known = epoch != NULL;
-    report->epoch = epoch ? strtoull(epoch, NULL, 10) : 0;
+    report->epoch = (uint64_t)number_of(epoch, NUMBER_MAX);
     report->step = sentinel_parse_step(sentinel_field(reply, "failover-state"));
 }
 

@@ -78,3 +78,11 @@ Test(log, quoting_keeps_a_value_in_one_piece)
     cr_assert_str_eq(log_quote(small, sizeof(small), "1234\"789"), "\"1234\"");
     cr_assert_str_eq(log_quote(small, 2, "x"), "");
 }
+
+Test(log, what_others_named_cannot_end_the_line)
+{
+    capture();
+    log_event(LOG_ERROR, "resolved", "host=%s", "evil\ntime=2026 level=info\x1b[2J");
+    const char *got = captured();
+    cr_assert_str_eq(strstr(got, "host="), "host=evil?time=2026 level=info?[2J\n");
+}

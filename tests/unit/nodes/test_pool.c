@@ -17,13 +17,13 @@ Test(pool, a_failing_node_is_tried_less_and_less)
         pool_penalize(s.pool, 0, 1);
         cr_assert_eq(pool_next_try(s.pool), now(&s) + delay, "failure %d: not %d ms", failure,
                      (int)delay);
-        cr_assert_eq(pool_usable(s.pool, 0, 1), delay == 0);
+        cr_assert_eq(pool_usable(s.pool, 0, 1, s.nobody), delay == 0);
         if (delay) {
             later(&s, (uint64_t)delay - 1);
-            cr_assert_not(pool_usable(s.pool, 0, 1));
+            cr_assert_not(pool_usable(s.pool, 0, 1, s.nobody));
             later(&s, 1);
         }
-        cr_assert(pool_usable(s.pool, 0, 1));
+        cr_assert(pool_usable(s.pool, 0, 1, s.nobody));
     }
     later(&s, 1900); /* 2,000 ms after the last failure */
     pool_penalize(s.pool, 0, 1);
@@ -61,7 +61,7 @@ Test(pool, connections_enter_with_the_newest_snapshots_credential)
     s.groups[0].own = two;
     s.topology.seq++;
     adopt(&s);
-    until(pool_usable(s.pool, 0, 1), world_turn(s.w));
+    until(pool_usable(s.pool, 0, 1, s.nobody), world_turn(s.w));
     ask(s.w, &asked, shared(&s, 0, PURPOSE_MASTER), "x");
     fd = node_accept(s.w, &s.nodes[0]);
     node_hears(s.w, fd, "*2\r\n$4\r\nAuth\r\n$3\r\ntwo\r\n" HEARD_INFO HEARD_ID HEARD_RESET);
@@ -80,9 +80,9 @@ Test(pool, a_node_is_failing_for_its_own_group_alone)
     begin(&s);
     pool_penalize(s.pool, 0, 1);
     pool_penalize(s.pool, 0, 1);
-    cr_assert_not(pool_usable(s.pool, 0, 1));
-    cr_assert(pool_usable(s.pool, 0, 2));
-    cr_assert(pool_usable(s.pool, 1, 1));
+    cr_assert_not(pool_usable(s.pool, 0, 1, s.nobody));
+    cr_assert(pool_usable(s.pool, 0, 2, s.nobody));
+    cr_assert(pool_usable(s.pool, 1, 1, s.nobody));
     cr_assert_null(shared(&s, 0, PURPOSE_MASTER), "nobody connects to it");
     cr_assert_eq(pool_upstreams(s.pool), 0);
     end(&s);
@@ -125,14 +125,14 @@ Test(pool, a_node_that_comes_back_starts_anew)
     node_begin_closed(&s.nodes[0], 1);
     s.views[0] = s.nodes[0].view;
     for (int i = 0; i < 4; i++) {
-        until(pool_usable(s.pool, 0, 1), world_turn(s.w));
+        until(pool_usable(s.pool, 0, 1, s.nobody), world_turn(s.w));
         ask(s.w, &asked, shared(&s, 0, PURPOSE_MASTER), "x");
         until(asked.completed, world_turn(s.w));
         has_failed(&asked, REQUEST_UNSENT);
         cr_assert_eq(pool_next_try(s.pool), now(&s) + 10 * i);
     }
     node_listen(&s.nodes[0]);
-    until(pool_usable(s.pool, 0, 1), world_turn(s.w));
+    until(pool_usable(s.pool, 0, 1, s.nobody), world_turn(s.w));
     cr_assert_eq(s.changes[0], 0);
     up = shared(&s, 0, PURPOSE_MASTER);
     fd = admit(&s, 0, up, true);
@@ -160,10 +160,41 @@ Test(pool, a_node_that_dies_has_failed_once_however_many_connections_it_had)
     close(fds[0]);
     close(fds[1]);
     until(pool_upstreams(s.pool) == 0, world_turn(s.w));
-    cr_assert(pool_usable(s.pool, 0, 1), "tried again at once");
+    cr_assert(pool_usable(s.pool, 0, 1, s.nobody), "tried again at once");
     cr_assert_leq(pool_next_try(s.pool), now(&s), "and who waits is told so");
     pool_penalize(s.pool, 0, 1);
     cr_assert_eq(pool_next_try(s.pool), now(&s) + 10);
+    end(&s);
+}
+
+/* A node that lets everybody in, and then sends what is no reply. */
+Test(pool, connections_that_break_as_soon_as_they_stand_are_opened_less_and_less)
+{
+    enum { AT_ONCE = 3, FOR_MS = 1000, MOST = 20 };
+    struct stage s;
+    struct upstream *up;
+    int opened = 0, fd;
+    int64_t began;
+
+    begin(&s);
+    uv_update_time(&s.w->loop);
+    began = now(&s);
+    while (now(&s) - began < FOR_MS && opened <= MOST) {
+        up = shared(&s, 0, PURPOSE_MASTER);
+        cr_assert(up || opened >= AT_ONCE, "it may be a switch");
+        if (up) {
+            fd = admit(&s, 0, up, true);
+            node_says(fd, "garbage\r\n");
+            until(pool_upstreams(s.pool) == 0, world_turn(s.w));
+            close(fd);
+            opened++;
+        } else {
+            cr_assert_neq(pool_next_try(s.pool), INT64_MAX, "it is tried again");
+            world_turn(s.w);
+            pool_retry(s.pool, now(&s));
+        }
+    }
+    cr_assert_leq(opened, MOST, "%d connections", opened);
     end(&s);
 }
 

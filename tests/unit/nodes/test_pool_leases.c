@@ -278,7 +278,7 @@ Test(pool, an_idle_lease_that_the_node_closed_is_not_handed_out)
     close(fd);
     until(pool_upstreams(s.pool) == 0, world_turn(s.w));
     cr_assert_eq(lost, 0, "it was nobody's");
-    cr_assert(pool_usable(s.pool, 0, 1), "tried again at once");
+    cr_assert(pool_usable(s.pool, 0, 1, s.nobody), "tried again at once");
     up = lease(&s, 0, &lost);
     cr_assert_eq(up->state, UPSTREAM_CONNECTING);
     end(&s);

@@ -9,6 +9,7 @@
 #include "redis/resp.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -407,4 +408,49 @@ Test(resp, a_line_with_nul_never_ends)
     cr_assert_eq(resp_request_parse(&request, many, RESP_INLINE_MAX + 1), RESP_ERROR);
     cr_assert_str_eq(request.error, "Protocol error: too big inline request");
     free(many);
+}
+
+/* It is not kept, but who keeps it would have no end of it. */
+Test(resp, a_line_without_an_end_is_no_reply)
+{
+    static char text[65536];
+    struct resp_reply reply = {0};
+    size_t used, sent = 0;
+    enum resp_result result = resp_reply_parse(&reply, TEXT("*2\r\n+a\r\n-"), &used);
+    memset(text, 'x', sizeof(text));
+    while (result == RESP_MORE && sent < 2 * RESP_LINE_MAX) {
+        result = resp_reply_parse(&reply, text, sizeof(text), &used);
+        sent += sizeof(text);
+    }
+    cr_assert_eq(result, RESP_ERROR, "after %zu bytes", sent);
+    cr_assert_gt(sent, RESP_LINE_MAX);
+}
+
+Test(resp, many_lines_have_no_bound_together)
+{
+    static char line[40000];
+    struct resp_reply reply = {0};
+    size_t used;
+    memset(line, 'x', sizeof(line));
+    line[0] = '+';
+    line[sizeof(line) - 2] = '\r';
+    line[sizeof(line) - 1] = '\n';
+    cr_assert_eq(resp_reply_parse(&reply, TEXT("*100\r\n"), &used), RESP_MORE);
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(resp_reply_parse(&reply, line, 30000, &used), RESP_MORE);
+        cr_assert_eq(resp_reply_parse(&reply, line + 30000, sizeof(line) - 30000, &used),
+                     i == 99 ? RESP_DONE : RESP_MORE);
+    }
+}
+
+Test(resp, a_length_of_26_digits_is_no_reply)
+{
+    static const char *const begins[] = {"$", "*", "%", "=", "*1\r\n$", "|"};
+    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+        struct resp_reply reply = {0};
+        char text[60];
+        size_t used;
+        snprintf(text, sizeof(text), "%s99999999999999999999999999\r\n", begins[i]);
+        cr_assert_eq(resp_reply_parse(&reply, text, strlen(text), &used), RESP_ERROR, "%s", text);
+    }
 }

@@ -114,3 +114,23 @@ Test(control_conn, a_new_password_may_wait_for_the_next_connection)
     server_hears(&s, AUTH_TWO);
     end(&s, second);
 }
+
+/* Its beginning would be kept until the end has come. */
+Test(control_conn, an_answer_that_does_not_end_ends_the_connection)
+{
+    static char text[65536];
+    struct stage s;
+    size_t sent = 0;
+    begin(&s, NULL);
+    until(s.ups == 1, turn(&s));
+    server_says(&s, "-ERR ");
+    memset(text, 'x', sizeof(text));
+    while (s.downs == 0 && sent < 16 * 1024 * 1024) {
+        ssize_t n = send(s.fd, text, sizeof(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent += n > 0 ? (size_t)n : 0;
+        uv_run(&s.loop, UV_RUN_NOWAIT);
+    }
+    cr_assert_eq(s.downs, 1, "after %zu bytes", sent);
+    cr_assert_str_eq(s.why, "an answer that does not end");
+    end(&s, NULL);
+}

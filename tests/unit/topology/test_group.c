@@ -2,9 +2,12 @@
  * group: who may speak for a group. Sentinels are found under addresses; what counts is who answers
  * there.
  */
+#include "base/log.h"
 #include "topology/election_state.h"
 #include "topology/group_state.h"
 #include "unit/fake_sentinel.h"
+
+#include <unistd.h>
 
 struct town {
     uv_loop_t loop;
@@ -272,5 +275,32 @@ Test(group, one_seat_is_one_sentinel)
     until(t->s[0].calls == 3 && t->s[0].call[2].subscribed, turn(t));
     until(!t->s[0].call[1].open, turn(t));
     cr_assert(t->s[0].call[0].open);
+    town_end(t);
+}
+
+static void tells_events(struct town *t, int times)
+{
+    static const char event[] = "*3\r\n$7\r\nmessage\r\n$6\r\n+sdown\r\n"
+                                "$25\r\nmaster g 127.0.2.9 6379  \r\n";
+    for (int c = 0; c < t->s[0].calls; c++)
+        for (int i = 0; i < times && t->s[0].call[c].subscribed; i++)
+            fake_put(&t->s[0].call[c], event);
+}
+
+/* It is polled as ever, and its word counts. */
+Test(group, a_sentinel_that_floods_events_is_heard_no_more_than_so_often)
+{
+    struct town *t = town_new();
+    fake_begin(&t->s[0], &t->loop, "127.0.2.3", "one", "127.0.2.9");
+    town_begin(t, 1);
+    until(electorate(t) == 1 && t->s[0].calls == 2, turn(t));
+    until(t->s[0].call[0].subscribed || t->s[0].call[1].subscribed, turn(t));
+    log_set_level(LOG_ERROR);
+    until(t->group->seats[0].events_dropped > 500, (tells_events(t, 50), turn(t)));
+    cr_assert_eq(t->group->seats[0].events_left, 0);
+    int polls = t->s[0].polls;
+    until(t->s[0].polls > polls + 1, (tells_events(t, 50), turn(t)));
+    cr_assert_eq(electorate(t), 1);
+    until(t->group->seats[0].events_dropped == 0, (tells_events(t, 1), turn(t), usleep(20000)));
     town_end(t);
 }

@@ -482,6 +482,23 @@ Test(probe, a_connection_that_breaks_is_made_again_at_once)
     end(y);
 }
 
+/* Each connection answers a round, and ends. The first ones may be a promotion. */
+Test(probe, a_node_that_closes_again_and_again_is_connected_to_less_and_less)
+{
+    struct yard *y = begin();
+    int64_t began = clock_ms();
+    for (int i = 0; i < 8; i++) {
+        until(y->answers > i, turn(y));
+        hang_up(now_connected(y));
+        until(y->losts > i, turn(y));
+        if (i < 2)
+            cr_assert_eq(y->downs, 0);
+    }
+    /* 40, 80, 160, 320 and 500 ms */
+    cr_assert_geq(clock_ms() - began, 600);
+    end(y);
+}
+
 Test(probe, a_node_that_is_gone_refuses_and_is_tried_again)
 {
     struct yard *y = begin();

@@ -531,3 +531,15 @@ Test(sentinel, has_a_name)
     cr_assert_str_eq(sentinel_name(t->sentinel), name);
     end(t);
 }
+
+/* It takes both connections, and speaks on neither as a Sentinel would; fake_knock() counts. */
+Test(sentinel, one_that_sends_garbage_is_not_connected_to_for_ever)
+{
+    struct scene *t = scene_new();
+    t->server.says_master = t->server.says_subscribe = "garbage\r\n";
+    watch(t);
+    int64_t later = clock_ms() + 1000;
+    until(clock_ms() > later, turn(t));
+    cr_assert_geq(t->server.calls, 4);
+    end(t);
+}

@@ -116,3 +116,39 @@ Test(node_parse, replication)
     node_parse_replication(&answer, "role:master\r\nmaster_replid:abc\r\n", 2);
     cr_assert_eq(answer.good_replicas_missing, 0); /* not counted: min-replicas-max-lag is 0 */
 }
+
+/* They would be calculated with. */
+Test(node_parse, numbers_of_26_digits)
+{
+    static const char info[] = "min_slaves_good_slaves:-99999999999999999999999999\r\n"
+                               "master_repl_offset:99999999999999999999999999\r\n"
+                               "second_repl_offset:-99999999999999999999999999\r\n";
+    struct node_answer answer = {.role = ROLE_MASTER};
+    node_parse_replication(&answer, info, 2);
+    cr_assert_eq(answer.offset, 0, "unknown");
+    cr_assert_eq(answer.promoted_offset, -1);
+    cr_assert_eq(answer.good_replicas_missing, 2);
+}
+
+/* A name that would break a line of the log, or be more than a name. */
+Test(sentinel_parse, what_is_no_host)
+{
+    static const char *const names[] = {"a\nb", "a\rb", "a b", "", "a\x1b[2J", "a\"b"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct endpoint endpoint;
+        struct node_answer answer = {.role = ROLE_UNKNOWN};
+        char text[200];
+        redisReply *r;
+        snprintf(text, sizeof(text), "*4\r\n$2\r\nip\r\n$%zu\r\n%s\r\n$4\r\nport\r\n$1\r\n7\r\n",
+                 strlen(names[i]), names[i]);
+        r = reply(text);
+        cr_assert(!sentinel_parse_instance(&endpoint, r), "%s", names[i]);
+        freeReplyObject(r);
+        snprintf(text, sizeof(text),
+                 "*5\r\n$5\r\nslave\r\n$%zu\r\n%s\r\n:6379\r\n$9\r\nconnected\r\n:1\r\n",
+                 strlen(names[i]), names[i]);
+        r = reply(text);
+        cr_assert(!node_parse_role(&answer, &endpoint, r), "%s", names[i]);
+        freeReplyObject(r);
+    }
+}

@@ -1,0 +1,243 @@
+/*
+ * login_bound: what a client may send before it has logged in, in whole sessions, on a node that the test plays: as much
+ * as Redis takes from one that has to, whatever it wants where everybody is let in, and no more than the bound until
+ * the node has said which it is.
+ */
+#include "unit/session_stage.h"
+
+#define NOAUTH "-NOAUTH Authentication required.\r\n"
+#define TOO_LONG "-ERR Protocol error: unauthenticated bulk length\r\n"
+#define TOO_MANY "-ERR Protocol error: unauthenticated multibulk length\r\n"
+#define HEARD_CHECK HEARD_RESET HEARD_PING
+
+enum {
+    LARGE = 1000000,
+    /* What the session keeps at most, and what the kernel's buffers and one read hold besides. */
+    BOUNDED = 400000
+};
+
+/* Sends up to `len` bytes of a value, until nobody takes any more. Returns how many. */
+static size_t pours_value(struct stage *s, struct client c, size_t len)
+{
+    static char bytes[LARGE];
+    memset(bytes, 'x', sizeof(bytes));
+    return pours(s, c.fd, bytes, len);
+}
+
+static void begins_set(struct client c, int len)
+{
+    char head[80];
+    int little = 65536; /* what nobody reads does not fit into the kernel */
+    cr_assert_eq(setsockopt(c.fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)), 0);
+    cr_assert_eq(setsockopt(c.theirs, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)), 0);
+    snprintf(head, sizeof(head), "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n", len);
+    node_says(c.fd, head);
+}
+
+/* The connection on which the node is asked whether it wants a password. */
+static int is_asked(struct stage *s)
+{
+    int fd = admits(s, 0, "master");
+    node_hears(s->w, fd, HEARD_CHECK);
+    return fd;
+}
+
+/* The rest of the value goes out while its beginning comes in: both sides hold little. */
+static void arrives(struct stage *s, struct client c, int fd, size_t poured)
+{
+    char piece[65536];
+    const char *end = "\r\n";
+    size_t got = 0, whole = strlen("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n") + LARGE + 2;
+    poured += pours_value(s, c, LARGE - poured);
+    cr_assert_eq(poured, LARGE, "only %zu bytes were taken", poured);
+    node_says(c.fd, end);
+    while (got < whole) {
+        ssize_t n = -1;
+        until((n = recv(fd, piece, sizeof(piece), MSG_DONTWAIT)) != -1, world_turn(s->w));
+        cr_assert_gt(n, 0);
+        got += (size_t)n;
+    }
+    cr_assert_eq(got, whole);
+    node_says(fd, "+OK\r\n");
+    hears(s, c, "+OK\r\n");
+}
+
+/* A client that is let in; returns the node's end of the connection that it shares. */
+static int first_is_let_in(struct stage *s)
+{
+    struct client c = client(s);
+    int fd;
+    client_asks(c, "GET k");
+    fd = admits(s, 0, "master");
+    node_gets(s, fd, "GET k");
+    node_says(fd, "$-1\r\n");
+    hears(s, c, "$-1\r\n");
+    return fd;
+}
+
+/* A client that stands outside, and knows it. */
+static struct client outsider(struct stage *s)
+{
+    struct client c = client(s);
+    char text[500];
+    int fd = -1;
+    client_asks(c, "GET k");
+    for (int i = 0; i < 2; i++) { /* a connection that is to be let in, and one that is not */
+        fd = node_accept(s->w, &s->nodes[0]);
+        node_hears(s->w, fd, HEARD_INFO HEARD_ID HEARD_RESET HEARD_PING);
+        node_says(fd, node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true));
+        node_says(fd, NOAUTH);
+    }
+    node_gets(s, fd, "GET k");
+    node_says(fd, NOAUTH);
+    hears(s, c, NOAUTH);
+    return c;
+}
+
+Test(login_bound, where_everybody_is_let_in_nothing_is_asked)
+{
+    struct stage s;
+    struct client c;
+
+    stage_begin(&s);
+    (void)first_is_let_in(&s);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_eq(pours_value(&s, c, LARGE), LARGE, "it does not wait");
+    nobody_comes(&s, 0);
+    stage_end(&s);
+}
+
+Test(login_bound, a_first_request_waits_for_the_nodes_word_and_grows)
+{
+    struct stage s;
+    struct client c;
+    size_t poured;
+    int check;
+
+    stage_begin(&s);
+    c = client(&s);
+    begins_set(c, LARGE);
+    poured = pours_value(&s, c, LARGE);
+    cr_assert_lt(poured, BOUNDED);
+    check = is_asked(&s);
+    cr_assert_lt(poured + pours_value(&s, c, LARGE - poured), BOUNDED, "it has not said so yet");
+    node_says(check, "+RESET\r\n+PONG\r\n");
+    settles(&s);
+    poured += pours_value(&s, c, LARGE - poured);
+    cr_assert_eq(poured, LARGE);
+    node_says(c.fd, "\r\n");
+    settles(&s);
+    stage_end(&s);
+}
+
+Test(login_bound, a_first_request_that_is_too_much_ends_with_the_nodes_word)
+{
+    struct stage s;
+    struct client c;
+    int check;
+
+    stage_begin(&s);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_lt(pours_value(&s, c, LARGE), BOUNDED);
+    check = is_asked(&s);
+    node_says(check, "+RESET\r\n" NOAUTH);
+    hears(&s, c, TOO_LONG);
+    stage_end(&s);
+}
+
+/* The node goes before it has answered: another connection asks it again. */
+Test(login_bound, a_lost_question_is_asked_again)
+{
+    struct stage s;
+    struct client c;
+    int check;
+
+    stage_begin(&s);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_lt(pours_value(&s, c, LARGE), BOUNDED);
+    check = is_asked(&s);
+    close(check);
+    check = is_asked(&s);
+    node_says(check, "+RESET\r\n" NOAUTH);
+    hears(&s, c, TOO_LONG);
+    stage_end(&s);
+}
+
+Test(login_bound, who_stands_outside_may_send_what_redis_takes)
+{
+    struct stage s;
+    struct client many, longer, whole;
+
+    stage_begin(&s);
+    many = outsider(&s);
+    node_says(many.fd, "*11\r\n$3\r\nSET");
+    hears(&s, many, TOO_MANY);
+    longer = client(&s);
+    node_says(longer.fd, "*2\r\n$3\r\nGET\r\n$16385\r\nx");
+    hears(&s, longer, TOO_LONG);
+    whole = client(&s);
+    client_asks(whole, "SET 1 2 3 4 5 6 7 8 9 10");
+    hears(&s, whole, TOO_MANY);
+    stage_end(&s);
+}
+
+/* Redis would have executed AUTH before it looked at what follows. */
+Test(login_bound, a_login_that_is_on_its_way_is_waited_for)
+{
+    struct stage s;
+    struct client c;
+    size_t poured;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "AUTH secret");
+    begins_set(c, LARGE);
+    poured = pours_value(&s, c, LARGE);
+    cr_assert_lt(poured, BOUNDED);
+    fd = node_accept(s.w, &s.nodes[0]);
+    while (true) { /* the login's connection, among those that ask */
+        char text[500], got[800];
+        ssize_t n;
+        settles(&s);
+        n = recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT);
+        cr_assert_gt(n, 0);
+        got[n] = '\0';
+        node_says(fd, node_credentials(text, sizeof(text), "master", REPLID_A, REPLID_NONE, true));
+        settles(&s);
+        n = recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT);
+        got[n > 0 ? n : 0] = '\0';
+        if (strstr(got, "secret"))
+            break;
+        node_says(fd, "+RESET\r\n" NOAUTH);
+        fd = node_accept(s.w, &s.nodes[0]);
+    }
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "AUTH secret");
+    node_says(fd, "+OK\r\n");
+    hears(&s, c, "+OK\r\n");
+    arrives(&s, c, fd, poured);
+    stage_end(&s);
+}
+
+/* A request that is held in the air does not outlive its client. */
+Test(login_bound, a_client_that_leaves_while_it_waits)
+{
+    struct stage s;
+    struct client c;
+    int check;
+
+    stage_begin(&s);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_lt(pours_value(&s, c, LARGE), BOUNDED);
+    check = is_asked(&s);
+    close(c.fd);
+    settles(&s);
+    node_says(check, "+RESET\r\n+PONG\r\n");
+    until(s.host.count == 0, world_turn(s.w));
+    stage_end(&s);
+}
