@@ -98,6 +98,12 @@ uint64_t uv_now(const uv_loop_t *loop)
     return wire_now;
 }
 
+/* What is drawn from it is the same in each play of an input. */
+uint64_t uv_hrtime(void)
+{
+    return 1;
+}
+
 int uv_timer_init(uv_loop_t *loop, uv_timer_t *handle)
 {
     (void)loop;
