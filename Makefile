@@ -76,9 +76,9 @@ OBJECTS := $(SOURCES:%.c=$(OUT)/obj/%.o)
 BINARY  := $(OUT)/redisproxy
 
 UNIT_SOURCES   := $(sort $(wildcard tests/unit/*/test_*.c))
-# The failover scenarios take minutes: with a sanitizer they are left out, the longest ones always. FAILOVER=1
+# The failover scenarios, and switchover, take minutes: with a sanitizer they are left out, the longest ones always. FAILOVER=1
 # has them all, and T= the one that it names.
-LONG_SYSTEM := $(if $(SANITIZE),failover_%,failover_rolling failover_choices failover_operator failover_soak)
+LONG_SYSTEM := $(if $(SANITIZE),failover_% switchover,failover_rolling failover_choices failover_operator failover_soak)
 SYSTEM_ALL     := $(sort $(wildcard tests/system/test_*.c))
 SYSTEM_SOURCES := $(filter-out $(if $(FAILOVER)$(T),,$(LONG_SYSTEM:%=tests/system/test_%.c)),$(SYSTEM_ALL))
 HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c tests/system/scenario/*.c))
