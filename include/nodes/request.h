@@ -102,7 +102,7 @@ struct request {
     bool in_tx : 1;         /* sent between MULTI and EXEC: queued there, not executed */
     bool leased : 1;        /* sent on its session's lease */
     bool unbegun : 1;       /* part of a transaction that counts as unsent, though it was sent */
-    bool placed : 1;        /* classified: the flags above are set */
+    bool classified : 1;    /* classified: the flags above are set */
     bool scripts : 1;       /* EXEC: of a transaction with an EVALSHA */
     bool sticks : 1;        /* for it the session keeps its lease */
     bool unknown : 1;       /* the node does not know such a command */

@@ -12,7 +12,7 @@ void session_wait_again(struct session *s, struct request *r);
 void session_rewrite(struct session *s, struct request *r, const struct buf *bytes);
 /* What was answered before its turn came, as it could not be held, up to `end`: whether the client wants to hear of
  * it, and which one is to be skipped, is known when all that stands before it has been performed. */
-void session_place_refused(struct session *s, const struct list *end);
+void session_classify_refused(struct session *s, const struct list *end);
 
 /* Answers a WAITING request here; `reply` is whole RESP. */
 void session_answer(struct session *s, struct request *r, const char *reply);

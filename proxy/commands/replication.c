@@ -78,7 +78,7 @@ static void send_bytes(struct session *s, const char *data, size_t len)
 static void send_request(struct session *s, struct request *r)
 {
     send_bytes(s, r->data, r->len);
-    r->placed = r->silent = true;
+    r->classified = r->silent = true;
     session_answer(s, r, "");
 }
 

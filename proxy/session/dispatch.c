@@ -45,8 +45,8 @@ static void classify(struct session *s, struct request *r)
 {
     const struct command *c = r->command;
     if (s->queue.unclassified > 0)
-        session_place_refused(s, &r->in_session);
-    r->placed = true;
+        session_classify_refused(s, &r->in_session);
+    r->classified = true;
     r->verb = &s->host->hooks->verbs[c->verb];
     s->client.last = c;
     r->silent = (s->client.reply_off || s->client.reply_skip) && !command_is_subscription(c->verb);
@@ -130,7 +130,7 @@ static enum step dispatch_one(struct session *s, struct request *r)
         if (step != STEP_ON)
             return step;
     }
-    if (!r->placed)
+    if (!r->classified)
         classify(s, r);
     c = r->command;
     if (s->place.route == ROUTE_REPLICA && c->way != WAY_REFUSE && !allowed_on_read_port(s, r)) {

@@ -34,14 +34,14 @@ void session_rewrite(struct session *s, struct request *r, const struct buf *byt
 /* What was answered before its turn came, as it could not be held: whether the client wants to hear of it, and
  * which one is to be skipped, is known when all that stands before it has been performed. A transaction that
  * waits there may switch replies off, or not. */
-void session_place_refused(struct session *s, const struct list *end)
+void session_classify_refused(struct session *s, const struct list *end)
 {
     for (struct list *it = s->queue.requests.next; it != end && s->queue.unclassified > 0;
          it = it->next) {
         struct request *r = session_request(it);
-        if (r->placed || r->state != REQUEST_ANSWERED)
+        if (r->classified || r->state != REQUEST_ANSWERED)
             continue;
-        r->placed = true;
+        r->classified = true;
         s->queue.unclassified--;
         r->silent = s->client.reply_off || s->client.reply_skip;
         s->client.reply_skip = false;
@@ -60,7 +60,7 @@ void session_answer(struct session *s, struct request *r, const char *reply)
 
 void session_answer_bytes(struct session *s, struct request *r, const char *reply, size_t len)
 {
-    s->queue.unclassified += !r->placed;
+    s->queue.unclassified += !r->classified;
     queue_move(&s->queue, r, REQUEST_ANSWERED);
     buf_free(&r->reply);
     buf_append(&r->reply, reply, len);

@@ -29,7 +29,7 @@
 /* The memory for the texts of scripts, for each group. */
 #define SCRIPTS_MAX ((size_t)16 * 1024 * 1024)
 
-struct door {
+struct accept_point {
     struct worker *worker;
     struct listener *listener;
     const struct traffic_listener_options *options;
@@ -48,7 +48,7 @@ struct worker {
     uv_timer_t tick;
     struct turn turn;
     struct session_host host;
-    struct door *doors; /* NULL: another one accepts */
+    struct accept_point *accept_points; /* NULL: another one accepts */
     struct balance balance;
     uint64_t accepted; /* clients, ever */
     size_t given;      /* sessions, ever */
@@ -121,8 +121,8 @@ static void hand_over(const struct shared *shared, size_t to,
 
 static void on_accept(void *owner, int fd)
 {
-    struct door *door = owner;
-    struct worker *w = door->worker;
+    struct accept_point *point = owner;
+    struct worker *w = point->worker;
     size_t to = balance_next(&w->balance, w->host.count, w->options->max_clients);
     if (to == BALANCE_FULL) {
         refuse(fd);
@@ -130,9 +130,9 @@ static void on_accept(void *owner, int fd)
     }
     uint64_t id = session_id_of(++w->accepted, to);
     if (to == w->host.stop.number)
-        take(w, door->options, fd, id);
+        take(w, point->options, fd, id);
     else
-        hand_over(w->host.stop.shared, to, door->options, fd, id);
+        hand_over(w->host.stop.shared, to, point->options, fd, id);
 }
 
 /* ---- the turn ---- */
@@ -187,12 +187,12 @@ static void on_prepare(uv_prepare_t *prepare)
 
 /* ---- ending ---- */
 
-static void close_doors(struct worker *w)
+static void close_accept_points(struct worker *w)
 {
-    for (size_t i = 0; w->doors && i < w->options->listener_count; i++) {
-        if (w->doors[i].listener)
-            listener_close(w->doors[i].listener);
-        w->doors[i].listener = NULL;
+    for (size_t i = 0; w->accept_points && i < w->options->listener_count; i++) {
+        if (w->accept_points[i].listener)
+            listener_close(w->accept_points[i].listener);
+        w->accept_points[i].listener = NULL;
     }
 }
 
@@ -200,7 +200,7 @@ static void begin_drain(struct worker *w)
 {
     w->draining = true;
     w->drain_until_ms = turn_now(&w->turn) + w->options->drain_timeout_ms;
-    close_doors(w);
+    close_accept_points(w);
     session_drain_all(&w->host, false);
 }
 
@@ -209,7 +209,7 @@ static void close_all(struct worker *w)
     if (w->closing)
         return;
     w->closing = true;
-    close_doors(w);
+    close_accept_points(w);
     session_drain_all(&w->host, true);
     router_close(w->host.router);
     mailbox_shut(&slot_of(w)->box);
@@ -329,14 +329,14 @@ int worker_accept(struct worker *w, const int *listen_fds)
 {
     int result = 0;
     balance_init(&w->balance, w->host.stop.shared, w->host.stop.number);
-    w->doors = calloc(w->options->listener_count, sizeof(*w->doors));
-    if (!w->doors)
+    w->accept_points = calloc(w->options->listener_count, sizeof(*w->accept_points));
+    if (!w->accept_points)
         abort();
     for (size_t i = 0; i < w->options->listener_count; i++) {
-        struct door *door = &w->doors[i];
-        *door = (struct door){.worker = w, .options = &w->options->listeners[i]};
-        door->listener = listener_open(&w->loop, listen_fds[i], on_accept, door);
-        if (door->listener)
+        struct accept_point *point = &w->accept_points[i];
+        *point = (struct accept_point){.worker = w, .options = &w->options->listeners[i]};
+        point->listener = listener_open(&w->loop, listen_fds[i], on_accept, point);
+        if (point->listener)
             continue;
         log_event(LOG_ERROR, "a listener could not be opened", "number=%zu", i);
         result = -1;
@@ -397,8 +397,8 @@ void worker_free(struct worker *w)
     buf_stock_free(&w->turn.stock);
     uv_loop_close(&w->loop);
     mailbox_free(&slot_of(w)->box);
-    if (w->doors)
+    if (w->accept_points)
         balance_free(&w->balance);
-    free(w->doors);
+    free(w->accept_points);
     free(w);
 }
