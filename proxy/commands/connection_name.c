@@ -117,7 +117,7 @@ static bool is_not_allowed(struct slice reply)
 {
     static const char *const words[] = {"-NOPERM ", "-NOAUTH "};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (reply.len >= strlen(words[i]) && memcmp(reply.data, words[i], strlen(words[i])) == 0)
+        if (resp_starts(reply.data, reply.len, words[i]))
             return true;
     return false;
 }

@@ -17,11 +17,9 @@
 #include "session/send.h"
 
 #include <assert.h>
-#include <string.h>
 
 static void on_reply(struct request *question, const char *data, size_t len, bool first, bool last)
 {
-    static const char noauth[] = "-NOAUTH ";
     struct session *s = question->owner_data;
     struct slice reply;
     (void)first;
@@ -31,8 +29,7 @@ static void on_reply(struct request *question, const char *data, size_t len, boo
     assert(s->queue.next); /* it waits */
     reply = (struct slice){buf_head(&question->reply), buf_len(&question->reply)};
     barrier_lower(&s->barrier, BARRIER_QUESTION, question);
-    s->auth_not_needed =
-        reply.len < sizeof(noauth) - 1 || memcmp(reply.data, noauth, sizeof(noauth) - 1) != 0;
+    s->auth_not_needed = !resp_starts(reply.data, reply.len, "-NOAUTH ");
     s->told(s, s->queue.next, question->upstream, reply);
     request_free(session_pool(s), question);
     if (life_closing(&s->life))

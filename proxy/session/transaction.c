@@ -3,8 +3,6 @@
 
 #include "session/lease.h"
 
-#include <string.h>
-
 /* ---- as of a request ---- */
 
 void session_tx_apply(const struct request *r, bool *open, bool *watching)
@@ -127,12 +125,12 @@ bool session_is_switch_error(const char *reply, size_t len)
     static const char *const words[] = {"READONLY ", "LOADING ", "MASTERDOWN ", "NOREPLICAS "};
     static const char abort_of[] = "-EXECABORT Transaction discarded because of: ";
     size_t skip = 1;
-    if (len >= sizeof(abort_of) - 1 && memcmp(reply, abort_of, sizeof(abort_of) - 1) == 0)
+    if (resp_starts(reply, len, abort_of))
         skip = sizeof(abort_of) - 1;
     if (len == 0 || reply[0] != '-')
         return false;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (len >= skip + strlen(words[i]) && memcmp(reply + skip, words[i], strlen(words[i])) == 0)
+        if (len >= skip && resp_starts(reply + skip, len - skip, words[i]))
             return true;
     return false;
 }
