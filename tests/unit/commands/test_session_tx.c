@@ -579,6 +579,44 @@ Test(session_tx, one_of_which_a_part_was_refused_comes_to_a_busy_node)
     stage_end(&s);
 }
 
+/* EXEC has failed by then. What was kept of it used to be sent before whatever came next. */
+Test(session_tx, one_that_a_busy_node_refused_is_not_sent_again)
+{
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "SELECT 3");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "SELECT 3");
+    node_answers(&s, fd, c, "+OK\r\n");
+    client_asks(c, "MULTI | SET k v");
+    fd = admits(&s, 0, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "MULTI | SET k v");
+    node_answers(&s, fd, c, "+OK\r\n+QUEUED\r\n");
+    lose_master(&s, fd);
+    show(&s, switched);
+    client_asks(c, "MULTI");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "-BUSY Redis is busy running a script.\r\n");
+    hears(&s, c, "+OK\r\n");
+    client_asks(c, "EXEC");
+    hears(&s, c, "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    client_asks(c, "WATCH k");
+    fd = admits(&s, 1, "master");
+    node_gets(&s, fd, "Select 3");
+    node_says(fd, "+OK\r\n");
+    node_gets(&s, fd, "WATCH k");
+    stage_end(&s);
+}
+
 Test(session_tx, a_part_that_the_node_refused_is_not_executed_elsewhere)
 {
     struct stage s;
