@@ -5,6 +5,6 @@
 #include "session/state.h"
 
 /* VERB_CLIENT_CAPA's hook `seen`: the command is rewritten, so that the node hears of no capability. */
-void client_capa_seen(struct session *s, struct request *r);
+void client_capa_seen(struct session *s, struct session_request *r);
 
 #endif

@@ -25,8 +25,8 @@ struct client_filter {
 
 /* Read the arguments of CLIENT LIST, or of CLIENT KILL, into *filter. They return false for arguments that this
  * proxy does not understand, which the node is to judge. The caller frees filter->ids, also after false. */
-bool client_filter_of_list(const struct request *r, struct client_filter *filter);
-bool client_filter_of_kill(const struct request *r, struct client_filter *filter);
+bool client_filter_of_list(const struct session_request *r, struct client_filter *filter);
+bool client_filter_of_kill(const struct session_request *r, struct client_filter *filter);
 
 /* Whether the filter names this id, or no id at all. */
 bool client_filter_has_id(const struct client_filter *filter, uint64_t id);

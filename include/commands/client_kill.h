@@ -5,6 +5,6 @@
 #include "session/state.h"
 
 /* VERB_CLIENT_KILL's hook `perform`. */
-enum step client_kill_perform(struct session *s, struct request *r);
+enum step client_kill_perform(struct session *s, struct session_request *r);
 
 #endif

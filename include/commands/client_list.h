@@ -5,8 +5,8 @@
 #include "session/state.h"
 
 /* The hooks `perform` of VERB_CLIENT_LIST, VERB_CLIENT_INFO and VERB_CLIENT_ID. */
-enum step client_list_perform(struct session *s, struct request *r);
-enum step client_info_perform(struct session *s, struct request *r);
-enum step client_id_perform(struct session *s, struct request *r);
+enum step client_list_perform(struct session *s, struct session_request *r);
+enum step client_info_perform(struct session *s, struct session_request *r);
+enum step client_id_perform(struct session *s, struct session_request *r);
 
 #endif

@@ -5,7 +5,7 @@
 #include "session/state.h"
 
 /* Their hooks `perform`. */
-enum step reset_perform(struct session *s, struct request *r);
-enum step quit_perform(struct session *s, struct request *r);
+enum step reset_perform(struct session *s, struct session_request *r);
+enum step quit_perform(struct session *s, struct session_request *r);
 
 #endif

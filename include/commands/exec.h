@@ -5,6 +5,6 @@
 #include "session/state.h"
 
 /* The hook `answered` of EXEC. */
-void exec_answered(struct session *s, struct request *exec, const struct upstream *from);
+void exec_answered(struct session *s, struct session_request *exec, const struct upstream *from);
 
 #endif

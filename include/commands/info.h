@@ -5,7 +5,7 @@
 #include "session/state.h"
 
 /* INFO's hooks: the section is added to the answer, where the arguments ask for it. */
-void info_seen(struct session *s, struct request *r);
-void info_answered(struct session *s, struct request *r, const struct upstream *from);
+void info_seen(struct session *s, struct session_request *r);
+void info_answered(struct session *s, struct session_request *r, const struct upstream *from);
 
 #endif

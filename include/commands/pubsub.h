@@ -5,8 +5,8 @@
 #include "session/hooks.h"
 
 /* The hook `prepare` of SUBSCRIBE, UNSUBSCRIBE, their kin and MONITOR, and MONITOR's `answered`. */
-enum step subscribe_prepare(struct session *s, struct request *r);
-void monitor_answered(struct session *s, struct request *r, const struct upstream *from);
+enum step subscribe_prepare(struct session *s, struct session_request *r);
+void monitor_answered(struct session *s, struct session_request *r, const struct upstream *from);
 /* What a session with subscriptions carries to its next lease. */
 extern const struct carried pubsub_carried;
 /* From now on the session's lease may bring messages that are no replies. Returns false in the middle of a reply,

@@ -5,6 +5,6 @@
 #include "session/state.h"
 
 /* The hook `route` of SYNC, PSYNC and REPLCONF. */
-enum step replication_route(struct session *s, struct request *r);
+enum step replication_route(struct session *s, struct session_request *r);
 
 #endif

@@ -5,7 +5,7 @@
 #include "session/state.h"
 
 /* Their hooks. */
-enum step wait_prepare(struct session *s, struct request *r);
-void wait_answered(struct session *s, struct request *r, const struct upstream *from);
+enum step wait_prepare(struct session *s, struct session_request *r);
+void wait_answered(struct session *s, struct session_request *r, const struct upstream *from);
 
 #endif

@@ -11,6 +11,9 @@
  *
  * WAITING, REJECTED and ANSWERED are the session's states, QUEUED and SENT the
  * upstream's. A request without an owner is swallowed: its reply goes nowhere.
+ *
+ * Here is the part that goes over the wire, and what the upstream goes by. What a session knows of its client's
+ * requests besides stands behind it in the same object: session/session_request.h.
  */
 #ifndef REDISPROXY_NODES_REQUEST_H
 #define REDISPROXY_NODES_REQUEST_H
@@ -26,7 +29,6 @@
 
 struct request;
 struct upstream;
-struct verb;
 
 enum request_state {
     REQUEST_WAITING,
@@ -55,67 +57,24 @@ struct request_owner {
 #define REQUEST_INLINE 112
 
 struct request {
-    struct list in_session;            /* the session's unfinished requests, in order */
-    struct list in_upstream;           /* the upstream's queue */
+    struct list in_upstream; /* the upstream's queue */
+    char *data;              /* own_data or the heap */
+    size_t cap;
+    /* Up to own_data a new one is zero: request_new() */
+    size_t len;
     const struct request_owner *owner; /* NULL: swallow the reply */
     void *owner_data;
-    struct upstream *upstream; /* while QUEUED or SENT, and in the callbacks */
-    const struct command *command;
-    const struct verb
-        *verb;  /* what its command adds to a session (session/hooks.h), once it is classified */
-    char *data; /* own_data or the heap */
-    size_t len, cap;
-    struct buf reply;         /* the part of it that could not be given to the client yet */
-    int64_t held_since_ms;    /* 0: not held */
-    int64_t blocked_until_ms; /* a blocking command's own deadline; 0: none */
-    struct identity *login;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
-    struct copies *copies;    /* of it, on other nodes, that are not answered yet */
-    size_t reply_len;         /* bytes of the reply so far */
-    int32_t parts_left;       /* SUBSCRIBE and kin: confirmations still to come */
-    int32_t argc;
-    uint32_t cursor_of; /* SCAN and kin: the process that the cursor is of (cursor.h); 0: none */
+    struct upstream *upstream;     /* while QUEUED or SENT, and in the callbacks */
+    const struct command *command; /* NULL in many of the proxy's own */
+    struct buf reply;              /* what its owner keeps of it */
+    int32_t parts_left;            /* SUBSCRIBE and kin: confirmations still to come */
     uint8_t state;
-    uint8_t ends;           /* how often its node ended the connection when its reply came next */
-    char reply_type;        /* the first byte of the reply */
-    bool own : 1;           /* the proxy's own, request_own(): its reply has a bound */
-    bool secret : 1;        /* holds a credential: wipe the bytes */
-    bool write : 1;         /* may change data: never sent twice */
-    bool maybe_write : 1;   /* as far as could be told when it came */
-    bool after_write : 1;   /* came while a write before it was unanswered */
-    bool publishes : 1;     /* it may publish messages */
-    bool script : 1;        /* its error reply does not prove that nothing was executed */
-    bool executed : 1;      /* ANSWERED, and perhaps executed (not rejected) */
-    bool capture : 1;       /* the reply is kept whole and rewritten before it is delivered */
-    bool discards : 1;      /* EXEC that executes nothing: a part of the transaction was refused */
-    bool rejecting : 1;     /* the reply at hand is a rejection */
-    bool blocking : 1;      /* may wait for other clients' writes */
-    bool taken_back : 1;    /* the proxy's own CLIENT UNBLOCK is on its way for it */
-    bool called_back : 1;   /* a client's CLIENT UNBLOCK ERROR is */
-    bool silent : 1;        /* CLIENT REPLY OFF or SKIP: the client wants no answer */
-    bool close_after : 1;   /* QUIT: the session ends once this is delivered */
-    bool authenticates : 1; /* AUTH: goes to an upstream for that, pool_auth_upstream()  */
-    bool read_form : 1;     /* EVAL and kin: was rewritten to its read-only form */
-    bool streaming : 1;     /* part of the reply has gone to the client's buffer */
-    bool ends_tx : 1;       /* EXEC, DISCARD: what was kept of the transaction goes with it */
-    bool logged : 1;        /* part of an open transaction: kept until EXEC, to be sent again */
-    bool doomed : 1;        /* a MULTI of which a part was refused, or not held: EXEC will say so */
-    bool in_tx : 1;         /* sent between MULTI and EXEC: queued there, not executed */
-    bool leased : 1;        /* sent on its session's lease */
-    bool unbegun : 1;       /* part of a transaction that counts as unsent, though it was sent */
-    bool classified : 1;    /* classified: the flags above are set */
-    bool scripts : 1;       /* EXEC: of a transaction with an EVALSHA */
-    bool sticks : 1;        /* for it the session keeps its lease */
-    bool unknown : 1;       /* the node does not know such a command */
-    bool denied : 1;        /* its user may not, or has not logged in */
-    bool retried : 1;       /* sent before, and taken back */
-    bool scans : 1;         /* EXEC: a SCAN, or one of its kin, is in the transaction */
-    bool page_begins : 1;   /* SCAN: the cursor in the reply has not come wholly */
-    bool page_lost : 1;     /* and the rest of the reply is not to be given out */
-    /* CLIENT REPLY OFF, or SKIP, queued in a transaction as CLIENT REPLY ON. */
-    bool replies_off : 1;
-    bool replies_skip : 1;
-    bool looked : 1;    /* CLIENT KILL: other workers were asked whether they have whom it means, */
-    bool elsewhere : 1; /* and one has */
+    uint8_t ends;      /* how often its node ended the connection when its reply came next */
+    char reply_type;   /* the first byte of the reply */
+    bool own : 1;      /* the proxy's own, request_own(): its reply has a bound */
+    bool secret : 1;   /* holds a credential: wipe the bytes */
+    bool write : 1;    /* may change data: never sent twice */
+    bool blocking : 1; /* may wait for other clients' writes */
     char own_data[REQUEST_INLINE];
 };
 
@@ -153,16 +112,19 @@ static inline void request_move(struct request *request, enum request_state to)
 
 /* A worker's recycled requests: no allocation for each request in steady state. */
 struct request_pool {
+    size_t size;       /* of each object: a struct request, and what its owners put behind that */
     struct list free;  /* with nothing but themselves */
     struct list roomy; /* with memory for longer requests */
     size_t kept, kept_bytes;
     size_t live; /* handed out */
 };
 
-void request_pool_init(struct request_pool *pool);
+/* Hands out objects of this size, which begin with a struct request. What is behind that the pool leaves as it was: whoever
+ * asks for an object and knows of more clears it. */
+void request_pool_init(struct request_pool *pool, size_t size);
 void request_pool_free(struct request_pool *pool);
 
-/* A zeroed request in state WAITING with room for `len` bytes. */
+/* A request in state WAITING, zeroed, with room for `len` bytes. */
 struct request *request_new(struct request_pool *pool, size_t len);
 /* The same, for as many bytes as somebody else likes. NULL: there is no memory for so much. */
 struct request *request_try_new(struct request_pool *pool, size_t len);
@@ -184,7 +146,7 @@ bool request_try_reserve(struct request *request, size_t len) __attribute__((war
 /* Replaces the bytes. */
 void request_set_bytes(struct request *request, const void *bytes, size_t len);
 
-/* Gives the request back; it must be in no queue. Drops its hold of `login`. */
+/* Gives the request back; it must be in no queue. */
 void request_free(struct request_pool *pool, struct request *request);
 
 /* The upstream is done with it: calls the owner, or frees a swallowed one with the last byte. */

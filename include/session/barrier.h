@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct request;
+struct session_request;
 struct learn_question;
 struct session;
 struct upstream;
@@ -25,7 +25,7 @@ enum barrier_kind {
 
 struct barrier {
     uint8_t kind; /* enum barrier_kind */
-    struct request *request;
+    struct session_request *request;
 };
 
 static inline bool barrier_stands(const struct barrier *barrier)
@@ -34,17 +34,19 @@ static inline bool barrier_stands(const struct barrier *barrier)
 }
 
 /* The request that a barrier of this kind stands for; NULL: there is none. */
-static inline struct request *barrier_of(const struct barrier *barrier, enum barrier_kind kind)
+static inline struct session_request *barrier_of(const struct barrier *barrier,
+                                                 enum barrier_kind kind)
 {
     return barrier->kind == kind ? barrier->request : NULL;
 }
 
 /* Another one must not stand: that is a fault of the program, which aborts. */
-void barrier_raise(struct barrier *barrier, enum barrier_kind kind, struct request *request);
+void barrier_raise(struct barrier *barrier, enum barrier_kind kind,
+                   struct session_request *request);
 
 /* Lowers it, if it is of this kind and stands for this request. */
 static inline void barrier_lower(struct barrier *barrier, enum barrier_kind kind,
-                                 const struct request *request)
+                                 const struct session_request *request)
 {
     if (barrier->kind == kind && barrier->request == request)
         *barrier = (struct barrier){BARRIER_NONE, NULL};

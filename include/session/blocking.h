@@ -6,16 +6,16 @@
 
 #include "session/state.h"
 
-bool session_is_blocking(const struct request *r);
+bool session_is_blocking(const struct session_request *r);
 /* A held blocking command waits its own time and no longer. */
-void session_start_timeout(struct session *s, struct request *r);
+void session_start_timeout(struct session *s, struct session_request *r);
 /* What is left of its timeout, after it was held. */
-void session_rewrite_timeout(struct session *s, struct request *r);
+void session_rewrite_timeout(struct session *s, struct session_request *r);
 /* Its timeout, as its client gave it, has passed. */
-bool session_blocked_expired(const struct request *r, int64_t now_ms);
+bool session_blocked_expired(const struct session_request *r, int64_t now_ms);
 /* Writing to the group's master has to stop: commands that block there are taken back. */
 void session_take_back_blocked(struct session_host *host, size_t group);
 /* It is answered -UNBLOCKED: was it the proxy that wanted this? */
-bool session_is_taken_back(const struct session *s, const struct request *r);
+bool session_is_taken_back(const struct session *s, const struct session_request *r);
 
 #endif

@@ -4,6 +4,6 @@
 
 #include "session/state.h"
 
-enum step session_tx_local(struct session *s, struct request *r);
+enum step session_tx_local(struct session *s, struct session_request *r);
 
 #endif

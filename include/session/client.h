@@ -21,6 +21,6 @@ void session_put(struct session *s, const char *bytes, size_t len);
 struct session *session_find(struct session_host *host, uint64_t id);
 
 /* A reply to `r` will end the session: nothing more is read, and nothing dispatched. */
-void session_quits(struct session *s, struct request *r);
+void session_quits(struct session *s, struct session_request *r);
 
 #endif

@@ -18,25 +18,25 @@
 /* One for each enum command_verb. */
 struct verb {
     /* Its turn has come for the first time: it may be rewritten (session_rewrite()). */
-    void (*seen)(struct session *s, struct request *r);
+    void (*seen)(struct session *s, struct session_request *r);
     /* The session performs it, with the right number of arguments: answers it, sends it, or waits. Only
      * commands of WAY_SESSION; inside MULTI, and on a lease, they are sent like others. */
-    enum step (*perform)(struct session *s, struct request *r);
+    enum step (*perform)(struct session *s, struct session_request *r);
     /* Sends it, instead of the usual way: on the lease if there is one, shared otherwise. */
-    enum step (*route)(struct session *s, struct request *r);
+    enum step (*route)(struct session *s, struct session_request *r);
     /* It goes on the session's lease next, which stands. STEP_ON: it may, unless it was answered here. */
-    enum step (*prepare)(struct session *s, struct request *r);
+    enum step (*prepare)(struct session *s, struct session_request *r);
     /* It is about to be written to `to`. */
-    void (*sending)(struct session *s, struct request *r, struct upstream *to);
+    void (*sending)(struct session *s, struct session_request *r, struct upstream *to);
     /* It was. */
-    void (*sent)(struct session *s, struct request *r);
+    void (*sent)(struct session *s, struct session_request *r);
     /* The beginning of its reply has come (request->reply), or more of it; called until it clears
      * request->page_begins. Not for an error. */
-    void (*begins)(struct session *s, struct request *r, const struct upstream *from);
+    void (*begins)(struct session *s, struct session_request *r, const struct upstream *from);
     /* The whole reply has come: it is in request->reply if request->capture was set, and may be replaced. */
-    void (*answered)(struct session *s, struct request *r, const struct upstream *from);
+    void (*answered)(struct session *s, struct session_request *r, const struct upstream *from);
     /* Whether it changes something, although its flags say that it reads. */
-    bool (*changes)(const struct request *r);
+    bool (*changes)(const struct session_request *r);
     bool node_decides; /* AUTH and kin: performed only where the session has no lease */
     bool with_exec;    /* inside MULTI it takes effect here when EXEC has executed it */
     bool repeatable;   /* executed twice, or behind what followed it, it does no harm */
@@ -68,7 +68,7 @@ struct session_hooks {
     const struct carried *const *carried; /* in the order of their hooks */
     size_t carried_count;
     /* A request of a user who uses scripts goes to a master: if that one is new, it is told them before. */
-    void (*new_master)(struct session *s, const struct request *r, struct upstream *to);
+    void (*new_master)(struct session *s, const struct session_request *r, struct upstream *to);
 };
 
 /* Calls one of the hooks of all that the session carries. */

@@ -10,7 +10,7 @@
 
 /* A request that has not come wholly: its bytes so far, and how far they were understood. */
 struct partial {
-    struct request *request;
+    struct session_request *request;
     struct resp_request parse;
 };
 

@@ -20,7 +20,7 @@ void session_tell_lease_words(struct session *s, int argc, const struct slice *a
 /* There is no lease any more: what is carried hears of it. */
 void session_lease_dropped(struct session *s);
 /* The command changes its connection, as far as one can tell: the session keeps it. */
-static inline bool session_keeps_lease(const struct request *r)
+static inline bool session_keeps_lease(const struct session_request *r)
 {
     return (r->command->way == WAY_LEASE && r->command->verb == VERB_NONE) ||
            r->command->way == WAY_SESSION;

@@ -4,9 +4,9 @@
 
 #include "session/state.h"
 
-bool session_needs_lease(const struct session *s, const struct request *r);
+bool session_needs_lease(const struct session *s, const struct session_request *r);
 /* Takes one where the session's route says; false: nobody to take it from now. */
 bool session_take_lease(struct session *s);
-enum step session_send_on_lease(struct session *s, struct request *r);
+enum step session_send_on_lease(struct session *s, struct session_request *r);
 
 #endif

@@ -38,7 +38,7 @@ static inline void session_stream(struct session *s, const char *data, size_t le
         session_put(s, data, len);
 }
 /* A reply goes on that has to wait for its turn: a large one waits in the kernel and at its node. */
-void session_throttle_early(struct session *s, const struct request *r);
+void session_throttle_early(struct session *s, const struct session_request *r);
 /* Reads on where a reply was too early, when its turn has come. */
 static inline void session_resume_early(struct session *s)
 {

@@ -5,6 +5,6 @@
 #include "session/state.h"
 
 /* A command of WAY_SESSION; with a wrong number of arguments it is refused in Redis' words. */
-enum step session_perform(struct session *s, struct request *r);
+enum step session_perform(struct session *s, struct session_request *r);
 
 #endif

@@ -9,6 +9,6 @@
 
 /* Whether the request may publish a message, or counts subscribers. */
 bool session_may_publish(const struct command *command);
-bool session_waits_for_subscribers(struct session *s, struct request *r);
+bool session_waits_for_subscribers(struct session *s, struct session_request *r);
 
 #endif

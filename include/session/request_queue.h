@@ -12,7 +12,7 @@
 
 #include "base/list.h"
 #include "nodes/hold.h"
-#include "nodes/request.h"
+#include "session/session_request.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 
 struct request_queue {
     struct list requests;
-    struct request *next;               /* the first that is WAITING */
+    struct session_request *next;       /* the first that is WAITING */
     unsigned count, writes;             /* unfinished: all, and those that may write */
     unsigned inflight, inflight_writes; /* QUEUED or SENT: all, and those that write */
     unsigned rejected;
@@ -34,7 +34,7 @@ struct request_queue {
 void queue_init(struct request_queue *queue);
 
 /* The first that waits, from this one on in the list; NULL: none. */
-struct request *queue_first_waiting(struct request_queue *queue, struct list *from);
+struct session_request *queue_first_waiting(struct request_queue *queue, struct list *from);
 
 /* Bytes that wait beside the requests: a tunnel's. */
 static inline void queue_charge(struct request_queue *queue, size_t bytes)
@@ -49,28 +49,31 @@ static inline void queue_discharge(struct request_queue *queue, size_t bytes)
 
 /* ---- the steps of queue_move(): for this file only. They are here because each request takes them twice. ---- */
 
-static inline void queue_begin_waiting(struct request_queue *queue, const struct request *request)
+static inline void queue_begin_waiting(struct request_queue *queue,
+                                       const struct session_request *request)
 {
     queue_charge(queue, request->len);
     if (hold_waits(&queue->held))
         hold_grow(&queue->held, request->len);
 }
 
-static inline void queue_end_waiting(struct request_queue *queue, const struct request *request)
+static inline void queue_end_waiting(struct request_queue *queue,
+                                     const struct session_request *request)
 {
     queue_discharge(queue, request->len);
     if (hold_waits(&queue->held))
         hold_shrink(&queue->held, request->len);
 }
 
-static inline void queue_leave_waiting(struct request_queue *queue, struct request *request)
+static inline void queue_leave_waiting(struct request_queue *queue, struct session_request *request)
 {
     queue_end_waiting(queue, request);
     if (queue->next == request)
         queue->next = queue_first_waiting(queue, request->in_session.next);
 }
 
-static inline void queue_leave_flight(struct request_queue *queue, const struct request *request)
+static inline void queue_leave_flight(struct request_queue *queue,
+                                      const struct session_request *request)
 {
     queue->inflight_writes -= request->write;
     if (--queue->inflight == 0) {
@@ -82,7 +85,7 @@ static inline void queue_leave_flight(struct request_queue *queue, const struct 
 /* ---- */
 
 /* A request that waits joins the end. */
-static inline void queue_add(struct request_queue *queue, struct request *request)
+static inline void queue_add(struct request_queue *queue, struct session_request *request)
 {
     assert(request->state == REQUEST_WAITING);
     list_append(&queue->requests, &request->in_session);
@@ -94,7 +97,7 @@ static inline void queue_add(struct request_queue *queue, struct request *reques
 }
 
 /* An answered one leaves: it was delivered. */
-static inline void queue_remove(struct request_queue *queue, struct request *request)
+static inline void queue_remove(struct request_queue *queue, struct session_request *request)
 {
     assert(request->state == REQUEST_ANSWERED);
     list_remove(&request->in_session);
@@ -104,7 +107,7 @@ static inline void queue_remove(struct request_queue *queue, struct request *req
 
 /* A WAITING request is to be sent to `to` now: it counts as in flight. upstream_submit() follows, and changes its
  * state. */
-static inline void queue_depart(struct request_queue *queue, struct request *request,
+static inline void queue_depart(struct request_queue *queue, struct session_request *request,
                                 struct upstream *to)
 {
     assert(request->state == REQUEST_WAITING);
@@ -120,7 +123,7 @@ static inline void queue_depart(struct request_queue *queue, struct request *req
 }
 
 /* Leaves the old state and enters the new one, WAITING, ANSWERED or REJECTED; anything else aborts. */
-static inline void queue_move(struct request_queue *queue, struct request *request,
+static inline void queue_move(struct request_queue *queue, struct session_request *request,
                               enum request_state state)
 {
     if (request->state == REQUEST_QUEUED || request->state == REQUEST_SENT)
@@ -129,7 +132,7 @@ static inline void queue_move(struct request_queue *queue, struct request *reque
         queue_leave_waiting(queue, request);
     else if (request->state == REQUEST_REJECTED)
         queue->rejected--;
-    request_move(request, state);
+    request_move(&request->wire, state);
     if (state == REQUEST_WAITING) {
         queue_begin_waiting(queue, request);
         queue->next = queue_first_waiting(queue, queue->requests.next);
@@ -141,6 +144,7 @@ static inline void queue_move(struct request_queue *queue, struct request *reque
 }
 
 /* Replaces a WAITING request's bytes. */
-void queue_set_bytes(struct request_queue *queue, struct request *request, const struct buf *bytes);
+void queue_set_bytes(struct request_queue *queue, struct session_request *request,
+                     const struct buf *bytes);
 
 #endif

@@ -7,25 +7,26 @@
 #include "session/state.h"
 
 /* A request that was on its way waits again, before all that waits. */
-void session_wait_again(struct session *s, struct request *r);
+void session_wait_again(struct session *s, struct session_request *r);
 /* Replaces a WAITING request's bytes. */
-void session_rewrite(struct session *s, struct request *r, const struct buf *bytes);
+void session_rewrite(struct session *s, struct session_request *r, const struct buf *bytes);
 /* What was answered before its turn came, as it could not be held, up to `end`: whether the client wants to hear of
  * it, and which one is to be skipped, is known when all that stands before it has been performed. */
 void session_classify_refused(struct session *s, const struct list *end);
 
 /* Answers a WAITING request here; `reply` is whole RESP. */
-void session_answer(struct session *s, struct request *r, const char *reply);
-void session_answer_bytes(struct session *s, struct request *r, const char *reply, size_t len);
-void session_answerf(struct session *s, struct request *r, const char *format, ...)
+void session_answer(struct session *s, struct session_request *r, const char *reply);
+void session_answer_bytes(struct session *s, struct session_request *r, const char *reply,
+                          size_t len);
+void session_answerf(struct session *s, struct session_request *r, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* What EXEC and blocking commands answer when there is nothing, in the session's protocol. */
 const char *session_null_array(const struct session *s);
 /* The answer of a request in flight was replaced by `reply`: it is answered without its node. */
-void session_settle(struct session *s, struct request *r, const char *reply);
+void session_settle(struct session *s, struct session_request *r, const char *reply);
 /* A write was sent, and its connection died: what the client gets for it (inflight_writes). */
-void session_outcome_unknown(struct session *s, struct request *r, const char *error);
+void session_outcome_unknown(struct session *s, struct session_request *r, const char *error);
 /* In a captured reply the number whose digits begin at `at` becomes this one. */
-void session_rewrite_number(struct request *r, const char *at, uint64_t number);
+void session_rewrite_number(struct session_request *r, const char *at, uint64_t number);
 
 #endif

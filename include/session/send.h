@@ -5,15 +5,17 @@
 #include "session/state.h"
 
 /* Sends a WAITING request, which is no longer WAITING then. */
-void session_send(struct session *s, struct request *r, struct upstream *to);
+void session_send(struct session *s, struct session_request *r, struct upstream *to);
 /* Whether it may be sent to `to` while others are in flight. */
-bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to);
+bool session_in_order(const struct session *s, const struct session_request *r,
+                      const struct upstream *to);
 /* On a connection that it shares with others of this identity. */
-enum step session_send_shared(struct session *s, struct request *r, struct identity *identity);
+enum step session_send_shared(struct session *s, struct session_request *r,
+                              struct identity *identity);
 /* Which of the group's nodes it may go to. */
-enum target_role session_target_role(const struct session *s, const struct request *r);
+enum target_role session_target_role(const struct session *s, const struct session_request *r);
 /* Whether the command shows its node a password. */
-static inline bool session_proves(const struct request *r)
+static inline bool session_proves(const struct session_request *r)
 {
     return r->command->verb == VERB_AUTH || (r->command->verb == VERB_HELLO && r->argc > 2);
 }

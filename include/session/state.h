@@ -11,13 +11,13 @@
 #ifndef REDISPROXY_SESSION_STATE_H
 #define REDISPROXY_SESSION_STATE_H
 
-#include "redis/resp.h"
 #include "session/barrier.h"
 #include "session/client_state.h"
 #include "session/lease_state.h"
 #include "session/life_state.h"
 #include "session/request_queue.h"
 #include "session/session.h"
+#include "session/session_request.h"
 #include "session/transaction_state.h"
 
 #define SESSION_MAGIC 0x73657373u
@@ -35,12 +35,12 @@ struct redirection;
 
 /* While a session's lease carries replication: what takes its requests, and hears its empty lines. */
 struct session_tunnel {
-    enum step (*request)(struct session *s, struct request *r);
+    enum step (*request)(struct session *s, struct session_request *r);
     void (*alive)(struct session *s);
 };
 
 /* A question was answered (question.h): `r`, which waited for it, is to be answered now. */
-typedef void session_told(struct session *s, struct request *r, const struct upstream *from,
+typedef void session_told(struct session *s, struct session_request *r, const struct upstream *from,
                           struct slice reply);
 
 /* What special commands keep for a session; the files of commands/ say more. */
@@ -85,23 +85,6 @@ static inline struct request_pool *session_pool(const struct session *s)
     return &s->host->turn->requests;
 }
 
-/* Of a node in a list of the session's requests. */
-static inline struct request *session_request(struct list *node)
-{
-    return container_of(node, struct request, in_session);
-}
-
-static inline const struct request *session_const_request(const struct list *node)
-{
-    return container_of(node, const struct request, in_session);
-}
-
-/* The argument with this number, 0 being the command's name. */
-static inline struct slice session_arg(const struct request *r, int number)
-{
-    return resp_arg(r->data, r->len, number);
-}
-
 static inline bool session_subscribed(const struct session *s)
 {
     return lease_kept_for(&s->lease, LEASE_SUBSCRIBED);
@@ -122,7 +105,7 @@ static inline bool session_wants_lease(const struct session *s)
 /* Whether the node's answer is an error that shows that it did nothing, and that its user may do nothing of the sort: the
  * user has not logged in or has no permission, or the node knows no such command or no such form of it, which it says
  * before it looks at either. */
-static inline bool session_was_refused(const struct session *s, const struct request *r)
+static inline bool session_was_refused(const struct session *s, const struct session_request *r)
 {
     return r->reply_type == '-' && (r->denied || r->unknown || s->identity->outside ||
                                     !command_arity_ok(r->command, r->argc));

@@ -13,9 +13,9 @@
 #include "session/state.h"
 
 /* What the request makes of them, if it comes to a node where they are so. */
-void session_tx_apply(const struct request *r, bool *open, bool *watching);
+void session_tx_apply(const struct session_request *r, bool *open, bool *watching);
 /* What it is to a transaction that is `open` when it comes to the node. */
-void session_tx_mark(struct request *r, bool open);
+void session_tx_mark(struct session_request *r, bool open);
 /* After requests were taken back from the lease, or a MULTI was refused: what is it that was really
  * sent? */
 void session_recount(struct session *s);

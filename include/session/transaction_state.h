@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct request;
+struct session_request;
 struct request_pool;
 
 /* As of the last dispatched request. */
@@ -41,7 +41,8 @@ struct transaction {
     uint8_t script_tries; /* to load what its EVALSHAs need */
     struct list log;      /* its delivered requests, MULTI first */
     size_t bytes;         /* of these */
-    struct request *refused_multi; /* not delivered yet: what follows it is refused, up to EXEC */
+    struct session_request
+        *refused_multi; /* not delivered yet: what follows it is refused, up to EXEC */
 };
 
 void tx_init(struct transaction *tx);
@@ -56,7 +57,7 @@ static inline bool tx_answered_here(const struct transaction *tx)
 }
 
 /* A delivered request becomes part of the log, and belongs to it. Over TX_LOG_MAX bytes the whole log is given up. */
-void tx_log(struct transaction *tx, struct request_pool *pool, struct request *request);
+void tx_log(struct transaction *tx, struct request_pool *pool, struct session_request *request);
 /* Frees the log, which is complete again then: it is empty. */
 void tx_empty_log(struct transaction *tx, struct request_pool *pool);
 /* The same, and it is not to be sent again any more. */

@@ -10,7 +10,7 @@
 
 #include "session/requests.h"
 
-void client_capa_seen(struct session *s, struct request *r)
+void client_capa_seen(struct session *s, struct session_request *r)
 {
     static const struct slice argv[3] = {{"CLIENT", 6}, {"CAPA", 4}, {"none", 4}};
     struct buf whole = {0};

@@ -100,7 +100,7 @@ static bool read_option(struct resp_args *args, struct client_filter *filter)
 }
 
 /* The arguments behind "CLIENT LIST" and "CLIENT KILL". */
-static struct resp_args options_of(const struct request *r)
+static struct resp_args options_of(const struct session_request *r)
 {
     struct resp_args args = resp_args(r->data, r->len);
     struct slice word;
@@ -109,7 +109,7 @@ static struct resp_args options_of(const struct request *r)
     return args;
 }
 
-bool client_filter_of_kill(const struct request *r, struct client_filter *filter)
+bool client_filter_of_kill(const struct session_request *r, struct client_filter *filter)
 {
     struct resp_args args = options_of(r);
     *filter = (struct client_filter){.skip_asker = true};
@@ -124,7 +124,7 @@ bool client_filter_of_kill(const struct request *r, struct client_filter *filter
     return true;
 }
 
-bool client_filter_of_list(const struct request *r, struct client_filter *filter)
+bool client_filter_of_list(const struct session_request *r, struct client_filter *filter)
 {
     struct resp_args args = options_of(r);
     struct slice word;

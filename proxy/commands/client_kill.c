@@ -45,7 +45,7 @@ static void kill_free(struct inquiry *inquiry)
     free(q);
 }
 
-static struct kill_inquiry *kill_new(struct session *s, const struct request *r)
+static struct kill_inquiry *kill_new(struct session *s, const struct session_request *r)
 {
     struct kill_inquiry *q = calloc(1, sizeof(*q));
     if (!q)
@@ -76,14 +76,14 @@ static bool find_visit(struct relay *relay, struct relay_stop *stop)
     return true;
 }
 
-static void find_home(struct session *s, struct request *r, struct inquiry *inquiry)
+static void find_home(struct session *s, struct session_request *r, struct inquiry *inquiry)
 {
     (void)s;
     r->looked = true;
     r->elsewhere = container_of(inquiry, struct kill_inquiry, inquiry)->found;
 }
 
-static void find_elsewhere(struct session *s, struct request *r)
+static void find_elsewhere(struct session *s, struct session_request *r)
 {
     struct kill_inquiry *q = kill_new(s, r);
     q->inquiry.told = find_home;
@@ -122,7 +122,7 @@ static bool kill_visit(struct relay *relay, struct relay_stop *stop)
     return true;
 }
 
-static void kill_home(struct session *s, struct request *r, struct inquiry *inquiry)
+static void kill_home(struct session *s, struct session_request *r, struct inquiry *inquiry)
 {
     const struct kill_inquiry *q = container_of(inquiry, struct kill_inquiry, inquiry);
     int64_t at_node = 0;
@@ -145,8 +145,8 @@ static void kill_home(struct session *s, struct request *r, struct inquiry *inqu
         session_answer(s, r, q->reply);
 }
 
-static void kill_node_answered(struct session *s, struct request *r, const struct upstream *from,
-                               struct slice reply)
+static void kill_node_answered(struct session *s, struct session_request *r,
+                               const struct upstream *from, struct slice reply)
 {
     struct client_filter filter;
     struct kill_inquiry *q;
@@ -167,7 +167,7 @@ static void kill_node_answered(struct session *s, struct request *r, const struc
 /* ---- asking the node ---- */
 
 /* Sends the command with an id that nobody has: the node judges it, and ends nothing. */
-static enum step ask_node_harmlessly(struct session *s, struct request *r,
+static enum step ask_node_harmlessly(struct session *s, struct session_request *r,
                                      const struct client_filter *filter)
 {
     struct resp_args args = resp_args(r->data, r->len);
@@ -192,7 +192,7 @@ static enum step ask_node_harmlessly(struct session *s, struct request *r,
 
 /* Whether the command means sessions, and not connections at the node. An address may be either's: *unsure is set
  * when no session of this worker has it, and the other workers have not been asked yet. */
-static bool means_sessions(const struct session *s, const struct request *r,
+static bool means_sessions(const struct session *s, const struct session_request *r,
                            const struct client_filter *filter, bool *unsure)
 {
     struct asker asker = {s->place.group, s->id};
@@ -206,7 +206,7 @@ static bool means_sessions(const struct session *s, const struct request *r,
     return false;
 }
 
-enum step client_kill_perform(struct session *s, struct request *r)
+enum step client_kill_perform(struct session *s, struct session_request *r)
 {
     struct client_filter filter;
     bool unsure = false;

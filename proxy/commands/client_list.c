@@ -24,7 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void answer_text(struct session *s, struct request *r, char type, const struct buf *text)
+static void answer_text(struct session *s, struct session_request *r, char type,
+                        const struct buf *text)
 {
     struct buf whole = {0};
     resp_append_text(&whole, type, text);
@@ -126,7 +127,7 @@ static int by_id(const void *a, const void *b)
     return left->id < right->id ? -1 : left->id > right->id;
 }
 
-static void list_home(struct session *s, struct request *r, struct inquiry *inquiry)
+static void list_home(struct session *s, struct session_request *r, struct inquiry *inquiry)
 {
     struct list_inquiry *q = container_of(inquiry, struct list_inquiry, inquiry);
     struct buf out = {0};
@@ -150,7 +151,7 @@ static void list_free(struct inquiry *inquiry)
     free(q);
 }
 
-static struct list_inquiry *list_new(struct session *s, const struct request *r,
+static struct list_inquiry *list_new(struct session *s, const struct session_request *r,
                                      const struct upstream *from, char type, struct slice text)
 {
     struct list_inquiry *q = calloc(1, sizeof(*q));
@@ -169,8 +170,8 @@ static struct list_inquiry *list_new(struct session *s, const struct request *r,
     return q;
 }
 
-static void list_node_answered(struct session *s, struct request *r, const struct upstream *from,
-                               struct slice reply)
+static void list_node_answered(struct session *s, struct session_request *r,
+                               const struct upstream *from, struct slice reply)
 {
     struct slice text = resp_text_of(reply);
     struct client_filter filter;
@@ -185,7 +186,7 @@ static void list_node_answered(struct session *s, struct request *r, const struc
     session_ask_workers(&q->inquiry, list_visit);
 }
 
-enum step client_list_perform(struct session *s, struct request *r)
+enum step client_list_perform(struct session *s, struct session_request *r)
 {
     static const char all[] = "*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n";
     struct slice question = {r->data, r->len};
@@ -198,8 +199,8 @@ enum step client_list_perform(struct session *s, struct request *r)
 
 /* ---- INFO ---- */
 
-static void info_node_answered(struct session *s, struct request *r, const struct upstream *from,
-                               struct slice reply)
+static void info_node_answered(struct session *s, struct session_request *r,
+                               const struct upstream *from, struct slice reply)
 {
     struct slice text = resp_text_of(reply);
     struct buf out = {0};
@@ -214,20 +215,20 @@ static void info_node_answered(struct session *s, struct request *r, const struc
     buf_free(&out);
 }
 
-enum step client_info_perform(struct session *s, struct request *r)
+enum step client_info_perform(struct session *s, struct session_request *r)
 {
     return session_ask(s, r, false, (struct slice){r->data, r->len}, info_node_answered);
 }
 
 /* ---- ID ---- */
 
-static void answer_id(struct session *s, struct request *r)
+static void answer_id(struct session *s, struct session_request *r)
 {
     session_answerf(s, r, ":%" PRIu64 "\r\n", s->id);
 }
 
-static void id_node_answered(struct session *s, struct request *r, const struct upstream *from,
-                             struct slice reply)
+static void id_node_answered(struct session *s, struct session_request *r,
+                             const struct upstream *from, struct slice reply)
 {
     (void)from;
     if (reply.data[0] == ':')
@@ -238,7 +239,7 @@ static void id_node_answered(struct session *s, struct request *r, const struct 
 
 /* Many client libraries ask for the id when they connect: who is let in for certain gets it at once, also while there
  * is no node to ask. */
-enum step client_id_perform(struct session *s, struct request *r)
+enum step client_id_perform(struct session *s, struct session_request *r)
 {
     enum step step = session_ask(s, r, false, (struct slice){r->data, r->len}, id_node_answered);
     if (step != STEP_HOLD || (!s->identity->authenticated && !s->auth_not_needed))

@@ -58,7 +58,7 @@ static void find_blocked(struct session_host *host, struct blocked *blocked)
     other->lease.dirty = true; /* an UNBLOCK that comes late must not end the next one's */
 }
 
-static struct upstream *way_to_node(struct session *s, const struct request *r)
+static struct upstream *way_to_node(struct session *s, const struct session_request *r)
 {
     struct upstream *up = s->lease.upstream;
     if (!up)
@@ -66,7 +66,8 @@ static struct upstream *way_to_node(struct session *s, const struct request *r)
     return up && router_may_send(s->host->router, up) ? up : NULL;
 }
 
-static void unblock(struct session *s, struct request *r, struct upstream *up, uint64_t at_node)
+static void unblock(struct session *s, struct session_request *r, struct upstream *up,
+                    uint64_t at_node)
 {
     struct buf bytes = {0};
     char text[24];
@@ -91,7 +92,7 @@ static bool visit(struct relay *relay, struct relay_stop *stop)
     return true;
 }
 
-static void worker_answered(struct session *s, struct request *r, struct inquiry *inquiry)
+static void worker_answered(struct session *s, struct session_request *r, struct inquiry *inquiry)
 {
     const struct blocked *blocked =
         &container_of(inquiry, struct unblock_inquiry, inquiry)->blocked;
@@ -106,7 +107,8 @@ static void free_inquiry(struct inquiry *inquiry)
     free(container_of(inquiry, struct unblock_inquiry, inquiry));
 }
 
-static void ask_worker(struct session *s, const struct request *r, const struct blocked *blocked)
+static void ask_worker(struct session *s, const struct session_request *r,
+                       const struct blocked *blocked)
 {
     struct unblock_inquiry *q = calloc(1, sizeof(*q));
     if (!q)
@@ -118,7 +120,7 @@ static void ask_worker(struct session *s, const struct request *r, const struct 
     session_ask_worker(&q->inquiry, session_worker_of(blocked->session), visit);
 }
 
-static enum step unblock_session(struct session *s, struct request *r)
+static enum step unblock_session(struct session *s, struct session_request *r)
 {
     struct blocked blocked = {.group = s->place.group,
                               .error = slice_is(session_arg(r, 3), "error")};
@@ -143,8 +145,8 @@ static enum step unblock_session(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-static void let_in_answered(struct session *s, struct request *r, const struct upstream *from,
-                            struct slice reply)
+static void let_in_answered(struct session *s, struct session_request *r,
+                            const struct upstream *from, struct slice reply)
 {
     (void)from;
     if (!s->auth_not_needed)
@@ -153,14 +155,14 @@ static void let_in_answered(struct session *s, struct request *r, const struct u
 
 /* Where a password is asked for, Redis answers NOAUTH to a client that has not logged in. Such a session may not be
  * answered before the node has said to it whether it is let in. */
-static enum step ask_whether_let_in(struct session *s, struct request *r)
+static enum step ask_whether_let_in(struct session *s, struct session_request *r)
 {
     static const char question[] = "*2\r\n$6\r\nCLIENT\r\n$7\r\nGETNAME\r\n";
     return session_ask(s, r, false, (struct slice){question, sizeof(question) - 1},
                        let_in_answered);
 }
 
-enum step client_unblock_perform(struct session *s, struct request *r)
+enum step client_unblock_perform(struct session *s, struct session_request *r)
 {
     return s->identity->authenticated || s->auth_not_needed ? unblock_session(s, r)
                                                             : ask_whether_let_in(s, r);

@@ -12,7 +12,7 @@
 #include "session/requests.h"
 #include "session/transaction.h"
 
-enum step reset_perform(struct session *s, struct request *r)
+enum step reset_perform(struct session *s, struct session_request *r)
 {
     if (s->queue.inflight > 0)
         return STEP_WAIT;
@@ -36,7 +36,7 @@ enum step reset_perform(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-enum step quit_perform(struct session *s, struct request *r)
+enum step quit_perform(struct session *s, struct session_request *r)
 {
     if (s->queue.inflight > 0)
         return STEP_WAIT;

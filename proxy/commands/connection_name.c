@@ -33,7 +33,7 @@ void connection_name_set(struct session *s, struct slice name)
     s->lease.named = false;
 }
 
-static void client_setname(struct session *s, struct request *r)
+static void client_setname(struct session *s, struct session_request *r)
 {
     struct slice name = session_arg(r, 2);
     const char *error = connection_name_error(name);
@@ -45,7 +45,7 @@ static void client_setname(struct session *s, struct request *r)
     session_answer(s, r, "+OK\r\n");
 }
 
-static void client_getname(struct session *s, struct request *r)
+static void client_getname(struct session *s, struct session_request *r)
 {
     if (s->client.name && *s->client.name)
         session_answerf(s, r, "$%zu\r\n%s\r\n", strlen(s->client.name), s->client.name);
@@ -53,7 +53,7 @@ static void client_getname(struct session *s, struct request *r)
         session_answer(s, r, s->identity->resp3 ? "_\r\n" : "$-1\r\n");
 }
 
-static void client_reply(struct session *s, struct request *r)
+static void client_reply(struct session *s, struct session_request *r)
 {
     struct slice mode = session_arg(r, 2);
     if (slice_is(mode, "on")) {
@@ -71,7 +71,7 @@ static void client_reply(struct session *s, struct request *r)
     }
 }
 
-static void perform(struct session *s, struct request *r)
+static void perform(struct session *s, struct session_request *r)
 {
     switch (r->command->verb) {
     case VERB_CLIENT_GETNAME:
@@ -91,13 +91,13 @@ static void perform(struct session *s, struct request *r)
 /* ---- may the user do that? ---- */
 
 /* The four verbs stand together in enum command_verb. */
-static size_t index_of(const struct request *r)
+static size_t index_of(const struct session_request *r)
 {
     return (size_t)(r->command->verb - VERB_CLIENT_GETNAME);
 }
 
 /* The command that the node is sent. It changes nothing: a space is no name, no option and no mode. */
-static struct slice question_of(const struct request *r)
+static struct slice question_of(const struct session_request *r)
 {
 #define QUESTION(text)                                                                             \
     {                                                                                              \
@@ -122,8 +122,8 @@ static bool is_not_allowed(struct slice reply)
     return false;
 }
 
-static void right_answered(struct session *s, struct request *r, const struct upstream *from,
-                           struct slice reply)
+static void right_answered(struct session *s, struct session_request *r,
+                           const struct upstream *from, struct slice reply)
 {
     (void)from;
     if (is_not_allowed(reply)) {
@@ -134,7 +134,7 @@ static void right_answered(struct session *s, struct request *r, const struct up
     perform(s, r);
 }
 
-enum step connection_name_perform(struct session *s, struct request *r)
+enum step connection_name_perform(struct session *s, struct session_request *r)
 {
     enum step step;
     if (s->identity->right_until_ms[index_of(r)] < turn_now(s->host->turn)) {
@@ -151,7 +151,7 @@ enum step connection_name_perform(struct session *s, struct request *r)
 
 /* CLIENT REPLY OFF and SKIP would stop the replies on the lease, where every request needs one. So CLIENT REPLY ON
  * is queued at the node instead, and the request remembers what was meant, for EXEC (exec.c). */
-static void queue_reply_on(struct session *s, struct request *r)
+static void queue_reply_on(struct session *s, struct session_request *r)
 {
     static const struct slice argv[3] = {{"CLIENT", 6}, {"REPLY", 5}, {"ON", 2}};
     struct buf bytes = {0};
@@ -166,7 +166,7 @@ static void queue_reply_on(struct session *s, struct request *r)
     buf_free(&bytes);
 }
 
-enum step client_reply_prepare(struct session *s, struct request *r)
+enum step client_reply_prepare(struct session *s, struct session_request *r)
 {
     if (s->tx.state == TX_OPEN && command_arity_ok(r->command, r->argc))
         queue_reply_on(s, r);

@@ -72,14 +72,14 @@ static void flush_others(struct session *s, struct copies *copies)
 
 /* ---- every node ---- */
 
-static bool is_flush(const struct request *r)
+static bool is_flush(const struct session_request *r)
 {
     return slice_is(session_arg(r, 1), "flush");
 }
 
 /* A script that comes by the read port is for the replicas. When the master has to answer reads for them, it is
  * sent the script at the first EVALSHA that needs it. */
-void everywhere_sent(struct session *s, struct request *r)
+void everywhere_sent(struct session *s, struct session_request *r)
 {
     struct copies *copies;
     if (r->in_tx)
@@ -89,11 +89,11 @@ void everywhere_sent(struct session *s, struct request *r)
         copies_wait_for_answer(copies);
     copies->left +=
         router_send_everywhere(s->host->router, s->place.group, s->place.route == ROUTE_REPLICA,
-                               s->identity, r->upstream, r, &copies_owner, copies);
+                               s->identity, r->upstream, &r->wire, &copies_owner, copies);
     copies_sent(s, copies);
 }
 
-void everywhere_take_effect(struct session *s, struct request *r)
+void everywhere_take_effect(struct session *s, struct session_request *r)
 {
     if (!is_flush(r)) {
         script_remember(s, session_arg(r, 2));
@@ -103,7 +103,7 @@ void everywhere_take_effect(struct session *s, struct request *r)
     flush_others(s, r->copies);
 }
 
-void everywhere_answered(struct session *s, struct request *r, const struct upstream *from)
+void everywhere_answered(struct session *s, struct session_request *r, const struct upstream *from)
 {
     (void)from;
     if (r->reply_type != '-' && !r->in_tx)

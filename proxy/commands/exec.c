@@ -28,7 +28,7 @@
 
 /* DISCARD was sent instead of EXEC, because the proxy had refused a part of the transaction. It may fail as EXEC
  * would have, when the node had refused the MULTI: then its error is told in EXEC's name. */
-static void rewrite_discarded(struct session *s, struct request *r)
+static void rewrite_discarded(struct session *s, struct session_request *r)
 {
     const char *reply = buf_head(&r->reply), *name;
     size_t len = buf_len(&r->reply);
@@ -133,7 +133,8 @@ static void put_line(struct session *s, struct executed *answers, struct slice e
     buf_free(&line);
 }
 
-static void set_replies(struct executed *answers, const struct request *r, struct slice element)
+static void set_replies(struct executed *answers, const struct session_request *r,
+                        struct slice element)
 {
     if (r->replies_off) {
         answers->off = true;
@@ -146,7 +147,7 @@ static void set_replies(struct executed *answers, const struct request *r, struc
 }
 
 /* The node has executed the command, without an error: it takes effect for the session. */
-static void perform(struct session *s, struct request *r, struct slice element,
+static void perform(struct session *s, struct session_request *r, struct slice element,
                     struct executed *answers)
 {
     switch (r->command->verb) {
@@ -187,7 +188,7 @@ static void perform(struct session *s, struct request *r, struct slice element,
 }
 
 /* Takes the element of one queued command. Returns false when there are no more elements. */
-static bool walk(struct session *s, struct request *queued, struct executed *answers)
+static bool walk(struct session *s, struct session_request *queued, struct executed *answers)
 {
     struct slice element;
     if (queued->command->verb == VERB_MULTI || queued->reply_type == '-')
@@ -201,19 +202,19 @@ static bool walk(struct session *s, struct request *queued, struct executed *ans
     return true;
 }
 
-static void walk_all(struct session *s, struct request *exec, struct executed *answers)
+static void walk_all(struct session *s, struct session_request *exec, struct executed *answers)
 {
     list_each (it, &s->tx.log)
-        if (!walk(s, container_of(it, struct request, in_session), answers))
+        if (!walk(s, session_request(it), answers))
             return;
     list_each (it, &s->queue.requests) {
-        struct request *r = container_of(it, struct request, in_session);
+        struct session_request *r = session_request(it);
         if (r == exec || (r->in_tx && !walk(s, r, answers)))
             return;
     }
 }
 
-static void fill_in(struct session *s, struct request *exec, const struct upstream *from)
+static void fill_in(struct session *s, struct session_request *exec, const struct upstream *from)
 {
     const char *reply = buf_head(&exec->reply), *end = reply + buf_len(&exec->reply);
     const char *line_end = memchr(reply, '\n', buf_len(&exec->reply));
@@ -233,7 +234,7 @@ static void fill_in(struct session *s, struct request *exec, const struct upstre
     exec->reply = answers.out;
 }
 
-void exec_answered(struct session *s, struct request *exec, const struct upstream *from)
+void exec_answered(struct session *s, struct session_request *exec, const struct upstream *from)
 {
     if (exec->capture && exec->discards && slice_is(session_arg(exec, 0), "discard")) {
         rewrite_discarded(s, exec);

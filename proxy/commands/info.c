@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static bool is_wanted(const struct request *r)
+static bool is_wanted(const struct session_request *r)
 {
     struct resp_args args = resp_args(r->data, r->len);
     struct slice section;
@@ -22,7 +22,7 @@ static bool is_wanted(const struct request *r)
     return false;
 }
 
-void info_seen(struct session *s, struct request *r)
+void info_seen(struct session *s, struct session_request *r)
 {
     r->capture = s->tx.state != TX_OPEN && is_wanted(r);
 }
@@ -85,7 +85,7 @@ static void add_section(const struct session *s, struct buf *text, const char *n
     add_workers(s, text);
 }
 
-void info_answered(struct session *s, struct request *r, const struct upstream *from)
+void info_answered(struct session *s, struct session_request *r, const struct upstream *from)
 {
     struct slice reply = {buf_head(&r->reply), buf_len(&r->reply)}, own;
     struct buf text = {0}, whole = {0};

@@ -29,7 +29,7 @@ static struct identities *identities_of(struct session *s)
     return router_identities(s->host->router);
 }
 
-static void set_login(struct request *r, struct identity *identity)
+static void set_login(struct session_request *r, struct identity *identity)
 {
     if (r->login)
         identity_release(r->login);
@@ -44,7 +44,7 @@ struct hello {
 };
 
 /* Returns NULL, or the error as Redis' helloCommand words it. */
-static const char *parse_hello(const struct request *r, struct hello *hello, char *text,
+static const char *parse_hello(const struct session_request *r, struct hello *hello, char *text,
                                size_t size)
 {
     struct resp_args args = resp_args(r->data, r->len);
@@ -86,7 +86,7 @@ static struct identity *identity_for_hello(struct session *s, const struct hello
 
 /* The identity that the command asks for. NULL: its arguments name none that could exist; then it is sent with the
  * present identity, and Redis will say what is wrong. */
-static struct identity *requested_identity(struct session *s, const struct request *r,
+static struct identity *requested_identity(struct session *s, const struct session_request *r,
                                            const struct hello *hello)
 {
     int64_t db;
@@ -109,7 +109,7 @@ static struct identity *requested_identity(struct session *s, const struct reque
 }
 
 /* HELLO is sent without SETNAME: the name belongs to the session, not to the connection. */
-static void rewrite_hello(struct session *s, struct request *r, const struct hello *hello)
+static void rewrite_hello(struct session *s, struct session_request *r, const struct hello *hello)
 {
     struct slice argv[5] = {{"HELLO", 5},
                             {hello->version == 3 ? "3" : "2", 1},
@@ -124,7 +124,7 @@ static void rewrite_hello(struct session *s, struct request *r, const struct hel
 }
 
 /* Returns true when HELLO was answered here, with an error. */
-static bool prepare_hello(struct session *s, struct request *r)
+static bool prepare_hello(struct session *s, struct session_request *r)
 {
     struct hello hello;
     char text[128];
@@ -146,7 +146,7 @@ static bool prepare_hello(struct session *s, struct request *r)
 }
 
 /* Finds out which identity the command asks for. Returns true when it was answered here, with an error. */
-static bool prepare(struct session *s, struct request *r)
+static bool prepare(struct session *s, struct session_request *r)
 {
     if (s->tx.state == TX_OPEN || (session_subscribed(s) && !s->identity->resp3))
         return false; /* the node has to answer: QUEUED, or that it is not allowed here */
@@ -156,7 +156,7 @@ static bool prepare(struct session *s, struct request *r)
     return false;
 }
 
-enum step login_prepare(struct session *s, struct request *r)
+enum step login_prepare(struct session *s, struct session_request *r)
 {
     if (s->tx.state != TX_OPEN && s->queue.inflight > 0 && r->command->verb != VERB_SELECT)
         return STEP_WAIT; /* nothing may be unanswered on its connection: see pool_auth_upstream() */
@@ -165,7 +165,7 @@ enum step login_prepare(struct session *s, struct request *r)
 }
 
 /* From now on the session has the identity that the command asked for. */
-static void log_in(struct session *s, struct request *r)
+static void log_in(struct session *s, struct session_request *r)
 {
     if (!identity_same_credential(s->identity, r->login))
         router_entered(&s->place, NULL);
@@ -174,7 +174,7 @@ static void log_in(struct session *s, struct request *r)
     r->login = NULL;
 }
 
-void login_take_effect(struct session *s, struct request *r)
+void login_take_effect(struct session *s, struct session_request *r)
 {
     struct hello hello = {0};
     char text[128];
@@ -186,7 +186,7 @@ void login_take_effect(struct session *s, struct request *r)
         connection_name_set(s, hello.name);
 }
 
-void login_answered(struct session *s, struct request *r, const struct upstream *by)
+void login_answered(struct session *s, struct session_request *r, const struct upstream *by)
 {
     bool spoke_resp3 = s->identity->resp3, proves = session_proves(r);
     if (!r->login)
@@ -210,7 +210,7 @@ void login_answered(struct session *s, struct request *r, const struct upstream 
         tracking_tell_again(s);
 }
 
-enum step login_perform(struct session *s, struct request *r)
+enum step login_perform(struct session *s, struct session_request *r)
 {
     enum step step;
     if (s->queue.inflight > 0)
@@ -235,7 +235,7 @@ static void take_hello_name(struct session *s)
     s->client.hello_name = NULL;
 }
 
-static void rewrite_hello_answer(struct session *s, struct request *r)
+static void rewrite_hello_answer(struct session *s, struct session_request *r)
 {
     const char *at;
     if (r->in_tx || r->reply_type == '-')
@@ -247,7 +247,7 @@ static void rewrite_hello_answer(struct session *s, struct request *r)
         session_rewrite_number(r, at + 9, s->id);
 }
 
-void hello_answered(struct session *s, struct request *r, const struct upstream *from)
+void hello_answered(struct session *s, struct session_request *r, const struct upstream *from)
 {
     login_answered(s, r, from);
     if (r->capture)

@@ -66,7 +66,8 @@ static void tell(struct session *s, uint64_t node, int64_t until_ms)
     relay_start(&pause->relay, &s->host->stop);
 }
 
-void pause_take_effect(struct session *s, const struct request *r, const struct upstream *from)
+void pause_take_effect(struct session *s, const struct session_request *r,
+                       const struct upstream *from)
 {
     int64_t ms;
     if (r->command->verb == VERB_CLIENT_UNPAUSE)
@@ -76,7 +77,7 @@ void pause_take_effect(struct session *s, const struct request *r, const struct 
              turn_now(s->host->turn) + (ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS));
 }
 
-void pause_answered(struct session *s, struct request *r, const struct upstream *from)
+void pause_answered(struct session *s, struct session_request *r, const struct upstream *from)
 {
     if (r->reply_type == '+' && !r->in_tx)
         pause_take_effect(s, r, from);

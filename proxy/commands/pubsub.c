@@ -97,7 +97,7 @@ static void dropped(struct session *s)
         mark_unrenewed(s);
 }
 
-static bool subscribes(const struct request *r)
+static bool subscribes(const struct session_request *r)
 {
     return r->command && r->command->verb >= VERB_SUBSCRIBE && r->command->verb <= VERB_SSUBSCRIBE;
 }
@@ -116,7 +116,7 @@ static void check_renewed(struct session *s)
     if (!s->special.unrenewed || s->special.renewing > 0 || session_wants_lease(s))
         return;
     for (const struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
-        const struct request *r = container_of(it, struct request, in_session);
+        const struct session_request *r = session_const_request(it);
         if (r->state != REQUEST_ANSWERED && subscribes(r))
             return;
     }
@@ -304,7 +304,7 @@ static int32_t count_all(const struct session *s, enum kind kind)
     return count > 0 ? count : 1;
 }
 
-enum step subscribe_prepare(struct session *s, struct request *r)
+enum step subscribe_prepare(struct session *s, struct session_request *r)
 {
     enum kind kind;
     bool tapped = session_hears(s);
@@ -332,7 +332,7 @@ enum step subscribe_prepare(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-void monitor_answered(struct session *s, struct request *r, const struct upstream *from)
+void monitor_answered(struct session *s, struct session_request *r, const struct upstream *from)
 {
     if (from == s->lease.upstream && r->reply_type == '+' && !r->in_tx)
         lease_keep(&s->lease, LEASE_MONITORS);

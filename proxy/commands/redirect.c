@@ -175,7 +175,7 @@ void redirect_append(struct buf *out, struct slice command, uint64_t id)
     resp_append_replaced(out, command, at ? at : -1, (struct slice){text, len});
 }
 
-enum step redirect_prepare(struct session *s, struct request *r)
+enum step redirect_prepare(struct session *s, struct session_request *r)
 {
     int at = redirect_argument((struct slice){r->data, r->len});
     struct buf bytes = {0};
@@ -250,7 +250,7 @@ void redirect_invalidate_target(struct session *s, uint64_t id)
 
 /* ---- answers ---- */
 
-void redirect_answered(struct session *s, struct request *r, const struct upstream *from)
+void redirect_answered(struct session *s, struct session_request *r, const struct upstream *from)
 {
     static const char label[] = "$8\r\nredirect\r\n:";
     const char *reply = buf_head(&r->reply);

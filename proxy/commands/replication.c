@@ -26,7 +26,7 @@
 #include <string.h>
 
 /* What a request costs while it waits to be written: a REPLCONF ACK is short, but the object that holds it is not. */
-#define COST(bytes) ((bytes)->len + sizeof(struct request))
+#define COST(bytes) ((bytes)->len + sizeof(struct session_request))
 
 static void on_bytes(void *data, const char *bytes, size_t len)
 {
@@ -75,7 +75,7 @@ static void send_bytes(struct session *s, const char *data, size_t len)
     upstream_submit(s->lease.upstream, bytes);
 }
 
-static void send_request(struct session *s, struct request *r)
+static void send_request(struct session *s, struct session_request *r)
 {
     send_bytes(s, r->data, r->len);
     r->classified = r->silent = true;
@@ -100,7 +100,7 @@ static bool is_report(struct slice what)
 }
 
 /* REPLCONF's arguments come in pairs. */
-static bool is_what_a_replica_says(const struct request *r)
+static bool is_what_a_replica_says(const struct session_request *r)
 {
     struct resp_args args = resp_args(r->data, r->len);
     struct slice arg;
@@ -115,7 +115,7 @@ static bool is_what_a_replica_says(const struct request *r)
     return true;
 }
 
-static void cut_off(struct session *s, const struct request *r)
+static void cut_off(struct session *s, const struct session_request *r)
 {
     char name[32], quoted[96], address[ENDPOINT_TEXT_MAX];
     struct slice said = session_arg(r, 0);
@@ -127,7 +127,7 @@ static void cut_off(struct session *s, const struct request *r)
     session_close(s, "it replicates, and sent what no replica says");
 }
 
-static enum step tunnel_request(struct session *s, struct request *r)
+static enum step tunnel_request(struct session *s, struct session_request *r)
 {
     if (is_what_a_replica_says(r))
         send_request(s, r);
@@ -139,12 +139,12 @@ static enum step tunnel_request(struct session *s, struct request *r)
 static const struct session_tunnel tunnel = {tunnel_request, tunnel_alive};
 
 /* PSYNC replid offset FAILOVER makes the node that gets it a master (FAILOVER command): that is not for clients. */
-static bool promotes(const struct request *r)
+static bool promotes(const struct session_request *r)
 {
     return r->command->verb == VERB_SYNC && r->argc > 3;
 }
 
-enum step replication_route(struct session *s, struct request *r)
+enum step replication_route(struct session *s, struct session_request *r)
 {
     if (promotes(r)) {
         s->tx.refused |= s->tx.state == TX_OPEN;

@@ -31,7 +31,7 @@
 
 /* ---- asking ---- */
 
-static void set_cursor(struct session *s, struct request *r, uint64_t at)
+static void set_cursor(struct session *s, struct session_request *r, uint64_t at)
 {
     struct buf whole = {0};
     char text[24];
@@ -42,7 +42,7 @@ static void set_cursor(struct session *s, struct request *r, uint64_t at)
     buf_free(&whole);
 }
 
-void scan_seen(struct session *s, struct request *r)
+void scan_seen(struct session *s, struct session_request *r)
 {
     struct cursor cursor;
     if (!cursor_read(session_arg(r, command_has_keys(r->command) ? 2 : 1), &cursor))
@@ -66,7 +66,7 @@ static bool may_go_elsewhere(const struct session *s)
 }
 
 /* Sends it where the session's route says; from the beginning, if that is another process than the cursor's. */
-static enum step send_shared(struct session *s, struct request *r)
+static enum step send_shared(struct session *s, struct session_request *r)
 {
     struct router *router = s->host->router;
     struct upstream *up = router_shared(router, &s->place, session_target_role(s, r), s->identity);
@@ -85,7 +85,7 @@ static enum step send_shared(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-enum step scan_route(struct session *s, struct request *r)
+enum step scan_route(struct session *s, struct session_request *r)
 {
     struct router *router = s->host->router;
     bool leased = session_needs_lease(s, r);
@@ -113,7 +113,7 @@ enum step scan_route(struct session *s, struct request *r)
 /* Before it, the node is asked which process it is (INFO server), so that the answer is known to come from that one.
  * Inside a transaction the question would be queued, and to a subscriber's lease messages come as well: there the
  * snapshot of the topology has to do. */
-void scan_sending(struct session *s, struct request *r, struct upstream *to)
+void scan_sending(struct session *s, struct session_request *r, struct upstream *to)
 {
     (void)r;
     if (s->tx.state != TX_OPEN && !session_subscribed(s))
@@ -122,7 +122,7 @@ void scan_sending(struct session *s, struct request *r, struct upstream *to)
 
 /* ---- answers ---- */
 
-void scan_begins(struct session *s, struct request *r, const struct upstream *from)
+void scan_begins(struct session *s, struct session_request *r, const struct upstream *from)
 {
     struct buf whole = {0};
     enum page page = cursor_page((struct slice){buf_head(&r->reply), buf_len(&r->reply)},
@@ -139,7 +139,7 @@ void scan_begins(struct session *s, struct request *r, const struct upstream *fr
 
 /* Moves the element of one queued command from EXEC's answer, `rest`, to `out`, with its cursor rewritten. Returns
  * false when there is no element left. */
-static bool take_element(const struct request *queued, uint32_t process, struct slice *rest,
+static bool take_element(const struct session_request *queued, uint32_t process, struct slice *rest,
                          struct buf *out)
 {
     struct resp_reply parse;
@@ -159,7 +159,7 @@ static bool take_element(const struct request *queued, uint32_t process, struct 
     return true;
 }
 
-void scan_executed(struct session *s, struct request *exec, const struct upstream *from)
+void scan_executed(struct session *s, struct session_request *exec, const struct upstream *from)
 {
     const char *reply = buf_head(&exec->reply);
     size_t len = buf_len(&exec->reply);
@@ -173,10 +173,9 @@ void scan_executed(struct session *s, struct request *exec, const struct upstrea
         return;
     buf_append(&whole, reply, (size_t)(rest.data - reply));
     list_each (it, &s->tx.log)
-        more = more &&
-               take_element(container_of(it, struct request, in_session), process, &rest, &whole);
+        more = more && take_element(session_request(it), process, &rest, &whole);
     for (struct list *it = s->queue.requests.next; more && it != &exec->in_session; it = it->next) {
-        const struct request *r = container_of(it, struct request, in_session);
+        const struct session_request *r = session_request(it);
         more = !r->in_tx || take_element(r, process, &rest, &whole);
     }
     buf_append(&whole, rest.data, rest.len);

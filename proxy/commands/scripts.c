@@ -34,7 +34,7 @@
 /* ---- the read port ---- */
 
 /* EVAL, EVALSHA, FCALL become EVAL_RO, ...: Redis itself refuses a write inside them. */
-static void make_read_only_form(struct session *s, struct request *r)
+static void make_read_only_form(struct session *s, struct session_request *r)
 {
     struct slice name = session_arg(r, 0);
     struct buf whole = {0};
@@ -48,7 +48,7 @@ static void make_read_only_form(struct session *s, struct request *r)
     r->write = false;
 }
 
-void script_seen(struct session *s, struct request *r)
+void script_seen(struct session *s, struct session_request *r)
 {
     bool reads = r->command->flags & COMMAND_READONLY;
     r->script = true;
@@ -58,7 +58,7 @@ void script_seen(struct session *s, struct request *r)
 }
 
 /* A node without EVAL_RO (6.2) has answered that it knows no such command. EVAL itself might write: it is refused. */
-void script_answered(struct session *s, struct request *r, const struct upstream *from)
+void script_answered(struct session *s, struct session_request *r, const struct upstream *from)
 {
     (void)from;
     if (r->capture && r->read_form)
@@ -123,6 +123,7 @@ struct load {
     uint64_t node;
     const struct upstream *on;
     const struct identity *user; /* only compared, not kept alive */
+    bool later;                  /* the node is in a state that will be over */
     char sha[40];
 };
 
@@ -141,13 +142,14 @@ static void load_ended(struct request *r, enum script_state now)
 /* The three errors are about the node's state, which will be over; all others are about the user, or the text. */
 static void on_load_reply(struct request *r, const char *data, size_t len, bool first, bool last)
 {
+    struct load *load = r->owner_data;
     if (first)
-        r->rejecting = resp_starts(data, len, "-BUSY ") || resp_starts(data, len, "-LOADING ") ||
-                       resp_starts(data, len, "-MASTERDOWN ");
+        load->later = resp_starts(data, len, "-BUSY ") || resp_starts(data, len, "-LOADING ") ||
+                      resp_starts(data, len, "-MASTERDOWN ");
     if (first)
         r->reply_type = data[0];
     if (last)
-        load_ended(r, r->rejecting           ? SCRIPT_MISSING
+        load_ended(r, load->later            ? SCRIPT_MISSING
                       : r->reply_type == '-' ? SCRIPT_REFUSED
                                              : SCRIPT_THERE);
 }
@@ -213,7 +215,7 @@ static void tell(void *data, struct slice sha)
     load_on(telling->s, sha, telling->to);
 }
 
-void script_tell_new_master(struct session *s, const struct request *r, struct upstream *to)
+void script_tell_new_master(struct session *s, const struct session_request *r, struct upstream *to)
 {
     struct telling telling = {s, to};
     if (r->in_tx || r->ends_tx || r->login || (session_subscribed(s) && !s->identity->resp3))
@@ -226,7 +228,7 @@ void script_tell_new_master(struct session *s, const struct request *r, struct u
 /* ---- transactions ---- */
 
 /* Whether EXEC has to wait for a script that this part of its transaction needs. */
-static bool is_awaited(struct session *s, const struct request *part)
+static bool is_awaited(struct session *s, const struct session_request *part)
 {
     struct slice sha;
     const void *on;
@@ -243,16 +245,16 @@ static bool is_awaited(struct session *s, const struct request *part)
     }
 }
 
-static enum step wait_for_parts(struct session *s, struct request *exec)
+static enum step wait_for_parts(struct session *s, struct session_request *exec)
 {
     bool wait = false;
     exec->scripts |= s->tx.scripts;
     if (!exec->scripts)
         return STEP_ON;
     for (struct list *it = s->tx.log.next; it != &s->tx.log; it = it->next)
-        wait |= is_awaited(s, container_of(it, struct request, in_session));
+        wait |= is_awaited(s, session_request(it));
     for (struct list *it = s->queue.requests.next; it != &exec->in_session; it = it->next) {
-        const struct request *part = container_of(it, struct request, in_session);
+        const struct session_request *part = session_request(it);
         wait |= part->in_tx && is_awaited(s, part);
     }
     if (wait)
@@ -269,7 +271,7 @@ static bool subscriber_may_not(const struct session *s)
     return session_subscribed(s) && !s->identity->resp3;
 }
 
-enum step evalsha_prepare(struct session *s, struct request *r)
+enum step evalsha_prepare(struct session *s, struct session_request *r)
 {
     struct slice sha = session_arg(r, 1);
     const void *on;
@@ -293,14 +295,14 @@ enum step evalsha_prepare(struct session *s, struct request *r)
 /* Nothing is kept before it is known that its user may: or anybody who can connect could fill the memory for texts, and
  * drive out those of others. An error may be the script's own. Inside MULTI it was queued, which Redis does not do for
  * who may not, either. */
-void eval_answered(struct session *s, struct request *r, const struct upstream *from)
+void eval_answered(struct session *s, struct session_request *r, const struct upstream *from)
 {
     if (!session_was_refused(s, r) && !subscriber_may_not(s))
         script_remember(s, session_arg(r, 1));
     script_answered(s, r, from);
 }
 
-enum step script_exec_prepare(struct session *s, struct request *exec)
+enum step script_exec_prepare(struct session *s, struct session_request *exec)
 {
     return subscriber_may_not(s) || s->tx.state != TX_OPEN ? STEP_ON : wait_for_parts(s, exec);
 }

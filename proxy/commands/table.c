@@ -26,7 +26,7 @@
 #include "commands/wait.h"
 
 /* ACL LOG only tells something, but ACL LOG RESET changes it. */
-static bool acl_log_changes(const struct request *r)
+static bool acl_log_changes(const struct session_request *r)
 {
     return slice_is(session_arg(r, 2), "reset");
 }

@@ -33,7 +33,7 @@ static bool redirects_to_itself(const struct session *s)
     return s->special.redirects_to == s->id;
 }
 
-static enum kind kind_of(const struct request *r)
+static enum kind kind_of(const struct session_request *r)
 {
     return (enum kind)(r->command->verb - VERB_CLIENT_TRACKING);
 }
@@ -52,7 +52,7 @@ static void forget_commands(struct session *s)
 
 /* ---- telling the node ---- */
 
-enum step tracking_prepare(struct session *s, struct request *r)
+enum step tracking_prepare(struct session *s, struct session_request *r)
 {
     if (s->tx.state == TX_OPEN) {
         lease_keep(&s->lease, LEASE_CHANGED); /* it takes effect with EXEC, and is not remembered */
@@ -66,7 +66,7 @@ enum step tracking_prepare(struct session *s, struct request *r)
     return redirect_prepare(s, r);
 }
 
-void tracking_answered(struct session *s, struct request *r, const struct upstream *from)
+void tracking_answered(struct session *s, struct session_request *r, const struct upstream *from)
 {
     enum kind kind = kind_of(r);
     bool on = slice_is(session_arg(r, 2), "on");
@@ -194,7 +194,7 @@ const struct carried tracking_carried = {
 
 /* ---- CLIENT GETREDIR, TRACKINGINFO ---- */
 
-enum step tracking_redir_prepare(struct session *s, struct request *r)
+enum step tracking_redir_prepare(struct session *s, struct session_request *r)
 {
     (void)s;
     r->capture = true;

@@ -38,7 +38,7 @@ static void on_mark_failed(struct request *mark, enum request_failure why, const
 
 static const struct request_owner mark_owner = {on_mark_reply, on_mark_failed};
 
-enum step wait_prepare(struct session *s, struct request *r)
+enum step wait_prepare(struct session *s, struct session_request *r)
 {
     static const struct slice ping[] = {{"Ping", 4}};
     static const struct slice publish[] = {{"Spublish", 8}, {"redisproxy:wait", 15}, {"", 0}};
@@ -50,7 +50,7 @@ enum step wait_prepare(struct session *s, struct request *r)
     return STEP_ON;
 }
 
-void wait_answered(struct session *s, struct request *r, const struct upstream *from)
+void wait_answered(struct session *s, struct session_request *r, const struct upstream *from)
 {
     (void)from;
     if (r->capture && s->special.wait_unreliable && r->reply_type != '-')

@@ -6,7 +6,6 @@
 #include "nodes/request.h"
 
 #include "base/memory.h"
-#include "nodes/identity.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -18,8 +17,10 @@
 #define KEEP_BYTES_EACH ((size_t)32 * 1024)
 #define KEEP_BYTES_MAX ((size_t)2 * 1024 * 1024)
 
-void request_pool_init(struct request_pool *pool)
+void request_pool_init(struct request_pool *pool, size_t size)
 {
+    assert(size >= sizeof(struct request));
+    pool->size = size;
     list_init(&pool->free);
     list_init(&pool->roomy);
     pool->kept = pool->kept_bytes = pool->live = 0;
@@ -29,9 +30,9 @@ void request_pool_free(struct request_pool *pool)
 {
     struct list *node;
     while ((node = list_take(&pool->free)))
-        free(container_of(node, struct request, in_session));
+        free(container_of(node, struct request, in_upstream));
     while ((node = list_take(&pool->roomy))) {
-        struct request *request = container_of(node, struct request, in_session);
+        struct request *request = container_of(node, struct request, in_upstream);
         free(request->data);
         free(request);
     }
@@ -54,7 +55,7 @@ static struct request *take_kept(struct request_pool *pool, size_t len)
         node = list_take(&pool->free);
     if (!node)
         return NULL;
-    request = container_of(node, struct request, in_session);
+    request = container_of(node, struct request, in_upstream);
     pool->kept--;
     if (has_heap(request))
         pool->kept_bytes -= request->cap;
@@ -95,15 +96,14 @@ struct request *request_try_new(struct request_pool *pool, size_t len)
     char *data = NULL;
     size_t cap = 0;
     if (!request) {
-        request = malloc(sizeof(*request));
+        request = malloc(pool->size);
         if (!request)
-            out_of_memory(sizeof(*request));
+            out_of_memory(pool->size);
     } else if (has_heap(request)) {
         data = request->data;
         cap = request->cap;
     }
-    memset(request, 0, offsetof(struct request, own_data));
-    list_init(&request->in_session);
+    memset(&request->len, 0, offsetof(struct request, own_data) - offsetof(struct request, len));
     list_init(&request->in_upstream);
     request->data = data ? data : request->own_data;
     request->cap = data ? cap : sizeof(request->own_data);
@@ -176,11 +176,8 @@ static bool stays_roomy(const struct request_pool *pool, const struct request *r
 
 void request_free(struct request_pool *pool, struct request *request)
 {
-    assert(!list_linked(&request->in_session) && !list_linked(&request->in_upstream));
-    assert(!request->copies);
+    assert(!list_linked(&request->in_upstream));
     buf_free(&request->reply);
-    if (request->login)
-        identity_release(request->login);
     pool->live--;
     if (pool->kept >= KEEP_MAX) {
         free_bytes(request);
@@ -190,10 +187,10 @@ void request_free(struct request_pool *pool, struct request *request)
     pool->kept++;
     if (stays_roomy(pool, request)) {
         pool->kept_bytes += request->cap;
-        list_prepend(&pool->roomy, &request->in_session);
+        list_prepend(&pool->roomy, &request->in_upstream);
     } else {
         free_bytes(request);
-        list_prepend(&pool->free, &request->in_session);
+        list_prepend(&pool->free, &request->in_upstream);
     }
 }
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-void barrier_raise(struct barrier *barrier, enum barrier_kind kind, struct request *request)
+void barrier_raise(struct barrier *barrier, enum barrier_kind kind, struct session_request *request)
 {
     if (barrier->kind != BARRIER_NONE || kind == BARRIER_NONE || request == NULL) {
         log_event(LOG_ERROR, "a barrier was raised where one stands: this is a bug",

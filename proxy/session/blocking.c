@@ -19,7 +19,7 @@
 
 /* Of XREAD and XREADGROUP: where BLOCK's milliseconds stand. Read as Redis reads it: a group and its consumer may be
  * called "block" or "streams", the last BLOCK counts, and behind STREAMS there are keys. */
-static int block_option(const struct request *r)
+static int block_option(const struct session_request *r)
 {
     struct resp_args args = resp_args(r->data, r->len);
     struct slice arg;
@@ -38,7 +38,7 @@ static int block_option(const struct request *r)
 }
 
 /* Where the timeout stands among the arguments; 0: it does not block. */
-static int timeout_argument(const struct request *r, bool *milliseconds)
+static int timeout_argument(const struct session_request *r, bool *milliseconds)
 {
     const char *name = r->command->name;
     *milliseconds = name[0] == 'x';
@@ -49,13 +49,13 @@ static int timeout_argument(const struct request *r, bool *milliseconds)
     return r->argc - 1;
 }
 
-bool session_is_blocking(const struct request *r)
+bool session_is_blocking(const struct session_request *r)
 {
     bool milliseconds;
     return r->command->verb != VERB_WAIT && timeout_argument(r, &milliseconds) > 0;
 }
 
-void session_start_timeout(struct session *s, struct request *r)
+void session_start_timeout(struct session *s, struct session_request *r)
 {
     bool milliseconds;
     struct slice arg = session_arg(r, timeout_argument(r, &milliseconds));
@@ -71,12 +71,12 @@ void session_start_timeout(struct session *s, struct request *r)
     r->blocked_until_ms = turn_now(s->host->turn) + (int64_t)(milliseconds ? value : value * 1000);
 }
 
-bool session_blocked_expired(const struct request *r, int64_t now_ms)
+bool session_blocked_expired(const struct session_request *r, int64_t now_ms)
 {
     return r->blocking && r->blocked_until_ms && r->blocked_until_ms <= now_ms;
 }
 
-void session_rewrite_timeout(struct session *s, struct request *r)
+void session_rewrite_timeout(struct session *s, struct session_request *r)
 {
     bool milliseconds;
     int at = timeout_argument(r, &milliseconds);
@@ -99,7 +99,7 @@ void session_take_back_blocked(struct session_host *host, size_t group)
 {
     list_each (it, &host->sessions) {
         struct session *s = container_of(it, struct session, in_host);
-        struct request *r = barrier_of(&s->barrier, BARRIER_BLOCKED);
+        struct session_request *r = barrier_of(&s->barrier, BARRIER_BLOCKED);
         if (s->place.group != group || !r || !r->blocking || r->state != REQUEST_SENT ||
             r->taken_back || !s->lease.upstream ||
             router_may_write(host->router, s->lease.upstream))
@@ -110,7 +110,7 @@ void session_take_back_blocked(struct session_host *host, size_t group)
     }
 }
 
-bool session_is_taken_back(const struct session *s, const struct request *r)
+bool session_is_taken_back(const struct session *s, const struct session_request *r)
 {
     return r->leased && r->command->way == WAY_BLOCK && s->lease.unblocks > 0 && !r->called_back;
 }

@@ -5,7 +5,7 @@
 #include "session/requests.h"
 #include "session/transaction.h"
 
-static void answer_broken_exec(struct session *s, struct request *r)
+static void answer_broken_exec(struct session *s, struct session_request *r)
 {
     const struct topology_group *view = router_view(s->host->router, s->place.group);
     if (s->tx.state == TX_NIL)
@@ -29,7 +29,7 @@ static void answer_broken_exec(struct session *s, struct request *r)
                         router_group(s->host->router, s->place.group)->name);
 }
 
-enum step session_tx_local(struct session *s, struct request *r)
+enum step session_tx_local(struct session *s, struct session_request *r)
 {
     uint8_t verb = r->command->verb;
     if (!command_arity_ok(r->command, r->argc)) {

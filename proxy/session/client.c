@@ -31,7 +31,7 @@ struct session *session_find(struct session_host *host, uint64_t id)
     return NULL;
 }
 
-void session_quits(struct session *s, struct request *r)
+void session_quits(struct session *s, struct session_request *r)
 {
     r->close_after = true;
     life_advance(&s->life, LIFE_QUITTING);

@@ -8,7 +8,7 @@
 
 void copies_done(struct copies *copies)
 {
-    struct request *origin = copies->origin;
+    struct session_request *origin = copies->origin;
     if (--copies->left > 0)
         return;
     free(copies);
@@ -47,7 +47,7 @@ static void on_failed(struct request *copy, enum request_failure why, const char
 
 const struct request_owner copies_owner = {on_reply, on_failed};
 
-struct copies *copies_begin(struct session *s, struct request *r)
+struct copies *copies_begin(struct session *s, struct session_request *r)
 {
     struct copies *copies = calloc(1, sizeof(*copies));
     if (!copies)
@@ -65,7 +65,7 @@ void copies_wait_for_answer(struct copies *copies)
     copies->left++;
 }
 
-void copies_answered(struct request *r)
+void copies_answered(struct session_request *r)
 {
     struct copies *copies = r->copies;
     if (!copies->waits_for_answer)
@@ -76,7 +76,7 @@ void copies_answered(struct request *r)
 
 void copies_sent(struct session *s, struct copies *copies)
 {
-    struct request *r = copies->origin;
+    struct session_request *r = copies->origin;
     if (--copies->left == 0) {
         r->copies = NULL;
         free(copies);
@@ -85,7 +85,7 @@ void copies_sent(struct session *s, struct copies *copies)
     barrier_raise(&s->barrier, BARRIER_COPIES, r);
 }
 
-void copies_forget(struct request *r)
+void copies_forget(struct session_request *r)
 {
     struct copies *copies = r->copies;
     copies->origin = NULL;
@@ -96,7 +96,7 @@ void copies_forget(struct request *r)
     copies_done(copies);
 }
 
-void session_forget_copies(struct session *s, struct request *r)
+void session_forget_copies(struct session *s, struct session_request *r)
 {
     if (r->copies)
         copies_forget(r);

@@ -26,12 +26,12 @@
 #define SHARE_MAX ((size_t)1024 * 1024)
 
 /* Commands of replication pass where the listener allows them. */
-static bool replicates(const struct session *s, const struct request *r)
+static bool replicates(const struct session *s, const struct session_request *r)
 {
     return s->listener->allow_replication && r->verb->replicates;
 }
 
-static bool allowed_on_read_port(const struct session *s, const struct request *r)
+static bool allowed_on_read_port(const struct session *s, const struct session_request *r)
 {
     if (r->verb->changes && r->verb->changes(r))
         return false;
@@ -41,7 +41,7 @@ static bool allowed_on_read_port(const struct session *s, const struct request *
 }
 
 /* Once per request, when its command is known. */
-static void classify(struct session *s, struct request *r)
+static void classify(struct session *s, struct session_request *r)
 {
     const struct command *c = r->command;
     if (s->queue.unclassified > 0)
@@ -63,14 +63,14 @@ static void classify(struct session *s, struct request *r)
 static void on_learnt(void *data, const struct command *command)
 {
     struct session *s = data;
-    struct request *r = barrier_of(&s->barrier, BARRIER_LEARNING);
+    struct session_request *r = barrier_of(&s->barrier, BARRIER_LEARNING);
     s->learning = NULL;
     barrier_lower(&s->barrier, BARRIER_LEARNING, r);
     r->command = command; /* NULL: it got no answer, and is asked again */
     session_mark_woken(s);
 }
 
-static enum step learn_command(struct session *s, struct request *r)
+static enum step learn_command(struct session *s, struct session_request *r)
 {
     struct slice name = session_arg(r, 0);
     r->command = learn_find(s->host->learn, name);
@@ -85,7 +85,7 @@ static enum step learn_command(struct session *s, struct request *r)
     return STEP_WAIT;
 }
 
-static enum step send_in_any_db(struct session *s, struct request *r)
+static enum step send_in_any_db(struct session *s, struct session_request *r)
 {
     struct identity *identity =
         identity_with_db(router_identities(s->host->router), s->identity, 0);
@@ -95,7 +95,7 @@ static enum step send_in_any_db(struct session *s, struct request *r)
 }
 
 /* Inside MULTI, and subscribed, Redis has to answer: QUEUED, or that it is not allowed there. */
-static bool performs_itself(const struct session *s, const struct request *r)
+static bool performs_itself(const struct session *s, const struct session_request *r)
 {
     uint8_t verb = r->command->verb;
     if (verb == VERB_QUIT || verb == VERB_RESET)
@@ -110,7 +110,7 @@ static bool performs_itself(const struct session *s, const struct request *r)
 static bool is_subscribing(const struct session *s)
 {
     for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
-        const struct request *r = session_const_request(it);
+        const struct session_request *r = session_const_request(it);
         if ((r->state == REQUEST_QUEUED || r->state == REQUEST_SENT) &&
             command_is_subscription(r->command->verb))
             return true;
@@ -118,7 +118,7 @@ static bool is_subscribing(const struct session *s)
     return false;
 }
 
-static enum step dispatch_one(struct session *s, struct request *r)
+static enum step dispatch_one(struct session *s, struct session_request *r)
 {
     const struct command *c;
     if (s->special.tunnel)
@@ -176,7 +176,7 @@ static void refuse_entry(struct session *s)
 /* There is nobody to send to. Returns whether what is next has changed. */
 static bool not_now(struct session *s)
 {
-    const struct request *r = s->queue.next;
+    const struct session_request *r = s->queue.next;
     switch (s->place.entry) {
     case ENTRY_WAITS:
         return false; /* the node's word will wake it */
@@ -194,7 +194,7 @@ static bool not_now(struct session *s)
 
 void session_dispatch(struct session *s)
 {
-    struct request *r;
+    struct session_request *r;
     enum step step = STEP_ON;
     bool changed = false;
     list_remove(&s->in_woken);

@@ -37,12 +37,13 @@ static const char *masterdown(const struct session *s, char *out, size_t size)
 
 /* Whether `r` is part of a transaction, as far as can be told now; of one whose MULTI waits, too:
  * `*multi`, otherwise NULL. */
-static bool is_in_tx(struct session *s, const struct request *r, struct request **multi)
+static bool is_in_tx(struct session *s, const struct session_request *r,
+                     struct session_request **multi)
 {
     bool open = s->tx.state != TX_NONE;
     *multi = NULL;
     for (struct list *it = s->queue.requests.next; it != &r->in_session; it = it->next) {
-        struct request *earlier = session_request(it);
+        struct session_request *earlier = session_request(it);
         uint8_t verb = earlier->command ? earlier->command->verb : VERB_NONE;
         if (earlier->state != REQUEST_WAITING)
             continue;
@@ -58,7 +59,7 @@ static bool is_in_tx(struct session *s, const struct request *r, struct request 
 }
 
 /* Whether it is of a transaction whose MULTI was refused, and not delivered yet. */
-static bool follows_refused_multi(const struct session *s, const struct request *r)
+static bool follows_refused_multi(const struct session *s, const struct session_request *r)
 {
     if (!s->tx.refused_multi)
         return false;
@@ -72,9 +73,9 @@ static bool follows_refused_multi(const struct session *s, const struct request 
 /* A request is not held, or no longer. Half a transaction must not be executed for that: without
  * its MULTI the rest of what was pipelined is refused, too; without another part EXEC says
  * EXECABORT. */
-static void refuse_to_hold(struct session *s, struct request *r)
+static void refuse_to_hold(struct session *s, struct session_request *r)
 {
-    struct request *multi;
+    struct session_request *multi;
     bool in_tx = is_in_tx(s, r, &multi);
     uint8_t verb = r->command ? r->command->verb : VERB_NONE;
     char text[280];
@@ -115,7 +116,7 @@ static void refuse_to_hold(struct session *s, struct request *r)
     session_answer(s, r, masterdown(s, text, sizeof(text)));
 }
 
-void session_add(struct session *s, struct request *r)
+void session_add(struct session *s, struct session_request *r)
 {
     bool waits = hold_waits(&s->queue.held);
     bool room = !waits || hold_has_room(s->queue.held.hold, r->len);
@@ -148,7 +149,7 @@ void session_enter_hold(struct session *s)
     hold_enter(hold, &s->queue.held, 0, now);
     for (struct list *it = s->queue.next ? &s->queue.next->in_session : &s->queue.requests;
          it != &s->queue.requests; it = it->next) {
-        struct request *r = session_request(it);
+        struct session_request *r = session_request(it);
         bool room;
         if (r->state != REQUEST_WAITING)
             continue;
@@ -166,7 +167,7 @@ static void expire(struct session *s, int64_t now_ms)
 {
     int64_t timeout = s->queue.held.hold->timeout_ms;
     char why[240];
-    struct request *r;
+    struct session_request *r;
     if (router_refusal(s->host->router, s->place.group, why, sizeof(why)))
         timeout = 0; /* nothing that waiting would mend */
     while ((r = s->queue.next) != NULL && !tx_answered_here(&s->tx)) {

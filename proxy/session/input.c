@@ -8,7 +8,7 @@ void session_forget_partial(struct session *s)
 {
     if (!s->client.partial)
         return;
-    request_free(session_pool(s), s->client.partial->request);
+    session_request_free(session_pool(s), s->client.partial->request);
     free(s->client.partial);
 }
 

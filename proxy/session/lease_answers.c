@@ -11,10 +11,10 @@
 #include <string.h>
 
 /* Whether EXEC or DISCARD was sent behind a part of a transaction. */
-static bool is_ended(const struct session *s, const struct request *r)
+static bool is_ended(const struct session *s, const struct session_request *r)
 {
     for (const struct list *it = r->in_session.next; it != &s->queue.requests; it = it->next) {
-        const struct request *later = session_const_request(it);
+        const struct session_request *later = session_const_request(it);
         if (later->leased && later->ends_tx && later->state != REQUEST_WAITING)
             return true;
     }
@@ -23,7 +23,7 @@ static bool is_ended(const struct session *s, const struct request *r)
 
 /* The client was told that a part of its transaction is wrong: EXEC will fail, also on another node,
  * where that part might be right. */
-static void part_refused(struct session *s, struct request *r)
+static void part_refused(struct session *s, struct session_request *r)
 {
     if (!is_ended(s, r))
         s->tx.refused = s->tx.dirty = s->tx.state == TX_OPEN;
@@ -31,12 +31,12 @@ static void part_refused(struct session *s, struct request *r)
 
 /* Not so if the node did not even know it, as many do not know what libraries ask them for when they
  * connect. Another one may be behind it. */
-static void unstick(struct session *s, struct request *unknown)
+static void unstick(struct session *s, struct session_request *unknown)
 {
     unknown->sticks = false;
     lease_let(&s->lease, LEASE_CHANGED);
     for (struct list *it = unknown->in_session.next; it != &s->queue.requests; it = it->next) {
-        struct request *r = session_request(it);
+        struct session_request *r = session_request(it);
         if (r->leased && (r->state == REQUEST_QUEUED || r->state == REQUEST_SENT) &&
             session_keeps_lease(r)) {
             r->sticks = true;
@@ -46,7 +46,7 @@ static void unstick(struct session *s, struct request *unknown)
     }
 }
 
-void session_lease_part_answered(struct session *s, struct request *r)
+void session_lease_part_answered(struct session *s, struct session_request *r)
 {
     if (r->in_tx && r->reply_type == '-' && !router_is_settled(s->host->router, s->place.group) &&
         session_is_switch_error(buf_head(&r->reply), buf_len(&r->reply))) {
@@ -62,7 +62,7 @@ void session_lease_part_answered(struct session *s, struct request *r)
         r->logged = false; /* a MULTI that was refused */
 }
 
-void session_lease_answered(struct session *s, struct request *r)
+void session_lease_answered(struct session *s, struct session_request *r)
 {
     if (r->unknown && r->sticks)
         unstick(s, r);
@@ -76,7 +76,7 @@ void session_lease_answered(struct session *s, struct request *r)
     }
 }
 
-bool session_lease_failed(struct session *s, struct request *r, enum request_failure why)
+bool session_lease_failed(struct session *s, struct session_request *r, enum request_failure why)
 {
     uint8_t verb = r->command->verb;
     if (why == REQUEST_REFUSED)

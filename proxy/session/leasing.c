@@ -34,7 +34,7 @@
 #include <string.h>
 
 /* While a node keeps writes waiting (CLIENT PAUSE): whether the request shall not stand before others'. */
-static bool waits_apart(const struct session *s, const struct request *r)
+static bool waits_apart(const struct session *s, const struct session_request *r)
 {
     struct session_host *host = s->host;
     if (turn_now(host->turn) >= host->paused_until_ms) {
@@ -45,7 +45,7 @@ static bool waits_apart(const struct session *s, const struct request *r)
            router_do_writes_wait(host->router, s->place.group);
 }
 
-bool session_needs_lease(const struct session *s, const struct request *r)
+bool session_needs_lease(const struct session *s, const struct session_request *r)
 {
     if (s->lease.upstream || lease_kept_for(&s->lease, LEASE_NEEDED) ||
         (s->host->paused_until_ms && waits_apart(s, r)))
@@ -108,10 +108,10 @@ bool session_take_lease(struct session *s)
  * where Redis refuses MULTI: to a subscriber, in RESP2. Returns whether there is such. */
 static bool mark_unbegun(struct session *s)
 {
-    struct request *multi = NULL;
+    struct session_request *multi = NULL;
     bool read_again = session_subscribed(s) && !s->identity->resp3;
     for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
-        struct request *r = session_request(it);
+        struct session_request *r = session_request(it);
         uint8_t verb = r->command ? r->command->verb : VERB_NONE;
         if (!r->leased || r->state != REQUEST_SENT)
             continue;
@@ -135,7 +135,7 @@ static void on_lost(void *data)
     struct session *s = data;
     bool open = s->tx.confirmed, watching = s->tx.watch_confirmed;
     for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
-        const struct request *r = session_request(it);
+        const struct session_request *r = session_request(it);
         if (r->leased && r->state == REQUEST_SENT && !upstream_is_undone(s->lease.upstream))
             session_tx_apply(r, &open, &watching);
     }
@@ -166,7 +166,7 @@ static void on_lost(void *data)
 /* ---- sending ---- */
 
 /* EXEC of a transaction in which a command was refused, and the node does not know. */
-static void discard_instead(struct session *s, struct request *r)
+static void discard_instead(struct session *s, struct session_request *r)
 {
     static const char discard[] = "*1\r\n$7\r\nDISCARD\r\n";
     struct buf bytes = {0};
@@ -177,7 +177,7 @@ static void discard_instead(struct session *s, struct request *r)
 }
 
 /* It may end its connection. */
-static bool may_end_lease(const struct request *r)
+static bool may_end_lease(const struct session_request *r)
 {
     return r->command->way == WAY_ALONE && !r->script && !(r->command->flags & COMMAND_READONLY) &&
            !command_has_keys(r->command);
@@ -185,7 +185,7 @@ static bool may_end_lease(const struct request *r)
 
 /* A connection that no other session will have bears this one's name, for SLOWLOG, and for whoever asks
  * the node itself. What the node may not know (and then keeps no lease) is no reason. */
-static void name_lease(struct session *s, const struct request *r)
+static void name_lease(struct session *s, const struct session_request *r)
 {
     struct slice argv[3] = {
         {"Client", 6}, {"SETNAME", 7}, {s->client.name, strlen(s->client.name)}};
@@ -199,7 +199,7 @@ static void name_lease(struct session *s, const struct request *r)
     s->lease.named = s->lease.dirty = true;
 }
 
-static void track(struct session *s, struct request *r)
+static void track(struct session *s, struct session_request *r)
 {
     bool open = s->tx.state == TX_OPEN, watching = s->tx.watching;
     uint8_t verb = r->command->verb;
@@ -233,7 +233,7 @@ static void track(struct session *s, struct request *r)
         s->lease.dirty = true;
 }
 
-enum step session_send_on_lease(struct session *s, struct request *r)
+enum step session_send_on_lease(struct session *s, struct session_request *r)
 {
     const struct verb *verb = r->verb;
     bool blocking = r->blocking && s->tx.state != TX_OPEN;

@@ -14,23 +14,25 @@
 #include <stdlib.h>
 
 /* A request loses its session: it is taken back if no byte of it was sent, swallowed otherwise. */
-static void abandon(struct session *s, struct request *r)
+static void abandon(struct session *s, struct session_request *r)
 {
     list_remove(&r->in_session);
     if (r->copies)
         copies_forget(r);
     if (r->state == REQUEST_QUEUED)
-        upstream_unqueue(r->upstream, r);
-    if (r->state == REQUEST_SENT)
+        upstream_unqueue(r->upstream, &r->wire);
+    if (r->state == REQUEST_SENT) {
         r->owner = NULL;
-    else
-        request_free(session_pool(s), r);
+        session_request_leave(r);
+    } else {
+        session_request_free(session_pool(s), r);
+    }
 }
 
 void session_close(struct session *s, const char *why)
 {
     struct list *node;
-    struct request *asking;
+    struct session_request *asking;
     if (life_closing(&s->life))
         return;
     life_advance(&s->life, LIFE_CLOSING);

@@ -110,12 +110,12 @@ static size_t bytes_kept(const struct session *s)
  * sent again, it does not: all that is in flight may have to land first. */
 static bool is_early(const struct session *s, const struct upstream *up)
 {
-    const struct request *head = session_const_request(s->queue.requests.next);
+    const struct session_request *head = session_const_request(s->queue.requests.next);
     return s->queue.requests.next != &s->queue.requests && head->upstream && head->upstream != up;
 }
 
 /* A reply goes on that has to wait for its turn: a large one waits in the kernel and at its node. */
-void session_throttle_early(struct session *s, const struct request *r)
+void session_throttle_early(struct session *s, const struct session_request *r)
 {
     if (s->client.early || r->upstream == s->lease.upstream || r->reply_len < EARLY_MIN ||
         !is_early(s, r->upstream) || bytes_kept(s) <= s->host->options->output_high * EARLY_FACTOR)

@@ -4,7 +4,7 @@
 #include "session/hooks.h"
 #include "session/requests.h"
 
-enum step session_perform(struct session *s, struct request *r)
+enum step session_perform(struct session *s, struct session_request *r)
 {
     if (command_arity_ok(r->command, r->argc))
         return r->verb->perform(s, r);

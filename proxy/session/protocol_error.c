@@ -10,10 +10,10 @@
 
 void session_protocol_error(struct session *s, const char *error)
 {
-    struct request *r = request_new(session_pool(s), 0);
+    struct session_request *r = session_request_new(session_pool(s), 0);
     char reply[320];
     if (s->special.tunnel) { /* an answer would be a part of what it replicates */
-        request_free(session_pool(s), r);
+        session_request_free(session_pool(s), r);
         session_close(s, error);
         return;
     }

@@ -11,7 +11,7 @@ bool session_may_publish(const struct command *command)
            (command->flags & (COMMAND_MAY_REPLICATE | COMMAND_MODULE));
 }
 
-bool session_waits_for_subscribers(struct session *s, struct request *r)
+bool session_waits_for_subscribers(struct session *s, struct session_request *r)
 {
     if (r->command->verb == VERB_EXEC)
         r->publishes |= s->tx.publishes;

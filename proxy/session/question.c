@@ -28,10 +28,10 @@ static void on_reply(struct request *question, const char *data, size_t len, boo
         return;
     assert(s->queue.next); /* it waits */
     reply = (struct slice){buf_head(&question->reply), buf_len(&question->reply)};
-    barrier_lower(&s->barrier, BARRIER_QUESTION, question);
+    barrier_lower(&s->barrier, BARRIER_QUESTION, session_request_of(question));
     s->auth_not_needed = !resp_starts(reply.data, reply.len, "-NOAUTH ");
     s->told(s, s->queue.next, question->upstream, reply);
-    request_free(session_pool(s), question);
+    session_request_free(session_pool(s), session_request_of(question));
     if (life_closing(&s->life))
         return;
     session_lease_settle(s);
@@ -41,22 +41,22 @@ static void on_reply(struct request *question, const char *data, size_t len, boo
 static void on_failed(struct request *question, enum request_failure why, const char *text)
 {
     struct session *s = question->owner_data;
-    barrier_lower(&s->barrier, BARRIER_QUESTION, question);
+    barrier_lower(&s->barrier, BARRIER_QUESTION, session_request_of(question));
     if (why == REQUEST_REFUSED) {
         session_quits(s, s->queue.next); /* as for every other request */
         session_answerf(s, s->queue.next, "-%s\r\n", text);
     }
     session_mark_woken(s);
-    request_free(session_pool(s), question);
+    session_request_free(session_pool(s), session_request_of(question));
 }
 
 static const struct request_owner asking_owner = {on_reply, on_failed};
 
-enum step session_ask(struct session *s, struct request *r, bool alone, struct slice question,
-                      session_told *told)
+enum step session_ask(struct session *s, struct session_request *r, bool alone,
+                      struct slice question, session_told *told)
 {
     struct upstream *up;
-    struct request *asking;
+    struct session_request *asking;
     if (s->queue.inflight > 0)
         return STEP_WAIT;
     if (!s->lease.upstream && (alone || session_needs_lease(s, r)) && !session_take_lease(s))
@@ -68,11 +68,11 @@ enum step session_ask(struct session *s, struct request *r, bool alone, struct s
              : router_shared(s->host->router, &s->place, session_target_role(s, r), s->identity);
     if (!up)
         return STEP_HOLD;
-    asking = request_own(session_pool(s), question, &asking_owner, s);
+    asking = session_request_own(session_pool(s), question, &asking_owner, s);
     barrier_raise(&s->barrier, BARRIER_QUESTION, asking);
     s->told = told;
     s->lease.dirty |= alone;
-    upstream_submit(up, asking);
+    upstream_submit(up, &asking->wire);
     return STEP_WAIT;
 }
 
@@ -80,7 +80,7 @@ enum step session_ask(struct session *s, struct request *r, bool alone, struct s
 
 static void end(struct inquiry *inquiry, struct session_host *home)
 {
-    request_free(&home->turn->requests, inquiry->asking);
+    session_request_free(&home->turn->requests, inquiry->asking);
     inquiry->free(inquiry);
 }
 
@@ -107,14 +107,12 @@ static void on_drop(struct relay *relay)
     end(inquiry, inquiry->host);
 }
 
-void session_inquire(struct session *s, struct inquiry *inquiry, const struct request *r)
+void session_inquire(struct session *s, struct inquiry *inquiry, const struct session_request *r)
 {
     inquiry->host = s->host;
-    inquiry->asking = request_new(session_pool(s), r->len);
-    request_set_bytes(inquiry->asking, r->data, r->len);
+    inquiry->asking =
+        session_request_own(session_pool(s), (struct slice){r->data, r->len}, &asking_owner, s);
     inquiry->asking->argc = r->argc;
-    inquiry->asking->owner = &asking_owner;
-    inquiry->asking->owner_data = s;
     inquiry->relay.back = on_back;
     inquiry->relay.drop = on_drop;
     barrier_raise(&s->barrier, BARRIER_QUESTION, inquiry->asking);

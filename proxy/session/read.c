@@ -41,7 +41,7 @@ static bool is_secret(const struct command *command)
     return command && (command->verb == VERB_AUTH || command->verb == VERB_HELLO);
 }
 
-static void identify(struct request *r, const struct resp_request *parse)
+static void identify(struct session_request *r, const struct resp_request *parse)
 {
     struct slice name = {r->data + parse->name_at, parse->name_len};
     struct slice sub = {r->data + parse->sub_at, parse->argc > 1 ? parse->sub_len : 0};
@@ -50,7 +50,8 @@ static void identify(struct request *r, const struct resp_request *parse)
     r->secret = is_secret(r->command);
 }
 
-static void accept_multibulk(struct session *s, struct request *r, const struct resp_request *parse)
+static void accept_multibulk(struct session *s, struct session_request *r,
+                             const struct resp_request *parse)
 {
     identify(r, parse);
     session_add(s, r);
@@ -62,11 +63,11 @@ static void accept_inline(struct session *s, char *line, size_t len)
     struct resp_request parse;
     int argc = resp_inline_to_multibulk(line, len, &whole);
     if (argc > 0) {
-        struct request *r = request_new(session_pool(s), buf_len(&whole));
+        struct session_request *r = session_request_new(session_pool(s), buf_len(&whole));
         memset(&parse, 0, sizeof(parse));
         if (resp_request_parse(&parse, buf_head(&whole), buf_len(&whole)) != RESP_DONE)
             abort(); /* we wrote it */
-        request_set_bytes(r, buf_head(&whole), buf_len(&whole));
+        request_set_bytes(&r->wire, buf_head(&whole), buf_len(&whole));
         identify(r, &parse);
         if (r->secret)
             explicit_bzero(line, len);
@@ -92,7 +93,7 @@ __attribute__((noinline, cold)) static void no_memory(struct session *s, size_t 
 /* The request that begins at data is whole. */
 static void accept_request(struct session *s, char *data, const struct resp_request *parse)
 {
-    struct request *r;
+    struct session_request *r;
     if (parse->argc == 0 && !parse->is_inline)
         return;
     if (parse->is_inline) {
@@ -101,12 +102,12 @@ static void accept_request(struct session *s, char *data, const struct resp_requ
     }
     if (!session_within_login_bound(s, parse) && !session_takes_request(s, data, parse))
         return;
-    r = request_try_new(session_pool(s), parse->pos);
+    r = session_request_try_new(session_pool(s), parse->pos);
     if (!r) {
         no_memory(s, parse->pos);
         return;
     }
-    request_set_bytes(r, data, parse->pos);
+    request_set_bytes(&r->wire, data, parse->pos);
     identify(r, parse);
     if (r->secret)
         explicit_bzero(data, parse->pos);
@@ -128,10 +129,10 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
                          size_t len)
 {
     struct partial *partial;
-    struct request *request;
+    struct session_request *request;
     if (too_large(s, len + resp_request_missing(parse, len)))
         return;
-    request = request_try_new(session_pool(s), len);
+    request = session_request_try_new(session_pool(s), len);
     if (!request) {
         no_memory(s, len);
         return;
@@ -141,7 +142,7 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
         out_of_memory(sizeof(*partial));
     partial->parse = *parse;
     partial->request = request;
-    request_set_bytes(request, data, len);
+    request_set_bytes(&request->wire, data, len);
     request->secret = len <= SECRET_MAX;
     if (request->secret)
         explicit_bzero(data, len);
@@ -153,14 +154,14 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
 static void finish_partial(struct session *s)
 {
     struct partial *partial = s->client.partial;
-    struct request *r = partial->request;
+    struct session_request *r = partial->request;
     s->client.partial = NULL;
     r->len = partial->parse.pos;
     if (partial->parse.argc == 0 || partial->parse.is_inline) {
         if (partial->parse.is_inline)
             accept_inline(s, r->data, r->len);
         r->secret = true;
-        request_free(session_pool(s), r);
+        session_request_free(session_pool(s), r);
     } else {
         accept_multibulk(s, r, &partial->parse);
     }
@@ -171,7 +172,7 @@ static void finish_partial(struct session *s)
 static size_t frame_partial(struct session *s)
 {
     struct partial *partial = s->client.partial;
-    struct request *r = partial->request;
+    struct session_request *r = partial->request;
     char error[160];
     size_t len;
     switch (resp_request_parse(&partial->parse, r->data, r->len)) {
@@ -193,13 +194,14 @@ static size_t frame_partial(struct session *s)
 
 /* Room for `more` bytes, growing in steps that keep the copying linear, as long as there is memory for that. Returns
  * false when there is not even so much: the session has got its last words. */
-static bool grow_partial(struct session *s, struct request *r, size_t more)
+static bool grow_partial(struct session *s, struct session_request *r, size_t more)
 {
     size_t cap = r->len + more;
     if (cap <= r->cap)
         return true;
     r->secret = r->len <= SECRET_MAX;
-    if (request_try_reserve(r, cap < r->cap * 2 ? r->cap * 2 : cap) || request_try_reserve(r, cap))
+    if (request_try_reserve(&r->wire, cap < r->cap * 2 ? r->cap * 2 : cap) ||
+        request_try_reserve(&r->wire, cap))
         return true;
     no_memory(s, cap);
     return false;
@@ -208,7 +210,7 @@ static bool grow_partial(struct session *s, struct request *r, size_t more)
 /* Returns how many of the bytes belong to the partial request. */
 static size_t feed_partial(struct session *s, char *data, size_t len)
 {
-    struct request *r = s->client.partial->request;
+    struct session_request *r = s->client.partial->request;
     size_t before = r->len, whole, taken;
     bool secret = r->secret;
     if (!grow_partial(s, r, len))
@@ -267,7 +269,7 @@ void session_ended(struct session *s)
 /* Reads more of a large payload into its place. Returns false when there is none. */
 static bool read_direct(struct session *s, ssize_t *n)
 {
-    struct request *r;
+    struct session_request *r;
     size_t missing, room;
     if (!s->client.partial)
         return false;

@@ -24,7 +24,7 @@ static void show_argument(struct buf *out, struct slice arg, size_t most)
 
 /* In the words of Redis 7.0 (commandCheckExistence in server.c): tools look for them. The node itself is
  * not asked, for it may know it the next moment, and be a master. */
-static void say_unknown(struct session *s, struct request *r)
+static void say_unknown(struct session *s, struct session_request *r)
 {
     struct buf text = {0};
     struct resp_args args = resp_args(r->data, r->len);
@@ -55,7 +55,7 @@ static void say_unknown(struct session *s, struct request *r)
     buf_free(&text);
 }
 
-void session_refuse_on_read_port(struct session *s, struct request *r)
+void session_refuse_on_read_port(struct session *s, struct session_request *r)
 {
     bool container = r->command->subs && r->argc > 1;
     /* Inside MULTI, as Redis does: the transaction cannot be executed any more. */
@@ -70,7 +70,7 @@ void session_refuse_on_read_port(struct session *s, struct request *r)
         session_answer(s, r, "-READONLY You can't write against a read only replica.\r\n");
 }
 
-enum step session_refuse(struct session *s, struct request *r)
+enum step session_refuse(struct session *s, struct session_request *r)
 {
     if (slice_is(session_arg(r, 0), "post") || slice_is(session_arg(r, 0), "host:")) {
         /* Somebody made a browser talk to us (cross-protocol scripting): Redis hangs up, too. */

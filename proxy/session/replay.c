@@ -34,7 +34,7 @@ void session_tx_replay(struct session *s)
 {
     session_deliver(s); /* what is answered is part of it */
     for (struct list *it = s->tx.log.next; it != &s->tx.log; it = it->next) {
-        const struct request *r = session_request(it);
+        const struct session_request *r = session_request(it);
         session_tell_lease(s, (struct slice){r->data, r->len}, &copy_owner);
         /* AUTH and kin: with EXEC they change the connection, which is nobody else's then. */
         if (session_keeps_lease(r))

@@ -41,7 +41,7 @@ void session_deliver(struct session *s)
     if (life_closing(&s->life))
         return;
     while ((node = s->queue.requests.next) != &s->queue.requests) {
-        struct request *r = session_request(node);
+        struct session_request *r = session_request(node);
         if (r->state != REQUEST_ANSWERED || r->copies)
             break;
         if (s->queue.unclassified > 0)
@@ -58,7 +58,7 @@ void session_deliver(struct session *s)
         } else {
             if (r->ends_tx)
                 session_tx_over(s);
-            request_free(session_pool(s), r);
+            session_request_free(session_pool(s), r);
         }
         delivered = true;
     }
@@ -70,7 +70,7 @@ void session_deliver(struct session *s)
 }
 
 /* Did the node refuse to execute it, for a reason that a switch will mend? */
-static bool is_rejection(const struct session *s, const struct request *r, const char *data,
+static bool is_rejection(const struct session *s, const struct session_request *r, const char *data,
                          size_t len)
 {
     const struct topology_group *view = router_view(s->host->router, s->place.group);
@@ -114,7 +114,7 @@ static bool names_read_form(const char *data, size_t len)
 }
 
 /* A MULTI, EXEC, ... whose connection was lost, and which was answered for that: for what follows, it has happened. */
-static bool began_or_ended_tx(const struct request *r)
+static bool began_or_ended_tx(const struct session_request *r)
 {
     return r->leased && command_is_transaction(r->command->verb);
 }
@@ -123,10 +123,10 @@ static bool began_or_ended_tx(const struct request *r)
  * by whatever changed the connection (SELECT, MULTI, ...). */
 static void decide_rejected(struct session *s)
 {
-    struct request *first = NULL;
+    struct session_request *first = NULL;
     bool overtaken = false;
     for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
-        struct request *r = session_request(it);
+        struct session_request *r = session_request(it);
         if (!first && r->state == REQUEST_REJECTED)
             first = r;
         else if (first && r->state == REQUEST_ANSWERED && (r->executed || began_or_ended_tx(r)))
@@ -134,7 +134,7 @@ static void decide_rejected(struct session *s)
                 !r->verb->repeatable && (r->write || r->in_tx || r->command->verb != VERB_NONE);
     }
     for (struct list *it = &first->in_session; it != &s->queue.requests; it = it->next) {
-        struct request *r = session_request(it);
+        struct session_request *r = session_request(it);
         if (r->state != REQUEST_REJECTED && !(r->state == REQUEST_ANSWERED && r->executed))
             continue;
         if (!overtaken && r->ends_tx)
@@ -149,7 +149,7 @@ static void decide_rejected(struct session *s)
 }
 
 /* A request left its upstream. */
-static inline void landed(struct session *s, struct request *r, enum request_state state)
+static inline void landed(struct session *s, struct session_request *r, enum request_state state)
 {
     queue_move(&s->queue, r, state);
     if (!barrier_stands(&s->barrier))
@@ -168,7 +168,7 @@ static void all_landed(struct session *s)
 }
 
 /* It may have changed who is let in, or will, at EXEC. */
-static void rights_change(struct session *s, const struct request *r)
+static void rights_change(struct session *s, const struct session_request *r)
 {
     if (r->in_tx)
         s->tx.rights = true;
@@ -178,7 +178,7 @@ static void rights_change(struct session *s, const struct request *r)
         s->tx.rights = false;
 }
 
-static void answered(struct session *s, struct request *r, struct upstream *up)
+static void answered(struct session *s, struct session_request *r, struct upstream *up)
 {
     r->upstream = NULL;
     if (r->rejecting) {
@@ -215,8 +215,9 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
         session_mark_woken(s);
 }
 
-static void on_reply(struct request *r, const char *data, size_t len, bool first, bool last)
+static void on_reply(struct request *wire, const char *data, size_t len, bool first, bool last)
 {
+    struct session_request *r = session_request_of(wire);
     struct session *s = r->owner_data;
     struct upstream *up = r->upstream;
     bool head = s->queue.requests.next == &r->in_session;
@@ -258,7 +259,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
 /* Sent, and certainly not executed: the node was shutting down, and paused what may change data or
  * goes to replicas (is_may_replicate_command in Redis' server.c). A transaction without such a
  * command may have been executed: it is harmless twice. */
-static bool is_undone(const struct request *r)
+static bool is_undone(const struct session_request *r)
 {
     uint16_t paused = COMMAND_WRITE | COMMAND_MAY_REPLICATE;
     return upstream_is_undone(r->upstream) &&
@@ -268,7 +269,7 @@ static bool is_undone(const struct request *r)
 
 /* The node does not let the session's identity in. If it did before, its password was changed, or
  * the user is gone, and the client has to come in anew: on this connection it never would. */
-static void refused(struct session *s, struct request *r, const char *text)
+static void refused(struct session *s, struct session_request *r, const char *text)
 {
     char line[ERROR_LINE_MAX + 4];
     snprintf(line, sizeof(line), "-%s\r\n", text);
@@ -280,7 +281,7 @@ static void refused(struct session *s, struct request *r, const char *text)
 
 /* It would have been sent again, and is the reason for which its connections end: a reply over the node's
  * client-output-buffer-limit, for example. Redis' own client is disconnected then. */
-static bool ends_connections(struct session *s, const struct request *r)
+static bool ends_connections(struct session *s, const struct session_request *r)
 {
     if (r->ends < ENDS_MAX)
         return false;
@@ -288,8 +289,9 @@ static bool ends_connections(struct session *s, const struct request *r)
     return true;
 }
 
-static void on_failed(struct request *r, enum request_failure why, const char *text)
+static void on_failed(struct request *wire, enum request_failure why, const char *text)
 {
+    struct session_request *r = session_request_of(wire);
     struct session *s = r->owner_data;
 
     if (why == REQUEST_LOST && !s->identity->outside &&

@@ -1,8 +1,6 @@
 /* request_queue: see the header. */
 #include "session/request_queue.h"
 
-#include "redis/resp.h"
-
 void queue_init(struct request_queue *queue)
 {
     *queue = (struct request_queue){0};
@@ -10,21 +8,22 @@ void queue_init(struct request_queue *queue)
     held_init(&queue->held);
 }
 
-struct request *queue_first_waiting(struct request_queue *queue, struct list *from)
+struct session_request *queue_first_waiting(struct request_queue *queue, struct list *from)
 {
     for (; from != &queue->requests; from = from->next) {
-        struct request *request = container_of(from, struct request, in_session);
+        struct session_request *request = session_request(from);
         if (request->state == REQUEST_WAITING)
             return request;
     }
     return NULL;
 }
 
-void queue_set_bytes(struct request_queue *queue, struct request *request, const struct buf *bytes)
+void queue_set_bytes(struct request_queue *queue, struct session_request *request,
+                     const struct buf *bytes)
 {
     assert(request->state == REQUEST_WAITING);
     queue_end_waiting(queue, request);
-    request_set_bytes(request, buf_head(bytes), buf_len(bytes));
+    request_set_bytes(&request->wire, buf_head(bytes), buf_len(bytes));
     request->argc = resp_args(request->data, request->len).left;
     queue_begin_waiting(queue, request);
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* A request that was on its way stands before all that waits again. */
-void session_wait_again(struct session *s, struct request *r)
+void session_wait_again(struct session *s, struct session_request *r)
 {
     session_forget_copies(s, r);
     queue_move(&s->queue, r, REQUEST_WAITING);
@@ -26,7 +26,7 @@ void session_wait_again(struct session *s, struct request *r)
     session_mark_woken(s);
 }
 
-void session_rewrite(struct session *s, struct request *r, const struct buf *bytes)
+void session_rewrite(struct session *s, struct session_request *r, const struct buf *bytes)
 {
     queue_set_bytes(&s->queue, r, bytes);
 }
@@ -38,7 +38,7 @@ void session_classify_refused(struct session *s, const struct list *end)
 {
     for (struct list *it = s->queue.requests.next; it != end && s->queue.unclassified > 0;
          it = it->next) {
-        struct request *r = session_request(it);
+        struct session_request *r = session_request(it);
         if (r->classified || r->state != REQUEST_ANSWERED)
             continue;
         r->classified = true;
@@ -53,12 +53,13 @@ void session_classify_refused(struct session *s, const struct list *end)
 
 /* ---- answers of the proxy's own ---- */
 
-void session_answer(struct session *s, struct request *r, const char *reply)
+void session_answer(struct session *s, struct session_request *r, const char *reply)
 {
     session_answer_bytes(s, r, reply, strlen(reply));
 }
 
-void session_answer_bytes(struct session *s, struct request *r, const char *reply, size_t len)
+void session_answer_bytes(struct session *s, struct session_request *r, const char *reply,
+                          size_t len)
 {
     s->queue.unclassified += !r->classified;
     queue_move(&s->queue, r, REQUEST_ANSWERED);
@@ -68,7 +69,7 @@ void session_answer_bytes(struct session *s, struct request *r, const char *repl
     session_mark_woken(s);
 }
 
-void session_answerf(struct session *s, struct request *r, const char *format, ...)
+void session_answerf(struct session *s, struct session_request *r, const char *format, ...)
 {
     char *text;
     va_list args;
@@ -85,7 +86,7 @@ const char *session_null_array(const struct session *s)
     return s->identity->resp3 ? "_\r\n" : "*-1\r\n";
 }
 
-void session_settle(struct session *s, struct request *r, const char *reply)
+void session_settle(struct session *s, struct session_request *r, const char *reply)
 {
     buf_free(&r->reply);
     if (reply)
@@ -94,7 +95,7 @@ void session_settle(struct session *s, struct request *r, const char *reply)
     session_mark_woken(s);
 }
 
-void session_outcome_unknown(struct session *s, struct request *r, const char *error)
+void session_outcome_unknown(struct session *s, struct session_request *r, const char *error)
 {
     r->executed = true; /* perhaps: that is the point */
     if (router_group(s->host->router, s->place.group)->inflight_writes == INFLIGHT_CLOSE)
@@ -103,7 +104,7 @@ void session_outcome_unknown(struct session *s, struct request *r, const char *e
         session_settle(s, r, error);
 }
 
-void session_rewrite_number(struct request *r, const char *at, uint64_t number)
+void session_rewrite_number(struct session_request *r, const char *at, uint64_t number)
 {
     const char *reply = buf_head(&r->reply), *end = reply + buf_len(&r->reply);
     struct buf whole = {0};

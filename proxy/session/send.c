@@ -11,7 +11,7 @@
 #include "session/hooks.h"
 #include "session/requests.h"
 
-void session_send(struct session *s, struct request *r, struct upstream *to)
+void session_send(struct session *s, struct session_request *r, struct upstream *to)
 {
     queue_depart(&s->queue, r, to);
     r->leased = to == s->lease.upstream;
@@ -20,10 +20,10 @@ void session_send(struct session *s, struct request *r, struct upstream *to)
     s->special.wrote |= r->write && r->command->verb != VERB_WAIT;
     if (s->identity->scripted && upstream_purpose(to) == PURPOSE_MASTER)
         s->host->hooks->new_master(s, r, to);
-    upstream_submit(to, r);
+    upstream_submit(to, &r->wire);
 }
 
-enum target_role session_target_role(const struct session *s, const struct request *r)
+enum target_role session_target_role(const struct session *s, const struct session_request *r)
 {
     switch (s->place.route) {
     case ROUTE_MASTER:
@@ -38,7 +38,8 @@ enum target_role session_target_role(const struct session *s, const struct reque
                                                                      : TARGET_MASTER;
 }
 
-bool session_in_order(const struct session *s, const struct request *r, const struct upstream *to)
+bool session_in_order(const struct session *s, const struct session_request *r,
+                      const struct upstream *to)
 {
     if (s->queue.inflight == 0)
         return true;
@@ -47,7 +48,8 @@ bool session_in_order(const struct session *s, const struct request *r, const st
     return !r->write && s->queue.inflight_writes == 0;
 }
 
-enum step session_send_shared(struct session *s, struct request *r, struct identity *identity)
+enum step session_send_shared(struct session *s, struct session_request *r,
+                              struct identity *identity)
 {
     enum target_role role = session_target_role(s, r);
     struct upstream *up =

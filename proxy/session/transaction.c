@@ -5,7 +5,7 @@
 
 /* ---- as of a request ---- */
 
-void session_tx_apply(const struct request *r, bool *open, bool *watching)
+void session_tx_apply(const struct session_request *r, bool *open, bool *watching)
 {
     if (!command_arity_ok(r->command, r->argc))
         return;
@@ -32,7 +32,7 @@ void session_tx_apply(const struct request *r, bool *open, bool *watching)
 }
 
 /* What it is to a transaction that is `open` when it comes to the node. */
-void session_tx_mark(struct request *r, bool open)
+void session_tx_mark(struct session_request *r, bool open)
 {
     uint8_t verb = r->command->verb;
     r->in_tx = open && verb != VERB_EXEC && verb != VERB_DISCARD && verb != VERB_MULTI;
@@ -45,7 +45,7 @@ void session_recount(struct session *s)
 {
     bool open = s->tx.confirmed || s->tx.lost, watching = s->tx.watch_confirmed;
     for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
-        struct request *r = session_request(it);
+        struct session_request *r = session_request(it);
         if (!r->leased || (r->state != REQUEST_QUEUED && r->state != REQUEST_SENT))
             continue;
         session_tx_mark(r, open);
@@ -57,7 +57,7 @@ void session_recount(struct session *s)
     session_tx_watch(s, watching);
 }
 
-static bool is_performed(const struct request *r)
+static bool is_performed(const struct session_request *r)
 {
     return r->in_tx && r->command->way == WAY_SESSION;
 }

@@ -2,7 +2,7 @@
 #include "session/transaction_state.h"
 
 #include "base/state.h"
-#include "nodes/request.h"
+#include "session/session_request.h"
 
 /* Bytes of one open transaction that are kept. */
 #define TX_LOG_MAX ((size_t)16 * 1024 * 1024)
@@ -40,7 +40,7 @@ void tx_empty_log(struct transaction *tx, struct request_pool *pool)
 {
     struct list *node;
     while ((node = list_take(&tx->log)))
-        request_free(pool, container_of(node, struct request, in_session));
+        session_request_free(pool, session_request(node));
     tx->bytes = 0;
     tx->logged = true;
 }
@@ -51,13 +51,13 @@ void tx_forget(struct transaction *tx, struct request_pool *pool)
     tx->lost = tx->rejected = false;
 }
 
-void tx_log(struct transaction *tx, struct request_pool *pool, struct request *request)
+void tx_log(struct transaction *tx, struct request_pool *pool, struct session_request *request)
 {
     if (request->command->verb == VERB_MULTI)
         tx_empty_log(tx,
                      pool); /* parts of one that was given up may have been answered after that */
     if (!tx->logged) {
-        request_free(pool, request);
+        session_request_free(pool, request);
         return;
     }
     buf_free(&request->reply);

@@ -14,6 +14,7 @@
 #include "commands/table.h"
 #include "net/listener.h"
 #include "session/host.h"
+#include "session/session_request.h"
 #include "threads/mail.h"
 #include "threads/relay.h"
 #include "worker/balance.h"
@@ -269,7 +270,7 @@ static void init_turn(struct turn *turn, uv_loop_t *loop, struct board *board)
 {
     turn->loop = loop;
     turn->board = board;
-    request_pool_init(&turn->requests);
+    request_pool_init(&turn->requests, sizeof(struct session_request));
     list_init(&turn->woken);
     list_init(&turn->dirty_upstreams);
     list_init(&turn->dirty_sessions);

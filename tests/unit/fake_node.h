@@ -40,7 +40,7 @@ static inline struct world *world_new(void)
     cr_assert_eq(uv_loop_init(&w->loop), 0);
     w->turn.loop = &w->loop;
     w->turn.board = board_new();
-    request_pool_init(&w->turn.requests);
+    request_pool_init(&w->turn.requests, sizeof(struct request));
     list_init(&w->turn.woken);
     list_init(&w->turn.dirty_upstreams);
     list_init(&w->turn.dirty_sessions);

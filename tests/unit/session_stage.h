@@ -125,6 +125,7 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
     log_set_level(LOG_ERROR);
     memset(s, 0, sizeof(*s));
     s->w = world_new();
+    request_pool_init(&s->w->turn.requests, sizeof(struct session_request));
     for (int i = 0; i < STAGE_NODES; i++) {
         node_begin(&s->nodes[i], (uint64_t)i + 1);
         /* The upstream connects when the session has been read: until then the loop has to turn. */

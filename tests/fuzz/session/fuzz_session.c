@@ -108,7 +108,7 @@ static void begin(struct stage *s, uint8_t how)
     wires_begin();
     nodes_begin();
     s->turn.board = board_new();
-    request_pool_init(&s->turn.requests);
+    request_pool_init(&s->turn.requests, sizeof(struct session_request));
     list_init(&s->turn.woken);
     list_init(&s->turn.dirty_upstreams);
     list_init(&s->turn.dirty_sessions);

@@ -608,7 +608,7 @@ Test(session_hold, what_is_being_learnt_is_not_answered_by_the_hold)
     for (int64_t until = turn_now(&s.w->turn) + 300; turn_now(&s.w->turn) < until;) {
         const struct session *session =
             container_of(s.host.sessions.next, const struct session, in_host);
-        const struct request *learnt = barrier_of(&session->barrier, BARRIER_LEARNING);
+        const struct session_request *learnt = barrier_of(&session->barrier, BARRIER_LEARNING);
         bool waits = !learnt;
         world_turn(s.w);
         list_each (it, &queue_of(&s)->requests)

@@ -34,7 +34,7 @@ bool router_ask(struct router *router, struct place *place, enum target_role rol
 static void begin(struct router *router)
 {
     *router = (struct router){.answers = 0};
-    request_pool_init(&router->requests);
+    request_pool_init(&router->requests, sizeof(struct request));
     router->learn = learn_new(&router->requests);
 }
 

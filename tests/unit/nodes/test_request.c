@@ -103,7 +103,7 @@ Test(request, one_of_the_proxys_own_carries_its_bytes_and_its_owner)
     char bytes[] = "PING\r\n";
     struct request *request;
 
-    request_pool_init(&pool);
+    request_pool_init(&pool, sizeof(struct request));
     request = request_own(&pool, (struct slice){bytes, 4}, &owner, &heard);
     memset(bytes, 'x', sizeof(bytes)); /* it has a copy */
     cr_assert_eq(request->len, 4);
@@ -123,7 +123,7 @@ Test(request, one_of_words_is_the_command_as_redis_wants_it)
     struct request_pool pool;
     struct request *request;
 
-    request_pool_init(&pool);
+    request_pool_init(&pool, sizeof(struct request));
     request = request_own_words(&pool, 2, argv, NULL, NULL);
     cr_assert_eq(request->len, sizeof(wanted) - 1);
     cr_assert_eq(memcmp(request->data, wanted, request->len), 0);
@@ -141,7 +141,7 @@ Test(request, a_reply_reaches_its_owner_in_pieces)
     struct heard heard;
     struct request *request;
 
-    request_pool_init(&pool);
+    request_pool_init(&pool, sizeof(struct request));
     request = owned(&pool, &heard);
     request_deliver(&pool, request, "$5\r\nhe", 6, true, false);
     request_deliver(&pool, request, "llo\r\n", 5, false, true);
@@ -162,7 +162,7 @@ Test(request, a_failure_reaches_its_owner_with_its_text)
     struct heard heard;
     struct request *request;
 
-    request_pool_init(&pool);
+    request_pool_init(&pool, sizeof(struct request));
     request = owned(&pool, &heard);
     request_fail(&pool, request, REQUEST_REFUSED, "WRONGPASS no");
     cr_assert_eq(heard.failures, 1);
@@ -180,7 +180,7 @@ Test(request, a_swallowed_one_frees_itself_with_the_last_byte)
     struct heard heard;
     struct request *request;
 
-    request_pool_init(&pool);
+    request_pool_init(&pool, sizeof(struct request));
     request = owned(&pool, &heard);
     request_deliver(&pool, request, "$5\r\n", 4, true, false);
     request->owner = NULL; /* its session left in the middle of the reply */
@@ -196,7 +196,7 @@ Test(request, a_swallowed_one_frees_itself_when_it_fails)
 {
     struct request_pool pool;
 
-    request_pool_init(&pool);
+    request_pool_init(&pool, sizeof(struct request));
     request_fail(&pool, request_new(&pool, 0), REQUEST_LOST, NULL);
     cr_assert_eq(pool.live, 0);
     cr_assert_eq(pool.kept, 1);
@@ -212,7 +212,7 @@ Test(request, its_bytes_survive_growing)
     char bytes[5000];
 
     memset(bytes, 'b', sizeof(bytes));
-    request_pool_init(&pool);
+    request_pool_init(&pool, sizeof(struct request));
     request = request_new(&pool, 10);
     cr_assert_eq(request->data, request->own_data);
     request_set_bytes(request, bytes, REQUEST_INLINE);
@@ -241,7 +241,7 @@ Test(request, a_secret_is_wiped_wherever_it_was)
     struct request_pool pool;
     struct request *request;
 
-    request_pool_init(&pool);
+    request_pool_init(&pool, sizeof(struct request));
     request = request_new(&pool, 0);
     request->secret = true;
     request_set_bytes(request, "AUTH hunter2", 12);
@@ -266,7 +266,7 @@ Test(request, steady_state_needs_no_allocation)
     struct request_pool pool;
     struct request *first[ROUND], *now[ROUND];
 
-    request_pool_init(&pool);
+    request_pool_init(&pool, sizeof(struct request));
     for (int i = 0; i < ROUND; i++)
         first[i] = request_new(&pool, 20);
     for (int i = 0; i < ROUND; i++)
@@ -294,34 +294,53 @@ Test(request, steady_state_needs_no_allocation)
 Test(request, a_recycled_one_is_as_new)
 {
     struct request_pool pool;
-    struct identities identities;
     struct request *request, *again;
 
-    request_pool_init(&pool);
-    identities_init(&identities);
+    request_pool_init(&pool, sizeof(struct request));
     request = request_new(&pool, 1000);
     request->owner = &owner;
     request->owner_data = &pool;
     request->state = REQUEST_ANSWERED;
-    request->write = request->secret = request->executed = request->in_tx = true;
-    request->held_since_ms = 5;
-    request->login = identity_nobody(&identities);
+    request->write = request->secret = request->own = request->blocking = true;
+    request->parts_left = 5;
     buf_append(&request->reply, "+OK\r\n", 5);
     request_free(&pool, request);
-    cr_assert(list_empty(&identities.all), "its hold of an identity is dropped");
     again = request_new(&pool, 0);
     cr_assert_eq(again, request);
     cr_assert_eq(again->state, REQUEST_WAITING);
     cr_assert_null(again->owner);
     cr_assert_null(again->owner_data);
-    cr_assert_null(again->login);
-    cr_assert_not(again->write || again->secret || again->executed || again->in_tx);
-    cr_assert_eq(again->held_since_ms, 0);
+    cr_assert_not(again->write || again->secret || again->own || again->blocking);
+    cr_assert_eq(again->parts_left, 0);
     cr_assert_eq(buf_len(&again->reply), 0);
     cr_assert_eq(again->len, 0);
     cr_assert_eq(again->data, again->own_data);
     cr_assert_eq(again->cap, REQUEST_INLINE);
     request_free(&pool, again);
+    request_pool_free(&pool);
+}
+
+/* Behind each request its owners may keep something: it is there, the pool's memory moves with it, and nothing of the pool
+ * is in it. */
+Test(request, an_object_is_as_large_as_the_pool_was_told)
+{
+    struct larger {
+        struct request request;
+        char owners[40], untouched[40];
+    } * larger;
+    struct request_pool pool;
+
+    request_pool_init(&pool, sizeof(*larger));
+    for (int i = 0; i < 2; i++) {
+        size_t len = i == 0 ? 10 : 1000; /* its bytes in itself, and on the heap */
+        larger = container_of(request_new(&pool, len), struct larger, request);
+        memset(larger->owners, i, sizeof(larger->owners));
+        memset(larger->untouched, i, sizeof(larger->untouched));
+        memset(larger->request.data, 'x', len);
+        cr_assert_arr_eq(larger->owners, larger->untouched, sizeof(larger->owners));
+        request_free(&pool, &larger->request);
+        cr_assert_arr_eq(larger->owners, larger->untouched, sizeof(larger->owners));
+    }
     request_pool_free(&pool);
 }
 
@@ -332,7 +351,7 @@ Test(request, a_crowd_is_given_back_to_the_heap)
     struct request **crowd = malloc(CROWD * sizeof(struct request *));
     struct request_pool pool;
 
-    request_pool_init(&pool);
+    request_pool_init(&pool, sizeof(struct request));
     for (int i = 0; i < CROWD; i++)
         crowd[i] = request_new(&pool, 0);
     cr_assert_eq(pool.live, CROWD);

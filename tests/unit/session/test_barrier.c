@@ -6,7 +6,7 @@
 
 /* Nobody looks into these. */
 static char requests[2];
-#define REQUEST(i) ((struct request *)(void *)&requests[i])
+#define REQUEST(i) ((struct session_request *)(void *)&requests[i])
 
 static const enum barrier_kind kinds[] = {BARRIER_LOGIN, BARRIER_BLOCKED, BARRIER_COPIES,
                                           BARRIER_LEARNING, BARRIER_QUESTION};
@@ -15,7 +15,7 @@ static const enum barrier_kind kinds[] = {BARRIER_LOGIN, BARRIER_BLOCKED, BARRIE
 struct raising {
     struct barrier *barrier;
     enum barrier_kind kind;
-    struct request *request;
+    struct session_request *request;
 };
 
 static void raise_it(void *with)
@@ -26,7 +26,7 @@ static void raise_it(void *with)
 
 /* Raising this aborts; returns what it says. */
 static const char *must_not(struct barrier *barrier, enum barrier_kind kind,
-                            struct request *request)
+                            struct session_request *request)
 {
     return said_dying(raise_it, &(struct raising){barrier, kind, request});
 }

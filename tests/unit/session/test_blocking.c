@@ -14,7 +14,7 @@ struct blocked {
     struct turn *turn;
     struct session_host host;
     struct session session;
-    struct request *request;
+    struct session_request *request;
 };
 
 /* The words are a request of the session, which waits. */
@@ -31,11 +31,12 @@ static void asks(struct blocked *b, const char *text)
     cr_assert_eq(uv_loop_init(&b->loop), 0);
     b->turn = calloc(1, sizeof(*b->turn));
     b->turn->loop = &b->loop;
-    request_pool_init(&b->turn->requests);
+    request_pool_init(&b->turn->requests, sizeof(struct session_request));
     b->host.turn = b->turn;
     b->session.host = &b->host;
     queue_init(&b->session.queue);
-    b->request = request_own_words(&b->turn->requests, argc, argv, NULL, NULL);
+    b->request = session_request_begin(
+        &b->turn->requests, request_own_words(&b->turn->requests, argc, argv, NULL, NULL));
     b->request->argc = argc;
     b->request->command = command_find(argv[0], (struct slice){NULL, 0});
     cr_assert_not_null(b->request->command, "%s", text);
@@ -45,7 +46,7 @@ static void asks(struct blocked *b, const char *text)
 static void end(struct blocked *b)
 {
     list_remove(&b->request->in_session);
-    request_free(&b->turn->requests, b->request);
+    session_request_free(&b->turn->requests, b->request);
     request_pool_free(&b->turn->requests);
     free(b->turn);
     cr_assert_eq(uv_loop_close(&b->loop), 0);
@@ -194,13 +195,13 @@ Test(blocking, its_time_begins_once)
 
 Test(blocking, it_expires_at_its_deadline_if_it_has_one)
 {
-    struct request r = {.blocking = true, .blocked_until_ms = 100};
+    struct session_request r = {.blocking = true, .blocked_until_ms = 100};
     cr_assert_not(session_blocked_expired(&r, 99));
     cr_assert(session_blocked_expired(&r, 100));
     cr_assert(session_blocked_expired(&r, 101));
     r.blocking = false;
     cr_assert_not(session_blocked_expired(&r, 100));
-    r = (struct request){.blocking = true};
+    r = (struct session_request){.blocking = true};
     cr_assert_not(session_blocked_expired(&r, 100));
 }
 

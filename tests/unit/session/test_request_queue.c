@@ -25,14 +25,14 @@ struct line {
 static void begin(struct line *l)
 {
     *l = (struct line){.charged = 0};
-    request_pool_init(&l->pool);
+    request_pool_init(&l->pool, sizeof(struct session_request));
     queue_init(&l->queue);
     hold_init(&l->hold, &l->all_bytes, 1 << 20, 1000);
 }
 
-static struct request *one_at(struct list *node)
+static struct session_request *one_at(struct list *node)
 {
-    return container_of(node, struct request, in_session);
+    return session_request(node);
 }
 
 static void end(struct line *l)
@@ -40,7 +40,7 @@ static void end(struct line *l)
     struct list *node;
     hold_leave(&l->queue.held);
     while ((node = list_take(&l->queue.requests)))
-        request_free(&l->pool, one_at(node));
+        session_request_free(&l->pool, one_at(node));
     cr_assert_eq(l->pool.live, 0);
     request_pool_free(&l->pool);
 }
@@ -48,9 +48,9 @@ static void end(struct line *l)
 /* ---- a client, and an upstream ---- */
 
 /* A request of so many bytes, in the queue. */
-static struct request *adds(struct line *l, size_t len, bool maybe_write, bool write)
+static struct session_request *adds(struct line *l, size_t len, bool maybe_write, bool write)
 {
-    struct request *request = request_new(&l->pool, len);
+    struct session_request *request = session_request_new(&l->pool, len);
     memset(request->data, 'x', len);
     request->len = len;
     request->maybe_write = maybe_write;
@@ -59,41 +59,41 @@ static struct request *adds(struct line *l, size_t len, bool maybe_write, bool w
     return request;
 }
 
-static struct request *adds_read(struct line *l)
+static struct session_request *adds_read(struct line *l)
 {
     return adds(l, 10, false, false);
 }
 
-static struct request *adds_write(struct line *l)
+static struct session_request *adds_write(struct line *l)
 {
     return adds(l, 10, true, true);
 }
 
 /* As session_send() does it. */
-static void departs(struct line *l, struct request *request, struct upstream *to)
+static void departs(struct line *l, struct session_request *request, struct upstream *to)
 {
     l->mixed = l->queue.inflight > 0 && (l->mixed || l->at != to);
     if (l->queue.inflight == 0)
         l->at = to;
     queue_depart(&l->queue, request, to);
-    request_move(request, REQUEST_QUEUED); /* upstream_submit() */
+    request_move(&request->wire, REQUEST_QUEUED); /* upstream_submit() */
     request->upstream = to;
 }
 
-static void is_sent(struct request *request)
+static void is_sent(struct session_request *request)
 {
-    request_move(request, REQUEST_SENT);
+    request_move(&request->wire, REQUEST_SENT);
 }
 
-static void moves(struct line *l, struct request *request, enum request_state state)
+static void moves(struct line *l, struct session_request *request, enum request_state state)
 {
     queue_move(&l->queue, request, state);
 }
 
-static void leaves(struct line *l, struct request *request)
+static void leaves(struct line *l, struct session_request *request)
 {
     queue_remove(&l->queue, request);
-    request_free(&l->pool, request);
+    session_request_free(&l->pool, request);
 }
 
 /* Its requests begin to be held, as session_enter_hold() does it. */
@@ -106,7 +106,7 @@ static void hold_begins(struct line *l)
     }
 }
 
-static void is_rewritten(struct line *l, struct request *request, const char *bytes)
+static void is_rewritten(struct line *l, struct session_request *request, const char *bytes)
 {
     struct buf whole = {0};
     buf_append(&whole, bytes, strlen(bytes));
@@ -121,7 +121,7 @@ static struct request_queue counted(struct line *l)
 {
     struct request_queue found = {.waiting_bytes = l->charged};
     list_each (it, &l->queue.requests) {
-        struct request *request = one_at(it);
+        struct session_request *request = one_at(it);
         bool waits = request->state == REQUEST_WAITING;
         bool flies = request->state == REQUEST_QUEUED || request->state == REQUEST_SENT;
         found.count++;
@@ -142,7 +142,7 @@ static void is_known_where(const struct line *l)
     cr_assert_eq(l->queue.mixed, l->mixed);
     cr_assert_eq(l->queue.at, l->at);
     for (const struct list *it = l->queue.requests.next; it != &l->queue.requests; it = it->next) {
-        const struct request *r = container_of(it, const struct request, in_session);
+        const struct session_request *r = session_const_request(it);
         bool flies = r->state == REQUEST_QUEUED || r->state == REQUEST_SENT;
         cr_assert(!flies || l->mixed || r->upstream == l->queue.at);
     }
@@ -190,7 +190,7 @@ Test(request_queue, they_stand_in_the_order_in_which_they_came)
 {
     struct line l;
     begin(&l);
-    struct request *first = adds_read(&l), *second = adds_read(&l);
+    struct session_request *first = adds_read(&l), *second = adds_read(&l);
     cr_assert_eq(one_at(l.queue.requests.next), first);
     cr_assert_eq(one_at(l.queue.requests.prev), second);
     cr_assert_eq(l.queue.next, first);
@@ -202,14 +202,14 @@ Test(request_queue, the_next_is_the_first_that_waits)
 {
     struct line l;
     begin(&l);
-    struct request *first = adds_read(&l), *second = adds_read(&l), *third = adds_read(&l);
+    struct session_request *first = adds_read(&l), *second = adds_read(&l), *third = adds_read(&l);
     departs(&l, first, NODE(0));
     cr_assert_eq(l.queue.next, second);
     moves(&l, second, REQUEST_ANSWERED);
     cr_assert_eq(l.queue.next, third);
     departs(&l, third, NODE(0));
     cr_assert_null(l.queue.next);
-    struct request *fourth = adds_read(&l);
+    struct session_request *fourth = adds_read(&l);
     cr_assert_eq(l.queue.next, fourth);
     is_right(&l);
     end(&l);
@@ -219,7 +219,7 @@ Test(request_queue, the_next_stays_when_one_behind_it_is_answered)
 {
     struct line l;
     begin(&l);
-    struct request *first = adds_read(&l), *second = adds_read(&l), *third = adds_read(&l);
+    struct session_request *first = adds_read(&l), *second = adds_read(&l), *third = adds_read(&l);
     moves(&l, second, REQUEST_ANSWERED);
     cr_assert_eq(l.queue.next, first);
     moves(&l, first, REQUEST_ANSWERED);
@@ -232,7 +232,7 @@ Test(request_queue, one_that_waits_again_stands_where_it_stood)
 {
     struct line l;
     begin(&l);
-    struct request *first = adds_read(&l), *second = adds_read(&l), *third = adds_read(&l);
+    struct session_request *first = adds_read(&l), *second = adds_read(&l), *third = adds_read(&l);
     departs(&l, first, NODE(0));
     departs(&l, second, NODE(0));
     moves(&l, second, REQUEST_WAITING);
@@ -248,7 +248,7 @@ Test(request_queue, an_answered_one_counts_until_it_is_delivered)
 {
     struct line l;
     begin(&l);
-    struct request *first = adds_write(&l), *second = adds_read(&l);
+    struct session_request *first = adds_write(&l), *second = adds_read(&l);
     departs(&l, first, NODE(0));
     moves(&l, first, REQUEST_ANSWERED);
     cr_assert_eq(l.queue.count, 2);
@@ -259,7 +259,7 @@ Test(request_queue, an_answered_one_counts_until_it_is_delivered)
     cr_assert_eq(l.queue.writes, 0);
     cr_assert_eq(l.queue.next, second);
     is_right(&l);
-    request_free(&l.pool, first);
+    session_request_free(&l.pool, first);
     end(&l);
 }
 
@@ -267,7 +267,7 @@ Test(request_queue, what_was_answered_may_wait_again)
 {
     struct line l;
     begin(&l);
-    struct request *request = adds_write(&l);
+    struct session_request *request = adds_write(&l);
     departs(&l, request, NODE(0));
     is_sent(request);
     moves(&l, request, REQUEST_ANSWERED); /* its connection was lost */
@@ -282,7 +282,7 @@ Test(request_queue, a_second_answer_instead_of_the_first_changes_no_counter)
 {
     struct line l;
     begin(&l);
-    struct request *request = adds_write(&l);
+    struct session_request *request = adds_write(&l);
     moves(&l, request, REQUEST_ANSWERED);
     moves(&l, request, REQUEST_ANSWERED);
     is_right(&l);
@@ -295,7 +295,7 @@ Test(request_queue, what_is_queued_or_sent_is_in_flight)
 {
     struct line l;
     begin(&l);
-    struct request *write = adds_write(&l), *read = adds_read(&l);
+    struct session_request *write = adds_write(&l), *read = adds_read(&l);
     departs(&l, write, NODE(0));
     cr_assert_eq(l.queue.inflight, 1);
     cr_assert_eq(l.queue.inflight_writes, 1);
@@ -314,7 +314,7 @@ Test(request_queue, a_read_that_might_have_been_a_write_counts_only_as_unfinishe
 {
     struct line l;
     begin(&l);
-    struct request *request = adds(&l, 10, true, false);
+    struct session_request *request = adds(&l, 10, true, false);
     cr_assert_eq(l.queue.writes, 1);
     departs(&l, request, NODE(0));
     cr_assert_eq(l.queue.inflight_writes, 0);
@@ -326,7 +326,7 @@ Test(request_queue, on_one_upstream_they_are_not_mixed)
 {
     struct line l;
     begin(&l);
-    struct request *first = adds_read(&l), *second = adds_read(&l);
+    struct session_request *first = adds_read(&l), *second = adds_read(&l);
     departs(&l, first, NODE(1));
     departs(&l, second, NODE(1));
     cr_assert_eq(l.queue.at, NODE(1));
@@ -339,7 +339,7 @@ Test(request_queue, on_several_upstreams_they_are_mixed_until_all_have_landed)
 {
     struct line l;
     begin(&l);
-    struct request *first = adds_read(&l), *second = adds_read(&l), *third = adds_read(&l);
+    struct session_request *first = adds_read(&l), *second = adds_read(&l), *third = adds_read(&l);
     departs(&l, first, NODE(0));
     departs(&l, second, NODE(1));
     cr_assert(l.queue.mixed);
@@ -362,7 +362,7 @@ Test(request_queue, a_rejected_one_is_counted_until_it_waits_again_or_is_answere
 {
     struct line l;
     begin(&l);
-    struct request *first = adds_write(&l), *second = adds_write(&l);
+    struct session_request *first = adds_write(&l), *second = adds_write(&l);
     departs(&l, first, NODE(0));
     departs(&l, second, NODE(0));
     is_sent(first);
@@ -386,7 +386,7 @@ Test(request_queue, only_what_waits_counts_as_waiting_bytes)
 {
     struct line l;
     begin(&l);
-    struct request *first = adds(&l, 100, false, false);
+    struct session_request *first = adds(&l, 100, false, false);
     adds(&l, 20, false, false);
     cr_assert_eq(l.queue.waiting_bytes, 120);
     departs(&l, first, NODE(0));
@@ -421,7 +421,7 @@ Test(request_queue, new_bytes_count_instead_of_the_old_ones)
     static const char words[] = "*2\r\n$4\r\nECHO\r\n$1\r\nx\r\n";
     struct line l;
     begin(&l);
-    struct request *request = adds(&l, 400, false, false);
+    struct session_request *request = adds(&l, 400, false, false);
     adds(&l, 1, false, false);
     hold_begins(&l);
     is_rewritten(&l, request, words);
@@ -442,11 +442,11 @@ Test(request_queue, the_hold_counts_what_waits_while_it_lasts)
 {
     struct line l;
     begin(&l);
-    struct request *first = adds(&l, 100, false, false);
+    struct session_request *first = adds(&l, 100, false, false);
     cr_assert_eq(l.hold.bytes, 0);
     hold_begins(&l);
     cr_assert_eq(l.hold.bytes, 100);
-    struct request *second = adds(&l, 20, false, false);
+    struct session_request *second = adds(&l, 20, false, false);
     cr_assert_eq(l.hold.bytes, 120);
     moves(&l, first, REQUEST_ANSWERED); /* it waited too long */
     cr_assert_eq(l.hold.bytes, 20);
@@ -463,7 +463,7 @@ Test(request_queue, the_hold_counts_what_waits_while_it_lasts)
 
 struct fault {
     struct line *line;
-    struct request *request;
+    struct session_request *request;
     enum request_state state;
 };
 
@@ -501,10 +501,10 @@ Test(request_queue, what_does_not_wait_is_not_added)
 {
     struct line l;
     begin(&l);
-    struct request *request = request_new(&l.pool, 0);
-    request_move(request, REQUEST_ANSWERED);
+    struct session_request *request = session_request_new(&l.pool, 0);
+    request_move(&request->wire, REQUEST_ANSWERED);
     said_dying(add, &(struct fault){&l, request, 0});
-    request_free(&l.pool, request);
+    session_request_free(&l.pool, request);
     end(&l);
 }
 
@@ -534,9 +534,9 @@ Test(request_queue, what_has_departed_does_not_depart_and_keeps_its_bytes)
 }
 
 /* Brings a new request there. */
-static struct request *in_state(struct line *l, enum request_state state)
+static struct session_request *in_state(struct line *l, enum request_state state)
 {
-    struct request *request = adds_write(l);
+    struct session_request *request = adds_write(l);
     if (state == REQUEST_WAITING)
         return request;
     departs(l, request, NODE(0));
@@ -557,7 +557,7 @@ Test(request_queue, a_move_that_must_not_be_names_both_states_and_aborts)
         struct line l;
         char wanted[60];
         begin(&l);
-        struct request *request = in_state(&l, forbidden[i][0]);
+        struct session_request *request = in_state(&l, forbidden[i][0]);
         const char *said = said_dying(move, &(struct fault){&l, request, forbidden[i][1]});
         snprintf(wanted, sizeof(wanted), "machine=request from=%s to=%s",
                  request_rows[forbidden[i][0]].name, request_rows[forbidden[i][1]].name);
@@ -575,7 +575,7 @@ Test(request_queue, nothing_is_queued_or_sent_by_a_move)
     for (size_t i = 0; i < sizeof(moves_to) / sizeof(moves_to[0]); i++) {
         struct line l;
         begin(&l);
-        struct request *request = in_state(&l, moves_to[i][0]);
+        struct session_request *request = in_state(&l, moves_to[i][0]);
         said_dying(move, &(struct fault){&l, request, moves_to[i][1]});
         end(&l);
     }
@@ -591,7 +591,7 @@ static unsigned below(unsigned limit)
     return (unsigned)(random_state >> 33) % limit;
 }
 
-static struct request *any(struct line *l)
+static struct session_request *any(struct line *l)
 {
     struct list *it = l->queue.requests.next;
     for (unsigned i = below(l->queue.count); i > 0; i--)
@@ -600,7 +600,7 @@ static struct request *any(struct line *l)
 }
 
 /* Something that may happen to a request in its state. */
-static void goes_on(struct line *l, struct request *r)
+static void goes_on(struct line *l, struct session_request *r)
 {
     switch ((enum request_state)r->state) {
     case REQUEST_WAITING:

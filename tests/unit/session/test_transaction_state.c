@@ -4,7 +4,7 @@
  */
 #include "session/transaction_state.h"
 
-#include "nodes/request.h"
+#include "session/session_request.h"
 #include "unit/dies.h"
 
 #include <stdio.h>
@@ -83,7 +83,7 @@ struct kept {
 
 static void begin(struct kept *k)
 {
-    request_pool_init(&k->pool);
+    request_pool_init(&k->pool, sizeof(struct session_request));
     tx_init(&k->tx);
 }
 
@@ -95,9 +95,9 @@ static void end(struct kept *k)
 }
 
 /* A request of so many bytes was delivered. */
-static struct request *delivers(struct kept *k, const char *name, size_t len)
+static struct session_request *delivers(struct kept *k, const char *name, size_t len)
 {
-    struct request *request = request_new(&k->pool, len);
+    struct session_request *request = session_request_new(&k->pool, len);
     request->command = command_find((struct slice){name, strlen(name)}, (struct slice){NULL, 0});
     request->len = len;
     request->state = REQUEST_ANSWERED;
@@ -113,7 +113,7 @@ static unsigned in_log(const struct kept *k)
     size_t bytes = 0;
     for (const struct list *it = k->tx.log.next; it != &k->tx.log; it = it->next) {
         count++;
-        bytes += container_of(it, const struct request, in_session)->len;
+        bytes += session_const_request(it)->len;
     }
     cr_assert_eq(k->tx.bytes, bytes);
     cr_assert_eq(k->pool.live, count, "who is not in the log was freed");
@@ -124,13 +124,13 @@ Test(transaction_state, the_log_has_what_was_delivered_in_order_and_without_its_
 {
     struct kept k;
     begin(&k);
-    struct request *wanted[] = {delivers(&k, "MULTI", 20), delivers(&k, "SET", 300),
-                                delivers(&k, "INCR", 4)};
+    struct session_request *wanted[] = {delivers(&k, "MULTI", 20), delivers(&k, "SET", 300),
+                                        delivers(&k, "INCR", 4)};
     size_t i = 0;
     cr_assert_eq(in_log(&k), 3);
     cr_assert_eq(k.tx.bytes, 324);
     list_each (it, &k.tx.log) {
-        struct request *request = container_of(it, struct request, in_session);
+        struct session_request *request = session_request(it);
         cr_assert_eq(request, wanted[i++]);
         cr_assert_eq(buf_len(&request->reply), 0);
     }
@@ -179,7 +179,7 @@ Test(transaction_state, multi_begins_a_new_log)
     begin(&k);
     delivers(&k, "SET", 30);
     delivers(&k, "SET", 40);
-    struct request *multi = delivers(&k, "MULTI", 20);
+    struct session_request *multi = delivers(&k, "MULTI", 20);
     cr_assert_eq(in_log(&k), 1);
     cr_assert_eq(k.tx.log.next, &multi->in_session);
     end(&k);
