@@ -23,6 +23,7 @@
 #define REDISPROXY_NODES_ADMISSION_H
 
 #include "nodes/identity.h"
+#include "nodes/place.h"
 #include "nodes/pool.h"
 #include "nodes/turn.h"
 #include "threads/rights.h"
@@ -31,15 +32,6 @@
 #define PROOF_MAX_MS 1000
 
 struct admission;
-
-/* What comes of it. */
-enum entrance {
-    ENTRY_NONE,    /* there is no node to ask now */
-    ENTRY_FREE,    /* it may come in, or its new connection will tell */
-    ENTRY_WAITS,   /* the node is being asked: on_change() comes */
-    ENTRY_OTHER,   /* without a password it stands on the other side (identity->outside) */
-    ENTRY_REFUSED, /* the node does not let this identity in any more */
-};
 
 struct admission *admission_new(struct turn *turn, struct pool *pool, struct identities *identities,
                                 struct rights *rights, void (*on_change)(void *data, size_t group),

@@ -13,10 +13,12 @@
 #ifndef REDISPROXY_NODES_LEARN_H
 #define REDISPROXY_NODES_LEARN_H
 
-#include "nodes/router.h"
+#include "nodes/place.h"
 #include "redis/command.h"
 
 struct learn;
+struct request_pool;
+struct router;
 
 struct learn *learn_new(struct request_pool *requests);
 void learn_free(struct learn *learn);

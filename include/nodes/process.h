@@ -8,7 +8,11 @@
 #ifndef REDISPROXY_NODES_PROCESS_H
 #define REDISPROXY_NODES_PROCESS_H
 
-#include "nodes/router.h"
+#include <stdint.h>
+
+struct request_pool;
+struct router;
+struct upstream;
 
 /* topology_process() of the one that answers on this upstream, in its own words; as long as these are not
  * known (its user may not ask), in the snapshot's. 0: not known. */

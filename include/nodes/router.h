@@ -11,37 +11,23 @@
 #ifndef REDISPROXY_NODES_ROUTER_H
 #define REDISPROXY_NODES_ROUTER_H
 
-#include "nodes/admission.h"
-#include "nodes/gate.h"
-#include "nodes/hold.h"
-#include "nodes/identity.h"
-#include "nodes/options.h"
-#include "nodes/request.h"
-#include "nodes/turn.h"
-#include "nodes/upstream.h"
-#include "threads/shared.h"
-#include "topology/topology.h"
+#include "nodes/place.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gate;
+struct hold;
+struct identities;
+struct identity;
+struct request;
+struct request_owner;
 struct router;
-
-/* The role in which a node is to serve a request. */
-enum target_role { TARGET_MASTER, TARGET_REPLICA };
-
-/* Where one session stands. */
-struct place {
-    size_t group;
-    enum route route;
-    uint64_t replica; /* the node it reads from; 0: none chosen yet */
-    /* What router_shared() gave it last for each role: good while the pool's epoch is this one. */
-    struct upstream *last[2];
-    uint64_t epoch[2];
-    uint64_t entered[2]; /* the nodes that have admitted it, or are about to; 0: none */
-    enum entrance entry; /* why it got no upstream, the last time */
-    const char *refusal; /* with ENTRY_REFUSED: the node's error, good until the loop turns */
-    struct held *held;   /* its session's: who is woken */
-    struct list
-        in_admission; /* while the node is being asked whether it admits the session's identity */
-};
+struct shared;
+struct topology;
+struct topology_group;
+struct turn;
 
 /* What the router tells the worker. */
 struct router_events {
@@ -103,7 +89,8 @@ enum entrance router_login_needed(struct router *router, struct place *place,
                                   struct identity *identity);
 /* A lease, as above; see pool_lease(). */
 struct upstream *router_lease(struct router *router, struct place *place, enum target_role role,
-                              struct identity *identity, upstream_lost *on_lost, void *lease_data);
+                              struct identity *identity, void (*on_lost)(void *lease_data),
+                              void *lease_data);
 void router_return(struct router *router, struct upstream *lease, bool clean);
 /* As pool_park(). */
 bool router_park(struct upstream *lease);
@@ -128,13 +115,6 @@ bool router_may_send(struct router *router, const struct upstream *lease);
 
 /* Whether the group is well and has been for a while: what its master says then is the answer. */
 bool router_is_settled(const struct router *router, size_t group);
-
-/* A connection that its node ended, and when. */
-struct ended {
-    uint64_t node, tenure;
-    enum purpose purpose;
-    int64_t at_ms;
-};
 
 /* Whether that node is still what it was, as far as is known by now: the same process in the same role,
  * and nothing in the group has changed since, or shortly before. */

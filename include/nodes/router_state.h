@@ -16,8 +16,12 @@
 #ifndef REDISPROXY_NODES_ROUTER_STATE_H
 #define REDISPROXY_NODES_ROUTER_STATE_H
 
+#include "nodes/admission.h"
+#include "nodes/gate.h"
+#include "nodes/hold.h"
 #include "nodes/pool.h"
 #include "nodes/router.h"
+#include "threads/shared.h"
 
 /* A node that keeps writes waiting, as far as is known. */
 struct wait {

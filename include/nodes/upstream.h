@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "net/stream.h"
 #include "nodes/identity.h"
+#include "nodes/place.h"
 #include "nodes/request.h"
 #include "nodes/turn.h"
 #include "topology/topology.h"
@@ -31,9 +32,6 @@ enum upstream_state {
 
 /* Room for what a node says when it lets somebody not in: HELLO's is long. */
 #define ERROR_LINE_MAX 400
-
-/* What a node is used as; an upstream is good for one of them. */
-enum purpose { PURPOSE_MASTER, PURPOSE_REPLICA };
 
 struct target {
     size_t group;

@@ -7,7 +7,7 @@
 #define REDISPROXY_SESSION_LEASE_STATE_H
 
 #include "base/list.h"
-#include "nodes/router.h"
+#include "nodes/place.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -9,18 +9,19 @@
 #ifndef REDISPROXY_SESSION_SESSION_H
 #define REDISPROXY_SESSION_SESSION_H
 
-#include "nodes/learn.h"
+#include "base/list.h"
 #include "nodes/options.h"
-#include "nodes/router.h"
-#include "nodes/scripts.h"
-#include "nodes/turn.h"
 #include "threads/relay.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct learn;
+struct router;
+struct scripts;
 struct session;
 struct session_hooks;
+struct turn;
 
 /* Sessions' ids start here: far above what a node gives its connections, so that CLIENT KILL ID and
  * CLIENT UNBLOCK can tell a client of the proxy from a connection at a node. */

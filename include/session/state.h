@@ -11,6 +11,9 @@
 #ifndef REDISPROXY_SESSION_STATE_H
 #define REDISPROXY_SESSION_STATE_H
 
+#include "nodes/identity.h"
+#include "nodes/place.h"
+#include "nodes/turn.h"
 #include "session/barrier.h"
 #include "session/client_state.h"
 #include "session/lease_state.h"

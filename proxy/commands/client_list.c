@@ -16,6 +16,8 @@
 #include "commands/client_filter.h"
 #include "commands/client_line.h"
 #include "commands/client_text.h"
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/question.h"
 #include "session/requests.h"
 

@@ -9,6 +9,8 @@
  */
 #include "commands/client_unblock.h"
 
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/leasing.h"
 #include "session/question.h"

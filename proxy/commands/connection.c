@@ -6,6 +6,7 @@
 #include "commands/connection.h"
 
 #include "commands/connection_name.h"
+#include "nodes/router.h"
 #include "session/client.h"
 #include "session/hooks.h"
 #include "session/lease.h"

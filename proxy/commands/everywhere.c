@@ -13,6 +13,8 @@
 #include "commands/everywhere.h"
 
 #include "commands/scripts.h"
+#include "nodes/router.h"
+#include "nodes/scripts.h"
 #include "session/copies.h"
 
 #include <stdlib.h>

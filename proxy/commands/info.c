@@ -5,6 +5,10 @@
  */
 #include "commands/info.h"
 
+#include "nodes/router.h"
+#include "nodes/upstream.h"
+#include "topology/topology.h"
+
 #include <inttypes.h>
 #include <string.h>
 

@@ -15,6 +15,7 @@
 
 #include "commands/connection_name.h"
 #include "commands/tracking.h"
+#include "nodes/router.h"
 #include "session/client.h"
 #include "session/requests.h"
 #include "session/send.h"

@@ -15,6 +15,8 @@
  */
 #include "commands/pause.h"
 
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "topology/topology.h"
 
 #include <stdlib.h>

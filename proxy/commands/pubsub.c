@@ -19,6 +19,8 @@
 #include "commands/pubsub.h"
 
 #include "base/keyed_hash.h"
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/ended.h"
 #include "session/lease.h"

@@ -11,6 +11,8 @@
 #include "commands/redirect.h"
 
 #include "commands/pubsub.h"
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/leasing.h"
 #include "session/output.h"

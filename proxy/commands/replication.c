@@ -15,6 +15,8 @@
 
 #include "base/log.h"
 #include "commands/client_filter.h"
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/leasing.h"
 #include "session/life.h"

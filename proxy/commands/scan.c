@@ -21,6 +21,8 @@
 #include "base/log.h"
 #include "nodes/cursor.h"
 #include "nodes/process.h"
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/leasing.h"
 #include "session/requests.h"
 #include "session/send.h"

@@ -24,6 +24,9 @@
  */
 #include "commands/scripts.h"
 
+#include "nodes/router.h"
+#include "nodes/scripts.h"
+#include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/requests.h"
 #include "session/send.h"

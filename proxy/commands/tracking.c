@@ -11,6 +11,8 @@
 
 #include "commands/pubsub.h"
 #include "commands/redirect.h"
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/lease.h"
 #include "session/life.h"

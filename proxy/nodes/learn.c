@@ -3,6 +3,8 @@
 #include "nodes/learn.h"
 
 #include "base/keyed_hash.h"
+#include "nodes/request.h"
+#include "nodes/router.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,9 @@
 /* process: see the header. */
 #include "nodes/process.h"
 
+#include "nodes/router.h"
+#include "nodes/upstream.h"
+
 #include <string.h>
 
 uint32_t process_of(const struct router *router, const struct upstream *up)

@@ -10,6 +10,7 @@
  */
 #include "session/blocking.h"
 
+#include "nodes/router.h"
 #include "session/requests.h"
 
 #include <inttypes.h>

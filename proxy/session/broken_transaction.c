@@ -1,9 +1,11 @@
 /* broken_transaction: see the header. */
 #include "session/broken_transaction.h"
 
+#include "nodes/router.h"
 #include "session/perform.h"
 #include "session/requests.h"
 #include "session/transaction.h"
+#include "topology/topology.h"
 
 static void answer_broken_exec(struct session *s, struct session_request *r)
 {

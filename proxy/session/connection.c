@@ -4,6 +4,7 @@
  */
 #include "session/session.h"
 
+#include "nodes/router.h"
 #include "session/ahead.h"
 #include "session/client.h"
 #include "session/interest.h"

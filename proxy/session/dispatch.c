@@ -6,6 +6,7 @@
 #include "session/dispatch.h"
 
 #include "nodes/learn.h"
+#include "nodes/router.h"
 #include "session/blocking.h"
 #include "session/broken_transaction.h"
 #include "session/client.h"

@@ -12,6 +12,8 @@
  */
 #include "session/ended.h"
 
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/lease.h"
 #include "session/life.h"

@@ -5,6 +5,7 @@
  */
 #include "session/held.h"
 
+#include "nodes/router.h"
 #include "session/blocking.h"
 #include "session/client.h"
 #include "session/hooks.h"

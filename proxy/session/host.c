@@ -1,6 +1,9 @@
 /* host: see the header. */
 #include "session/host.h"
 
+#include "nodes/router.h"
+#include "nodes/scripts.h"
+#include "nodes/upstream.h"
 #include "session/ahead.h"
 #include "session/blocking.h"
 #include "session/dispatch.h"

@@ -1,6 +1,8 @@
 /* lease: see the header. */
 #include "session/lease.h"
 
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/hooks.h"
 
 void session_lease_drop(struct session *s)

@@ -4,6 +4,7 @@
  */
 #include "session/lease_answers.h"
 
+#include "nodes/router.h"
 #include "session/lease.h"
 #include "session/requests.h"
 #include "session/transaction.h"

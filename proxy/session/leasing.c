@@ -18,6 +18,8 @@
 #include "session/leasing.h"
 
 #include "nodes/learn.h"
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/blocking.h"
 #include "session/client.h"
 #include "session/ended.h"

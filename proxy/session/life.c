@@ -2,6 +2,9 @@
 #include "session/life.h"
 
 #include "base/log.h"
+#include "nodes/learn.h"
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/copies.h"
 #include "session/hooks.h"

@@ -1,6 +1,7 @@
 /* login_bound: see the header. */
 #include "session/login_bound.h"
 
+#include "nodes/router.h"
 #include "session/input.h"
 #include "session/interest.h"
 #include "session/protocol_error.h"

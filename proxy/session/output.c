@@ -1,6 +1,7 @@
 /* output: see the header. */
 #include "session/output.h"
 
+#include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/interest.h"
 #include "session/life.h"

@@ -1,6 +1,8 @@
 /* publishing: see the header. */
 #include "session/publishing.h"
 
+#include "nodes/router.h"
+
 bool session_may_publish(const struct command *command)
 {
     if (command->verb == VERB_PUBSUB)

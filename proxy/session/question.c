@@ -10,6 +10,8 @@
  */
 #include "session/question.h"
 
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/lease.h"
 #include "session/leasing.h"

@@ -9,6 +9,8 @@
 #include "session/replies.h"
 
 #include "base/log.h"
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/blocking.h"
 #include "session/client.h"
 #include "session/copies.h"

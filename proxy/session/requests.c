@@ -1,6 +1,7 @@
 /* requests: see the header. */
 #include "session/requests.h"
 
+#include "nodes/router.h"
 #include "session/client.h"
 #include "session/copies.h"
 #include "session/life.h"

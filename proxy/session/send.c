@@ -8,6 +8,8 @@
  */
 #include "session/send.h"
 
+#include "nodes/router.h"
+#include "nodes/upstream.h"
 #include "session/hooks.h"
 #include "session/requests.h"
 

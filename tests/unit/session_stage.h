@@ -18,6 +18,12 @@
 
 #include "base/log.h"
 #include "commands/table.h"
+#include "nodes/admission.h"
+#include "nodes/gate.h"
+#include "nodes/hold.h"
+#include "nodes/learn.h"
+#include "nodes/router.h"
+#include "nodes/scripts.h"
 #include "session/host.h"
 #include "unit/fake_node.h"
 

@@ -16,8 +16,12 @@
 #include "base/list.h"
 #include "commands/table.h"
 #include "net/stream.h"
+#include "nodes/learn.h"
+#include "nodes/router.h"
+#include "nodes/scripts.h"
 #include "redis/resp.h"
 #include "session/host.h"
+#include "topology/topology.h"
 
 #define NODES 2
 #define SLOTS 3 /* clients at a time */

@@ -4,6 +4,9 @@
  */
 #include "nodes/learn.h"
 
+#include "nodes/request.h"
+#include "nodes/router.h"
+
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -3,7 +3,10 @@
  * What a session makes of it: test_session*.c.
  */
 #include "base/log.h"
+#include "nodes/gate.h"
+#include "nodes/hold.h"
 #include "nodes/router.h"
+#include "threads/shared.h"
 #include "unit/fake_node.h"
 
 #define NODES 3
