@@ -80,4 +80,16 @@ struct session_hooks {
                 hooks_->carried[i_]->hook(s);                                                      \
     } while (0)
 
+/* Whether this hook of all that the session carries says yes. Who has none does not mind; behind the first no, nobody is
+ * asked. */
+#define all_carried(s, hook)                                                                       \
+    ({                                                                                             \
+        const struct session_hooks *hooks_ = (s)->host->hooks;                                     \
+        size_t i_ = 0;                                                                             \
+        while (i_ < hooks_->carried_count &&                                                       \
+               (!hooks_->carried[i_]->hook || hooks_->carried[i_]->hook(s)))                       \
+            i_++;                                                                                  \
+        i_ == hooks_->carried_count;                                                               \
+    })
+
 #endif

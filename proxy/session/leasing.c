@@ -59,31 +59,11 @@ bool session_needs_lease(const struct session *s, const struct session_request *
 
 static void on_lost(void *data);
 
-/* Whether all that a fresh lease is to be told is known. */
-static bool may_carry(struct session *s)
-{
-    const struct session_hooks *hooks = s->host->hooks;
-    for (size_t i = 0; i < hooks->carried_count; i++)
-        if (hooks->carried[i]->ready && !hooks->carried[i]->ready(s))
-            return false;
-    return true;
-}
-
-/* The lease is granted: whether it may be told already. */
-static bool may_tell(struct session *s)
-{
-    const struct session_hooks *hooks = s->host->hooks;
-    for (size_t i = 0; i < hooks->carried_count; i++)
-        if (hooks->carried[i]->granted && !hooks->carried[i]->granted(s))
-            return false;
-    return true;
-}
-
 bool session_take_lease(struct session *s)
 {
     enum target_role role = s->place.route == ROUTE_REPLICA ? TARGET_REPLICA : TARGET_MASTER;
     struct upstream *up;
-    if (!may_carry(s))
+    if (!all_carried(s, ready)) /* what a fresh lease is to be told is not known yet */
         return false;
     up = router_lease(s->host->router, &s->place, role, s->identity, on_lost, s);
     if (!up && s->place.entry == ENTRY_OTHER) {
@@ -95,7 +75,7 @@ bool session_take_lease(struct session *s)
     s->tx.dirty = s->tx.confirmed = s->tx.watch_confirmed = false;
     if (!up)
         return false;
-    if (!may_tell(s)) {
+    if (!all_carried(s, granted)) { /* nor may it be told yet */
         s->lease.upstream = NULL;
         return false;
     }
