@@ -241,6 +241,36 @@ Test(upstream_states, one_that_is_not_read_is_not_shared)
     watched_end(&s);
 }
 
+Test(upstream_states, one_that_others_have_stopped_to_read_stays_shared)
+{
+    struct watched s;
+    struct asked asked[2];
+
+    two_reads(&s, asked);
+    upstream_pause(s.up, true);
+    upstream_stop_reading(s.up, &asked[0]);
+    cr_assert_not(s.up->retired);
+    is_under_way(&asked[1]);
+    watched_end(&s);
+}
+
+/* It was to end with its node, for example: what is on it is answered there. */
+Test(upstream_states, one_that_is_retired_already_keeps_what_is_on_it)
+{
+    struct watched s;
+    struct asked asked[2];
+
+    two_reads(&s, asked);
+    upstream_retire(s.up, "the node is gone");
+    upstream_unshare(s.up, &asked[0], "its reply is large");
+    is_under_way(&asked[1]);
+    says_read(&s, "llo\r\n+OK\r\n");
+    was_answered(&asked[0], "$5\r\nhello\r\n");
+    was_answered(&asked[1], "+OK\r\n");
+    was_cut(&s, false, "the node is gone");
+    watched_end(&s);
+}
+
 Test(upstream_states, a_closed_one_stays_what_it_was)
 {
     struct watched s;

@@ -68,6 +68,13 @@ Test(session_request, its_part_is_blank_however_it_is_made)
     end(&m);
 }
 
+/* AddressSanitizer ends the program otherwise. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
 Test(session_request, so_many_bytes_that_there_is_no_memory_for_them_are_no_request)
 {
     struct made m;

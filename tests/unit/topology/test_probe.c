@@ -372,6 +372,30 @@ Test(probe, reports_what_a_replica_says)
     end(y);
 }
 
+Test(probe, an_answer_has_nothing_of_the_one_before)
+{
+    struct yard *y = yard_new();
+    y->role = ROLE_IS_REPLICA;
+    watch(y);
+    until(y->answers == 1, turn(y));
+    cr_assert(y->answer.link_connected && y->answer.master.len > 0 && y->answer.offset > 0);
+    y->role = ROLE_IS_MASTER;
+    y->info = "role:master\r\n";
+    for (int64_t last = y->asked_ms; y->answer.role != ROLE_MASTER; last = y->asked_ms) {
+        int answers = y->answers;
+        probe_now(y->probe);
+        until(y->answers > answers, turn(y));
+        cr_assert(y->asked_ms >= last && y->asked_ms <= clock_ms());
+    }
+    cr_assert_not(y->answer.link_connected);
+    cr_assert_eq(y->answer.master.len, 0);
+    cr_assert_eq(y->answer.offset, 0);
+    cr_assert_eq(y->answer.promoted_offset, 0);
+    cr_assert_eq(y->answer.good_replicas_missing, 0);
+    cr_assert_str_empty(y->answer.replid[0]);
+    end(y);
+}
+
 Test(probe, a_node_that_does_not_say_what_it_is_has_not_answered)
 {
     struct yard *y = yard_new();
@@ -466,6 +490,26 @@ Test(probe, silence_makes_it_suspect_and_in_the_end_ends_the_connection)
     y->silent = false;
     until(y->suspects == 2 && y->answers == 2, turn(y));
     cr_assert_not(y->suspect);
+    end(y);
+}
+
+Test(probe, each_silence_counts_from_its_own_beginning)
+{
+    struct yard *y = begin();
+    int told = 0;
+    for (int i = 0; i < 3; i++) {
+        int64_t began = clock_ms();
+        y->silent = true;
+        until(y->suspects > told, turn(y));
+        cr_assert(y->suspect);
+        cr_assert_geq(clock_ms() - began, 390, "a beat that is not answered went out before");
+        y->silent = false;
+        hang_up(now_connected(y)); /* what it has not answered it never will */
+        until(y->answers == 2 + i, turn(y));
+        cr_assert_not(y->suspect);
+        told = y->suspects;
+        cr_assert_eq(told, 2 * (i + 1));
+    }
     end(y);
 }
 
