@@ -513,6 +513,26 @@ Test(probe, each_silence_counts_from_its_own_beginning)
     end(y);
 }
 
+/* Unless this program itself stood still for so long. */
+Test(probe, slow_answers_do_not_add_up_to_a_silence)
+{
+    struct yard *y = begin();
+    int64_t longest = 0;
+    for (int i = 0; i < 5; i++) {
+        int64_t began = clock_ms();
+        int answers = y->answers;
+        uv_stream_t *slow = (uv_stream_t *)&now_connected(y)->tcp;
+        uv_read_stop(slow);
+        probe_now(y->probe);
+        until(clock_ms() >= began + 150, turn(y));
+        cr_assert_eq(uv_read_start(slow, memory, on_read), 0);
+        until(y->answers > answers, turn(y));
+        longest = clock_ms() - began > longest ? clock_ms() - began : longest;
+    }
+    cr_assert(y->suspects == 0 || longest >= 450, "at most %lld ms", (long long)longest);
+    end(y);
+}
+
 Test(probe, a_connection_that_breaks_is_made_again_at_once)
 {
     struct yard *y = begin();
