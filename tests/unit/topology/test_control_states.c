@@ -65,6 +65,35 @@ Test(control_states, a_try_begins_after_its_delay)
     end(&s, first);
 }
 
+/* A queue of connections that is full: the kernel answers a newcomer nothing, as a host that is gone does. */
+Test(control_states, who_does_not_accept_owes_a_connection_since_the_try_began)
+{
+    struct stage s;
+    struct sockaddr_in to;
+    socklen_t len = sizeof(to);
+    int crowd[4];
+    begin_idle(&s, NULL);
+    s.conn.options.connect_timeout_ms = 60000;
+    cr_assert_eq(listen(s.listener, 0), 0);
+    cr_assert_eq(getsockname(s.listener, (struct sockaddr *)&to, &len), 0);
+    for (int i = 0; i < 4; i++) {
+        crowd[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(crowd[i], (struct sockaddr *)&to, sizeof(to));
+    }
+    int64_t before = (int64_t)uv_now(&s.loop);
+    control_conn_open(&s.conn, 0);
+    loop_turns(&s.loop, LOOP_QUIET_TURNS);
+    cr_assert_geq(control_conn_owed_since(&s.conn), before);
+    cr_assert_eq(s.ups + s.downs, 0);
+    int64_t owed = control_conn_owed_since(&s.conn);
+    uint64_t later = uv_now(&s.loop) + 5;
+    until(uv_now(&s.loop) >= later, turn(&s));
+    cr_assert_eq(control_conn_owed_since(&s.conn), owed);
+    for (int i = 0; i < 4; i++)
+        close(crowd[i]);
+    end(&s, NULL);
+}
+
 Test(control_states, a_refused_try_says_so)
 {
     struct stage s;
@@ -205,6 +234,26 @@ Test(control_states, replies_are_matched_in_order_and_what_is_left_is_a_push)
     cr_assert_eq(s.tags[2], -1);
     cr_assert_str_eq(s.texts[1], "second");
     cr_assert_str_eq(s.texts[2], "third");
+    end(&s, NULL);
+}
+
+/* A Sentinel with many of its kind, or a node with a long INFO. */
+Test(control_states, a_long_answer_is_taken_whole)
+{
+    struct stage s;
+    char line[20000];
+    begin_up(&s);
+    send_ping(&s, 7);
+    server_says(&s, "$1000000\r\n");
+    memset(line, 'x', sizeof(line));
+    for (size_t sent = 0; sent < 1000000; sent += sizeof(line)) {
+        cr_assert_eq(send(s.fd, line, sizeof(line), MSG_NOSIGNAL), (ssize_t)sizeof(line));
+        turn(&s);
+    }
+    server_says(&s, "\r\n");
+    until(s.replies == 1 || s.downs > 0, turn(&s));
+    cr_assert_eq(s.downs, 0, "%s", s.why);
+    cr_assert_eq(s.tags[0], 7);
     end(&s, NULL);
 }
 
