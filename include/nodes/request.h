@@ -73,6 +73,7 @@ struct request {
     size_t reply_len;         /* bytes of the reply so far */
     int32_t parts_left;       /* SUBSCRIBE and kin: confirmations still to come */
     int32_t argc;
+    uint32_t number;    /* its place among all that its session ever had, in order */
     uint32_t cursor_of; /* SCAN and kin: the process that the cursor is of (cursor.h); 0: none */
     uint8_t state;
     uint8_t ends;           /* how often its node ended the connection when its reply came next */

@@ -18,6 +18,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What the requests that wait make of the transaction, up to a place in the queue: held.c reckons it. */
+struct waiting_tx {
+    bool known;            /* otherwise it has to be reckoned from the first on that waits */
+    bool begun;            /* whether one is open before all of them */
+    bool open;             /* whether one is open behind them */
+    struct request *multi; /* the one among them that opens it; NULL: none does */
+};
+
 struct request_queue {
     struct list requests;
     struct request *next;               /* the first that is WAITING */
@@ -25,6 +33,9 @@ struct request_queue {
     unsigned inflight, inflight_writes; /* QUEUED or SENT: all, and those that write */
     unsigned rejected;
     unsigned unclassified; /* requests that were refused before their turn came */
+    struct request *first_unclassified; /* none stands before it */
+    uint32_t numbered;                  /* requests that were ever added */
+    struct waiting_tx at_end;           /* up to the end */
     size_t waiting_bytes;
     struct upstream *at; /* where those in flight are, unless `mixed` */
     bool mixed;          /* they (reads) are in flight on several upstreams */
@@ -47,6 +58,19 @@ static inline void queue_discharge(struct request_queue *queue, size_t bytes)
     queue->waiting_bytes -= bytes;
 }
 
+/* Whether `a` stands before `b`. */
+static inline bool queue_before(const struct request *a, const struct request *b)
+{
+    return (int32_t)(a->number - b->number) < 0;
+}
+
+/* It is answered before its turn has come, and so before it is known what it is to its client. */
+static inline void queue_note_unclassified(struct request_queue *queue, struct request *request)
+{
+    if (queue->unclassified++ == 0 || queue_before(request, queue->first_unclassified))
+        queue->first_unclassified = request;
+}
+
 /* ---- the steps of queue_move(): for this file only. They are here because each request takes them twice. ---- */
 
 static inline void queue_begin_waiting(struct request_queue *queue, const struct request *request)
@@ -66,6 +90,7 @@ static inline void queue_end_waiting(struct request_queue *queue, const struct r
 static inline void queue_leave_waiting(struct request_queue *queue, struct request *request)
 {
     queue_end_waiting(queue, request);
+    queue->at_end.known = false;
     if (queue->next == request)
         queue->next = queue_first_waiting(queue, request->in_session.next);
 }
@@ -86,6 +111,7 @@ static inline void queue_add(struct request_queue *queue, struct request *reques
 {
     assert(request->state == REQUEST_WAITING);
     list_append(&queue->requests, &request->in_session);
+    request->number = queue->numbered++;
     queue->count++;
     queue->writes += request->maybe_write;
     if (!queue->next)
@@ -132,7 +158,9 @@ static inline void queue_move(struct request_queue *queue, struct request *reque
     request_move(request, state);
     if (state == REQUEST_WAITING) {
         queue_begin_waiting(queue, request);
-        queue->next = queue_first_waiting(queue, queue->requests.next);
+        queue->at_end.known = false;
+        if (!queue->next || queue_before(request, queue->next))
+            queue->next = request;
     } else if (state == REQUEST_REJECTED) {
         queue->rejected++;
     } else {

@@ -45,7 +45,7 @@ static void classify(struct session *s, struct request *r)
 {
     const struct command *c = r->command;
     if (s->queue.unclassified > 0)
-        session_classify_refused(s, &r->in_session);
+        session_classify_refused(s, r);
     r->classified = true;
     r->verb = &s->host->hooks->verbs[c->verb];
     s->client.last = c;

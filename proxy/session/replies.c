@@ -45,7 +45,7 @@ void session_deliver(struct session *s)
         if (r->state != REQUEST_ANSWERED || r->copies)
             break;
         if (s->queue.unclassified > 0)
-            session_classify_refused(s, node->next);
+            session_classify_refused(s, r);
         if (!r->silent && buf_len(&r->reply) > 0)
             session_put(s, buf_head(&r->reply), buf_len(&r->reply));
         if (r->close_after)

@@ -1,0 +1,150 @@
+/*
+ * growth: nothing that a session does with its requests walks over all of them for each. One test for each walk that
+ * was once made here.
+ */
+#include "session/state.h"
+#include "unit/growth.h"
+#include "unit/session_stage.h"
+
+/* A session takes in one read's worth, whatever that holds. */
+enum { FEW = 2000 };
+
+static const struct request_queue *queue_of(const struct stage *s)
+{
+    return &container_of(s->host.sessions.next, const struct session, in_host)->queue;
+}
+
+/* `first`, then `text` so many times. */
+static void sends(struct stage *s, struct client c, const char *first, const char *text,
+                  size_t count)
+{
+    size_t head = strlen(first), len = strlen(text);
+    char *all = malloc(head + count * len + 1);
+    memcpy(all, first, head);
+    for (size_t i = 0; i < count; i++)
+        memcpy(all + head + i * len, text, len);
+    cr_assert_eq(pours(s, c.fd, all, head + count * len), head + count * len);
+    free(all);
+}
+
+/* Reads what comes until nobody does anything any more. */
+static size_t swallows(struct stage *s, int fd)
+{
+    static char bytes[64 * 1024];
+    size_t all = 0;
+    for (int quiet = 0; quiet < 3;) {
+        ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        all += n > 0 ? (size_t)n : 0;
+        world_turn(s->w);
+        quiet = n <= 0 && is_quiet(s) ? quiet + 1 : 0;
+    }
+    return all;
+}
+
+/* ---- a hold that ends badly ---- */
+
+static int64_t expires_behind(const char *first, size_t count)
+{
+    struct stage s;
+    stage_begin(&s);
+    show(&s, switching);
+    struct client c = client(&s);
+    sends(&s, c, first, "INCR k\r\n", count);
+    settles(&s);
+    cr_assert_geq(queue_of(&s)->count, count);
+    router_hold(s.host.router, 0)->timeout_ms = 0;
+    int64_t begin = growth_clock_ns();
+    session_host_tick(&s.host, turn_now(&s.w->turn));
+    until(queue_of(&s)->count == 0, swallows(&s, c.fd));
+    int64_t took = growth_clock_ns() - begin;
+    stage_end(&s);
+    return took;
+}
+
+static int64_t expires(size_t count)
+{
+    return expires_behind("", count);
+}
+
+static int64_t expires_in_a_transaction(size_t count)
+{
+    return expires_behind("MULTI\r\n", count);
+}
+
+Test(growth, a_hold_that_ends)
+{
+    is_in_proportion(expires, FEW);
+}
+
+Test(growth, a_hold_that_ends_in_a_transaction)
+{
+    is_in_proportion(expires_in_a_transaction, FEW);
+}
+
+/* ---- a hold without room ---- */
+
+/* Half of them find room; the others come when the session waits already. */
+static int64_t half_fit_behind(const char *first, size_t count)
+{
+    struct stage s;
+    stage_begin(&s);
+    hold_of_at_most(&s, count / 2 * 21, 60000); /* what INCR k is in Redis' protocol */
+    show(&s, switching);
+    struct client c = client(&s);
+    client_asks(c, "PING");
+    settles(&s);
+    int64_t begin = growth_clock_ns();
+    sends(&s, c, first, "INCR k\r\n", count);
+    settles(&s);
+    int64_t took = growth_clock_ns() - begin;
+    cr_assert_geq(queue_of(&s)->count, count);
+    stage_end(&s);
+    return took;
+}
+
+static int64_t half_fit(size_t count)
+{
+    return half_fit_behind("", count);
+}
+
+static int64_t half_fit_in_a_transaction(size_t count)
+{
+    return half_fit_behind("MULTI\r\n", count);
+}
+
+Test(growth, a_hold_with_room_for_half_of_it)
+{
+    is_in_proportion(half_fit, FEW);
+}
+
+Test(growth, a_hold_with_room_for_half_of_a_transaction)
+{
+    is_in_proportion(half_fit_in_a_transaction, FEW);
+}
+
+/* And then there is a master: the one half is sent, the other one is answered. */
+static int64_t is_released(size_t count)
+{
+    struct stage s;
+    stage_begin(&s);
+    hold_of_at_most(&s, count / 2 * 21, 60000);
+    show(&s, switching);
+    struct client c = client(&s);
+    client_asks(c, "PING");
+    settles(&s);
+    sends(&s, c, "", "INCR k\r\n", count);
+    settles(&s);
+    int64_t begin = growth_clock_ns();
+    show(&s, steady);
+    int fd = admits(&s, 0, "master");
+    cr_assert_gt(swallows(&s, fd), count / 3 * 21);
+    int64_t took = growth_clock_ns() - begin;
+    close(fd);
+    stage_end(&s);
+    return took;
+}
+
+Test(growth, a_hold_that_was_full_and_ends_well)
+{
+    is_in_proportion(is_released, FEW);
+}
