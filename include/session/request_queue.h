@@ -31,8 +31,9 @@ struct request_queue {
     struct request *next;               /* the first that is WAITING */
     unsigned count, writes;             /* unfinished: all, and those that may write */
     unsigned inflight, inflight_writes; /* QUEUED or SENT: all, and those that write */
+    uint32_t last_write; /* the number of the write that departed last; while one is in flight */
     unsigned rejected;
-    unsigned unclassified; /* requests that were refused before their turn came */
+    unsigned unclassified;              /* requests that were refused before their turn came */
     struct request *first_unclassified; /* none stands before it */
     uint32_t numbered;                  /* requests that were ever added */
     struct waiting_tx at_end;           /* up to the end */
@@ -62,6 +63,14 @@ static inline void queue_discharge(struct request_queue *queue, size_t bytes)
 static inline bool queue_before(const struct request *a, const struct request *b)
 {
     return (int32_t)(a->number - b->number) < 0;
+}
+
+/* Of a read in flight: whether a write is in flight behind it. (Where one was taken back, it may say so of a read that is
+ * only before that one.) */
+static inline bool queue_writes_behind(const struct request_queue *queue,
+                                       const struct request *read)
+{
+    return queue->inflight_writes > 0 && (int32_t)(queue->last_write - read->number) > 0;
 }
 
 /* It is answered before its turn has come, and so before it is known what it is to its client. */
@@ -143,6 +152,8 @@ static inline void queue_depart(struct request_queue *queue, struct request *req
     }
     queue->inflight++;
     queue->inflight_writes += request->write;
+    if (request->write)
+        queue->last_write = request->number;
 }
 
 /* Leaves the old state and enters the new one, WAITING, ANSWERED or REJECTED; anything else aborts. */

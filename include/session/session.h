@@ -48,6 +48,8 @@ struct session_host {
     const struct session_hooks *hooks; /* what special commands do (hooks.h) */
     struct relay_stop stop; /* where other workers' questions arrive; and what all workers share */
     struct list sessions;
+    struct list expiring;       /* some of them: what they hold is due */
+    struct list walks;          /* what goes over all of them, in slices (walk.h) */
     struct list script_waiters; /* some of them: until a script is loaded */
     size_t count;
     struct list stalled; /* sessions whose clients take no replies, and are not read (ahead.c) */

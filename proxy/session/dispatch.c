@@ -206,8 +206,13 @@ void session_dispatch(struct session *s)
     else if (session_wants_lease(s) && !barrier_stands(&s->barrier) && s->queue.inflight == 0 &&
              !session_take_lease(s))
         step = STEP_HOLD;
-    while (step == STEP_ON && (r = s->queue.next) != NULL && life_dispatches(&s->life))
+    while (step == STEP_ON && (r = s->queue.next) != NULL && life_dispatches(&s->life)) {
         step = dispatch_one(s, r);
+        if (turn_spent(s->host->turn)) {
+            changed = step == STEP_ON && s->queue.next; /* the others' turn */
+            break;
+        }
+    }
     if (life_closing(&s->life))
         return;
     if (step == STEP_HOLD)
@@ -218,7 +223,8 @@ void session_dispatch(struct session *s)
         session_deliver(s);
     list_remove(&s->in_woken);
     if (changed)
-        session_mark_woken(s); /* what is next now may need no node, or can have one */
+        session_mark_woken(
+            s); /* what is next now may need no node, or can have one, or is more than for one turn */
 }
 
 void session_wake(struct held *held)
@@ -226,9 +232,9 @@ void session_wake(struct held *held)
     session_mark_woken(container_of(held, struct session, queue.held));
 }
 
-void session_run_woken(struct list *woken)
+void session_run_woken(struct turn *turn)
 {
-    struct list *node;
-    while ((node = list_take(woken)))
-        session_dispatch(container_of(node, struct session, in_woken));
+    turn_renew(turn);
+    while (!list_empty(&turn->woken) && !turn_spent(turn))
+        session_dispatch(container_of(list_take(&turn->woken), struct session, in_woken));
 }

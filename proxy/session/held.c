@@ -224,24 +224,57 @@ static bool expire_first(struct session *s, int64_t timeout_ms, int64_t now_ms)
            !may_need_no_node(s, s->queue.next);
 }
 
-static void expire(struct session *s, int64_t now_ms)
+/* Of this group: nothing that waiting would mend is waited for. */
+static int64_t hold_timeout(const struct session_host *host, size_t group)
 {
-    int64_t timeout = s->queue.held.hold->timeout_ms;
     char why[240];
-    bool more = s->queue.next != NULL;
-    if (router_refusal(s->host->router, s->place.group, why, sizeof(why)))
-        timeout = 0; /* nothing that waiting would mend */
-    while (more && !tx_answered_here(&s->tx))
+    return router_refusal(host->router, group, why, sizeof(why))
+               ? 0
+               : router_hold(host->router, group)->timeout_ms;
+}
+
+/* As far as this turn goes. Returns whether that is all. */
+static bool expire(struct session *s, int64_t now_ms)
+{
+    int64_t timeout = hold_timeout(s->host, s->place.group);
+    bool more = s->queue.next != NULL, spent = false;
+    while (more && !spent && !tx_answered_here(&s->tx)) {
         more = expire_first(s, timeout, now_ms);
+        spent = turn_spent(s->host->turn);
+    }
     if (life_closing(&s->life))
-        return;
+        return true;
     if (tx_answered_here(&s->tx))
         session_mark_woken(s);
     session_deliver(s);
+    return !more || !spent;
 }
 
-void session_expire_held(struct hold *hold, int64_t now_ms)
+void session_run_expiring(struct session_host *host, int64_t now_ms)
 {
-    list_each (it, &hold->sessions)
-        expire(container_of(it, struct session, queue.held.in_hold), now_ms);
+    turn_renew(host->turn);
+    while (!list_empty(&host->expiring) && !turn_spent(host->turn)) {
+        struct session *s = container_of(list_take(&host->expiring), struct session, in_expiring);
+        if (hold_waits(&s->queue.held) && !expire(s, now_ms))
+            list_append(&host->expiring, &s->in_expiring);
+    }
+}
+
+/* Whether something of what it holds is due. */
+static bool is_due(const struct session *s, int64_t timeout_ms, int64_t now_ms)
+{
+    const struct request *r = s->queue.next;
+    return tx_answered_here(&s->tx) ||
+           (r && (session_blocked_expired(r, now_ms) || is_over(s, r, timeout_ms, now_ms)));
+}
+
+void session_expire_held(struct session_host *host, size_t group, int64_t now_ms)
+{
+    struct hold *hold = router_hold(host->router, group);
+    int64_t timeout = list_empty(&hold->sessions) ? 0 : hold_timeout(host, group);
+    list_each (it, &hold->sessions) {
+        struct session *s = container_of(it, struct session, queue.held.in_hold);
+        if (is_due(s, timeout, now_ms) && !list_linked(&s->in_expiring))
+            list_append(&host->expiring, &s->in_expiring);
+    }
 }

@@ -54,10 +54,11 @@ void session_flush(struct session *s)
         session_update_interest(s);
 }
 
-void session_flush_dirty(struct list *dirty)
+void session_flush_dirty(struct turn *turn)
 {
     struct list *node;
-    while ((node = dirty->next) != dirty)
+    turn_renew(turn);
+    while ((node = turn->dirty_sessions.next) != &turn->dirty_sessions && !turn_spent(turn))
         session_flush(container_of(node, struct session, in_dirty));
 }
 

@@ -50,7 +50,7 @@ static void on_failed(struct request *question, enum request_failure why, const 
     request_free(session_pool(s), question);
 }
 
-static const struct request_owner asking_owner = {on_reply, on_failed};
+static const struct request_owner asking_owner = {on_reply, on_failed, NULL};
 
 enum step session_ask(struct session *s, struct request *r, bool alone, struct slice question,
                       session_told *told)

@@ -332,4 +332,11 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
         session_resume_early(s);
 }
 
-const struct request_owner session_owner = {on_reply, on_failed};
+/* A read before a write of its own session has to stay: elsewhere it would see that write. */
+static bool may_be_sent_again(const struct request *r)
+{
+    const struct session *s = r->owner_data;
+    return !queue_writes_behind(&s->queue, r);
+}
+
+const struct request_owner session_owner = {on_reply, on_failed, may_be_sent_again};

@@ -148,3 +148,49 @@ Test(growth, a_hold_that_was_full_and_ends_well)
 {
     is_in_proportion(is_released, FEW);
 }
+
+/* ---- reads behind a large reply ---- */
+
+/* All of them are sent again elsewhere, unless `last` is a write. */
+static int64_t leaves_before(const char *last, size_t count)
+{
+    struct stage s;
+    struct client first, c;
+    stage_begin(&s);
+    first = client(&s);
+    c = client(&s);
+    int fd = reaches_master(&s, first, "GET large");
+    struct upstream *up = session_request(queue_of(&s)->requests.next)->upstream;
+    sends(&s, c, "", "GET k\r\n", count);
+    client_asks(c, last);
+    swallows(&s, fd);
+    int64_t begin = growth_clock_ns();
+    upstream_retire(up, "a reply is very large");
+    upstream_evict_reads(up, NULL);
+    while (!list_empty(&s.w->turn.evicting))
+        upstreams_evict(&s.w->turn);
+    int64_t took = growth_clock_ns() - begin;
+    close(fd);
+    stage_end(&s);
+    return took;
+}
+
+static int64_t leaves(size_t count)
+{
+    return leaves_before("GET k", count);
+}
+
+static int64_t stays(size_t count)
+{
+    return leaves_before("SET k v", count);
+}
+
+Test(growth, reads_that_leave_a_shared_connection)
+{
+    is_in_proportion(leaves, FEW);
+}
+
+Test(growth, reads_that_stay_before_a_write)
+{
+    is_in_proportion(stays, FEW);
+}
