@@ -8,6 +8,7 @@
 #include "session/input.h"
 #include "session/lease.h"
 #include "session/transaction.h"
+#include "session/walk.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -47,6 +48,7 @@ void session_close(struct session *s, const char *why)
     list_remove(&s->in_expiring);
     list_remove(&s->lease.in_doubted);
     list_remove(&s->special.in_script_wait);
+    session_walks_pass(s);
     list_remove(&s->in_host);
     s->host->count--;
     while ((node = s->queue.requests.next) != &s->queue.requests)

@@ -123,7 +123,7 @@ void session_inquire(struct session *s, struct inquiry *inquiry, const struct re
 void session_ask_workers(struct inquiry *inquiry, relay_visit *visit)
 {
     inquiry->relay.visit = visit;
-    relay_start(&inquiry->relay, &inquiry->host->stop);
+    relay_start_here(&inquiry->relay, &inquiry->host->stop);
 }
 
 void session_ask_worker(struct inquiry *inquiry, size_t worker, relay_visit *visit)
