@@ -69,6 +69,12 @@ static inline bool turn_spent(struct turn *turn)
     return __builtin_expect(turn->steps++ >= TURN_STEPS, 0) && turn_look_at_clock(turn);
 }
 
+/* A step was taken that is worth so many: a system call, or a thousand bytes, is worth some. */
+static inline void turn_took(struct turn *turn, size_t steps)
+{
+    turn->steps += (unsigned)steps;
+}
+
 static inline int64_t turn_now(const struct turn *turn)
 {
     return (int64_t)uv_now(turn->loop);

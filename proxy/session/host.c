@@ -18,6 +18,7 @@ void session_host_init(struct session_host *host)
     list_init(&host->sessions);
     list_init(&host->stalled);
     list_init(&host->doubted);
+    list_init(&host->unread);
     list_init(&host->expiring);
     list_init(&host->walks);
     list_init(&host->script_waiters);
@@ -62,6 +63,8 @@ static void work(struct session_host *host)
     struct turn *turn = host->turn;
     session_host_adopt(host);
     router_let_publish(host->router);
+    if (!list_empty(&host->unread))
+        session_run_unread(host);
     if (!list_empty(&turn->evicting))
         upstreams_evict(turn);
     if (!list_empty(&host->expiring))
@@ -76,7 +79,7 @@ static bool has_more(const struct session_host *host)
     const struct turn *turn = host->turn;
     return !list_empty(&turn->woken) || !list_empty(&turn->dirty_upstreams) ||
            !list_empty(&turn->dirty_sessions) || !list_empty(&turn->evicting) ||
-           !list_empty(&host->expiring);
+           !list_empty(&host->unread) || !list_empty(&host->expiring);
 }
 
 bool session_host_has_work(const struct session_host *host)

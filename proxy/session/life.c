@@ -46,6 +46,7 @@ void session_close(struct session *s, const char *why)
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
     list_remove(&s->in_expiring);
+    list_remove(&s->in_unread);
     list_remove(&s->lease.in_doubted);
     list_remove(&s->special.in_script_wait);
     session_walks_pass(s);

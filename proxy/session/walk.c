@@ -3,6 +3,9 @@
 
 #include "session/state.h"
 
+/* A visit may be some system calls: what it is worth of a turn. */
+#define VISIT_STEPS 8
+
 void session_walk_init(struct session_walk *walk)
 {
     list_init(&walk->in_host);
@@ -32,6 +35,7 @@ bool session_walk(struct session_walk *walk, struct session_host *host, session_
         walk->next = walk->next->next;
         if (!visitor(data, s))
             walk->next = &host->sessions;
+        turn_took(host->turn, VISIT_STEPS);
         spent = turn_spent(host->turn);
     }
     if (is_under_way(walk, host))

@@ -113,8 +113,8 @@ static int64_t longest_visit(int count, size_t lines, int ms)
         longest = took > longest ? took : longest;
         healthy &= is_healthy();
     }
-    fprintf(stderr, "%zu of %zu lines within %d ms (%d left), the longest visit took %d ms\n", heard,
-            lines, ms, (int)(until - now_ms()), (int)longest);
+    fprintf(stderr, "%zu of %zu lines within %d ms (%d left), the longest visit took %d ms\n",
+            heard, lines, ms, (int)(until - now_ms()), (int)longest);
     cr_expect(healthy, "/healthz says otherwise");
     cr_expect_geq(heard, lines);
     return longest;
@@ -124,9 +124,9 @@ static int64_t longest_visit(int count, size_t lines, int ms)
 
 Test(strangers_turns, a_hold_that_ends_badly, .timeout = 120)
 {
-    enum { EACH = 8000, LONGEST_MS = 1000, WITHIN_MS = 20000 };
+    enum { EACH = 8000, LONGEST_MS = 2000, WITHIN_MS = 40000 };
     start(&(struct trio_options){.nodes = 2, .sentinels_later = true},
-          &(struct proxy_options){.master_lines = "hold_timeout = 3s\n"});
+          &(struct proxy_options){.master_lines = "hold_timeout = 1s\n"});
     all_send(MANY, "INCR k\r\n", EACH);
     cr_expect_lt(longest_visit(MANY, (size_t)MANY * EACH, WITHIN_MS), LONGEST_MS);
     all_leave(MANY);
@@ -153,7 +153,8 @@ Test(strangers_turns, reads_behind_a_large_reply, .timeout = 180)
     all_send(OTHERS, "GET k\r\n", EACH);
     cr_assert(wait_until(2000, proxy_gauge(&proxy, "redisproxy_sessions", -1) > OTHERS));
     cr_assert_eq(kill(trio.node_pid[0], SIGCONT), 0);
-    size_t head = raw_read(fd, large, LARGE / 4, 30000); /* and a half of the reply is still to come */
+    size_t head =
+        raw_read(fd, large, LARGE / 4, 30000); /* and a half of the reply is still to come */
     int64_t longest = longest_visit(OTHERS, (size_t)2 * OTHERS * EACH, 20000);
     cr_expect_lt(longest, LONGEST_MS);
     cr_expect_eq(head + raw_read(fd, large, LARGE + 13 - head, 30000), (size_t)LARGE + 13);
@@ -173,8 +174,20 @@ static int by_value(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* While somebody makes lists of all clients, one after the other: the median of others' PING is shorter than such a list
- * takes. */
+/* Half of the time was spent in what took no longer than that. */
+static int64_t typical(int64_t *took, size_t count)
+{
+    int64_t sum = 0, half = 0;
+    qsort(took, count, sizeof(took[0]), by_value);
+    for (size_t i = 0; i < count; i++)
+        sum += took[i];
+    for (size_t i = 0; i < count; i++)
+        if ((half += took[i]) >= sum / 2)
+            return took[i];
+    return 0;
+}
+
+/* While somebody makes lists of all clients, one after the other, others' PING is much shorter than such a list takes. */
 Test(strangers_turns, lists_of_all_clients, .timeout = 180)
 {
     static int idle[IDLE];
@@ -204,11 +217,11 @@ Test(strangers_turns, lists_of_all_clients, .timeout = 180)
                 lines += bytes[k] == '\n';
     }
     int64_t list = (now_us() - began) / LISTS;
-    qsort(took, count, sizeof(took[0]), by_value);
-    fprintf(stderr, "%zu lines; a list took %d us, PING %d us (median of %zu), %d at most\n", lines,
-            (int)list, (int)took[count / 2], count, (int)took[count - 1]);
+    int64_t ping = typical(took, count);
+    fprintf(stderr, "%zu lines; a list took %d us, PING %d us (of %zu), %d at most\n", lines,
+            (int)list, (int)ping, count, (int)took[count - 1]);
     cr_expect_geq(lines, (size_t)LISTS * IDLE);
-    cr_expect_lt(took[count / 2], list / 3);
+    cr_expect_lt(ping, list / 2);
     for (int i = 0; i < IDLE; i++)
         close(idle[i]);
     close(fd);
