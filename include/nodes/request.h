@@ -100,6 +100,7 @@ struct request {
     bool authenticates : 1; /* AUTH: goes to an upstream for that, pool_auth_upstream()  */
     bool read_form : 1;     /* EVAL and kin: was rewritten to its read-only form */
     bool streaming : 1;     /* part of the reply has gone to the client's buffer */
+    bool subscribes : 1;    /* SUBSCRIBE and kin: may change what the session is subscribed to */
     bool ends_tx : 1;       /* EXEC, DISCARD: what was kept of the transaction goes with it */
     bool logged : 1;        /* part of an open transaction: kept until EXEC, to be sent again */
     bool doomed : 1;        /* a MULTI of which a part was refused, or not held: EXEC will say so */

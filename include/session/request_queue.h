@@ -32,6 +32,8 @@ struct request_queue {
     unsigned count, writes;             /* unfinished: all, and those that may write */
     unsigned inflight, inflight_writes; /* QUEUED or SENT: all, and those that write */
     uint32_t last_write; /* the number of the write that departed last; while one is in flight */
+    unsigned inflight_ends;      /* of these, EXEC and DISCARD */
+    unsigned inflight_subscribe; /* and those that change what the session is subscribed to */
     unsigned rejected;
     unsigned unclassified;              /* requests that were refused before their turn came */
     struct request *first_unclassified; /* none stands before it */
@@ -107,6 +109,10 @@ static inline void queue_leave_waiting(struct request_queue *queue, struct reque
 static inline void queue_leave_flight(struct request_queue *queue, const struct request *request)
 {
     queue->inflight_writes -= request->write;
+    if (__builtin_expect(request->ends_tx | request->subscribes, 0)) {
+        queue->inflight_ends -= request->ends_tx;
+        queue->inflight_subscribe -= request->subscribes;
+    }
     if (--queue->inflight == 0) {
         queue->mixed = false;
         queue->at = NULL;
@@ -152,6 +158,10 @@ static inline void queue_depart(struct request_queue *queue, struct request *req
     }
     queue->inflight++;
     queue->inflight_writes += request->write;
+    if (__builtin_expect(request->ends_tx | request->subscribes, 0)) {
+        queue->inflight_ends += request->ends_tx;
+        queue->inflight_subscribe += request->subscribes;
+    }
     if (request->write)
         queue->last_write = request->number;
 }

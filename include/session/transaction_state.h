@@ -31,6 +31,7 @@ struct transaction {
     bool refused;                    /* a command of the open transaction was refused */
     bool dirty;                      /* by the node that its lease goes to: EXEC there says so */
     bool scans;                      /* a SCAN, or one of its kin, is in it */
+    bool performs;                   /* something is in it that the session performs when EXEC says so (exec.c) */
     bool with_exec;                  /* something takes effect here when EXEC has executed it */
     bool lost;                       /* it is to be sent again on the next lease */
     bool rejected;        /* a node rejected a part of it, for a reason that a switch will mend */

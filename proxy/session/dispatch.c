@@ -55,6 +55,7 @@ static void classify(struct session *s, struct request *r)
                    session_may_publish(c);
     /* What neither reads nor is harmless may change something: it is never sent twice. */
     r->write = !(c->flags & COMMAND_READONLY) && !(c->flags & COMMAND_READ_PORT);
+    r->subscribes = command_is_subscription(c->verb);
     r->blocking = c->way == WAY_BLOCK && session_is_blocking(r);
     if (r->verb->seen)
         r->verb->seen(s, r);
@@ -106,18 +107,6 @@ static bool performs_itself(const struct session *s, const struct request *r)
            (!s->lease.upstream && s->listener->multiplexing == MULTIPLEXING_YES);
 }
 
-/* Whether a request in flight is about to change what the session is subscribed to. */
-static bool is_subscribing(const struct session *s)
-{
-    for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
-        const struct request *r = session_const_request(it);
-        if ((r->state == REQUEST_QUEUED || r->state == REQUEST_SENT) &&
-            command_is_subscription(r->command->verb))
-            return true;
-    }
-    return false;
-}
-
 static enum step dispatch_one(struct session *s, struct request *r)
 {
     const struct command *c;
@@ -144,7 +133,7 @@ static enum step dispatch_one(struct session *s, struct request *r)
         return session_tx_local(s, r);
     if (c->verb == VERB_UNWATCH)
         s->tx.watch_broken = false;
-    if (c->way == WAY_SESSION && s->lease.upstream && is_subscribing(s))
+    if (c->way == WAY_SESSION && s->lease.upstream && s->queue.inflight_subscribe > 0)
         return STEP_WAIT; /* a subscriber may not do the same as others */
     if (c->way == WAY_SESSION && s->tx.state == TX_OPEN && !s->tx.confirmed && !s->tx.lost &&
         s->queue.inflight > 0)

@@ -203,3 +203,60 @@ Test(growth, reads_that_stay_before_a_write)
 {
     is_in_proportion(stays, FEW);
 }
+
+/* ---- on a lease ---- */
+
+/* `first`, which is answered `ok`, then `text` again and again, each of which is answered `reply`. */
+static int64_t goes_on_a_lease(const char *first, const char *ok, const char *text,
+                               const char *reply, size_t count)
+{
+    struct stage s;
+    size_t len = strlen(reply);
+    char *all = malloc(count * len);
+    for (size_t i = 0; i < count; i++)
+        memcpy(all + i * len, reply, len);
+    stage_begin(&s);
+    struct client c = client(&s);
+    int fd = reaches_master(&s, c, first);
+    node_answers(&s, fd, c, ok);
+    int64_t begin = growth_clock_ns();
+    sends(&s, c, "", text, count);
+    swallows(&s, fd);
+    cr_assert_eq(pours(&s, fd, all, count * len), count * len);
+    until(queue_of(&s)->count == 0, swallows(&s, c.fd));
+    int64_t took = growth_clock_ns() - begin;
+    free(all);
+    close(fd);
+    stage_end(&s);
+    return took;
+}
+
+static int64_t is_refused(size_t count)
+{
+    return goes_on_a_lease("MULTI", "+OK\r\n", "INCR k\r\n", "-ERR a test\r\n", count);
+}
+
+static int64_t nests(size_t count)
+{
+    return goes_on_a_lease("MULTI", "+OK\r\n", "MULTI\r\n", "-ERR nested\r\n", count);
+}
+
+static int64_t asks_the_session(size_t count)
+{
+    return goes_on_a_lease("WATCH k", "+OK\r\n", "CLIENT GETNAME\r\n", "$-1\r\n", count);
+}
+
+Test(growth, a_transaction_whose_parts_are_refused)
+{
+    is_in_proportion(is_refused, FEW);
+}
+
+Test(growth, a_transaction_with_others_in_it)
+{
+    is_in_proportion(nests, FEW);
+}
+
+Test(growth, what_the_session_performs_with_a_lease)
+{
+    is_in_proportion(asks_the_session, FEW);
+}
