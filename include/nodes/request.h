@@ -84,6 +84,8 @@ struct request {
     bool own : 1;           /* the proxy's own, request_own(): its reply has a bound */
     bool secret : 1;        /* holds a credential: wipe the bytes */
     bool write : 1;         /* may change data: never sent twice */
+    bool ends_tx : 1;       /* EXEC, DISCARD: what was kept of the transaction goes with it */
+    bool subscribes : 1;    /* SUBSCRIBE and kin: may change what the session is subscribed to */
     bool maybe_write : 1;   /* as far as could be told when it came */
     bool after_write : 1;   /* came while a write before it was unanswered */
     bool publishes : 1;     /* it may publish messages */
@@ -100,8 +102,6 @@ struct request {
     bool authenticates : 1; /* AUTH: goes to an upstream for that, pool_auth_upstream()  */
     bool read_form : 1;     /* EVAL and kin: was rewritten to its read-only form */
     bool streaming : 1;     /* part of the reply has gone to the client's buffer */
-    bool subscribes : 1;    /* SUBSCRIBE and kin: may change what the session is subscribed to */
-    bool ends_tx : 1;       /* EXEC, DISCARD: what was kept of the transaction goes with it */
     bool logged : 1;        /* part of an open transaction: kept until EXEC, to be sent again */
     bool doomed : 1;        /* a MULTI of which a part was refused, or not held: EXEC will say so */
     bool in_tx : 1;         /* sent between MULTI and EXEC: queued there, not executed */

@@ -29,7 +29,8 @@ struct board;
 
 /* What one part of a turn may take; the clock is looked at after so many steps, of a microsecond or less each. */
 #define TURN_BUDGET_NS ((uint64_t)2 * 1000 * 1000)
-#define TURN_STEPS 64
+#define TURN_STEPS 256
+#define TURN_HASTY (TURN_STEPS - 1)
 
 struct turn {
     uv_loop_t *loop;
@@ -44,9 +45,9 @@ struct turn {
     uint64_t began_ns;           /* when the clock was first looked at; 0: not yet */
     bool over;                   /* the budget of the part at hand is spent */
     bool cut;                    /* that of some part of this turn was */
-    bool hasty;                  /* for tests: it is spent after one step */
-    char read[TURN_BYTES];       /* valid within one callback */
-    char gather[TURN_BYTES];     /* valid within one flush */
+    unsigned least; /* steps that count as taken; TURN_HASTY: it is spent after one, for tests */
+    char read[TURN_BYTES];   /* valid within one callback */
+    char gather[TURN_BYTES]; /* valid within one flush */
 };
 
 /* `turn` is zeroed. */
@@ -58,7 +59,7 @@ bool turn_look_at_clock(struct turn *turn);
 /* A new budget. */
 static inline void turn_renew(struct turn *turn)
 {
-    turn->steps = turn->hasty ? TURN_STEPS - 1 : 0;
+    turn->steps = turn->least;
     turn->began_ns = 0;
     turn->over = false;
 }

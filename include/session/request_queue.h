@@ -31,14 +31,14 @@ struct request_queue {
     struct request *next;               /* the first that is WAITING */
     unsigned count, writes;             /* unfinished: all, and those that may write */
     unsigned inflight, inflight_writes; /* QUEUED or SENT: all, and those that write */
-    uint32_t last_write; /* the number of the write that departed last; while one is in flight */
-    unsigned inflight_ends;      /* of these, EXEC and DISCARD */
+    uint32_t last_write;    /* the number of the write that departed last; while one is in flight */
+    unsigned inflight_ends; /* of these, EXEC and DISCARD */
     unsigned inflight_subscribe; /* and those that change what the session is subscribed to */
     unsigned rejected;
     unsigned unclassified;              /* requests that were refused before their turn came */
     struct request *first_unclassified; /* none stands before it */
     uint32_t numbered;                  /* requests that were ever added */
-    struct waiting_tx at_end;           /* up to the end */
+    struct waiting_tx at_end;           /* up to the end; known at most while it is held */
     size_t waiting_bytes;
     struct upstream *at; /* where those in flight are, unless `mixed` */
     bool mixed;          /* they (reads) are in flight on several upstreams */
@@ -94,22 +94,23 @@ static inline void queue_begin_waiting(struct request_queue *queue, const struct
 static inline void queue_end_waiting(struct request_queue *queue, const struct request *request)
 {
     queue_discharge(queue, request->len);
-    if (hold_waits(&queue->held))
+    if (hold_waits(&queue->held)) {
         hold_shrink(&queue->held, request->len);
+        queue->at_end.known = false;
+    }
 }
 
 static inline void queue_leave_waiting(struct request_queue *queue, struct request *request)
 {
     queue_end_waiting(queue, request);
-    queue->at_end.known = false;
     if (queue->next == request)
         queue->next = queue_first_waiting(queue, request->in_session.next);
 }
 
 static inline void queue_leave_flight(struct request_queue *queue, const struct request *request)
 {
-    queue->inflight_writes -= request->write;
-    if (__builtin_expect(request->ends_tx | request->subscribes, 0)) {
+    if (request->write || request->ends_tx || request->subscribes) {
+        queue->inflight_writes -= request->write;
         queue->inflight_ends -= request->ends_tx;
         queue->inflight_subscribe -= request->subscribes;
     }
@@ -157,13 +158,13 @@ static inline void queue_depart(struct request_queue *queue, struct request *req
         queue->mixed = true;
     }
     queue->inflight++;
-    queue->inflight_writes += request->write;
-    if (__builtin_expect(request->ends_tx | request->subscribes, 0)) {
+    if (request->write || request->ends_tx || request->subscribes) {
+        queue->inflight_writes += request->write;
         queue->inflight_ends += request->ends_tx;
         queue->inflight_subscribe += request->subscribes;
+        if (request->write)
+            queue->last_write = request->number;
     }
-    if (request->write)
-        queue->last_write = request->number;
 }
 
 /* Leaves the old state and enters the new one, WAITING, ANSWERED or REJECTED; anything else aborts. */

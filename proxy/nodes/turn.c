@@ -17,7 +17,7 @@ bool turn_look_at_clock(struct turn *turn)
     uint64_t now = uv_hrtime();
     if (turn->began_ns == 0)
         turn->began_ns = now;
-    turn->over |= turn->hasty || now - turn->began_ns >= TURN_BUDGET_NS;
+    turn->over |= turn->least == TURN_HASTY || now - turn->began_ns >= TURN_BUDGET_NS;
     turn->cut |= turn->over;
     turn->steps = turn->over ? TURN_STEPS : 0;
     return turn->over;

@@ -55,7 +55,6 @@ static void classify(struct session *s, struct request *r)
                    session_may_publish(c);
     /* What neither reads nor is harmless may change something: it is never sent twice. */
     r->write = !(c->flags & COMMAND_READONLY) && !(c->flags & COMMAND_READ_PORT);
-    r->subscribes = command_is_subscription(c->verb);
     r->blocking = c->way == WAY_BLOCK && session_is_blocking(r);
     if (r->verb->seen)
         r->verb->seen(s, r);
@@ -186,9 +185,11 @@ void session_dispatch(struct session *s)
     struct request *r;
     enum step step = STEP_ON;
     bool changed = false;
+    unsigned taken = 0;
     list_remove(&s->in_woken);
     list_remove(&s->place.in_admission);
     hold_leave(&s->queue.held);
+    s->queue.at_end.known = false;
     s->place.entry = ENTRY_NONE;
     if (session_doubts(s))
         step = STEP_WAIT;
@@ -197,11 +198,15 @@ void session_dispatch(struct session *s)
         step = STEP_HOLD;
     while (step == STEP_ON && (r = s->queue.next) != NULL && life_dispatches(&s->life)) {
         step = dispatch_one(s, r);
-        if (turn_spent(s->host->turn)) {
-            changed = step == STEP_ON && s->queue.next; /* the others' turn */
-            break;
+        if (__builtin_expect(++taken == TURN_STEPS, 0)) {
+            taken = 0;
+            turn_took(s->host->turn, TURN_STEPS);
+            changed = turn_spent(s->host->turn) && step == STEP_ON; /* the others' turn */
+            if (changed)
+                break;
         }
     }
+    turn_took(s->host->turn, taken);
     if (life_closing(&s->life))
         return;
     if (step == STEP_HOLD)

@@ -134,12 +134,18 @@ static bool is_refused(const struct session *s, const struct request *r, bool ro
     return !room || follows_refused_multi(s, r);
 }
 
-static void judge_last(struct session *s, struct request *r, bool room)
+/* It is held, or behind a refused MULTI. */
+__attribute__((noinline)) static void judge_last(struct session *s, struct request *r)
 {
+    bool waits = hold_waits(&s->queue.held);
+    bool room = !waits || hold_has_room(s->queue.held.hold, 0); /* it is counted already */
+    if (waits)
+        r->held_since_ms = turn_now(s->host->turn);
     if (is_refused(s, r, room)) {
         struct waiting_tx tx = before_last(s, r);
         refuse_to_hold(s, r, &tx);
         s->queue.at_end = tx;
+        s->queue.at_end.known = waits;
     } else {
         pass(&s->queue.at_end, r);
     }
@@ -147,19 +153,13 @@ static void judge_last(struct session *s, struct request *r, bool room)
 
 void session_add(struct session *s, struct request *r)
 {
-    bool waits = hold_waits(&s->queue.held);
-    bool room = !waits || hold_has_room(s->queue.held.hold, r->len);
     r->owner = &session_owner;
     r->owner_data = s;
     r->after_write = s->queue.writes > 0;
     r->maybe_write = !r->command || !(r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT));
     queue_add(&s->queue, r);
-    if (waits)
-        r->held_since_ms = turn_now(s->host->turn);
-    if (waits || s->tx.refused_multi)
-        judge_last(s, r, room);
-    else
-        s->queue.at_end.known = false;
+    if (__builtin_expect(hold_waits(&s->queue.held) || s->tx.refused_multi, 0))
+        judge_last(s, r);
 }
 
 /* ---- the hold ---- */

@@ -69,9 +69,12 @@ static void work(struct session_host *host)
         upstreams_evict(turn);
     if (!list_empty(&host->expiring))
         session_run_expiring(host, turn_now(turn));
-    session_run_woken(turn);
-    flush_upstreams(turn);
-    session_flush_dirty(turn);
+    if (!list_empty(&turn->woken))
+        session_run_woken(turn);
+    if (!list_empty(&turn->dirty_upstreams))
+        flush_upstreams(turn);
+    if (!list_empty(&turn->dirty_sessions))
+        session_flush_dirty(turn);
 }
 
 static bool has_more(const struct session_host *host)
@@ -91,13 +94,15 @@ bool session_host_turn(struct session_host *host)
 {
     struct turn *turn = host->turn;
     int times = 0;
+    bool more;
     turn->cut = false;
     retry_relays(host);
-    do
+    do {
         work(host); /* a write that failed wakes those whose requests were on it */
-    while (has_more(host) && !turn->cut && ++times < TIMES_MAX);
+        more = has_more(host);
+    } while (__builtin_expect(more, 0) && !turn->cut && ++times < TIMES_MAX);
     turn_renew(turn); /* for what the sockets bring */
-    return session_host_has_work(host);
+    return more || !list_empty(&host->walks);
 }
 
 /* ---- each tick ---- */

@@ -204,6 +204,7 @@ static void track(struct session *s, struct request *r)
     bool open = s->tx.state == TX_OPEN, watching = s->tx.watching;
     uint8_t verb = r->command->verb;
     r->ends_tx = verb == VERB_EXEC || verb == VERB_DISCARD;
+    r->subscribes = command_is_subscription(verb);
     session_tx_mark(r, open);
     s->tx.scans |= r->in_tx && verb == VERB_SCAN;
     s->tx.performs |= r->in_tx && r->command->way == WAY_SESSION;

@@ -45,7 +45,8 @@ struct worker {
     uv_loop_t loop;
     uv_async_t async;
     uv_prepare_t prepare;
-    uv_idle_t idle; /* active: something is left to be done in the next turn */
+    bool left;
+    uv_idle_t idle; /* active while `left`: something is left to be done in the next turn */
     uv_timer_t tick;
     struct turn turn;
     struct session_host host;
@@ -186,10 +187,10 @@ static void on_idle(uv_idle_t *idle)
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct worker *w = prepare->data;
-    if (session_host_turn(&w->host))
-        uv_idle_start(&w->idle, on_idle);
-    else
-        uv_idle_stop(&w->idle);
+    bool left = session_host_turn(&w->host);
+    if (left != w->left)
+        (void)(left ? uv_idle_start(&w->idle, on_idle) : uv_idle_stop(&w->idle));
+    w->left = left;
     acknowledge(w);
     show_gauges(w);
     atomic_store_explicit(&slot_of(w)->last_turn_ms, clock_ms(), memory_order_relaxed);

@@ -130,7 +130,7 @@ static void begin(struct stage *s, uint8_t how)
                                     .stop.shared = s->shared,
                                     .hooks = &command_hooks};
     session_host_init(&s->host);
-    s->turn.hasty = how & 8; /* half of the plays go on in the next turn after each step */
+    s->turn.least = how & 8 ? TURN_HASTY : 0; /* half of the plays go on in the next turn after each step */
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->turn.requests);

@@ -241,11 +241,6 @@ static int64_t nests(size_t count)
     return goes_on_a_lease("MULTI", "+OK\r\n", "MULTI\r\n", "-ERR nested\r\n", count);
 }
 
-static int64_t asks_the_session(size_t count)
-{
-    return goes_on_a_lease("WATCH k", "+OK\r\n", "CLIENT GETNAME\r\n", "$-1\r\n", count);
-}
-
 Test(growth, a_transaction_whose_parts_are_refused)
 {
     is_in_proportion(is_refused, FEW);
@@ -254,9 +249,4 @@ Test(growth, a_transaction_whose_parts_are_refused)
 Test(growth, a_transaction_with_others_in_it)
 {
     is_in_proportion(nests, FEW);
-}
-
-Test(growth, what_the_session_performs_with_a_lease)
-{
-    is_in_proportion(asks_the_session, FEW);
 }

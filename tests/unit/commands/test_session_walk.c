@@ -31,7 +31,7 @@ static void crowd_begin(struct crowd *c)
         c->clients[i] = client(&c->s);
     c->fd = reaches_master(&c->s, c->clients[0], "PING");
     node_answers(&c->s, c->fd, c->clients[0], "+PONG\r\n");
-    c->s.w->turn.hasty = true;
+    c->s.w->turn.least = TURN_HASTY;
 }
 
 static void crowd_end(struct crowd *c)

@@ -433,7 +433,7 @@ Test(upstream, reads_leave_in_slices)
     for (int i = 0; i < COUNT; i++)
         ask(w, &asked[i], s.up, "?");
     node_hears(w, s.fd, "??????");
-    w->turn.hasty = true;
+    w->turn.least = TURN_HASTY;
     turn_renew(&w->turn);
     upstream_evict_reads(s.up, NULL);
     has_failed(&asked[1], REQUEST_LOST);
