@@ -40,7 +40,7 @@ void handshake_on_failed(struct request *request, enum request_failure why, cons
 
 #define HANDSHAKE_STEP(answered)                                                                   \
     {                                                                                              \
-        {handshake_on_reply, handshake_on_failed}, (answered)                                      \
+        {handshake_on_reply, handshake_on_failed, NULL}, (answered)                                \
     }
 
 /* Sends one command, given as bytes or as one or two words (the second may be NULL). */

@@ -51,6 +51,9 @@ struct request_owner {
     /* The upstream has forgotten the request. `text` is an error line without the line end, or
      * NULL. */
     void (*on_failed)(struct request *request, enum request_failure why, const char *text);
+    /* Of a read that was sent: whether nothing that its owner sent behind it may change what it reads, so that it may be
+     * sent again elsewhere. NULL: nothing does. */
+    bool (*may_be_sent_again)(const struct request *request);
 };
 
 /* Bytes of a request that need no allocation of their own. */

@@ -87,11 +87,14 @@ struct upstream {
     struct turn *turn;
     const struct upstream_owner *owner;
     void *owner_data;
-    struct list in_pool;  /* every upstream of the worker */
-    struct list in_idle;  /* a lease that nobody holds, in its slot */
-    struct list in_turn;  /* has something to write */
-    struct list queue;    /* requests that were sent, and behind them those that will be */
-    struct list pending;  /* requests that were submitted before READY */
+    struct list in_pool;      /* every upstream of the worker */
+    struct list in_idle;      /* a lease that nobody holds, in its slot */
+    struct list in_turn;      /* has something to write */
+    struct list queue;        /* requests that were sent, and behind them those that will be */
+    struct list pending;      /* requests that were submitted before READY */
+    struct list in_evicting;  /* reads are taken from it (upstream_evict_reads()), */
+    struct list *evict_at;    /* and this is the next to be looked at, in queue */
+    const void *evict_except; /* not those of this owner */
     struct list *send_at; /* the first in queue that is not wholly written; &queue: there is none */
     size_t sent;          /* how many bytes of that one are written */
     struct resp_reply reply;
@@ -137,8 +140,10 @@ void upstream_flush(struct upstream *upstream);
 void upstream_withdraw(struct upstream *upstream);
 
 /* Takes back from a retired upstream the reads of other owners, although they were sent: they fail as LOST, may be sent
- * elsewhere, and their replies are swallowed here. */
+ * elsewhere, and their replies are swallowed here. What is too much for this turn is done in the next ones. */
 void upstream_evict_reads(struct upstream *upstream, const void *except_owner_data);
+/* Goes on with that, within the turn's budget. */
+void upstreams_evict(struct turn *turn);
 
 /* Takes one request back of which no byte is written (REQUEST_QUEUED). */
 void upstream_unqueue(struct upstream *upstream, struct request *request);

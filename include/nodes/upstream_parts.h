@@ -47,6 +47,14 @@ static inline bool upstream_is_tunnel(const struct upstream *up)
     return up->tunnel && up->state == UPSTREAM_READY;
 }
 
+/* The request leaves the queue. */
+static inline void upstream_forget(struct upstream *up, struct request *request)
+{
+    if (__builtin_expect(up->evict_at == &request->in_upstream, 0))
+        up->evict_at = request->in_upstream.next;
+    list_remove(&request->in_upstream);
+}
+
 /* ---- upstream_queue.c ---- */
 
 /* What was submitted before READY goes into the wire's queue. */

@@ -9,7 +9,7 @@ void session_dispatch(struct session *s);
 
 /* The session of this member of a hold is to be dispatched in this turn. */
 void session_wake(struct held *held);
-/* Dispatches all in this list, and those that join it meanwhile. */
-void session_run_woken(struct list *woken);
+/* Dispatches those that were woken, and those that are meanwhile, within the turn's budget. */
+void session_run_woken(struct turn *turn);
 
 #endif

@@ -8,7 +8,9 @@
 void session_add(struct session *s, struct session_request *r);
 /* Nobody to send to: the session joins the hold, in bounds. */
 void session_enter_hold(struct session *s);
-/* Every 100 ms: held requests whose time is up get their error; blocked ones, held, their nil. */
-void session_expire_held(struct hold *hold, int64_t now_ms);
+/* Every 100 ms: held requests of this group whose time is up are to get their error; blocked ones, held, their nil. */
+void session_expire_held(struct session_host *host, size_t group, int64_t now_ms);
+/* They get it, within the turn's budget. */
+void session_run_expiring(struct session_host *host, int64_t now_ms);
 
 #endif

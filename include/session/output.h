@@ -17,8 +17,8 @@ void session_resume_early_now(struct session *s);
 
 /* Writes now what can be written. */
 void session_flush(struct session *s);
-/* Flushes all in this list. */
-void session_flush_dirty(struct list *dirty);
+/* Flushes those that have something to write, within the turn's budget. */
+void session_flush_dirty(struct turn *turn);
 /* What nobody asked for goes to the client as it is. */
 void session_pass_on(struct session *s, const char *message, size_t len);
 /* The client does not read as fast as its replies come: `up` brings no more of them for a while, if it must be.

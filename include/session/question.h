@@ -24,7 +24,7 @@ struct inquiry {
 /* The session waits from now on; inquiry->asking has a copy of the
  * request's bytes, which lives as long as the inquiry. */
 void session_inquire(struct session *s, struct inquiry *inquiry, const struct session_request *r);
-/* All other workers; told() may be called before it returns. */
+/* All workers, this one first; told() may be called before it returns. */
 void session_ask_workers(struct inquiry *inquiry, relay_visit *visit);
 /* One of them. */
 void session_ask_worker(struct inquiry *inquiry, size_t worker, relay_visit *visit);

@@ -18,13 +18,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What the requests that wait make of the transaction, up to a place in the queue: held.c reckons it. */
+struct waiting_tx {
+    bool known; /* otherwise it has to be reckoned from the first on that waits */
+    bool begun; /* whether one is open before all of them */
+    bool open;  /* whether one is open behind them */
+    struct session_request *multi; /* the one among them that opens it; NULL: none does */
+};
+
 struct request_queue {
     struct list requests;
     struct session_request *next;       /* the first that is WAITING */
     unsigned count, writes;             /* unfinished: all, and those that may write */
     unsigned inflight, inflight_writes; /* QUEUED or SENT: all, and those that write */
+    uint32_t last_write;    /* the number of the write that departed last; while one is in flight */
+    unsigned inflight_ends; /* of these, EXEC and DISCARD */
+    unsigned inflight_subscribe; /* and those that change what the session is subscribed to */
     unsigned rejected;
     unsigned unclassified; /* requests that were refused before their turn came */
+    struct session_request *first_unclassified; /* none stands before it */
+    uint32_t numbered;                          /* requests that were ever added */
+    struct waiting_tx at_end;                   /* up to the end; known at most while it is held */
     size_t waiting_bytes;
     struct upstream *at; /* where those in flight are, unless `mixed` */
     bool mixed;          /* they (reads) are in flight on several upstreams */
@@ -47,6 +61,28 @@ static inline void queue_discharge(struct request_queue *queue, size_t bytes)
     queue->waiting_bytes -= bytes;
 }
 
+/* Whether `a` stands before `b`. */
+static inline bool queue_before(const struct session_request *a, const struct session_request *b)
+{
+    return (int32_t)(a->number - b->number) < 0;
+}
+
+/* Of a read in flight: whether a write is in flight behind it. (Where one was taken back, it may say so of a read that is
+ * only before that one.) */
+static inline bool queue_writes_behind(const struct request_queue *queue,
+                                       const struct session_request *read)
+{
+    return queue->inflight_writes > 0 && (int32_t)(queue->last_write - read->number) > 0;
+}
+
+/* It is answered before its turn has come, and so before it is known what it is to its client. */
+static inline void queue_note_unclassified(struct request_queue *queue,
+                                           struct session_request *request)
+{
+    if (queue->unclassified++ == 0 || queue_before(request, queue->first_unclassified))
+        queue->first_unclassified = request;
+}
+
 /* ---- the steps of queue_move(): for this file only. They are here because each request takes them twice. ---- */
 
 static inline void queue_begin_waiting(struct request_queue *queue,
@@ -61,8 +97,10 @@ static inline void queue_end_waiting(struct request_queue *queue,
                                      const struct session_request *request)
 {
     queue_discharge(queue, request->len);
-    if (hold_waits(&queue->held))
+    if (hold_waits(&queue->held)) {
         hold_shrink(&queue->held, request->len);
+        queue->at_end.known = false;
+    }
 }
 
 static inline void queue_leave_waiting(struct request_queue *queue, struct session_request *request)
@@ -75,7 +113,11 @@ static inline void queue_leave_waiting(struct request_queue *queue, struct sessi
 static inline void queue_leave_flight(struct request_queue *queue,
                                       const struct session_request *request)
 {
-    queue->inflight_writes -= request->write;
+    if (request->write || request->ends_tx || request->subscribes) {
+        queue->inflight_writes -= request->write;
+        queue->inflight_ends -= request->ends_tx;
+        queue->inflight_subscribe -= request->subscribes;
+    }
     if (--queue->inflight == 0) {
         queue->mixed = false;
         queue->at = NULL;
@@ -89,6 +131,7 @@ static inline void queue_add(struct request_queue *queue, struct session_request
 {
     assert(request->state == REQUEST_WAITING);
     list_append(&queue->requests, &request->in_session);
+    request->number = queue->numbered++;
     queue->count++;
     queue->writes += request->maybe_write;
     if (!queue->next)
@@ -119,7 +162,13 @@ static inline void queue_depart(struct request_queue *queue, struct session_requ
         queue->mixed = true;
     }
     queue->inflight++;
-    queue->inflight_writes += request->write;
+    if (request->write || request->ends_tx || request->subscribes) {
+        queue->inflight_writes += request->write;
+        queue->inflight_ends += request->ends_tx;
+        queue->inflight_subscribe += request->subscribes;
+        if (request->write)
+            queue->last_write = request->number;
+    }
 }
 
 /* Leaves the old state and enters the new one, WAITING, ANSWERED or REJECTED; anything else aborts. */
@@ -135,7 +184,9 @@ static inline void queue_move(struct request_queue *queue, struct session_reques
     request_move(&request->wire, state);
     if (state == REQUEST_WAITING) {
         queue_begin_waiting(queue, request);
-        queue->next = queue_first_waiting(queue, queue->requests.next);
+        queue->at_end.known = false;
+        if (!queue->next || queue_before(request, queue->next))
+            queue->next = request;
     } else if (state == REQUEST_REJECTED) {
         queue->rejected++;
     } else {

@@ -10,9 +10,9 @@
 void session_wait_again(struct session *s, struct session_request *r);
 /* Replaces a WAITING request's bytes. */
 void session_rewrite(struct session *s, struct session_request *r, const struct buf *bytes);
-/* What was answered before its turn came, as it could not be held, up to `end`: whether the client wants to hear of
+/* What was answered before its turn came, as it could not be held, up to `last`: whether the client wants to hear of
  * it, and which one is to be skipped, is known when all that stands before it has been performed. */
-void session_classify_refused(struct session *s, const struct list *end);
+void session_classify_refused(struct session *s, const struct session_request *last);
 
 /* Answers a WAITING request here; `reply` is whole RESP. */
 void session_answer(struct session *s, struct session_request *r, const char *reply);

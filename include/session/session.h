@@ -49,6 +49,9 @@ struct session_host {
     const struct session_hooks *hooks; /* what special commands do (hooks.h) */
     struct relay_stop stop; /* where other workers' questions arrive; and what all workers share */
     struct list sessions;
+    struct list unread;         /* some of them: there is something to be read, in their turn */
+    struct list expiring;       /* some of them: what they hold is due */
+    struct list walks;          /* what goes over all of them, in slices (walk.h) */
     struct list script_waiters; /* some of them: until a script is loaded */
     size_t count;
     struct list stalled; /* sessions whose clients take no replies, and are not read (ahead.c) */
@@ -74,6 +77,9 @@ static inline bool session_is_elsewhere(const struct session_host *host, uint64_
 /* Takes over an accepted socket. Returns 0, or a negative libuv code (the socket is closed). */
 int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd,
                  uint64_t id) __attribute__((warn_unused_result));
+
+/* Reads those who have to wait for their turn to be read, within the turn's budget. */
+void session_run_unread(struct session_host *host);
 
 /* Draining: closes it once nothing is unfinished. `now`: closes it at once. */
 void session_drain_all(struct session_host *host, bool now);

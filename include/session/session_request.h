@@ -43,6 +43,7 @@ struct session_request {
     int64_t blocked_until_ms; /* a blocking command's own deadline; 0: none */
     size_t reply_len;         /* bytes of the reply so far */
     int32_t argc;
+    uint32_t number;    /* its place among all that its session ever had, in order */
     uint32_t cursor_of; /* SCAN and kin: the process that the cursor is of (cursor.h); 0: none */
 
     /* what it is */
@@ -57,6 +58,8 @@ struct session_request {
         replies_off : 1; /* CLIENT REPLY OFF, or SKIP, queued in a transaction as CLIENT REPLY ON */
     bool replies_skip : 1;
     bool close_after : 1; /* QUIT: the session ends once this is delivered */
+
+    bool subscribes : 1; /* SUBSCRIBE and kin: may change what the session is subscribed to */
 
     /* its way to a node */
     bool authenticates : 1; /* AUTH: goes to an upstream for that, pool_auth_upstream() */
@@ -87,12 +90,16 @@ struct session_request {
     bool page_lost : 1;   /* and the rest of it is not to be given out */
 
     /* CLIENT KILL */
-    bool looked : 1;    /* other workers were asked whether they have whom it means, */
-    bool elsewhere : 1; /* and one has */
+    bool looked : 1; /* other workers were asked whether they have whom it means, */
+    bool found : 1;  /* and one has */
 };
 
 /* Of the part that the upstream gives back. */
 static inline struct session_request *session_request_of(struct request *wire)
+{
+    return container_of(wire, struct session_request, wire);
+}
+static inline const struct session_request *session_request_of_const(const struct request *wire)
 {
     return container_of(wire, struct session_request, wire);
 }

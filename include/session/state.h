@@ -70,7 +70,7 @@ struct session {
     const struct traffic_listener_options *listener;
     struct identity *identity; /* who it is, at the nodes */
     struct place place;        /* where its requests go */
-    struct list in_host, in_woken, in_dirty;
+    struct list in_host, in_woken, in_dirty, in_expiring, in_unread;
 
     struct life life;
     struct session_client client;

@@ -20,9 +20,6 @@ void session_tx_mark(struct session_request *r, bool open);
  * sent? */
 void session_recount(struct session *s);
 
-/* Whether something is in it that the session performs itself when EXEC says so (commands/exec.c). */
-bool session_tx_performs(const struct session *s);
-
 void session_tx_forget(struct session *s);
 /* Its EXEC or DISCARD was delivered. */
 void session_tx_over(struct session *s);

@@ -31,13 +31,14 @@ struct transaction {
     bool refused;                    /* a command of the open transaction was refused */
     bool dirty;                      /* by the node that its lease goes to: EXEC there says so */
     bool scans;                      /* a SCAN, or one of its kin, is in it */
-    bool with_exec;                  /* something takes effect here when EXEC has executed it */
-    bool lost;                       /* it is to be sent again on the next lease */
-    bool rejected;        /* a node rejected a part of it, for a reason that a switch will mend */
-    bool logged;          /* everything of it is in the log */
-    bool publishes;       /* it may publish a message */
-    bool scripts;         /* there is an EVALSHA in it */
-    bool rights;          /* it may change who is let in */
+    bool performs;  /* something is in it that the session performs when EXEC says so (exec.c) */
+    bool with_exec; /* something takes effect here when EXEC has executed it */
+    bool lost;      /* it is to be sent again on the next lease */
+    bool rejected;  /* a node rejected a part of it, for a reason that a switch will mend */
+    bool logged;    /* everything of it is in the log */
+    bool publishes; /* it may publish a message */
+    bool scripts;   /* there is an EVALSHA in it */
+    bool rights;    /* it may change who is let in */
     uint8_t script_tries; /* to load what its EVALSHAs need */
     struct list log;      /* its delivered requests, MULTI first */
     size_t bytes;         /* of these */

@@ -44,6 +44,8 @@ struct relay {
 /* Sends the letter to all other workers. Its three callbacks are set; it stays where it is in memory
  * until back() or drop(). On the thread of `home`. */
 void relay_start(struct relay *relay, struct relay_stop *home);
+/* The same, and it visits the worker where it begins first. */
+void relay_start_here(struct relay *relay, struct relay_stop *home);
 /* Sends it to this worker alone, which must be another one, and there. */
 void relay_start_at(struct relay *relay, struct relay_stop *home, size_t worker);
 

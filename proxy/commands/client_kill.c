@@ -11,6 +11,8 @@
  *
  *     [does any worker have a session with this address?] -> the node -> each worker ends its own -> the answer
  *
+ * Each worker does so in slices (session/walk.h): others do not wait for that.
+ *
  * The number in the answer counts the sessions, and what the node ended.
  */
 #include "commands/client_kill.h"
@@ -20,6 +22,7 @@
 #include "session/life.h"
 #include "session/question.h"
 #include "session/requests.h"
+#include "session/walk.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,6 +34,7 @@ struct kill_inquiry {
     struct inquiry inquiry;
     struct client_filter filter;
     struct asker asker;
+    struct session_walk walk;
     bool found; /* of the first question: some worker has a session that passes the filter */
     bool
         kills_asker; /* the session that sent the command is meant, too: it ends when it is answered */
@@ -41,6 +45,7 @@ struct kill_inquiry {
 static void kill_free(struct inquiry *inquiry)
 {
     struct kill_inquiry *q = container_of(inquiry, struct kill_inquiry, inquiry);
+    session_walk_end(&q->walk);
     free(q->filter.ids);
     free(q);
 }
@@ -51,6 +56,7 @@ static struct kill_inquiry *kill_new(struct session *s, const struct session_req
     if (!q)
         abort();
     session_inquire(s, &q->inquiry, r);
+    session_walk_init(&q->walk);
     q->inquiry.free = kill_free;
     (void)client_filter_of_kill(q->inquiry.asking, &q->filter);
     q->asker = (struct asker){s->place.group, s->id};
@@ -59,31 +65,27 @@ static struct kill_inquiry *kill_new(struct session *s, const struct session_req
 
 /* ---- is any session meant? ---- */
 
-static bool any_passes(const struct session_host *host, const struct client_filter *filter,
-                       const struct asker *asker)
+static bool find(void *data, struct session *s)
 {
-    for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next)
-        if (client_filter_passes(filter, container_of(it, struct session, in_host), asker))
-            return true;
-    return false;
+    struct kill_inquiry *q = data;
+    q->found = client_filter_passes(&q->filter, s, &q->asker);
+    return !q->found;
 }
 
 static bool find_visit(struct relay *relay, struct relay_stop *stop)
 {
-    struct session_host *there = session_host_at(stop);
     struct kill_inquiry *q = container_of(relay, struct kill_inquiry, inquiry.relay);
-    q->found |= any_passes(there, &q->filter, &q->asker);
-    return true;
+    return q->found || session_walk(&q->walk, session_host_at(stop), find, q);
 }
 
 static void find_home(struct session *s, struct session_request *r, struct inquiry *inquiry)
 {
     (void)s;
     r->looked = true;
-    r->elsewhere = container_of(inquiry, struct kill_inquiry, inquiry)->found;
+    r->found = container_of(inquiry, struct kill_inquiry, inquiry)->found;
 }
 
-static void find_elsewhere(struct session *s, struct session_request *r)
+static void find_anywhere(struct session *s, struct session_request *r)
 {
     struct kill_inquiry *q = kill_new(s, r);
     q->inquiry.told = find_home;
@@ -101,25 +103,23 @@ static bool means_node(const struct client_filter *filter)
 
 /* ---- ending them ---- */
 
-static void kill_here(struct kill_inquiry *q, const struct session_host *host)
+static bool kill_if_meant(void *data, struct session *s)
 {
-    list_each (it, &host->sessions) {
-        struct session *s = container_of(it, struct session, in_host);
-        if (!client_filter_passes(&q->filter, s, &q->asker))
-            continue;
-        q->killed++;
-        if (s->id == q->asker.id)
-            q->kills_asker = true;
-        else
-            session_close(s, "CLIENT KILL");
-    }
+    struct kill_inquiry *q = data;
+    if (!client_filter_passes(&q->filter, s, &q->asker))
+        return true;
+    q->killed++;
+    if (s->id == q->asker.id)
+        q->kills_asker = true;
+    else
+        session_close(s, "CLIENT KILL");
+    return true;
 }
 
 static bool kill_visit(struct relay *relay, struct relay_stop *stop)
 {
-    struct session_host *there = session_host_at(stop);
-    kill_here(container_of(relay, struct kill_inquiry, inquiry.relay), there);
-    return true;
+    struct kill_inquiry *q = container_of(relay, struct kill_inquiry, inquiry.relay);
+    return session_walk(&q->walk, session_host_at(stop), kill_if_meant, q);
 }
 
 static void kill_home(struct session *s, struct session_request *r, struct inquiry *inquiry)
@@ -160,7 +160,6 @@ static void kill_node_answered(struct session *s, struct session_request *r,
     q = kill_new(s, r);
     q->inquiry.told = kill_home;
     memcpy(q->reply, reply.data, reply.len);
-    kill_here(q, s->host);
     session_ask_workers(&q->inquiry, kill_visit);
 }
 
@@ -191,16 +190,14 @@ static enum step ask_node_harmlessly(struct session *s, struct session_request *
 }
 
 /* Whether the command means sessions, and not connections at the node. An address may be either's: *unsure is set
- * when no session of this worker has it, and the other workers have not been asked yet. */
-static bool means_sessions(const struct session *s, const struct session_request *r,
-                           const struct client_filter *filter, bool *unsure)
+ * when the workers have not been asked yet whether a session has it. */
+static bool means_sessions(const struct session_request *r, const struct client_filter *filter,
+                           bool *unsure)
 {
-    struct asker asker = {s->place.group, s->id};
     *unsure = false;
     if (means_node(filter))
         return false;
-    if ((!filter->addr.data && !filter->laddr.data) || r->elsewhere ||
-        any_passes(s->host, filter, &asker))
+    if ((!filter->addr.data && !filter->laddr.data) || r->found)
         return true;
     *unsure = !r->looked;
     return false;
@@ -213,14 +210,14 @@ enum step client_kill_perform(struct session *s, struct session_request *r)
     enum step step = STEP_WAIT;
     if (s->queue.inflight > 0)
         return STEP_WAIT;
-    if (client_filter_of_kill(r, &filter) && means_sessions(s, r, &filter, &unsure))
+    if (client_filter_of_kill(r, &filter) && means_sessions(r, &filter, &unsure))
         step = ask_node_harmlessly(s, r, &filter);
     else if (unsure)
-        find_elsewhere(s, r);
+        find_anywhere(s, r);
     else /* on a lease of its own: it may end the connection on which it comes */
         step = session_ask(s, r, true, (struct slice){r->data, r->len}, kill_node_answered);
     free(filter.ids);
-    /* When the other workers have answered, the command is dispatched again. With one worker the answer is
+    /* When the workers have answered, the command is dispatched again. Of one worker with few sessions the answer is
      * there already. */
     return unsure && !barrier_stands(&s->barrier) ? client_kill_perform(s, r) : step;
 }

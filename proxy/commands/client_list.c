@@ -8,7 +8,7 @@
  *   LIST   loses the lines of the proxy's own connections, and gets one line for each session of the group
  *
  * Each worker knows only its own connections and sessions. So the text of LIST visits every worker, which marks
- * the lines of its connections and adds those of its sessions. When it has come home, the lines are put together in
+ * the lines of its connections and adds those of its sessions, in slices (session/walk.h): others do not wait for that. When it has come home, the lines are put together in
  * the order of their ids, as Redis does it.
  */
 #include "commands/client_list.h"
@@ -20,6 +20,7 @@
 #include "nodes/upstream.h"
 #include "session/question.h"
 #include "session/requests.h"
+#include "session/walk.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,8 +53,10 @@ struct list_inquiry {
     char type; /* the first byte of the node's answer; `text` is that without its frame */
     struct buf text;
     struct client_text list;
+    struct session_walk walk;
+    bool marked; /* the lines of the visited worker's connections */
     struct entry *entries;
-    size_t count;
+    size_t count, room;
     struct buf lines;
 };
 
@@ -87,10 +90,20 @@ static void mark_ours(void *data, uint64_t id)
         line->ours = true;
 }
 
+static struct entry *new_entry(struct list_inquiry *q)
+{
+    if (q->count == q->room) {
+        q->room = q->room ? 2 * q->room : 16;
+        q->entries = realloc(q->entries, q->room * sizeof(*q->entries));
+        if (!q->entries)
+            abort();
+    }
+    return &q->entries[q->count++];
+}
+
 static void add_entry(struct list_inquiry *q, const struct session *s)
 {
     const struct client_text_line *carrier = client_text_find(&q->list, q->carrier), *own = NULL;
-    struct entry *entry;
     size_t at = buf_len(&q->lines);
     if (s->lease.upstream && upstream_node(s->lease.upstream) == q->node)
         own = client_text_find(&q->list, upstream_client_id(s->lease.upstream));
@@ -98,29 +111,26 @@ static void add_entry(struct list_inquiry *q, const struct session *s)
         return;
     client_line_append(&q->lines, s, own ? own->text : (struct slice){NULL, 0},
                        carrier ? carrier->text : own->text, s->id == q->asker.id);
-    q->entries = realloc(q->entries, (q->count + 1) * sizeof(*q->entries));
-    if (!q->entries)
-        abort();
-    entry = &q->entries[q->count++];
-    *entry = (struct entry){s->id, at, buf_len(&q->lines) - at};
+    *new_entry(q) = (struct entry){s->id, at, buf_len(&q->lines) - at};
 }
 
-/* Marks and adds what this worker knows. */
-static void add_of_this_worker(struct list_inquiry *q, const struct session_host *host)
+static bool add_if_wanted(void *data, struct session *s)
 {
-    router_each_client_id(host->router, q->asker.group, q->node, mark_ours, &q->list);
-    for (struct list *it = host->sessions.next; it != &host->sessions; it = it->next) {
-        const struct session *s = container_of(it, struct session, in_host);
-        if (client_filter_passes(&q->filter, s, &q->asker))
-            add_entry(q, s);
-    }
+    struct list_inquiry *q = data;
+    if (client_filter_passes(&q->filter, s, &q->asker))
+        add_entry(q, s);
+    return true;
 }
 
+/* Marks and adds what this worker knows, in slices. */
 static bool list_visit(struct relay *relay, struct relay_stop *stop)
 {
+    struct list_inquiry *q = container_of(relay, struct list_inquiry, inquiry.relay);
     struct session_host *there = session_host_at(stop);
-    add_of_this_worker(container_of(relay, struct list_inquiry, inquiry.relay), there);
-    return true;
+    if (!q->marked)
+        router_each_client_id(there->router, q->asker.group, q->node, mark_ours, &q->list);
+    q->marked = !session_walk(&q->walk, there, add_if_wanted, q); /* for the next one */
+    return !q->marked;
 }
 
 static int by_id(const void *a, const void *b)
@@ -145,6 +155,7 @@ static void list_home(struct session *s, struct session_request *r, struct inqui
 static void list_free(struct inquiry *inquiry)
 {
     struct list_inquiry *q = container_of(inquiry, struct list_inquiry, inquiry);
+    session_walk_end(&q->walk);
     client_text_free(&q->list);
     buf_free(&q->text);
     buf_free(&q->lines);
@@ -160,6 +171,7 @@ static struct list_inquiry *list_new(struct session *s, const struct session_req
     if (!q)
         abort();
     session_inquire(s, &q->inquiry, r);
+    session_walk_init(&q->walk);
     q->inquiry.told = list_home;
     q->inquiry.free = list_free;
     (void)client_filter_of_list(q->inquiry.asking, &q->filter);
@@ -184,7 +196,6 @@ static void list_node_answered(struct session *s, struct session_request *r,
         return;
     }
     struct list_inquiry *q = list_new(s, r, from, reply.data[0], text);
-    add_of_this_worker(q, s->host);
     session_ask_workers(&q->inquiry, list_visit);
 }
 

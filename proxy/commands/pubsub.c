@@ -375,7 +375,8 @@ static void on_resubscribe_failed(struct request *r, enum request_failure why, c
     session_mark_woken(s);
 }
 
-static const struct request_owner resubscribe_owner = {on_resubscribe_reply, on_resubscribe_failed};
+static const struct request_owner resubscribe_owner = {on_resubscribe_reply, on_resubscribe_failed,
+                                                       NULL};
 
 /* Sends a command of the proxy's own on the lease; its answer is not for the client. */
 static void send_own(struct session *s, const struct buf *bytes, uint8_t verb, int32_t parts)

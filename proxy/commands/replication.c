@@ -63,7 +63,7 @@ static void on_not_written(struct request *bytes, enum request_failure why, cons
     session_close(s, "the node that it replicates from is not to be written to");
 }
 
-static const struct request_owner bytes_owner = {on_written, on_not_written};
+static const struct request_owner bytes_owner = {on_written, on_not_written, NULL};
 
 /* Sends bytes that nobody will answer. Until they are written they count as waiting, so that a session is not read
  * on for ever while its node takes nothing. */

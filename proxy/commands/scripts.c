@@ -163,7 +163,7 @@ static void on_load_failed(struct request *r, enum request_failure why, const ch
     load_ended(r, why == REQUEST_REFUSED ? SCRIPT_REFUSED : SCRIPT_MISSING);
 }
 
-static const struct request_owner load_owner = {on_load_reply, on_load_failed};
+static const struct request_owner load_owner = {on_load_reply, on_load_failed, NULL};
 
 static void load_on(struct session *s, struct slice sha, struct upstream *to)
 {

@@ -120,7 +120,7 @@ static void on_tell_failed(struct request *r, enum request_failure why, const ch
     session_mark_woken(s);
 }
 
-static const struct request_owner tell_owner = {on_tell_reply, on_tell_failed};
+static const struct request_owner tell_owner = {on_tell_reply, on_tell_failed, NULL};
 
 static void tell_again(struct session *s, enum kind kind, uint64_t redirect)
 {

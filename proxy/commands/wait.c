@@ -36,7 +36,7 @@ static void on_mark_failed(struct request *mark, enum request_failure why, const
     request_free(session_pool(s), mark);
 }
 
-static const struct request_owner mark_owner = {on_mark_reply, on_mark_failed};
+static const struct request_owner mark_owner = {on_mark_reply, on_mark_failed, NULL};
 
 enum step wait_prepare(struct session *s, struct session_request *r)
 {

@@ -145,7 +145,7 @@ static void on_failed(struct request *request, enum request_failure why, const c
     ended(check, why == REQUEST_REFUSED && check->identity->authenticated ? text : NULL);
 }
 
-static const struct request_owner check_owner = {on_answer, on_failed};
+static const struct request_owner check_owner = {on_answer, on_failed, NULL};
 
 static void ask_with_password(struct admission *admission, struct upstream *up,
                               struct auth_check *check)

@@ -213,7 +213,7 @@ static void on_failed(struct request *request, enum request_failure why, const c
     finish(request, NULL);
 }
 
-static const struct request_owner owner = {on_reply, on_failed};
+static const struct request_owner owner = {on_reply, on_failed, NULL};
 
 struct learn_question *learn_ask(struct learn *learn, struct router *router, struct place *place,
                                  enum target_role role, struct slice name, learn_done *done,

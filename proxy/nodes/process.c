@@ -52,7 +52,7 @@ static void on_failed(struct request *question, enum request_failure why, const 
     done(question);
 }
 
-static const struct request_owner owner = {on_reply, on_failed};
+static const struct request_owner owner = {on_reply, on_failed, NULL};
 
 void process_ask(struct request_pool *requests, struct upstream *up)
 {

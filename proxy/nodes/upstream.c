@@ -65,6 +65,7 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
     list_init(&up->in_pool);
     list_init(&up->in_idle);
     list_init(&up->in_turn);
+    list_init(&up->in_evicting);
     list_init(&up->queue);
     list_init(&up->pending);
     up->send_at = &up->queue;

@@ -113,42 +113,65 @@ void upstream_unqueue(struct upstream *up, struct request *request)
     assert(request->state == REQUEST_QUEUED && request->upstream == up);
     if (up->send_at == &request->in_upstream)
         up->send_at = request->in_upstream.next;
-    list_remove(&request->in_upstream);
+    upstream_forget(up, request);
     request->upstream = NULL;
     request_move(request, REQUEST_WAITING);
 }
 
+/* ---- reads that were sent ---- */
+
 /* A read before a write of its own session has to stay: elsewhere it would see that write. */
-static bool may_leave(const struct upstream *up, const struct request *request)
+static bool may_leave(const struct request *request)
 {
-    if (!request->owner || request->write)
-        return false;
-    for (struct list *it = request->in_upstream.next; it != &up->queue; it = it->next) {
-        const struct request *later = container_of(it, struct request, in_upstream);
-        if (later->write && later->owner_data == request->owner_data)
-            return false;
+    return request->owner && !request->write &&
+           (!request->owner->may_be_sent_again || request->owner->may_be_sent_again(request));
+}
+
+/* A ghost takes its place, and swallows its reply. */
+static void evict(struct upstream *up, struct request *request)
+{
+    struct request *ghost = request_new(&up->turn->requests, 0);
+    request_move(ghost, REQUEST_QUEUED);
+    request_move(ghost, REQUEST_SENT);
+    ghost->upstream = up;
+    list_insert_before(&request->in_upstream, &ghost->in_upstream);
+    list_remove(&request->in_upstream);
+    request_fail(&up->turn->requests, request, REQUEST_LOST, NULL);
+}
+
+static bool is_evicting(const struct upstream *up)
+{
+    return up->evict_at != up->send_at && up->evict_at != &up->queue;
+}
+
+/* As far as this turn goes, but one at least. */
+static void evict_some(struct upstream *up)
+{
+    for (bool spent = false; !spent && is_evicting(up); spent = turn_spent(up->turn)) {
+        struct request *request = queued(up->evict_at);
+        up->evict_at = up->evict_at->next;
+        if (request->owner_data != up->evict_except && may_leave(request))
+            evict(up, request);
     }
-    return true;
+    if (is_evicting(up))
+        list_append(&up->turn->evicting, &up->in_evicting);
+    else
+        up->evict_at = NULL;
 }
 
 void upstream_evict_reads(struct upstream *up, const void *except_owner_data)
 {
-    struct list *it = up->queue.next;
-    if (it == up->send_at || it == &up->queue)
+    struct list *head = up->queue.next;
+    if (head == up->send_at || head == &up->queue || list_linked(&up->in_evicting))
         return;
-    it = it->next; /* the head's reply is on its way */
-    while (it != up->send_at && it != &up->queue) {
-        struct list *next = it->next;
-        struct request *request = queued(it);
-        if (request->owner_data != except_owner_data && may_leave(up, request)) {
-            struct request *ghost = request_new(&up->turn->requests, 0);
-            request_move(ghost, REQUEST_QUEUED);
-            request_move(ghost, REQUEST_SENT);
-            ghost->upstream = up;
-            list_insert_before(it, &ghost->in_upstream);
-            list_remove(it);
-            request_fail(&up->turn->requests, request, REQUEST_LOST, NULL);
-        }
-        it = next;
-    }
+    up->evict_at = head->next; /* the head's reply is on its way */
+    up->evict_except = except_owner_data;
+    evict_some(up);
+}
+
+void upstreams_evict(struct turn *turn)
+{
+    turn_renew(turn);
+    while (!list_empty(&turn->evicting) && !turn_spent(turn))
+        evict_some(container_of(list_take(&turn->evicting), struct upstream, in_evicting));
 }

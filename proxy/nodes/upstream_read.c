@@ -17,7 +17,7 @@
 
 static void head_answered(struct upstream *up, struct request *head)
 {
-    list_remove(&head->in_upstream);
+    upstream_forget(up, head);
     memset(&up->reply, 0, sizeof(up->reply));
     if (up->singly && up->send_at != &up->queue)
         upstream_mark_dirty(up);
@@ -162,6 +162,8 @@ static void reached_end(struct upstream *up, int error)
 void upstream_read(struct upstream *up)
 {
     for (int i = 0; i < READS_PER_EVENT && up->state != UPSTREAM_CLOSED && !up->paused; i++) {
+        if (i > 0 && turn_spent(up->turn))
+            return; /* the rest is still there in the next turn */
         ssize_t n = stream_read(&up->stream, up->turn->read, sizeof(up->turn->read));
         if (n == 0)
             return;

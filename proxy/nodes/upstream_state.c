@@ -56,10 +56,12 @@ static void end(struct upstream *up, const char *why, bool error, enum request_f
     list_remove(&up->in_pool);
     list_remove(&up->in_idle);
     list_remove(&up->in_turn);
+    list_remove(&up->in_evicting);
     list_init(&doomed);
     list_splice(&doomed, &up->queue);
     list_splice(&doomed, &up->pending);
     up->send_at = &up->queue;
+    up->evict_at = NULL;
     buf_free(&up->stash);
     while ((node = list_take(&doomed))) {
         struct request *request = queued(node);

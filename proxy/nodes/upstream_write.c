@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define PARTS_MAX 64
+/* What a system call is worth of a turn (turn_took()). */
+#define FLUSH_STEPS 4
 /* Longer requests are written from where they are. */
 #define GATHER_MAX 1024
 
@@ -97,6 +99,7 @@ void upstream_flush(struct upstream *up)
             return;
         }
         advance(up, (size_t)taken);
+        turn_took(up->turn, FLUSH_STEPS + (size_t)taken / 1024);
         if ((size_t)taken < parts_len(parts, count))
             break;
     }

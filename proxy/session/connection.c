@@ -23,6 +23,46 @@ static struct session *session_of(struct stream *stream)
     return s;
 }
 
+static bool may_read(const struct session *s)
+{
+    return s->client.reads_ahead || session_reads(s);
+}
+
+static void read_client(struct session *s)
+{
+    if (s->client.reads_ahead)
+        session_read_ahead(s);
+    else
+        session_read(s);
+}
+
+/* When the turn's budget is spent, or others wait already, its turn comes later. */
+static void take_turn_to_read(struct session *s)
+{
+    struct session_host *host = s->host;
+    if (list_empty(&host->unread) && !host->turn->over)
+        read_client(s);
+    else if (!list_linked(&s->in_unread))
+        list_append(&host->unread, &s->in_unread);
+}
+
+void session_run_unread(struct session_host *host)
+{
+    turn_renew(host->turn);
+    while (!list_empty(&host->unread) && !turn_spent(host->turn)) {
+        struct session *s = container_of(list_take(&host->unread), struct session, in_unread);
+        if (may_read(s))
+            read_client(s);
+    }
+}
+
+static void on_gone(struct session *s)
+{
+    life_client_left(&s->life, CLIENT_GONE);
+    if (hold_waits(&s->queue.held) || barrier_of(&s->barrier, BARRIER_BLOCKED))
+        session_close(s, "the client closed the connection");
+}
+
 static void on_event(struct stream *stream, unsigned events, int error)
 {
     struct session *s = session_of(stream);
@@ -31,18 +71,14 @@ static void on_event(struct stream *stream, unsigned events, int error)
         session_flush(s);
     if ((events & STREAM_WRITABLE) && !life_closing(&s->life))
         session_take_ahead(s);
-    if ((events & STREAM_READABLE) && !life_closing(&s->life)) {
-        if (s->client.reads_ahead)
-            session_read_ahead(s);
-        else if (session_reads(s))
-            session_read(s);
-        else if (events & STREAM_GONE)
-            session_close(s, "the client's connection broke");
-    } else if ((events & STREAM_GONE) && !life_closing(&s->life)) {
-        life_client_left(&s->life, CLIENT_GONE);
-        if (hold_waits(&s->queue.held) || barrier_of(&s->barrier, BARRIER_BLOCKED))
-            session_close(s, "the client closed the connection");
-    }
+    if (life_closing(&s->life))
+        return;
+    if ((events & STREAM_READABLE) && may_read(s))
+        take_turn_to_read(s);
+    else if ((events & STREAM_READABLE) && (events & STREAM_GONE))
+        session_close(s, "the client's connection broke");
+    else if (events & STREAM_GONE)
+        on_gone(s);
 }
 
 static void on_closed(struct stream *stream)
@@ -81,6 +117,8 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     list_init(&s->lease.in_doubted);
     list_init(&s->in_woken);
     list_init(&s->in_dirty);
+    list_init(&s->in_expiring);
+    list_init(&s->in_unread);
     list_init(&s->special.in_script_wait);
     list_append(&host->sessions, &s->in_host);
     host->count++;

@@ -45,7 +45,7 @@ static void on_failed(struct request *copy, enum request_failure why, const char
     copy_done(copy);
 }
 
-const struct request_owner copies_owner = {on_reply, on_failed};
+const struct request_owner copies_owner = {on_reply, on_failed, NULL};
 
 struct copies *copies_begin(struct session *s, struct session_request *r)
 {

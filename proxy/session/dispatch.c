@@ -46,7 +46,7 @@ static void classify(struct session *s, struct session_request *r)
 {
     const struct command *c = r->command;
     if (s->queue.unclassified > 0)
-        session_classify_refused(s, &r->in_session);
+        session_classify_refused(s, r);
     r->classified = true;
     r->verb = &s->host->hooks->verbs[c->verb];
     s->client.last = c;
@@ -107,18 +107,6 @@ static bool performs_itself(const struct session *s, const struct session_reques
            (!s->lease.upstream && s->listener->multiplexing == MULTIPLEXING_YES);
 }
 
-/* Whether a request in flight is about to change what the session is subscribed to. */
-static bool is_subscribing(const struct session *s)
-{
-    for (struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
-        const struct session_request *r = session_const_request(it);
-        if ((r->state == REQUEST_QUEUED || r->state == REQUEST_SENT) &&
-            command_is_subscription(r->command->verb))
-            return true;
-    }
-    return false;
-}
-
 static enum step dispatch_one(struct session *s, struct session_request *r)
 {
     const struct command *c;
@@ -145,7 +133,7 @@ static enum step dispatch_one(struct session *s, struct session_request *r)
         return session_tx_local(s, r);
     if (c->verb == VERB_UNWATCH)
         s->tx.watch_broken = false;
-    if (c->way == WAY_SESSION && s->lease.upstream && is_subscribing(s))
+    if (c->way == WAY_SESSION && s->lease.upstream && s->queue.inflight_subscribe > 0)
         return STEP_WAIT; /* a subscriber may not do the same as others */
     if (c->way == WAY_SESSION && s->tx.state == TX_OPEN && !s->tx.confirmed && !s->tx.lost &&
         s->queue.inflight > 0)
@@ -198,17 +186,28 @@ void session_dispatch(struct session *s)
     struct session_request *r;
     enum step step = STEP_ON;
     bool changed = false;
+    unsigned taken = 0;
     list_remove(&s->in_woken);
     list_remove(&s->place.in_admission);
     hold_leave(&s->queue.held);
+    s->queue.at_end.known = false;
     s->place.entry = ENTRY_NONE;
     if (session_doubts(s))
         step = STEP_WAIT;
     else if (session_wants_lease(s) && !barrier_stands(&s->barrier) && s->queue.inflight == 0 &&
              !session_take_lease(s))
         step = STEP_HOLD;
-    while (step == STEP_ON && (r = s->queue.next) != NULL && life_dispatches(&s->life))
+    while (step == STEP_ON && (r = s->queue.next) != NULL && life_dispatches(&s->life)) {
         step = dispatch_one(s, r);
+        if (__builtin_expect(++taken == TURN_STEPS, 0)) {
+            taken = 0;
+            turn_took(s->host->turn, TURN_STEPS);
+            changed = turn_spent(s->host->turn) && step == STEP_ON; /* the others' turn */
+            if (changed)
+                break;
+        }
+    }
+    turn_took(s->host->turn, taken);
     if (life_closing(&s->life))
         return;
     if (step == STEP_HOLD)
@@ -219,7 +218,8 @@ void session_dispatch(struct session *s)
         session_deliver(s);
     list_remove(&s->in_woken);
     if (changed)
-        session_mark_woken(s); /* what is next now may need no node, or can have one */
+        session_mark_woken(
+            s); /* what is next now may need no node, or can have one, or is more than for one turn */
 }
 
 void session_wake(struct held *held)
@@ -227,9 +227,9 @@ void session_wake(struct held *held)
     session_mark_woken(container_of(held, struct session, queue.held));
 }
 
-void session_run_woken(struct list *woken)
+void session_run_woken(struct turn *turn)
 {
-    struct list *node;
-    while ((node = list_take(woken)))
-        session_dispatch(container_of(node, struct session, in_woken));
+    turn_renew(turn);
+    while (!list_empty(&turn->woken) && !turn_spent(turn))
+        session_dispatch(container_of(list_take(&turn->woken), struct session, in_woken));
 }

@@ -36,48 +36,51 @@ static const char *masterdown(const struct session *s, char *out, size_t size)
     return out;
 }
 
-/* Whether `r` is part of a transaction, as far as can be told now; of one whose MULTI waits, too:
- * `*multi`, otherwise NULL. */
-static bool is_in_tx(struct session *s, const struct session_request *r,
-                     struct session_request **multi)
+/* What `earlier`, if it waits, makes of the transaction. */
+static void pass(struct waiting_tx *tx, struct session_request *earlier)
+{
+    uint8_t verb = earlier->command ? earlier->command->verb : VERB_NONE;
+    if (earlier->state != REQUEST_WAITING)
+        return;
+    if (verb == VERB_MULTI && !tx->open) {
+        tx->open = true;
+        tx->multi = earlier;
+    } else if (verb == VERB_EXEC || verb == VERB_DISCARD || verb == VERB_RESET) {
+        tx->open = false;
+        tx->multi = NULL;
+    }
+}
+
+/* Before all that waits. */
+static struct waiting_tx at_first(const struct session *s)
 {
     bool open = s->tx.state != TX_NONE;
-    *multi = NULL;
-    for (struct list *it = s->queue.requests.next; it != &r->in_session; it = it->next) {
-        struct session_request *earlier = session_request(it);
-        uint8_t verb = earlier->command ? earlier->command->verb : VERB_NONE;
-        if (earlier->state != REQUEST_WAITING)
-            continue;
-        if (verb == VERB_MULTI && !open) {
-            open = true;
-            *multi = earlier;
-        } else if (verb == VERB_EXEC || verb == VERB_DISCARD || verb == VERB_RESET) {
-            open = false;
-            *multi = NULL;
-        }
-    }
-    return open;
+    return (struct waiting_tx){.known = true, .begun = open, .open = open};
+}
+
+/* Before `r`, which is the last, and waits. What was reckoned for the one before it holds, unless something that
+ * waited has gone on since. */
+static struct waiting_tx before_last(const struct session *s, struct session_request *r)
+{
+    struct waiting_tx tx = at_first(s);
+    if (s->queue.at_end.known && s->queue.at_end.begun == tx.begun)
+        return s->queue.at_end;
+    for (struct list *it = &s->queue.next->in_session; it != &r->in_session; it = it->next)
+        pass(&tx, session_request(it));
+    return tx;
 }
 
 /* Whether it is of a transaction whose MULTI was refused, and not delivered yet. */
 static bool follows_refused_multi(const struct session *s, const struct session_request *r)
 {
-    if (!s->tx.refused_multi)
-        return false;
-    for (const struct list *it = s->tx.refused_multi->in_session.next; it != &s->queue.requests;
-         it = it->next)
-        if (it == &r->in_session)
-            return true;
-    return false;
+    return s->tx.refused_multi && queue_before(s->tx.refused_multi, r);
 }
 
 /* A request is not held, or no longer. Half a transaction must not be executed for that: without
  * its MULTI the rest of what was pipelined is refused, too; without another part EXEC says
  * EXECABORT. */
-static void refuse_to_hold(struct session *s, struct session_request *r)
+static void answer_unheld(struct session *s, struct session_request *r, const struct waiting_tx *tx)
 {
-    struct session_request *multi;
-    bool in_tx = is_in_tx(s, r, &multi);
     uint8_t verb = r->command ? r->command->verb : VERB_NONE;
     char text[280];
     bool ends = verb == VERB_EXEC || verb == VERB_DISCARD;
@@ -89,14 +92,14 @@ static void refuse_to_hold(struct session *s, struct session_request *r)
     if (follows_refused_multi(s, r)) {
         if (ends)
             s->tx.refused_multi = NULL;
-    } else if (multi) {
-        multi->doomed = true;
+    } else if (tx->multi) {
+        tx->multi->doomed = true;
         if (ends)
             return; /* it is answered here, behind its MULTI: it needs no node */
-    } else if (in_tx && tx_answered_here(&s->tx)) {
+    } else if (tx->open && tx_answered_here(&s->tx)) {
         session_mark_woken(s);
         return;
-    } else if (in_tx) {
+    } else if (tx->open) {
         if (ends && s->queue.inflight > 0)
             return; /* later: what is in flight may be of no transaction, and is answered first */
         if (s->queue.inflight > 0)
@@ -117,20 +120,47 @@ static void refuse_to_hold(struct session *s, struct session_request *r)
     session_answer(s, r, masterdown(s, text, sizeof(text)));
 }
 
-void session_add(struct session *s, struct session_request *r)
+/* `tx` is what stands before `r`; afterwards, behind it. */
+static void refuse_to_hold(struct session *s, struct session_request *r, struct waiting_tx *tx)
+{
+    answer_unheld(s, r, tx);
+    if (tx->begun != (s->tx.state != TX_NONE))
+        *tx = at_first(s); /* it has ended here, and nothing before it waits */
+    pass(tx, r);
+}
+
+/* Behind a refused MULTI also when the hold is over: its client has not heard of that. */
+static bool is_refused(const struct session *s, const struct session_request *r, bool room)
+{
+    return !room || follows_refused_multi(s, r);
+}
+
+/* It is held, or behind a refused MULTI. */
+__attribute__((noinline)) static void judge_last(struct session *s, struct session_request *r)
 {
     bool waits = hold_waits(&s->queue.held);
-    bool room = !waits || hold_has_room(s->queue.held.hold, r->len);
+    bool room = !waits || hold_has_room(s->queue.held.hold, 0); /* it is counted already */
+    if (waits)
+        r->held_since_ms = turn_now(s->host->turn);
+    if (is_refused(s, r, room)) {
+        struct waiting_tx tx = before_last(s, r);
+        refuse_to_hold(s, r, &tx);
+        s->queue.at_end = tx;
+        s->queue.at_end.known = waits;
+    } else {
+        pass(&s->queue.at_end, r);
+    }
+}
+
+void session_add(struct session *s, struct session_request *r)
+{
     r->owner = &session_owner;
     r->owner_data = s;
     r->after_write = s->queue.writes > 0;
     r->maybe_write = !r->command || !(r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT));
     queue_add(&s->queue, r);
-    if (waits)
-        r->held_since_ms = turn_now(s->host->turn);
-    /* Behind a refused MULTI also when the hold is over: its client has not heard of that. */
-    if (!room || s->tx.refused_multi)
-        refuse_to_hold(s, r);
+    if (__builtin_expect(hold_waits(&s->queue.held) || s->tx.refused_multi, 0))
+        judge_last(s, r);
 }
 
 /* ---- the hold ---- */
@@ -140,6 +170,7 @@ void session_enter_hold(struct session *s)
 {
     struct hold *hold = router_hold(s->host->router, s->place.group);
     int64_t now = turn_now(s->host->turn);
+    struct waiting_tx tx = at_first(s);
 
     if (s->life.client != CLIENT_SENDS) {
         session_deliver(s);
@@ -158,40 +189,93 @@ void session_enter_hold(struct session *s)
         hold_grow(&s->queue.held, r->len);
         if (r->held_since_ms == 0)
             r->held_since_ms = now;
-        if (!room || follows_refused_multi(s, r))
-            refuse_to_hold(s, r);
+        if (is_refused(s, r, room))
+            refuse_to_hold(s, r, &tx);
+        else
+            pass(&tx, r);
     }
+    s->queue.at_end = tx;
     each_carried(s, held);
 }
 
-static void expire(struct session *s, int64_t now_ms)
+/* Whether its time is up. */
+static bool is_over(const struct session *s, const struct session_request *r, int64_t timeout_ms,
+                    int64_t now_ms)
 {
-    int64_t timeout = s->queue.held.hold->timeout_ms;
+    return follows_refused_multi(s, r) ||
+           (r->held_since_ms && now_ms - r->held_since_ms >= timeout_ms);
+}
+
+/* Whether it may need no node: then it is dispatched before its own time is up. */
+static bool may_need_no_node(const struct session *s, const struct session_request *r)
+{
+    return !follows_refused_multi(s, r) && r->command && r->command->way == WAY_SESSION;
+}
+
+/* The first that waits, if its time is up. Returns whether the next one is to be looked at. */
+static bool expire_first(struct session *s, int64_t timeout_ms, int64_t now_ms)
+{
+    struct session_request *r = s->queue.next;
+    struct waiting_tx tx = at_first(s);
+    if (session_blocked_expired(r, now_ms))
+        session_answer(s, r, session_null_array(s));
+    else if (is_over(s, r, timeout_ms, now_ms))
+        refuse_to_hold(s, r, &tx);
+    return !life_closing(&s->life) && s->queue.next && s->queue.next != r &&
+           !may_need_no_node(s, s->queue.next);
+}
+
+/* Of this group: nothing that waiting would mend is waited for. */
+static int64_t hold_timeout(const struct session_host *host, size_t group)
+{
     char why[240];
-    struct session_request *r;
-    if (router_refusal(s->host->router, s->place.group, why, sizeof(why)))
-        timeout = 0; /* nothing that waiting would mend */
-    while ((r = s->queue.next) != NULL && !tx_answered_here(&s->tx)) {
-        if (session_blocked_expired(r, now_ms))
-            session_answer(s, r, session_null_array(s));
-        else if (follows_refused_multi(s, r) ||
-                 (r->held_since_ms && now_ms - r->held_since_ms >= timeout))
-            refuse_to_hold(s, r);
-        if (life_closing(&s->life))
-            return;
-        if (s->queue.next == r)
-            break;
-        if (s->queue.next && !follows_refused_multi(s, s->queue.next) && s->queue.next->command &&
-            s->queue.next->command->way == WAY_SESSION)
-            break; /* may need no node: it is dispatched before its own time is up */
+    return router_refusal(host->router, group, why, sizeof(why))
+               ? 0
+               : router_hold(host->router, group)->timeout_ms;
+}
+
+/* As far as this turn goes. Returns whether that is all. */
+static bool expire(struct session *s, int64_t now_ms)
+{
+    int64_t timeout = hold_timeout(s->host, s->place.group);
+    bool more = s->queue.next != NULL, spent = false;
+    while (more && !spent && !tx_answered_here(&s->tx)) {
+        more = expire_first(s, timeout, now_ms);
+        spent = turn_spent(s->host->turn);
     }
+    if (life_closing(&s->life))
+        return true;
     if (tx_answered_here(&s->tx))
         session_mark_woken(s);
     session_deliver(s);
+    return !more || !spent;
 }
 
-void session_expire_held(struct hold *hold, int64_t now_ms)
+void session_run_expiring(struct session_host *host, int64_t now_ms)
 {
-    list_each (it, &hold->sessions)
-        expire(container_of(it, struct session, queue.held.in_hold), now_ms);
+    turn_renew(host->turn);
+    while (!list_empty(&host->expiring) && !turn_spent(host->turn)) {
+        struct session *s = container_of(list_take(&host->expiring), struct session, in_expiring);
+        if (hold_waits(&s->queue.held) && !expire(s, now_ms))
+            list_append(&host->expiring, &s->in_expiring);
+    }
+}
+
+/* Whether something of what it holds is due. */
+static bool is_due(const struct session *s, int64_t timeout_ms, int64_t now_ms)
+{
+    const struct session_request *r = s->queue.next;
+    return tx_answered_here(&s->tx) ||
+           (r && (session_blocked_expired(r, now_ms) || is_over(s, r, timeout_ms, now_ms)));
+}
+
+void session_expire_held(struct session_host *host, size_t group, int64_t now_ms)
+{
+    struct hold *hold = router_hold(host->router, group);
+    int64_t timeout = list_empty(&hold->sessions) ? 0 : hold_timeout(host, group);
+    list_each (it, &hold->sessions) {
+        struct session *s = container_of(it, struct session, queue.held.in_hold);
+        if (is_due(s, timeout, now_ms) && !list_linked(&s->in_expiring))
+            list_append(&host->expiring, &s->in_expiring);
+    }
 }

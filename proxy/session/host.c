@@ -12,6 +12,21 @@
 #include "session/life.h"
 #include "session/output.h"
 
+/* What is done wakes others: so often in one turn. */
+#define TIMES_MAX 16
+
+void session_host_init(struct session_host *host)
+{
+    list_init(&host->stop.waiting);
+    list_init(&host->sessions);
+    list_init(&host->stalled);
+    list_init(&host->doubted);
+    list_init(&host->unread);
+    list_init(&host->expiring);
+    list_init(&host->walks);
+    list_init(&host->script_waiters);
+}
+
 /* ---- each turn ---- */
 
 void session_host_adopt(struct session_host *host)
@@ -31,24 +46,66 @@ void session_host_adopt(struct session_host *host)
 static void flush_upstreams(struct turn *turn)
 {
     struct list *node;
-    while ((node = turn->dirty_upstreams.next) != &turn->dirty_upstreams)
+    turn_renew(turn);
+    while ((node = turn->dirty_upstreams.next) != &turn->dirty_upstreams && !turn_spent(turn))
         upstream_flush(container_of(node, struct upstream, in_turn));
 }
 
-void session_host_turn(struct session_host *host)
+/* Letters that are not done here: some of them walk over all sessions, in slices. */
+static void retry_relays(struct session_host *host)
+{
+    if (list_empty(&host->stop.waiting))
+        return;
+    turn_renew(host->turn);
+    relays_retry(&host->stop);
+}
+
+/* Everything that is to be done, once. */
+static void work(struct session_host *host)
 {
     struct turn *turn = host->turn;
-    if (!list_empty(&host->stop.waiting))
-        relays_retry(&host->stop);
-    do {
-        session_host_adopt(host);
-        router_let_publish(host->router);
-        session_run_woken(&turn->woken);
+    session_host_adopt(host);
+    router_let_publish(host->router);
+    if (!list_empty(&host->unread))
+        session_run_unread(host);
+    if (!list_empty(&turn->evicting))
+        upstreams_evict(turn);
+    if (!list_empty(&host->expiring))
+        session_run_expiring(host, turn_now(turn));
+    if (!list_empty(&turn->woken))
+        session_run_woken(turn);
+    if (!list_empty(&turn->dirty_upstreams))
         flush_upstreams(turn);
-        session_flush_dirty(&turn->dirty_sessions);
-        /* A write that failed wakes those whose requests were on it. */
-    } while (!list_empty(&turn->woken) || !list_empty(&turn->dirty_upstreams) ||
-             !list_empty(&turn->dirty_sessions));
+    if (!list_empty(&turn->dirty_sessions))
+        session_flush_dirty(turn);
+}
+
+static bool has_more(const struct session_host *host)
+{
+    const struct turn *turn = host->turn;
+    return !list_empty(&turn->woken) || !list_empty(&turn->dirty_upstreams) ||
+           !list_empty(&turn->dirty_sessions) || !list_empty(&turn->evicting) ||
+           !list_empty(&host->unread) || !list_empty(&host->expiring);
+}
+
+bool session_host_has_work(const struct session_host *host)
+{
+    return has_more(host) || !list_empty(&host->walks);
+}
+
+bool session_host_turn(struct session_host *host)
+{
+    struct turn *turn = host->turn;
+    int times = 0;
+    bool more;
+    turn->cut = false;
+    retry_relays(host);
+    do {
+        work(host); /* a write that failed wakes those whose requests were on it */
+        more = has_more(host);
+    } while (__builtin_expect(more, 0) && !turn->cut && ++times < TIMES_MAX);
+    turn_renew(turn); /* for what the sockets bring */
+    return more || !list_empty(&host->walks);
 }
 
 /* ---- each tick ---- */
@@ -59,7 +116,7 @@ void session_host_tick(struct session_host *host, int64_t now_ms)
     session_look_at_stalled(host, now_ms);
     session_judge_ended(host, now_ms);
     for (size_t i = 0; i < host->options->group_count; i++)
-        session_expire_held(router_hold(host->router, i), now_ms);
+        session_expire_held(host, i, now_ms);
 }
 
 /* ---- what the router tells ---- */

@@ -23,10 +23,10 @@ static bool is_ended(const struct session *s, const struct session_request *r)
 }
 
 /* The client was told that a part of its transaction is wrong: EXEC will fail, also on another node,
- * where that part might be right. */
-static void part_refused(struct session *s, struct session_request *r)
+ * where that part might be right. It is answered in its turn: an EXEC in flight is behind it. */
+static void part_refused(struct session *s)
 {
-    if (!is_ended(s, r))
+    if (s->queue.inflight_ends == 0)
         s->tx.refused = s->tx.dirty = s->tx.state == TX_OPEN;
 }
 
@@ -57,10 +57,19 @@ void session_lease_part_answered(struct session *s, struct session_request *r)
         r->reply_type = '+';
         s->tx.rejected = true;
     } else if (r->in_tx && r->reply_type == '-' && !command_is_transaction(r->command->verb)) {
-        part_refused(s, r);
+        part_refused(s);
     }
     if (r->reply_type == '-' && !r->in_tx)
         r->logged = false; /* a MULTI that was refused */
+}
+
+/* Whether it would have changed what those behind it are to the transaction, had it not been refused. */
+static bool was_counted_on(const struct session *s, const struct session_request *r)
+{
+    bool open = s->tx.confirmed || s->tx.lost, watching = s->tx.watch_confirmed;
+    bool opens = open, watches = watching;
+    session_tx_apply(r, &opens, &watches);
+    return opens != open || watches != watching;
 }
 
 void session_lease_answered(struct session *s, struct session_request *r)
@@ -73,7 +82,8 @@ void session_lease_answered(struct session *s, struct session_request *r)
                (r->command->way == WAY_LEASE || r->command->way == WAY_SESSION)) {
         /* What was refused had no effect; for certainty the connection is not used again. */
         s->lease.dirty = true;
-        session_recount(s);
+        if (was_counted_on(s, r))
+            session_recount(s);
     }
 }
 

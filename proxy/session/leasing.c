@@ -186,8 +186,10 @@ static void track(struct session *s, struct session_request *r)
     bool open = s->tx.state == TX_OPEN, watching = s->tx.watching;
     uint8_t verb = r->command->verb;
     r->ends_tx = verb == VERB_EXEC || verb == VERB_DISCARD;
+    r->subscribes = command_is_subscription(verb);
     session_tx_mark(r, open);
     s->tx.scans |= r->in_tx && verb == VERB_SCAN;
+    s->tx.performs |= r->in_tx && r->command->way == WAY_SESSION;
     s->tx.with_exec |= r->in_tx && r->verb->with_exec;
     if (verb == VERB_EXEC && s->tx.scans)
         r->capture = r->scans = true;
@@ -198,7 +200,7 @@ static void track(struct session *s, struct session_request *r)
         if (!s->tx.dirty)
             discard_instead(s, r);
     } else if (open && verb == VERB_EXEC && lease_kept_for(&s->lease, LEASE_CHANGED)) {
-        r->capture |= session_tx_performs(s);
+        r->capture |= s->tx.performs;
     }
     session_tx_apply(r, &open, &watching);
     session_tx_watch(s, watching);
@@ -206,7 +208,7 @@ static void track(struct session *s, struct session_request *r)
     s->tx.publishes = s->tx.state == TX_OPEN && (s->tx.publishes || r->publishes);
     s->tx.scripts = s->tx.state == TX_OPEN && (s->tx.scripts || verb == VERB_EVALSHA);
     if (!open)
-        s->tx.refused = s->tx.dirty = s->tx.scans = s->tx.with_exec = false;
+        s->tx.refused = s->tx.dirty = s->tx.scans = s->tx.performs = s->tx.with_exec = false;
     if (session_keeps_lease(r) && !lease_kept_for(&s->lease, LEASE_CHANGED)) {
         r->sticks = true;
         lease_keep(&s->lease, LEASE_CHANGED);

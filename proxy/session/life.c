@@ -11,6 +11,7 @@
 #include "session/input.h"
 #include "session/lease.h"
 #include "session/transaction.h"
+#include "session/walk.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -49,8 +50,11 @@ void session_close(struct session *s, const char *why)
     list_remove(&s->place.in_admission);
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
+    list_remove(&s->in_expiring);
+    list_remove(&s->in_unread);
     list_remove(&s->lease.in_doubted);
     list_remove(&s->special.in_script_wait);
+    session_walks_pass(s);
     list_remove(&s->in_host);
     s->host->count--;
     while ((node = s->queue.requests.next) != &s->queue.requests)

@@ -6,6 +6,9 @@
 #include "session/interest.h"
 #include "session/life.h"
 
+/* What a system call is worth of a turn (turn_took()). */
+#define FLUSH_STEPS 4
+
 /* A reply this long, to a client that does not read, costs its upstream the sharing. */
 #define LARGE_REPLY ((size_t)1024 * 1024)
 
@@ -41,6 +44,7 @@ void session_flush(struct session *s)
             return;
         }
         took(s, (size_t)n);
+        turn_took(s->host->turn, FLUSH_STEPS + (size_t)n / 1024);
     }
     if (s->client.paused && buf_len(&s->client.out) < s->host->options->output_high / 2) {
         upstream_pause(s->client.paused, false);
@@ -55,10 +59,11 @@ void session_flush(struct session *s)
         session_update_interest(s);
 }
 
-void session_flush_dirty(struct list *dirty)
+void session_flush_dirty(struct turn *turn)
 {
     struct list *node;
-    while ((node = dirty->next) != dirty)
+    turn_renew(turn);
+    while ((node = turn->dirty_sessions.next) != &turn->dirty_sessions && !turn_spent(turn))
         session_flush(container_of(node, struct session, in_dirty));
 }
 

@@ -52,7 +52,7 @@ static void on_failed(struct request *question, enum request_failure why, const 
     session_request_free(session_pool(s), session_request_of(question));
 }
 
-static const struct request_owner asking_owner = {on_reply, on_failed};
+static const struct request_owner asking_owner = {on_reply, on_failed, NULL};
 
 enum step session_ask(struct session *s, struct session_request *r, bool alone,
                       struct slice question, session_told *told)
@@ -123,7 +123,7 @@ void session_inquire(struct session *s, struct inquiry *inquiry, const struct se
 void session_ask_workers(struct inquiry *inquiry, relay_visit *visit)
 {
     inquiry->relay.visit = visit;
-    relay_start(&inquiry->relay, &inquiry->host->stop);
+    relay_start_here(&inquiry->relay, &inquiry->host->stop);
 }
 
 void session_ask_worker(struct inquiry *inquiry, size_t worker, relay_visit *visit)

@@ -28,7 +28,13 @@
 /* A payload with more than this missing is read straight into its request. */
 #define DIRECT_MIN 16384
 
-#define READS_PER_EVENT 2
+#define READS_PER_EVENT 8
+
+/* Small enough that the requests in it do not fill a turn, however short they are. */
+#define READ_MAX ((size_t)16 * 1024)
+
+/* What a system call is worth of a turn (turn_took()). */
+#define READ_STEPS 4
 
 /* A request that is not whole may become AUTH, as long as it is no longer than this: its bytes are wiped
  * wherever they were. Redis takes 16 KB from a client that has to log in. */
@@ -292,17 +298,27 @@ static bool read_direct(struct session *s, ssize_t *n)
     return true;
 }
 
+/* What came is worth so much of the turn, and may have filled it. */
+static void feed_from_turn(struct session *s, size_t len)
+{
+    struct turn *turn = s->host->turn;
+    uint32_t before = s->queue.numbered;
+    session_feed(s, turn->read, len);
+    turn_took(turn, READ_STEPS + s->queue.numbered - before);
+    (void)turn_spent(turn);
+}
+
 void session_read(struct session *s)
 {
     struct turn *turn = s->host->turn;
     s->client.read_ms = turn_now(turn);
-    for (int i = 0; i < READS_PER_EVENT && (i == 0 || session_reads(s)); i++) {
+    for (int i = 0; i < READS_PER_EVENT && (i == 0 || (session_reads(s) && !turn->over)); i++) {
         ssize_t n;
         bool direct = read_direct(s, &n);
         if (!direct) {
-            n = stream_read(&s->client.stream, turn->read, sizeof(turn->read));
+            n = stream_read(&s->client.stream, turn->read, READ_MAX);
             if (n > 0)
-                session_feed(s, turn->read, (size_t)n);
+                feed_from_turn(s, (size_t)n);
         }
         if (life_closing(&s->life) || n == 0)
             break;
@@ -314,7 +330,7 @@ void session_read(struct session *s)
                 session_close(s, uv_strerror((int)n));
             return;
         }
-        if (!direct && (size_t)n < sizeof(turn->read))
+        if (!direct && (size_t)n < READ_MAX)
             break;
     }
     if (!life_closing(&s->life))

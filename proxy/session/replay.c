@@ -28,7 +28,7 @@ static void on_copy_failed(struct request *copy, enum request_failure why, const
     session_mark_woken(s);
 }
 
-static const struct request_owner copy_owner = {on_copy_reply, on_copy_failed};
+static const struct request_owner copy_owner = {on_copy_reply, on_copy_failed, NULL};
 
 void session_tx_replay(struct session *s)
 {

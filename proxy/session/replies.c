@@ -47,7 +47,7 @@ void session_deliver(struct session *s)
         if (r->state != REQUEST_ANSWERED || r->copies)
             break;
         if (s->queue.unclassified > 0)
-            session_classify_refused(s, node->next);
+            session_classify_refused(s, r);
         if (!r->silent && buf_len(&r->reply) > 0)
             session_put(s, buf_head(&r->reply), buf_len(&r->reply));
         if (r->close_after)
@@ -336,4 +336,12 @@ static void on_failed(struct request *wire, enum request_failure why, const char
         session_resume_early(s);
 }
 
-const struct request_owner session_owner = {on_reply, on_failed};
+/* A read before a write of its own session has to stay: elsewhere it would see that write. */
+static bool may_be_sent_again(const struct request *wire)
+{
+    const struct session_request *r = session_request_of_const(wire);
+    const struct session *s = r->owner_data;
+    return !queue_writes_behind(&s->queue, r);
+}
+
+const struct request_owner session_owner = {on_reply, on_failed, may_be_sent_again};

@@ -32,24 +32,29 @@ void session_rewrite(struct session *s, struct session_request *r, const struct 
     queue_set_bytes(&s->queue, r, bytes);
 }
 
-/* What was answered before its turn came, as it could not be held: whether the client wants to hear of it, and
- * which one is to be skipped, is known when all that stands before it has been performed. A transaction that
- * waits there may switch replies off, or not. */
-void session_classify_refused(struct session *s, const struct list *end)
+/* Whether the client wants to hear of it, and which one is to be skipped. */
+static void classify_refused(struct session *s, struct session_request *r)
 {
-    for (struct list *it = s->queue.requests.next; it != end && s->queue.unclassified > 0;
-         it = it->next) {
-        struct session_request *r = session_request(it);
-        if (r->classified || r->state != REQUEST_ANSWERED)
-            continue;
-        r->classified = true;
-        s->queue.unclassified--;
-        r->silent = s->client.reply_off || s->client.reply_skip;
-        s->client.reply_skip = false;
-        if (r->command && r->command->verb == VERB_CLIENT_REPLY &&
-            slice_is(session_arg(r, 2), "on"))
-            r->silent = false; /* it is answered whatever the mode */
+    r->classified = true;
+    s->queue.unclassified--;
+    r->silent = s->client.reply_off || s->client.reply_skip;
+    s->client.reply_skip = false;
+    if (r->command && r->command->verb == VERB_CLIENT_REPLY && slice_is(session_arg(r, 2), "on"))
+        r->silent = false; /* it is answered whatever the mode */
+}
+
+/* A transaction that waits there may switch replies off, or not. */
+void session_classify_refused(struct session *s, const struct session_request *last)
+{
+    struct session_request *r = s->queue.first_unclassified;
+    while (s->queue.unclassified > 0 && !queue_before(last, r)) {
+        if (!r->classified && r->state == REQUEST_ANSWERED)
+            classify_refused(s, r);
+        if (r->in_session.next == &s->queue.requests)
+            break;
+        r = session_request(r->in_session.next);
     }
+    s->queue.first_unclassified = s->queue.unclassified > 0 ? r : NULL;
 }
 
 /* ---- answers of the proxy's own ---- */
@@ -62,7 +67,8 @@ void session_answer(struct session *s, struct session_request *r, const char *re
 void session_answer_bytes(struct session *s, struct session_request *r, const char *reply,
                           size_t len)
 {
-    s->queue.unclassified += !r->classified;
+    if (!r->classified)
+        queue_note_unclassified(&s->queue, r);
     queue_move(&s->queue, r, REQUEST_ANSWERED);
     buf_free(&r->reply);
     buf_append(&r->reply, reply, len);

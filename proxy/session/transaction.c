@@ -57,22 +57,6 @@ void session_recount(struct session *s)
     session_tx_watch(s, watching);
 }
 
-static bool is_performed(const struct session_request *r)
-{
-    return r->in_tx && r->command->way == WAY_SESSION;
-}
-
-bool session_tx_performs(const struct session *s)
-{
-    for (const struct list *it = s->tx.log.next; it != &s->tx.log; it = it->next)
-        if (is_performed(session_const_request(it)))
-            return true;
-    for (const struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next)
-        if (is_performed(session_const_request(it)))
-            return true;
-    return false;
-}
-
 /* ---- keeping ---- */
 
 void session_tx_forget(struct session *s)

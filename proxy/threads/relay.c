@@ -55,6 +55,16 @@ void relay_start(struct relay *relay, struct relay_stop *home)
         go_on(relay);
 }
 
+void relay_start_here(struct relay *relay, struct relay_stop *home)
+{
+    address(relay, home);
+    relay->one = false;
+    if (!relay->visit(relay, home))
+        list_append(&home->waiting, &relay->mail.in_box);
+    else
+        relay_start(relay, home);
+}
+
 void relay_start_at(struct relay *relay, struct relay_stop *home, size_t worker)
 {
     address(relay, home);

@@ -50,6 +50,8 @@ struct worker {
     uv_loop_t loop;
     uv_async_t async;
     uv_prepare_t prepare;
+    bool left;
+    uv_idle_t idle; /* active while `left`: something is left to be done in the next turn */
     uv_timer_t tick;
     struct turn turn;
     struct session_host host;
@@ -181,10 +183,19 @@ static void show_rare_gauges(struct worker *w)
     atomic_store_explicit(&slot->disconnected, w->host.disconnected, memory_order_relaxed);
 }
 
+/* Nothing: while it is active, the loop does not sleep. */
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct worker *w = prepare->data;
-    session_host_turn(&w->host);
+    bool left = session_host_turn(&w->host);
+    if (left != w->left)
+        (void)(left ? uv_idle_start(&w->idle, on_idle) : uv_idle_stop(&w->idle));
+    w->left = left;
     acknowledge(w);
     show_gauges(w);
     atomic_store_explicit(&slot_of(w)->last_turn_ms, clock_ms(), memory_order_relaxed);
@@ -221,6 +232,7 @@ static void close_all(struct worker *w)
     uv_close((uv_handle_t *)&w->tick, NULL);
     uv_close((uv_handle_t *)&w->async, NULL);
     uv_close((uv_handle_t *)&w->prepare, NULL);
+    uv_close((uv_handle_t *)&w->idle, NULL);
 }
 
 static void check_drain(struct worker *w)
@@ -270,26 +282,12 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void init_turn(struct turn *turn, uv_loop_t *loop, struct board *board)
-{
-    turn->loop = loop;
-    turn->board = board;
-    request_pool_init(&turn->requests, sizeof(struct session_request));
-    list_init(&turn->woken);
-    list_init(&turn->dirty_upstreams);
-    list_init(&turn->dirty_sessions);
-}
-
 static void init_host(struct worker *w)
 {
     w->host.turn = &w->turn;
     w->host.options = w->options;
     w->host.hooks = &command_hooks;
-    list_init(&w->host.stop.waiting);
-    list_init(&w->host.sessions);
-    list_init(&w->host.stalled);
-    list_init(&w->host.doubted);
-    list_init(&w->host.script_waiters);
+    session_host_init(&w->host);
     w->host.learn = learn_new(&w->turn.requests);
     w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
     if (!w->host.scripts)
@@ -303,7 +301,8 @@ static void init_host(struct worker *w)
 static void init_loop(struct worker *w)
 {
     if (uv_loop_init(&w->loop) || uv_async_init(&w->loop, &w->async, on_async) ||
-        uv_prepare_init(&w->loop, &w->prepare) || uv_timer_init(&w->loop, &w->tick))
+        uv_prepare_init(&w->loop, &w->prepare) || uv_idle_init(&w->loop, &w->idle) ||
+        uv_timer_init(&w->loop, &w->tick))
         abort(); /* no descriptors or memory for one loop: nothing can run */
     w->async.data = w->prepare.data = w->tick.data = w;
     uv_prepare_start(&w->prepare, on_prepare);
@@ -322,7 +321,7 @@ struct worker *worker_new(const struct traffic_options *options, struct board *b
     w->host.stop.number = number;
     atomic_store(&slot_of(w)->last_turn_ms, clock_ms());
     init_loop(w);
-    init_turn(&w->turn, &w->loop, w->board);
+    turn_init(&w->turn, &w->loop, w->board, sizeof(struct session_request));
     init_host(w);
     mailbox_init(&slot_of(w)->box, notify, w);
     w->subscriber = board_subscribe(board, notify, w);

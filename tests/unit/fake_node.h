@@ -38,12 +38,7 @@ static inline struct world *world_new(void)
 {
     struct world *w = calloc(1, sizeof(*w));
     cr_assert_eq(uv_loop_init(&w->loop), 0);
-    w->turn.loop = &w->loop;
-    w->turn.board = board_new();
-    request_pool_init(&w->turn.requests, sizeof(struct request));
-    list_init(&w->turn.woken);
-    list_init(&w->turn.dirty_upstreams);
-    list_init(&w->turn.dirty_sessions);
+    turn_init(&w->turn, &w->loop, board_new(), sizeof(struct request));
     identities_init(&w->identities);
     return w;
 }
@@ -274,7 +269,7 @@ static inline void asked_on_failed(struct request *request, enum request_failure
     request_free(&asked->world->turn.requests, request);
 }
 
-static const struct request_owner asked_owner = {asked_on_reply, asked_on_failed};
+static const struct request_owner asked_owner = {asked_on_reply, asked_on_failed, NULL};
 
 static inline void ask_bytes(struct world *w, struct asked *asked, struct upstream *up,
                              const char *bytes, size_t len)

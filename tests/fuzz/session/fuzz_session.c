@@ -54,7 +54,7 @@ static void judge_all(void)
 static bool turn_once(struct stage *s)
 {
     bool did = wires_turn();
-    session_host_turn(&s->host);
+    did |= session_host_turn(&s->host);
     did |= nodes_act();
     judge_all();
     return did;
@@ -107,11 +107,7 @@ static void begin(struct stage *s, uint8_t how)
     memset(&books, 0, sizeof(books));
     wires_begin();
     nodes_begin();
-    s->turn.board = board_new();
-    request_pool_init(&s->turn.requests, sizeof(struct session_request));
-    list_init(&s->turn.woken);
-    list_init(&s->turn.dirty_upstreams);
-    list_init(&s->turn.dirty_sessions);
+    turn_init(&s->turn, NULL, board_new(), sizeof(struct session_request));
     s->group = (struct traffic_group_options){.name = "mymaster",
                                               .hold_timeout_ms = HOLD_TIMEOUT_MS,
                                               .hold_memory = how & 1 ? 400 : 1 << 20,
@@ -133,11 +129,8 @@ static void begin(struct stage *s, uint8_t how)
                                     .options = &s->options,
                                     .stop.shared = s->shared,
                                     .hooks = &command_hooks};
-    list_init(&s->host.stop.waiting);
-    list_init(&s->host.sessions);
-    list_init(&s->host.stalled);
-    list_init(&s->host.doubted);
-    list_init(&s->host.script_waiters);
+    session_host_init(&s->host);
+    s->turn.least = how & 8 ? TURN_HASTY : 0; /* half of the plays go on in the next turn after each step */
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->turn.requests);

@@ -3,6 +3,7 @@
  * node does not want it or its client does not read, and how a connection
  * ends. One test for each mistake that was once made here.
  */
+#include "session/state.h"
 #include "unit/session_stage.h"
 
 static const struct scene with_replica = {.master = 0, .writable = true, .readable = 2};
@@ -211,6 +212,32 @@ Test(session, nobody_waits_behind_a_very_large_reply)
     node_gets(&s, other, "SET small w");
     free(got);
     free(text);
+    stage_end(&s);
+}
+
+/* Sent elsewhere, a read would see the write that was sent behind it. */
+Test(session, a_read_before_a_write_stays_behind_a_very_large_reply)
+{
+    struct stage s;
+    struct client large, small;
+    int fd, other;
+
+    stage_begin(&s);
+    large = client(&s);
+    small = client(&s);
+    fd = reaches_master(&s, large, "GET large");
+    client_asks(small, "GET small | SET small v | GET small");
+    node_gets(&s, fd, "GET small | SET small v | GET small");
+    struct session *first = container_of(s.host.sessions.next, struct session, in_host);
+    struct upstream *up = session_request(first->queue.requests.next)->upstream;
+    upstream_retire(up, "a reply is very large");
+    upstream_evict_reads(up, first);
+    other = admits(&s, 0, "master");
+    node_gets_nothing(&s, other); /* the last one waits for the write to be answered */
+    node_says(fd, "$1\r\nl\r\n$1\r\nu\r\n+OK\r\n");
+    hears(&s, small, "$1\r\nu\r\n+OK\r\n");
+    node_gets(&s, other, "GET small");
+    node_answers(&s, other, small, "$1\r\nv\r\n");
     stage_end(&s);
 }
 

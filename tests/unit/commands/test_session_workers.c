@@ -31,11 +31,7 @@ static void workers_begin(struct workers *c)
         *host = c->s.host;
         host->stop.number = i;
         host->count = 0;
-        list_init(&host->sessions);
-        list_init(&host->stalled);
-        list_init(&host->doubted);
-        list_init(&host->stop.waiting);
-        list_init(&host->script_waiters);
+        session_host_init(host);
         c->scripts[i - 1] = scripts_new(64 * 1024);
         host->scripts = &c->scripts[i - 1];
         host->router =

@@ -38,7 +38,7 @@ static void on_failed(struct request *request, enum request_failure why, const c
     heard->text = text;
 }
 
-static const struct request_owner owner = {on_reply, on_failed};
+static const struct request_owner owner = {on_reply, on_failed, NULL};
 
 static struct request *owned(struct request_pool *pool, struct heard *heard)
 {

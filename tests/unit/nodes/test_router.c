@@ -609,7 +609,7 @@ static void on_copy_failed(struct request *request, enum request_failure why, co
     request_free(&s->w->turn.requests, request);
 }
 
-static const struct request_owner copy_owner = {on_copy_reply, on_copy_failed};
+static const struct request_owner copy_owner = {on_copy_reply, on_copy_failed, NULL};
 
 Test(router, a_copy_goes_to_every_other_node)
 {

@@ -397,24 +397,58 @@ Test(upstream, knows_whether_a_write_is_unanswered)
     watched_end(&s);
 }
 
-Test(upstream, a_read_does_not_leave_before_a_write_of_its_own_session)
+static bool never(const struct request *request)
 {
-    enum { HEAD, READ, OTHERS, WRITE, COUNT };
+    (void)request;
+    return false;
+}
+
+Test(upstream, a_read_does_not_leave_if_its_owner_says_so)
+{
+    const struct request_owner staying = {asked_on_reply, asked_on_failed, never};
+    enum { HEAD, READ, OTHERS, COUNT };
     struct watched s;
     struct world *w = watched_ready(&s);
     struct asked asked[COUNT];
 
     for (int i = 0; i < COUNT; i++)
         ask(w, &asked[i], s.up, "?");
-    asked[WRITE].request->write = true;
-    node_hears(w, s.fd, "????");
-    asked[READ].request->owner_data = &asked[WRITE];
+    node_hears(w, s.fd, "???");
+    asked[READ].request->owner = &staying;
     upstream_evict_reads(s.up, &asked[HEAD]);
     has_failed(&asked[OTHERS], REQUEST_LOST);
-    cr_assert_eq(asked[READ].request->state, REQUEST_SENT, "it would see the write elsewhere");
-    asked[READ].request->owner_data = &asked[READ];
+    is_under_way(&asked[READ]);
     watched_end(&s);
     has_failed(&asked[READ], REQUEST_LOST);
+}
+
+/* What is too much for one turn goes on in the next one, also when replies come in between. */
+Test(upstream, reads_leave_in_slices)
+{
+    enum { COUNT = 6 };
+    struct watched s;
+    struct world *w = watched_ready(&s);
+    struct asked asked[COUNT];
+
+    for (int i = 0; i < COUNT; i++)
+        ask(w, &asked[i], s.up, "?");
+    node_hears(w, s.fd, "??????");
+    w->turn.least = TURN_HASTY;
+    turn_renew(&w->turn);
+    upstream_evict_reads(s.up, NULL);
+    has_failed(&asked[1], REQUEST_LOST);
+    has_failed(&asked[2], REQUEST_LOST);
+    is_under_way(&asked[3]);
+    says_read(&s, "+head\r\n+swallowed\r\n+swallowed\r\n+three\r\n");
+    was_answered(&asked[0], "+head\r\n");
+    was_answered(&asked[3], "+three\r\n");
+    upstreams_evict(&w->turn);
+    has_failed(&asked[4], REQUEST_LOST);
+    is_under_way(&asked[5]);
+    upstreams_evict(&w->turn);
+    has_failed(&asked[5], REQUEST_LOST);
+    cr_assert(list_empty(&w->turn.evicting));
+    watched_end(&s);
 }
 
 Test(upstream, evicting_leaves_what_was_not_written_whole)

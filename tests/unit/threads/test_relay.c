@@ -95,6 +95,25 @@ static struct letter letter(void)
     return (struct letter){.relay = {.visit = visit, .back = back, .drop = drop}};
 }
 
+Test(relay, visits_the_worker_where_it_begins_first)
+{
+    struct house h;
+    for (size_t workers = 1; workers <= 3; workers++) {
+        struct letter at_once = letter(), later = letter();
+        at_once.shy = MOST;
+        later.not_yet = 2; /* it is shy of worker 0 */
+        begin(&h, workers);
+        relay_start_here(&at_once.relay, &h.stops[0]);
+        relay_start_here(&later.relay, &h.stops[0]);
+        cr_assert_str_eq(later.log, "");
+        for (size_t i = 0; i < 6 * workers; i++)
+            turn(&h, i % workers);
+        cr_assert_str_eq(at_once.log, workers == 1 ? "0h" : workers == 2 ? "01h" : "012h");
+        cr_assert_str_eq(later.log, at_once.log);
+        end(&h);
+    }
+}
+
 Test(relay, visits_all_others_and_comes_home)
 {
     struct house h;
