@@ -20,6 +20,7 @@ struct upstream;
 /* May the request that has not come wholly grow (login_bound.h)? */
 enum growth {
     GROWTH_FREE,
+    GROWTH_HELD,           /* as long as the hold has room for it (held_partial.h) */
     GROWTH_AWAITS_ANSWERS, /* not before what was sent before it is answered */
     GROWTH_AWAITS_NODE,    /* not before the node has said whether the client has to log in */
 };

@@ -12,6 +12,8 @@
 struct partial {
     struct request *request;
     struct resp_request parse;
+    int64_t held_since_ms; /* in the hold (held_partial.h); 0: it never was */
+    bool skipped;          /* its bytes are dropped, and it will be refused */
 };
 
 /* Frees it; for a session that ends. */

@@ -7,6 +7,7 @@
 
 #include "session/blocking.h"
 #include "session/client.h"
+#include "session/held_partial.h"
 #include "session/hooks.h"
 #include "session/life.h"
 #include "session/output.h"
@@ -115,20 +116,34 @@ static void refuse_to_hold(struct session *s, struct request *r)
     session_answer(s, r, masterdown(s, text, sizeof(text)));
 }
 
-void session_add(struct session *s, struct request *r)
+static void join(struct session *s, struct request *r)
 {
-    bool waits = hold_waits(&s->queue.held);
-    bool room = !waits || hold_has_room(s->queue.held.hold, r->len);
     r->owner = &session_owner;
     r->owner_data = s;
     r->after_write = s->queue.writes > 0;
     r->maybe_write = !r->command || !(r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT));
     queue_add(&s->queue, r);
+}
+
+void session_add(struct session *s, struct request *r)
+{
+    bool waits = hold_waits(&s->queue.held);
+    bool room = !waits || hold_has_room(s->queue.held.hold, r->len);
+    join(s, r);
     if (waits)
         r->held_since_ms = turn_now(s->host->turn);
     /* Behind a refused MULTI also when the hold is over: its client has not heard of that. */
     if (!room || s->tx.refused_multi)
         refuse_to_hold(s, r);
+}
+
+void session_add_refused(struct session *s, struct request *r)
+{
+    char text[280];
+    join(s, r);
+    refuse_to_hold(s, r);
+    if (r->state == REQUEST_WAITING) /* there is nothing that could be done later */
+        session_answer(s, r, masterdown(s, text, sizeof(text)));
 }
 
 /* ---- the hold ---- */
@@ -169,6 +184,7 @@ static void expire(struct session *s, int64_t now_ms)
     struct request *r;
     if (router_refusal(s->host->router, s->place.group, why, sizeof(why)))
         timeout = 0; /* nothing that waiting would mend */
+    session_expire_partial(s, now_ms, timeout);
     while ((r = s->queue.next) != NULL && !tx_answered_here(&s->tx)) {
         if (session_blocked_expired(r, now_ms))
             session_answer(s, r, session_null_array(s));

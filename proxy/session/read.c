@@ -11,6 +11,7 @@
 #include "session/client.h"
 #include "session/dispatch.h"
 #include "session/held.h"
+#include "session/held_partial.h"
 #include "session/input.h"
 #include "session/interest.h"
 #include "session/life.h"
@@ -141,6 +142,8 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
         out_of_memory(sizeof(*partial));
     partial->parse = *parse;
     partial->request = request;
+    partial->held_since_ms = 0;
+    partial->skipped = false;
     request_set_bytes(request, data, len);
     request->secret = len <= SECRET_MAX;
     if (request->secret)
@@ -154,6 +157,7 @@ static void finish_partial(struct session *s)
 {
     struct partial *partial = s->client.partial;
     struct request *r = partial->request;
+    session_unhold_partial(s);
     s->client.partial = NULL;
     r->len = partial->parse.pos;
     if (partial->parse.argc == 0 || partial->parse.is_inline) {
@@ -161,6 +165,9 @@ static void finish_partial(struct session *s)
             accept_inline(s, r->data, r->len);
         r->secret = true;
         request_free(session_pool(s), r);
+    } else if (partial->skipped) {
+        r->len = 0;
+        session_add_refused(s, r);
     } else {
         accept_multibulk(s, r, &partial->parse);
     }
@@ -180,7 +187,9 @@ static size_t frame_partial(struct session *s)
         finish_partial(s);
         return len;
     case RESP_MORE:
-        if (!too_large(s, r->len + resp_request_missing(&partial->parse, r->len)))
+        if (partial->skipped)
+            session_drop_passed(s);
+        else if (!too_large(s, r->len + resp_request_missing(&partial->parse, r->len)))
             session_judge_partial(s);
         return 0;
     case RESP_ERROR:
@@ -211,6 +220,8 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
     struct request *r = s->client.partial->request;
     size_t before = r->len, whole, taken;
     bool secret = r->secret;
+    if (s->client.partial->skipped && session_skip_payload(s, len))
+        return len;
     if (!grow_partial(s, r, len))
         return len;
     memcpy(r->data + r->len, data, len);
@@ -269,7 +280,7 @@ static bool read_direct(struct session *s, ssize_t *n)
 {
     struct request *r;
     size_t missing, room;
-    if (!s->client.partial)
+    if (!s->client.partial || s->client.partial->skipped)
         return false;
     r = s->client.partial->request;
     missing = resp_request_missing(&s->client.partial->parse, r->len);

@@ -42,15 +42,11 @@ static int is_asked(struct stage *s)
     return fd;
 }
 
-/* The rest of the value goes out while its beginning comes in: both sides hold little. */
-static void arrives(struct stage *s, struct client c, int fd, size_t poured)
+/* The node gets the whole request, and answers it. */
+static void comes_whole(struct stage *s, struct client c, int fd)
 {
     char piece[65536];
-    const char *end = "\r\n";
     size_t got = 0, whole = strlen("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n") + LARGE + 2;
-    poured += pours_value(s, c, LARGE - poured);
-    cr_assert_eq(poured, LARGE, "only %zu bytes were taken", poured);
-    node_says(c.fd, end);
     while (got < whole) {
         ssize_t n = -1;
         until((n = recv(fd, piece, sizeof(piece), MSG_DONTWAIT)) != -1, world_turn(s->w));
@@ -60,6 +56,15 @@ static void arrives(struct stage *s, struct client c, int fd, size_t poured)
     cr_assert_eq(got, whole);
     node_says(fd, "+OK\r\n");
     hears(s, c, "+OK\r\n");
+}
+
+/* The rest of the value goes out while its beginning comes in: both sides hold little. */
+static void arrives(struct stage *s, struct client c, int fd, size_t poured)
+{
+    poured += pours_value(s, c, LARGE - poured);
+    cr_assert_eq(poured, LARGE, "only %zu bytes were taken", poured);
+    node_says(c.fd, "\r\n");
+    comes_whole(s, c, fd);
 }
 
 /* A client that is let in; returns the node's end of the connection that it shares. */
@@ -220,6 +225,95 @@ Test(login_bound, a_login_that_is_on_its_way_is_waited_for)
     node_says(fd, "+OK\r\n");
     hears(&s, c, "+OK\r\n");
     arrives(&s, c, fd, poured);
+    stage_end(&s);
+}
+
+/* ---- there is no node that could be asked ---- */
+
+static const char masterdown[] = "-MASTERDOWN redisproxy: no master for mymaster within ";
+
+static void is_refused(struct stage *s, struct client c)
+{
+    char line[200];
+    hears_line(s, c.fd, line, sizeof(line));
+    cr_assert(strncmp(line, masterdown, sizeof(masterdown) - 1) == 0, "%s", line);
+}
+
+static void nobody_can_be_asked(struct stage *s, size_t hold_memory, int64_t hold_ms)
+{
+    stage_begin(s);
+    show(s, switching);
+    hold_of_at_most(s, hold_memory, hold_ms);
+}
+
+Test(login_bound, in_an_outage_it_grows_as_long_as_the_hold_has_room)
+{
+    struct stage s;
+    struct client c;
+    struct hold *hold;
+
+    nobody_can_be_asked(&s, 2 * LARGE + 500000, 60000);
+    hold = router_hold(s.host.router, 0);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_eq(pours_value(&s, c, LARGE), LARGE);
+    cr_assert_geq(hold->bytes, LARGE, "it is counted");
+    cr_assert_eq(hold->count, 1);
+    node_says(c.fd, "\r\n");
+    settles(&s);
+    cr_assert_geq(hold->bytes, LARGE);
+    show(&s, steady);
+    comes_whole(&s, c, admits(&s, 0, "master"));
+    cr_assert_eq(hold->bytes, 0);
+    stage_end(&s);
+}
+
+Test(login_bound, in_an_outage_what_does_not_fit_is_refused_where_it_ends)
+{
+    struct stage s;
+    struct client c;
+
+    nobody_can_be_asked(&s, LARGE / 4, 60000);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_eq(pours_value(&s, c, LARGE), LARGE, "it is read on");
+    cr_assert_eq(router_hold(s.host.router, 0)->bytes, 0);
+    hears_nothing(&s, c);
+    node_says(c.fd, "\r\n*1\r\n$4\r\nQUIT\r\n");
+    is_refused(&s, c);
+    hears(&s, c, "+OK\r\n");
+    stage_end(&s);
+}
+
+Test(login_bound, in_an_outage_it_waits_no_longer_than_others)
+{
+    struct stage s;
+    struct client c;
+
+    nobody_can_be_asked(&s, 2 * LARGE, 100);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_eq(pours_value(&s, c, LARGE / 2), LARGE / 2);
+    until(router_hold(s.host.router, 0)->count == 0, world_turn(s.w));
+    cr_assert_eq(pours_value(&s, c, LARGE / 2), LARGE / 2);
+    cr_assert_eq(router_hold(s.host.router, 0)->bytes, 0);
+    node_says(c.fd, "\r\n");
+    is_refused(&s, c);
+    stage_end(&s);
+}
+
+Test(login_bound, a_client_that_leaves_in_an_outage)
+{
+    struct stage s;
+    struct client c;
+
+    nobody_can_be_asked(&s, 2 * LARGE, 60000);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_eq(pours_value(&s, c, LARGE / 2), LARGE / 2);
+    close(c.fd);
+    until(s.host.count == 0, world_turn(s.w));
+    cr_assert_eq(router_hold(s.host.router, 0)->bytes, 0);
     stage_end(&s);
 }
 
