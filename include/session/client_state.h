@@ -40,6 +40,7 @@ struct session_client {
     int64_t let_in_until_ms; /* until then that is not asked, but of who has logged in */
     struct list ahead;       /* bytes behind it, not looked at yet */
     size_t ahead_bytes;
+    bool served;      /* a node has answered it, and did not ask for a password */
     bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */
     bool ahead_end;   /* and behind these it ended its side */
     /* what it is to get */

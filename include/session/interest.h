@@ -7,6 +7,22 @@
 
 #include "session/state.h"
 
+/* Whoever has not logged in, and is not known to need no password, may be so far ahead of its replies. */
+#define STRANGER_REQUESTS 64
+#define STRANGER_BYTES ((size_t)64 * 1024)
+
+static inline bool session_is_stranger(const struct session *s)
+{
+    return !s->identity->authenticated && (s->identity->outside || !s->client.served);
+}
+
+/* It is as far ahead as it may be: what else it has sent stays bytes. */
+static inline bool session_stranger_is_ahead(const struct session *s)
+{
+    return (s->queue.count >= STRANGER_REQUESTS || s->queue.waiting_bytes >= STRANGER_BYTES) &&
+           session_is_stranger(s);
+}
+
 /* Whether more requests may be taken; and whether they are read from the socket then. */
 bool session_wants_to_read(const struct session *s);
 bool session_reads(const struct session *s);

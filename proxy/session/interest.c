@@ -13,7 +13,8 @@
 static inline __attribute__((always_inline)) bool wants_to_read(const struct session *s)
 {
     return life_reads(&s->life) && s->client.growth <= GROWTH_HELD &&
-           s->queue.count < AHEAD_REQUESTS && s->queue.waiting_bytes < AHEAD_BYTES &&
+           !session_stranger_is_ahead(s) && s->queue.count < AHEAD_REQUESTS &&
+           s->queue.waiting_bytes < AHEAD_BYTES &&
            buf_len(&s->client.out) < s->host->options->output_high;
 }
 

@@ -233,6 +233,16 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
     return taken;
 }
 
+/* The client has not logged in, and may not be further ahead. */
+__attribute__((noinline, cold)) static void wait_with_the_rest(struct session *s, char *data,
+                                                               size_t len)
+{
+    bool kept = session_put_input_back(s, data, len);
+    explicit_bzero(data, len);
+    if (!kept)
+        session_disconnect(s, "no memory for what it sends before it has logged in");
+}
+
 void session_feed(struct session *s, char *data, size_t len)
 {
     struct resp_request parse;
@@ -242,6 +252,10 @@ void session_feed(struct session *s, char *data, size_t len)
         len -= used;
     }
     while (len > 0 && life_frames(&s->life)) {
+        if (session_stranger_is_ahead(s)) {
+            wait_with_the_rest(s, data, len);
+            return;
+        }
         memset(&parse, 0, offsetof(struct resp_request, error_text));
         switch (resp_request_parse(&parse, data, len)) {
         case RESP_DONE:

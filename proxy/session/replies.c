@@ -192,6 +192,7 @@ static void answered(struct session *s, struct request *r, struct upstream *up)
     } else {
         landed(s, r, REQUEST_ANSWERED);
         r->executed = true;
+        s->client.served |= !r->denied;
         if (up == s->lease.upstream)
             session_lease_part_answered(s, r);
         if ((r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights)) &&

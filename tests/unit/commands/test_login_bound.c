@@ -3,6 +3,7 @@
  * as Redis takes from one that has to, whatever it wants where everybody is let in, and no more than the bound until
  * the node has said which it is.
  */
+#include "session/state.h"
 #include "unit/session_stage.h"
 
 #define NOAUTH "-NOAUTH Authentication required.\r\n"
@@ -81,7 +82,7 @@ static int first_is_let_in(struct stage *s)
 }
 
 /* A client that stands outside, and knows it. */
-static struct client outsider(struct stage *s)
+static struct client outsider_at(struct stage *s, int *node)
 {
     struct client c = client(s);
     char text[500];
@@ -96,7 +97,14 @@ static struct client outsider(struct stage *s)
     node_gets(s, fd, "GET k");
     node_says(fd, NOAUTH);
     hears(s, c, NOAUTH);
+    *node = fd;
     return c;
+}
+
+static struct client outsider(struct stage *s)
+{
+    int fd;
+    return outsider_at(s, &fd);
 }
 
 Test(login_bound, where_everybody_is_let_in_nothing_is_asked)
@@ -186,6 +194,71 @@ Test(login_bound, who_stands_outside_may_send_what_redis_takes)
     whole = client(&s);
     client_asks(whole, "SET 1 2 3 4 5 6 7 8 9 10");
     hears(&s, whole, TOO_MANY);
+    stage_end(&s);
+}
+
+/* Bytes that the node has got. */
+static size_t taken(struct stage *s, int fd)
+{
+    char got[65536];
+    ssize_t n;
+    settles(s);
+    n = recv(fd, got, sizeof(got), MSG_DONTWAIT);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static const struct session *first_session(const struct stage *s)
+{
+    return container_of(s->host.sessions.next, const struct session, in_host);
+}
+
+/* The node grants so many unanswered ones, and the proxy keeps some more; the rest waits as bytes. */
+Test(login_bound, who_stands_outside_is_not_far_ahead)
+{
+    enum { ALL = 1000, ONE = sizeof("*1\r\n$4\r\nPING\r\n") - 1 };
+    struct stage s;
+    struct client c;
+    int fd, answered = 0;
+
+    stage_begin(&s);
+    c = outsider_at(&s, &fd);
+    for (int i = 0; i < ALL; i++)
+        node_says(c.fd, "*1\r\n$4\r\nPING\r\n");
+    while (answered < ALL) {
+        size_t n = taken(&s, fd) / ONE;
+        cr_assert_gt(n, 0);
+        cr_assert_leq(n, 32, "a node grants no more to one of them");
+        cr_assert_leq(first_session(&s)->queue.count, 64);
+        for (size_t i = 0; i < n; i++, answered++) {
+            node_says(fd, NOAUTH);
+            hears(&s, c, NOAUTH);
+        }
+    }
+    cr_assert_eq(s.host.ahead_bytes, 0);
+    stage_end(&s);
+}
+
+Test(login_bound, what_a_client_sent_that_has_left_is_not_sent_after_it)
+{
+    enum { ALL = 1000, ONE = sizeof("*1\r\n$4\r\nPING\r\n") - 1 };
+    struct stage s;
+    struct client c;
+    size_t sent = 0, n;
+    int fd;
+
+    stage_begin(&s);
+    c = outsider_at(&s, &fd);
+    for (int i = 0; i < ALL; i++)
+        node_says(c.fd, "*1\r\n$4\r\nPING\r\n");
+    settles(&s);
+    close(c.fd);
+    while ((n = taken(&s, fd) / ONE) > 0) {
+        sent += n;
+        for (size_t i = 0; i < n; i++)
+            node_says(fd, NOAUTH);
+    }
+    cr_assert_lt(sent, ALL / 2);
+    until(s.host.count == 0, world_turn(s.w));
     stage_end(&s);
 }
 
