@@ -79,6 +79,8 @@ bool pool_joins(struct pool *pool, const struct target *target, struct identity 
 struct proof pool_proof(struct pool *pool, const struct target *target, struct identity *identity);
 /* Whether a node of the group has last said that it lets everybody in. */
 bool pool_admits_anybody(const struct pool *pool, size_t group);
+/* Whether none has, and one has asked for a password, or let somebody in who had one. */
+bool pool_wants_logins(const struct pool *pool, size_t group);
 void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpose purpose,
                      struct identity *identity, const struct proof *proof);
 

@@ -101,6 +101,10 @@ struct upstream *router_auth_upstream(struct router *router, struct place *place
  * not. Otherwise that is not known now, and its session is woken when it may be (admission_login()). */
 enum entrance router_login_needed(struct router *router, struct place *place,
                                   struct identity *identity);
+/* Whether a session of this identity has yet to log in, as far as that is known without asking: some node has asked for
+ * a password, or only those were let in that had one, and none has let anybody in without. */
+bool router_is_outside(const struct router *router, const struct place *place,
+                       const struct identity *identity);
 /* A lease, as above; see pool_lease(). */
 struct upstream *router_lease(struct router *router, struct place *place, enum target_role role,
                               struct identity *identity, upstream_lost *on_lost, void *lease_data);

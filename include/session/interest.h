@@ -11,9 +11,14 @@
 #define STRANGER_REQUESTS 64
 #define STRANGER_BYTES ((size_t)64 * 1024)
 
+/* Where nobody can be asked, what it may have in the hold is the bound, unless those who can log in are known to have
+ * to. */
 static inline bool session_is_stranger(const struct session *s)
 {
-    return !s->identity->authenticated && (s->identity->outside || !s->client.served);
+    const struct held *held = &s->queue.held;
+    if (s->identity->authenticated)
+        return false;
+    return s->identity->outside || (hold_waits(held) ? held->outside : !s->client.served);
 }
 
 /* It is as far ahead as it may be: what else it has sent stays bytes. */

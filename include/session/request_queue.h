@@ -53,14 +53,14 @@ static inline void queue_begin_waiting(struct request_queue *queue, const struct
 {
     queue_charge(queue, request->len);
     if (hold_waits(&queue->held))
-        hold_grow(&queue->held, request->len);
+        hold_grow(&queue->held, request_cost(request));
 }
 
 static inline void queue_end_waiting(struct request_queue *queue, const struct request *request)
 {
     queue_discharge(queue, request->len);
     if (hold_waits(&queue->held))
-        hold_shrink(&queue->held, request->len);
+        hold_shrink(&queue->held, request_cost(request));
 }
 
 static inline void queue_leave_waiting(struct request_queue *queue, struct request *request)

@@ -39,7 +39,7 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
     for (size_t i = 0; i < options->group_count; i++)
         gate_init(&router->gates[i], shared, i, number);
     for (size_t i = 0; i < options->group_count; i++)
-        hold_init(&router->holds[i], &shared->held_bytes[i], options->groups[i].hold_memory,
+        hold_init(&router->holds[i], &shared->held[i], options->groups[i].hold_memory,
                   options->groups[i].hold_timeout_ms);
     identities_init(&router->identities);
     router->own = identity_own(&router->identities);

@@ -52,6 +52,13 @@ enum entrance router_login_needed(struct router *router, struct place *place,
     return entry;
 }
 
+bool router_is_outside(const struct router *router, const struct place *place,
+                       const struct identity *identity)
+{
+    return !identity->authenticated && !identity->own &&
+           (identity->outside || pool_wants_logins(router->pool, place->group));
+}
+
 void router_place(struct place *place, const struct traffic_listener_options *listener,
                   struct held *held)
 {

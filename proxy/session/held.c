@@ -128,7 +128,7 @@ static void join(struct session *s, struct request *r)
 void session_add(struct session *s, struct request *r)
 {
     bool waits = hold_waits(&s->queue.held);
-    bool room = !waits || hold_has_room(s->queue.held.hold, r->len);
+    bool room = !waits || hold_has_room(&s->queue.held, request_cost(r));
     join(s, r);
     if (waits)
         r->held_since_ms = turn_now(s->host->turn);
@@ -160,6 +160,7 @@ void session_enter_hold(struct session *s)
         session_close(s, "its client left, and its requests would have been held");
         return;
     }
+    s->queue.held.outside = router_is_outside(s->host->router, &s->place, s->identity);
     hold_enter(hold, &s->queue.held, 0, now);
     for (struct list *it = s->queue.next ? &s->queue.next->in_session : &s->queue.requests;
          it != &s->queue.requests; it = it->next) {
@@ -167,8 +168,8 @@ void session_enter_hold(struct session *s)
         bool room;
         if (r->state != REQUEST_WAITING)
             continue;
-        room = hold_has_room(hold, r->len);
-        hold_grow(&s->queue.held, r->len);
+        room = hold_has_room(&s->queue.held, request_cost(r));
+        hold_grow(&s->queue.held, request_cost(r));
         if (r->held_since_ms == 0)
             r->held_since_ms = now;
         if (!room || follows_refused_multi(s, r))

@@ -40,12 +40,14 @@ enum growth session_hold_partial(struct session *s)
     struct partial *partial = s->client.partial;
     int64_t now = turn_now(s->host->turn);
     size_t cost = request_cost(partial->request), more;
-    if (!hold_waits(held))
+    if (!hold_waits(held)) {
+        held->outside = router_is_outside(s->host->router, &s->place, s->identity);
         hold_enter(hold, held, 0, now);
+    }
     if (!partial->held_since_ms)
         partial->held_since_ms = now;
     more = cost > held->bytes ? cost - held->bytes : 0;
-    if (!hold_has_room(hold, more)) {
+    if (!hold_has_room(held, more)) {
         skip(s);
         return GROWTH_FREE;
     }
