@@ -15,6 +15,7 @@
 #include "nodes/gate.h"
 #include "nodes/hold.h"
 #include "nodes/identity.h"
+#include "nodes/logins.h"
 #include "nodes/options.h"
 #include "nodes/request.h"
 #include "nodes/turn.h"
@@ -41,6 +42,8 @@ struct place {
     struct held *held;   /* its session's: who is woken */
     struct list
         in_admission; /* while the node is being asked whether it admits the session's identity */
+    struct login
+        login; /* how often its client has tried to be somebody else, and whether it waits for that */
 };
 
 /* What the router tells the worker. */
@@ -97,6 +100,11 @@ struct upstream *router_shared_of(struct router *router, struct place *place, ui
 struct upstream *router_auth_upstream(struct router *router, struct place *place,
                                       enum target_role role, struct identity *identity,
                                       bool proves);
+/* Whether the session may try now whether the node lets it in with another identity (AUTH, SELECT, ...). If not,
+ * place->entry is ENTRY_WAITS, and it is woken when it may. What came of it is told afterwards. */
+bool router_login_turn(struct router *router, struct place *place, enum target_role role,
+                       struct identity *identity);
+void router_login_ended(struct router *router, struct place *place, bool admitted);
 /* Whether a session of this identity has to log in at the node where its requests go: ENTRY_OTHER. ENTRY_FREE: it need
  * not. Otherwise that is not known now, and its session is woken when it may be (admission_login()). */
 enum entrance router_login_needed(struct router *router, struct place *place,

@@ -39,7 +39,8 @@ static void on_event(struct stream *stream, unsigned events, int error)
             session_close(s, "the client's connection broke");
     } else if ((events & STREAM_GONE) && !life_closing(&s->life)) {
         life_client_left(&s->life, CLIENT_GONE);
-        if (hold_waits(&s->queue.held) || barrier_of(&s->barrier, BARRIER_BLOCKED))
+        if (hold_waits(&s->queue.held) || login_waits(&s->place.login) ||
+            barrier_of(&s->barrier, BARRIER_BLOCKED))
             session_close(s, "the client closed the connection");
     }
 }

@@ -282,7 +282,7 @@ void session_ended(struct session *s)
      * gave up and came back (decision 3). What is on its way is still answered: a client may have
      * closed only its sending side. */
     if (session_is_finished(s) || barrier_of(&s->barrier, BARRIER_BLOCKED) ||
-        hold_waits(&s->queue.held) || session_subscribed(s) ||
+        hold_waits(&s->queue.held) || login_waits(&s->place.login) || session_subscribed(s) ||
         lease_kept_for(&s->lease, LEASE_MONITORS) || s->special.tunnel)
         session_close(s, "the client closed the connection");
     else

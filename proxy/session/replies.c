@@ -274,6 +274,7 @@ static void refused(struct session *s, struct request *r, const char *text)
     char line[ERROR_LINE_MAX + 4];
     snprintf(line, sizeof(line), "-%s\r\n", text);
     router_rights_refused(s->host->router, s->place.group);
+    router_login_ended(s->host->router, &s->place, false);
     if (!r->login)
         session_quits(s, r);
     session_settle(s, r, line);
