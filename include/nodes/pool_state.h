@@ -91,6 +91,7 @@ struct pool {
     size_t count;
     uint64_t epoch;
     uint64_t seed; /* for delays */
+    int64_t starved_until_ms, starved_said_ms; /* there was no descriptor for a lease; 0: there was */
     bool closing;
 };
 

@@ -6,11 +6,16 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Where nobody wants anything, a node that refuses the proxy is tried this often. */
 #define TEST_MS 500
 #define IDLE_LEASES_MAX 32
+/* Where there is no descriptor for a lease, there may be one soon; it is said this often. */
+#define STARVED_MS 100
+#define SAY_MS 10000
 /* Redis ends a connection that has not logged in when more than 1 KB of its replies do not fit into its buffer of 16 KB
  * (CVE-2025-21605). The longest error that one of those hears is some 400 bytes. */
 #define OUTSIDE_WINDOW 32
@@ -172,6 +177,27 @@ struct upstream *pool_auth_upstream(struct pool *pool, const struct target *targ
     return up;
 }
 
+/* What is left of the descriptors is kept for connections that many share. */
+static bool has_descriptor_for_lease(struct pool *pool)
+{
+    int64_t now = turn_now(pool->turn);
+    int limit = pool->options->lease_files, fd;
+    if (!limit)
+        return true;
+    fd = fcntl(uv_backend_fd(pool->turn->loop), F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 && fd < limit)
+        return true;
+    if (!pool->starved_until_ms && now - pool->starved_said_ms >= SAY_MS) {
+        pool->starved_said_ms = now;
+        log_event(LOG_WARN, "too few open files: what needs a connection of its own waits",
+                  "upstreams=%zu", pool->count);
+    }
+    pool->starved_until_ms = now + STARVED_MS;
+    return false;
+}
+
 struct upstream *pool_lease(struct pool *pool, const struct target *target,
                             struct identity *identity, upstream_lost *on_lost, void *lease_data)
 {
@@ -181,6 +207,10 @@ struct upstream *pool_lease(struct pool *pool, const struct target *target,
         up = container_of(slot->idle.prev, struct upstream, in_idle);
         pool_take_idle(slot, up);
     } else {
+        if (!has_descriptor_for_lease(pool)) {
+            pool_drop_slot_if_empty(slot);
+            return NULL;
+        }
         up = open_upstream(slot, target);
         if (!up)
             return NULL;
