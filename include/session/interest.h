@@ -21,11 +21,11 @@ static inline bool session_is_stranger(const struct session *s)
     return s->identity->outside || (hold_waits(held) ? held->outside : !s->client.served);
 }
 
-/* It is as far ahead as it may be: what else it has sent stays bytes. */
-static inline bool session_stranger_is_ahead(const struct session *s)
+/* Whether anybody looks at how far ahead the session is: it is not when this is false. */
+static inline bool session_is_ahead(const struct session *s)
 {
-    return (s->queue.count >= STRANGER_REQUESTS || s->queue.waiting_bytes >= STRANGER_BYTES) &&
-           session_is_stranger(s);
+    return __builtin_expect(s->queue.count >= STRANGER_REQUESTS, false) ||
+           __builtin_expect(s->queue.waiting_bytes >= STRANGER_BYTES, false);
 }
 
 /* Whether more requests may be taken; and whether they are read from the socket then. */

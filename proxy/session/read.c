@@ -252,16 +252,18 @@ void session_feed(struct session *s, char *data, size_t len)
         len -= used;
     }
     while (len > 0 && life_frames(&s->life)) {
-        if (session_stranger_is_ahead(s)) {
-            wait_with_the_rest(s, data, len);
-            return;
-        }
         memset(&parse, 0, offsetof(struct resp_request, error_text));
         switch (resp_request_parse(&parse, data, len)) {
         case RESP_DONE:
             accept_request(s, data, &parse);
             data += parse.pos;
             len -= parse.pos;
+            /* Of bytes there are no more in one read than it may be ahead. */
+            if (__builtin_expect(s->queue.count >= STRANGER_REQUESTS, false) && len > 0 &&
+                session_is_stranger(s)) {
+                wait_with_the_rest(s, data, len);
+                return;
+            }
             break;
         case RESP_MORE:
             keep_partial(s, &parse, data, len);
