@@ -17,6 +17,7 @@
 #include "ops/config.h"
 #include "ops/config_table.h"
 #include "ops/http.h"
+#include "ops/open_files.h"
 #include "ops/port_owner.h"
 #include "topology/control.h"
 #include "topology/topology.h"
@@ -30,13 +31,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define BACKLOG 4096
-/* Descriptors besides the clients': Sentinels, probes, the web server; upstreams, the loops. */
-#define OTHER_FILES 256
-#define FILES_OF_WORKER 256
 #define DRAIN_LOOK_MS 10
 
 struct app {
@@ -149,22 +146,6 @@ static void close_fd(int *fd)
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
-}
-
-/* Every client is a descriptor: takes what the system grants, and says so when that is too little.
- */
-static void raise_open_files(const struct traffic_options *options)
-{
-    struct rlimit limit;
-    rlim_t wanted = options->max_clients + OTHER_FILES + options->workers * FILES_OF_WORKER;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        log_event(LOG_WARN, "too few open files for max_clients: raise the limit (ulimit -n)",
-                  "open_files=%" PRIu64 " wanted=%" PRIu64, (uint64_t)limit.rlim_cur,
-                  (uint64_t)wanted);
 }
 
 /* ---- starting and stopping ---- */
@@ -292,7 +273,7 @@ static int run(struct config *config)
     block_signals(&taken);
     log_start();
     memory_install_last_words(); /* again: they come before what the log does when the program aborts */
-    raise_open_files(&config->traffic);
+    open_files_share_out(&config->traffic);
     if (bind_all(&app) == 0) {
         announce(config);
         if (start(&app) == 0) {

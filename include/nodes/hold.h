@@ -3,6 +3,10 @@
  * sessions, in the order in which they began to wait; each keeps its requests
  * in order. Bounded in memory here, in time by whoever walks the list.
  *
+ * The memory is what its requests really cost (request_cost()), and nobody takes it from the others: one session
+ * has no more of it than is still free, and those that have yet to log in have a small share for each and a quarter
+ * for all of them.
+ *
  * A worker has one for each group. The memory is one budget for all workers: a part for each would be
  * too little for a large request where there are many. Nothing is counted while nobody waits. One
  * worker's thread only, but for the common count.
@@ -11,6 +15,7 @@
 #define REDISPROXY_NODES_HOLD_H
 
 #include "base/list.h"
+#include "threads/shared.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,7 +24,7 @@
 
 struct hold {
     struct list sessions;
-    atomic_size_t *all_bytes; /* of all workers */
+    struct held_total *total; /* of all workers */
     size_t bytes, limit;      /* of this one; of all */
     size_t count;
     int64_t timeout_ms;
@@ -32,10 +37,11 @@ struct hold {
 struct held {
     struct list in_hold;
     struct hold *hold; /* while it waits */
+    bool outside;      /* its session has yet to log in: to be said before it enters */
     size_t bytes;
 };
 
-void hold_init(struct hold *hold, atomic_size_t *all_bytes, size_t limit, int64_t timeout_ms);
+void hold_init(struct hold *hold, struct held_total *total, size_t limit, int64_t timeout_ms);
 void held_init(struct held *held);
 
 /* `held` begins to wait with that many bytes; more may come. */
@@ -45,8 +51,8 @@ void hold_shrink(struct held *held, size_t bytes);
 /* It waits no longer; nothing when it did not. */
 void hold_leave(struct held *held);
 
-/* Whether `bytes` more fit. Workers that ask at the same moment may be told so both. */
-bool hold_has_room(const struct hold *hold, size_t bytes);
+/* Whether one that waits may have `bytes` more. Workers that ask at the same moment may be told so both. */
+bool hold_has_room(const struct held *held, size_t bytes);
 
 static inline bool hold_waits(const struct held *held)
 {

@@ -46,7 +46,10 @@ struct traffic_options {
     size_t listener_count;
     size_t workers;     /* 1 to WORKERS_MAX */
     size_t max_clients; /* sessions of all workers; one more is refused with Redis' text */
-    size_t request_max; /* bytes of one request */
+    /* Descriptors from these numbers on are not for clients, and not for leases (ops/open_files.h); 0: all are. */
+    int client_files, lease_files;
+    unsigned http_connections; /* so many are served at a time */
+    size_t request_max;        /* bytes of one request */
     size_t
         output_high; /* bytes of replies a session may have waiting before its sources are paused */
     size_t output_limit,
@@ -54,5 +57,11 @@ struct traffic_options {
     int64_t drain_timeout_ms;
     int64_t tcp_keepalive_ms, tcp_user_timeout_ms; /* towards clients: stream_watch_peer() */
 };
+
+/* How many clients there may be, with the one who came on this descriptor. */
+static inline size_t traffic_max_clients(const struct traffic_options *options, int fd)
+{
+    return options->client_files && fd >= options->client_files ? 0 : options->max_clients;
+}
 
 #endif

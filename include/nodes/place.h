@@ -6,6 +6,7 @@
 #define REDISPROXY_NODES_PLACE_H
 
 #include "base/list.h"
+#include "nodes/logins.h"
 #include "nodes/options.h"
 
 #include <stddef.h>
@@ -42,6 +43,8 @@ struct place {
     struct held *held;   /* its session's: who is woken */
     struct list
         in_admission; /* while the node is being asked whether it admits the session's identity */
+    /* How often its client has tried to be somebody else, and whether it waits for that. */
+    struct login login;
 };
 
 /* A connection that its node ended, and when. */

@@ -69,6 +69,8 @@ struct proof {
 /* Whether there is an upstream to share (`leased`: to lease) that the node has admitted, or will, for another session. */
 bool pool_has(struct pool *pool, const struct target *target, struct identity *identity,
               bool leased);
+/* Whether there is one to share, or to be asked, for an identity that the node has let in. */
+bool pool_stood(struct pool *pool, const struct target *target, struct identity *identity);
 /* Whether the upstream to share is still in its handshake, which began at `since_ms` or later, and under this generation
  * of rights: then its end says the same to whoever joins it. */
 bool pool_joins(struct pool *pool, const struct target *target, struct identity *identity,
@@ -79,6 +81,8 @@ bool pool_joins(struct pool *pool, const struct target *target, struct identity 
 struct proof pool_proof(struct pool *pool, const struct target *target, struct identity *identity);
 /* Whether a node of the group has last said that it lets everybody in. */
 bool pool_admits_anybody(const struct pool *pool, size_t group);
+/* Whether none has, and one has asked for a password, or let somebody in who had one. */
+bool pool_wants_logins(const struct pool *pool, size_t group);
 void pool_note_proof(struct pool *pool, size_t group, uint64_t node, enum purpose purpose,
                      struct identity *identity, const struct proof *proof);
 

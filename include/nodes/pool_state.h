@@ -70,6 +70,7 @@ struct pool_node {
     unsigned users;
     unsigned upstreams;
     struct proof greeting; /* of who is not authenticated */
+    bool logged_in;        /* somebody was let in with a password */
     bool rejects;        /* the last failure was no connection's: one that stands proves nothing */
     int64_t retry_at_ms; /* 0: usable */
     int64_t failed_ms;   /* the last failure */
@@ -90,6 +91,8 @@ struct pool {
     size_t count;
     uint64_t epoch;
     uint64_t seed; /* for delays */
+    int64_t starved_until_ms,
+        starved_said_ms; /* there was no descriptor for a lease; 0: there was */
     bool closing;
 };
 

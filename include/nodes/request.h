@@ -81,6 +81,12 @@ struct request {
     char own_data[REQUEST_INLINE];
 };
 
+/* What it takes of memory besides the object itself. */
+static inline size_t request_heap(const struct request *request)
+{
+    return request->data == request->own_data ? 0 : request->cap;
+}
+
 /* Which states may follow which. ANSWERED is also where a request is that failed, until its session has decided
  * whether it is answered with an error or waits again. */
 static const struct state_row request_rows[] = {

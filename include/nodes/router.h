@@ -83,10 +83,19 @@ struct upstream *router_shared_of(struct router *router, struct place *place, ui
 struct upstream *router_auth_upstream(struct router *router, struct place *place,
                                       enum target_role role, struct identity *identity,
                                       bool proves);
+/* Whether the session may try now whether the node lets it in with another identity (AUTH, SELECT, ...). If not,
+ * place->entry is ENTRY_WAITS, and it is woken when it may. What came of it is told afterwards. */
+bool router_login_turn(struct router *router, struct place *place, enum target_role role,
+                       struct identity *identity);
+void router_login_ended(struct router *router, struct place *place, bool admitted);
 /* Whether a session of this identity has to log in at the node where its requests go: ENTRY_OTHER. ENTRY_FREE: it need
  * not. Otherwise that is not known now, and its session is woken when it may be (admission_login()). */
 enum entrance router_login_needed(struct router *router, struct place *place,
                                   struct identity *identity);
+/* Whether a session of this identity has yet to log in, as far as that is known without asking: some node has asked for
+ * a password, or only those were let in that had one, and none has let anybody in without. */
+bool router_is_outside(const struct router *router, const struct place *place,
+                       const struct identity *identity);
 /* A lease, as above; see pool_lease(). */
 struct upstream *router_lease(struct router *router, struct place *place, enum target_role role,
                               struct identity *identity, void (*on_lost)(void *lease_data),

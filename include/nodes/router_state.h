@@ -35,7 +35,8 @@ struct router {
     struct topology *topology;
     struct pool *pool;
     struct admission *admission;
-    struct rights *rights;          /* the shared's: one for each group */
+    struct rights *rights; /* the shared's: one for each group */
+    struct logins *logins;
     struct list awaiting_admission; /* places that wait for a node's word */
     struct identities identities;
     struct identity *own; /* the proxy's own: for its questions */

@@ -76,7 +76,9 @@ struct upstream {
     unsigned magic;
     uint8_t state;
     bool leased;
-    bool singly;  /* sends one request at a time: the next when all before it are answered */
+    bool singly; /* asked one thing at a time, and closed when it has answered */
+    uint8_t
+        window; /* so many requests may be unanswered, no more are sent meanwhile; 0: any number */
     bool refused; /* cut because the node does not let the proxy in, see refusals.h; */
     bool waits;   /* and the password's file is read again */
     bool retired;

@@ -27,10 +27,19 @@ static inline void upstream_mark_dirty(struct upstream *up)
         list_append(&up->turn->dirty_upstreams, &up->in_turn);
 }
 
-/* Whether what waits may not be sent yet: it is asked one thing at a time. */
+/* How many requests may be sent now, of an upstream that has a window. */
+static inline int upstream_left_in_window(const struct upstream *up)
+{
+    int left = up->window;
+    for (const struct list *it = up->queue.next; left > 0 && it != up->send_at; it = it->next)
+        left--;
+    return left;
+}
+
+/* Whether what waits may not be sent before something is answered. */
 static inline bool upstream_is_held_back(const struct upstream *up)
 {
-    return up->singly && up->state == UPSTREAM_READY && up->send_at != up->queue.next;
+    return up->window && up->state == UPSTREAM_READY && upstream_left_in_window(up) == 0;
 }
 
 /* The request whose reply comes next, or NULL: nothing was wholly sent. */

@@ -3,7 +3,7 @@
  * on whatever purpose, do not keep a probe from being answered.
  *
  *     oldest                                                   newest
- *     [ since ] -> [ since ] -> ... (HTTP_CONNECTIONS_MAX) -> [ since ]
+ *     [ since ] -> [ since ] -> ...    (max, at most)      -> [ since ]
  *      is cut when one more comes,                       a new one, or one that
  *      or HTTP_REQUEST_MS after `since`                  was answered just now
  *
@@ -21,7 +21,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP_CONNECTIONS_MAX 64
 #define HTTP_REQUEST_MS 10000
 
 struct http_connection {
@@ -32,10 +31,10 @@ struct http_connection {
 
 struct http_connections {
     struct list all; /* that are not cut, the oldest first */
-    size_t count;
+    size_t count, max;
 };
 
-void http_connections_init(struct http_connections *connections);
+void http_connections_init(struct http_connections *connections, size_t max);
 
 /* A connection has come; the oldest is cut if it is one too many. The descriptor stays the web server's. */
 struct http_connection *http_connection_open(struct http_connections *connections, int fd,

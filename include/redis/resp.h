@@ -67,6 +67,11 @@ enum resp_result resp_request_parse(struct resp_request *request, const char *da
  * It is what the client claims: up to RESP_BULK_MAX + 2, so the caller limits it. */
 size_t resp_request_missing(const struct resp_request *request, size_t len);
 
+/* After RESP_MORE, for a multibulk request that nobody will want: how many bytes at the beginning of the data were
+ * passed over. The caller drops them and goes on with what was behind them; all that is known afterwards is where the
+ * request ends. */
+size_t resp_request_forget(struct resp_request *request, size_t len);
+
 /* Appends the multibulk form of an inline command (with or without its line end) to `out`,
  * splitting it as Redis' sdssplitargs does. Returns the number of arguments (0: an empty line), or
  * -1 for unbalanced quotes (RESP_UNBALANCED_QUOTES); nothing is appended then. */

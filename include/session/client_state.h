@@ -20,6 +20,7 @@ struct upstream;
 /* May the request that has not come wholly grow (login_bound.h)? */
 enum growth {
     GROWTH_FREE,
+    GROWTH_HELD,           /* as long as the hold has room for it (held_partial.h) */
     GROWTH_AWAITS_ANSWERS, /* not before what was sent before it is answered */
     GROWTH_AWAITS_NODE,    /* not before the node has said whether the client has to log in */
 };
@@ -39,6 +40,7 @@ struct session_client {
     int64_t let_in_until_ms; /* until then that is not asked, but of who has logged in */
     struct list ahead;       /* bytes behind it, not looked at yet */
     size_t ahead_bytes;
+    bool served;      /* a node has answered it, and did not ask for a password */
     bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */
     bool ahead_end;   /* and behind these it ended its side */
     /* what it is to get */

@@ -6,6 +6,8 @@
 
 /* The client has sent it. When the session waits in a hold that is full, it is refused. */
 void session_add(struct session *s, struct session_request *r);
+/* One whose bytes were not kept (held_partial.h): it joins, and is refused. */
+void session_add_refused(struct session *s, struct session_request *r);
 /* Nobody to send to: the session joins the hold, in bounds. */
 void session_enter_hold(struct session *s);
 /* Every 100 ms: held requests of this group whose time is up are to get their error; blocked ones, held, their nil. */

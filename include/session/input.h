@@ -12,6 +12,8 @@
 struct partial {
     struct session_request *request;
     struct resp_request parse;
+    int64_t held_since_ms; /* in the hold (held_partial.h); 0: it never was */
+    bool skipped;          /* its bytes are dropped, and it will be refused */
 };
 
 /* Frees it; for a session that ends. */
@@ -28,6 +30,9 @@ struct input_chunk {
 bool session_has_input_room(const struct session *s);
 /* Keeps a copy. Returns false when there is no memory for it. */
 bool session_keep_input(struct session *s, const char *bytes, size_t len)
+    __attribute__((warn_unused_result));
+/* The same, before all that is kept already. */
+bool session_put_input_back(struct session *s, const char *bytes, size_t len)
     __attribute__((warn_unused_result));
 /* Takes the first piece out of the list, which must not be empty. It still counts until it is dropped. */
 struct input_chunk *session_first_input(struct session *s);

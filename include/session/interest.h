@@ -7,6 +7,27 @@
 
 #include "session/state.h"
 
+/* Whoever has not logged in, and is not known to need no password, may be so far ahead of its replies. */
+#define STRANGER_REQUESTS 64
+#define STRANGER_BYTES ((size_t)64 * 1024)
+
+/* Where nobody can be asked, what it may have in the hold is the bound, unless those who can log in are known to have
+ * to. */
+static inline bool session_is_stranger(const struct session *s)
+{
+    const struct held *held = &s->queue.held;
+    if (s->identity->authenticated)
+        return false;
+    return s->identity->outside || (hold_waits(held) ? held->outside : !s->client.served);
+}
+
+/* Whether anybody looks at how far ahead the session is: it is not when this is false. */
+static inline bool session_is_ahead(const struct session *s)
+{
+    return __builtin_expect(s->queue.count >= STRANGER_REQUESTS, false) ||
+           __builtin_expect(s->queue.waiting_bytes >= STRANGER_BYTES, false);
+}
+
 /* Whether more requests may be taken; and whether they are read from the socket then. */
 bool session_wants_to_read(const struct session *s);
 bool session_reads(const struct session *s);

@@ -6,6 +6,7 @@
  *     the node lets everybody in     no bound
  *     it asks for a password         Redis' error, and the end
  *     it has not said so yet         the request does not grow: the client is not read until the node has answered
+ *     there is no node to ask now    the request grows within the hold (held_partial.h)
  *
  * What is within the bound, and what a client sends that has logged in, costs no question. Requests that were sent
  * before may be a login: the verdict waits for their answers.

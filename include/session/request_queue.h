@@ -90,7 +90,7 @@ static inline void queue_begin_waiting(struct request_queue *queue,
 {
     queue_charge(queue, request->len);
     if (hold_waits(&queue->held))
-        hold_grow(&queue->held, request->len);
+        hold_grow(&queue->held, request_cost(request));
 }
 
 static inline void queue_end_waiting(struct request_queue *queue,
@@ -98,7 +98,7 @@ static inline void queue_end_waiting(struct request_queue *queue,
 {
     queue_discharge(queue, request->len);
     if (hold_waits(&queue->held)) {
-        hold_shrink(&queue->held, request->len);
+        hold_shrink(&queue->held, request_cost(request));
         queue->at_end.known = false;
     }
 }

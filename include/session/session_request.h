@@ -104,6 +104,12 @@ static inline const struct session_request *session_request_of_const(const struc
     return container_of(wire, struct session_request, wire);
 }
 
+/* What it takes of memory: the object, and the heap behind it. Whatever bounds bytes of requests counts in this. */
+static inline size_t request_cost(const struct session_request *r)
+{
+    return sizeof(*r) + request_heap(&r->wire);
+}
+
 /* Of a node in a list of the session's requests. */
 static inline struct session_request *session_request(struct list *node)
 {

@@ -23,6 +23,11 @@ struct slot_hold {
     atomic_size_t sessions, bytes;
 };
 
+/* What all workers together hold of one group's requests: all, and those of sessions that have yet to log in (hold.h). */
+struct held_total {
+    atomic_size_t bytes, outside_bytes;
+};
+
 struct worker_slot {
     struct mailbox box;
     atomic_llong last_turn_ms;
@@ -37,8 +42,7 @@ struct worker_slot {
 struct shared {
     size_t worker_count, group_count;
     struct worker_slot *slots;
-    /* One for each group: the bytes that all workers hold (hold.h). */
-    atomic_size_t *held_bytes;
+    struct held_total *held;   /* one for each group */
     struct rights *rights;     /* the same: whether those who come now may be let in otherwise */
     atomic_size_t ahead_bytes; /* of requests that were read ahead, of all workers */
     /* One for each group: sessions, of all workers, whose subscriptions a node has lost, and no other

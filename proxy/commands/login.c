@@ -13,8 +13,10 @@
  */
 #include "commands/login.h"
 
+#include "base/keyed_hash.h"
 #include "commands/connection_name.h"
 #include "commands/tracking.h"
+#include "net/address.h"
 #include "nodes/router.h"
 #include "session/client.h"
 #include "session/requests.h"
@@ -192,6 +194,7 @@ void login_answered(struct session *s, struct session_request *r, const struct u
     bool spoke_resp3 = s->identity->resp3, proves = session_proves(r);
     if (!r->login)
         return;
+    router_login_ended(s->host->router, &s->place, r->reply_type != '-');
     if (r->reply_type == '-' && proves)
         router_rights_refused(s->host->router, s->place.group);
     if (r->reply_type == '-' || r->in_tx) /* inside MULTI it was only queued: EXEC will tell */
@@ -211,6 +214,19 @@ void login_answered(struct session *s, struct session_request *r, const struct u
         tracking_tell_again(s);
 }
 
+/* Tries are counted for each address; of IPv6 for each network. */
+static void know_address(struct session *s)
+{
+    struct login *login = &s->place.login;
+    struct address peer;
+    if (login->address || address_of_socket(&peer, s->client.stream.fd, true) != 0)
+        return;
+    login->address = peer.sa.any.sa_family == AF_INET6
+                         ? keyed_hash(&peer.sa.v6.sin6_addr, sizeof(peer.sa.v6.sin6_addr) / 2)
+                         : keyed_hash(&peer.sa.v4.sin_addr, sizeof(peer.sa.v4.sin_addr));
+    login->address |= 1; /* 0: not known yet */
+}
+
 enum step login_perform(struct session *s, struct session_request *r)
 {
     enum step step;
@@ -218,6 +234,8 @@ enum step login_perform(struct session *s, struct session_request *r)
         return STEP_WAIT;
     if (prepare(s, r))
         return STEP_ON;
+    if (r->login)
+        know_address(s);
     r->authenticates = r->login && r->login->authenticated && r->command->verb != VERB_SELECT;
     step = session_send_shared(s, r, r->login ? r->login : s->identity);
     if (step == STEP_ON)

@@ -1,7 +1,8 @@
 /*
  * listener: accepting. When the process has no descriptor left, the waiting
  * client is accepted with a spare one and closed: otherwise it would wait
- * without an answer, and epoll would report it for ever.
+ * without an answer, and epoll would report it for ever. When not even the
+ * spare one is left, nobody is accepted for a moment.
  */
 #include "net/listener.h"
 
@@ -12,9 +13,11 @@
 
 /* Connections accepted before the loop may do something else. */
 #define ACCEPT_BATCH 64
+#define PAUSE_MS 100
 
 struct listener {
     uv_poll_t poll;
+    uv_timer_t pause;
     listener_on_accept *on_accept;
     void *owner;
     int fd;
@@ -44,16 +47,34 @@ static int open_spare(void)
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void refuse_one(struct listener *listener)
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct listener *listener = timer->data;
+    uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+}
+
+static void pause_accepting(struct listener *listener)
+{
+    uv_poll_stop(&listener->poll);
+    uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
+}
+
+/* Returns false when that cannot be done either. */
+static bool refuse_one(struct listener *listener)
 {
     int fd;
     if (listener->spare < 0)
-        return;
+        listener->spare = open_spare();
+    if (listener->spare < 0)
+        return false;
     close(listener->spare);
     fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         close(fd);
     listener->spare = open_spare();
+    return true;
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -68,9 +89,13 @@ static void on_poll(uv_poll_t *poll, int status, int events)
             listener->on_accept(listener->owner, fd);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE)
-            refuse_one(listener);
-        else if (errno != ECONNABORTED && errno != EINTR)
+        int error = errno;
+        bool none_left = error == EMFILE || error == ENFILE;
+        if (none_left && !refuse_one(listener)) {
+            pause_accepting(listener);
+            return;
+        }
+        if (!none_left && error != ECONNABORTED && error != EINTR)
             return;
     }
 }
@@ -83,6 +108,8 @@ struct listener *listener_open(uv_loop_t *loop, int fd, listener_on_accept *on_a
         close(fd);
         return NULL;
     }
+    uv_timer_init(loop, &listener->pause);
+    listener->pause.data = listener;
     listener->poll.data = listener;
     listener->on_accept = on_accept;
     listener->owner = owner;
@@ -97,12 +124,19 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+static void on_poll_closed(uv_handle_t *handle)
+{
+    struct listener *listener = handle->data;
+    uv_close((uv_handle_t *)&listener->pause, on_closed);
+}
+
 void listener_close(struct listener *listener)
 {
     if (listener->closing)
         return;
     listener->closing = true;
-    uv_close((uv_handle_t *)&listener->poll, on_closed);
+    uv_timer_stop(&listener->pause);
+    uv_close((uv_handle_t *)&listener->poll, on_poll_closed);
     close(listener->fd);
     if (listener->spare >= 0)
         close(listener->spare);

@@ -3,9 +3,13 @@
 
 #include <assert.h>
 
-void hold_init(struct hold *hold, atomic_size_t *all_bytes, size_t limit, int64_t timeout_ms)
+/* Of those that have yet to log in: one may have so much, all of them this part of it all. */
+#define OUTSIDE_EACH ((size_t)64 * 1024)
+#define OUTSIDE_PART 4
+
+void hold_init(struct hold *hold, struct held_total *total, size_t limit, int64_t timeout_ms)
 {
-    *hold = (struct hold){.all_bytes = all_bytes, .limit = limit, .timeout_ms = timeout_ms};
+    *hold = (struct hold){.total = total, .limit = limit, .timeout_ms = timeout_ms};
     list_init(&hold->sessions);
 }
 
@@ -29,11 +33,20 @@ void hold_enter(struct hold *hold, struct held *held, size_t bytes, int64_t now_
     hold_grow(held, bytes);
 }
 
-void hold_grow(struct held *held, size_t bytes)
+/* Counts are taken back by adding their negative. */
+static void count(struct held *held, size_t bytes)
 {
+    struct held_total *total = held->hold->total;
     held->bytes += bytes;
     held->hold->bytes += bytes;
-    atomic_fetch_add_explicit(held->hold->all_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&total->bytes, bytes, memory_order_relaxed);
+    if (held->outside)
+        atomic_fetch_add_explicit(&total->outside_bytes, bytes, memory_order_relaxed);
+}
+
+void hold_grow(struct held *held, size_t bytes)
+{
+    count(held, bytes);
     if (held->hold->bytes > held->hold->peak_bytes)
         held->hold->peak_bytes = held->hold->bytes;
 }
@@ -41,9 +54,7 @@ void hold_grow(struct held *held, size_t bytes)
 void hold_shrink(struct held *held, size_t bytes)
 {
     assert(held->bytes >= bytes);
-    held->bytes -= bytes;
-    held->hold->bytes -= bytes;
-    atomic_fetch_sub_explicit(held->hold->all_bytes, bytes, memory_order_relaxed);
+    count(held, -bytes);
 }
 
 void hold_leave(struct held *held)
@@ -56,7 +67,18 @@ void hold_leave(struct held *held)
     held->hold = NULL;
 }
 
-bool hold_has_room(const struct hold *hold, size_t bytes)
+static bool outside_has_room(const struct held *held, size_t bytes)
 {
-    return atomic_load_explicit(hold->all_bytes, memory_order_relaxed) + bytes <= hold->limit;
+    const struct hold *hold = held->hold;
+    size_t all = atomic_load_explicit(&hold->total->outside_bytes, memory_order_relaxed);
+    return held->bytes + bytes <= OUTSIDE_EACH && all + bytes <= hold->limit / OUTSIDE_PART;
+}
+
+bool hold_has_room(const struct held *held, size_t bytes)
+{
+    const struct hold *hold = held->hold;
+    size_t all = atomic_load_explicit(&hold->total->bytes, memory_order_relaxed) + bytes;
+    if (all > hold->limit || held->bytes + bytes > hold->limit - all)
+        return false;
+    return !held->outside || outside_has_room(held, bytes);
 }

@@ -6,11 +6,19 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Where nobody wants anything, a node that refuses the proxy is tried this often. */
 #define TEST_MS 500
 #define IDLE_LEASES_MAX 32
+/* Where there is no descriptor for a lease, there may be one soon; it is said this often. */
+#define STARVED_MS 100
+#define SAY_MS 10000
+/* Redis ends a connection that has not logged in when more than 1 KB of its replies do not fit into its buffer of 16 KB
+ * (CVE-2025-21605). The longest error that one of those hears is some 400 bytes. */
+#define OUTSIDE_WINDOW 32
 
 struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
                       struct rights *rights, void (*on_change)(void *data, size_t group),
@@ -103,6 +111,7 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
         pool_drop_slot_if_empty(slot);
         return NULL;
     }
+    up->window = slot->key.identity->outside ? OUTSIDE_WINDOW : 0;
     up->opened_ms = turn_now(pool->turn);
     up->generation = rights_generation(&pool->rights[target->group], up->opened_ms);
     slot->upstreams++;
@@ -111,6 +120,12 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
     pool->count++;
     list_append(&pool->upstreams, &up->in_pool);
     return up;
+}
+
+static void ask_singly(struct upstream *up)
+{
+    up->singly = true;
+    up->window = 1;
 }
 
 struct upstream *pool_shared(struct pool *pool, const struct target *target,
@@ -134,7 +149,7 @@ void pool_test(struct pool *pool, const struct target *target, struct identity *
         return;
     up = open_upstream(pool_get_slot(pool, target, identity), target);
     if (up)
-        up->singly = true; /* it ends when it is ready */
+        ask_singly(up); /* it ends when it is ready */
     node->failed_ms = turn_now(pool->turn);
 }
 
@@ -156,10 +171,31 @@ struct upstream *pool_auth_upstream(struct pool *pool, const struct target *targ
         return up;
     up = open_upstream(slot, target);
     if (up) {
-        up->singly = true;
+        ask_singly(up);
         slot->auth_upstreams[at] = up;
     }
     return up;
+}
+
+/* What is left of the descriptors is kept for connections that many share. */
+static bool has_descriptor_for_lease(struct pool *pool)
+{
+    int64_t now = turn_now(pool->turn);
+    int limit = pool->options->lease_files, fd;
+    if (!limit)
+        return true;
+    fd = fcntl(uv_backend_fd(pool->turn->loop), F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 && fd < limit)
+        return true;
+    if (!pool->starved_until_ms && now - pool->starved_said_ms >= SAY_MS) {
+        pool->starved_said_ms = now;
+        log_event(LOG_WARN, "too few open files: what needs a connection of its own waits",
+                  "upstreams=%zu", pool->count);
+    }
+    pool->starved_until_ms = now + STARVED_MS;
+    return false;
 }
 
 struct upstream *pool_lease(struct pool *pool, const struct target *target,
@@ -171,6 +207,10 @@ struct upstream *pool_lease(struct pool *pool, const struct target *target,
         up = container_of(slot->idle.prev, struct upstream, in_idle);
         pool_take_idle(slot, up);
     } else {
+        if (!has_descriptor_for_lease(pool)) {
+            pool_drop_slot_if_empty(slot);
+            return NULL;
+        }
         up = open_upstream(slot, target);
         if (!up)
             return NULL;

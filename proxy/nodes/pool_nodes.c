@@ -126,7 +126,7 @@ void pool_add_user(struct pool *pool, size_t group, uint64_t id, int delta)
 
 int64_t pool_next_try(const struct pool *pool)
 {
-    int64_t next = INT64_MAX;
+    int64_t next = pool->starved_until_ms ? pool->starved_until_ms : INT64_MAX;
     for (struct list *it = pool->nodes.next; it != &pool->nodes; it = it->next) {
         const struct pool_node *node = container_of(it, struct pool_node, in_pool);
         if (node->retry_at_ms && node->retry_at_ms < next)
@@ -154,8 +154,19 @@ static bool is_due(struct pool_node *node, int64_t now_ms)
     return due;
 }
 
+/* A lease that there was no descriptor for may be had now, whatever its group. */
+static void retry_starved(struct pool *pool, int64_t now_ms)
+{
+    if (!pool->starved_until_ms || pool->starved_until_ms > now_ms)
+        return;
+    pool->starved_until_ms = 0;
+    for (size_t i = 0; i < pool->options->group_count; i++)
+        pool->on_change(pool->data, i);
+}
+
 void pool_retry(struct pool *pool, int64_t now_ms)
 {
+    retry_starved(pool, now_ms);
     list_each (it, &pool->nodes) {
         struct pool_node *node = container_of(it, struct pool_node, in_pool);
         if (is_due(node, now_ms)) {

@@ -19,6 +19,8 @@ void pool_prove_slot(struct slot *slot, const struct upstream *up)
 {
     struct proof proof = proof_of(up, true);
     note(&slot->proof, &proof);
+    if (up->identity->authenticated)
+        pool_get_node(slot->pool, up->group, up->node)->logged_in = true;
 }
 
 void pool_prove_greeting(struct slot *slot, const struct upstream *up, bool admitted)
@@ -60,6 +62,17 @@ bool pool_admits_anybody(const struct pool *pool, size_t group)
         const struct pool_node *node = container_of(it, const struct pool_node, in_pool);
         if (node->group == group && node->greeting.known && node->greeting.admitted)
             return true;
+    }
+    return false;
+}
+
+bool pool_wants_logins(const struct pool *pool, size_t group)
+{
+    for (const struct list *it = pool->nodes.next; it != &pool->nodes; it = it->next) {
+        const struct pool_node *node = container_of(it, const struct pool_node, in_pool);
+        if (node->group == group &&
+            (node->logged_in || (node->greeting.known && !node->greeting.admitted)))
+            return !pool_admits_anybody(pool, group);
     }
     return false;
 }

@@ -85,6 +85,12 @@ bool pool_has(struct pool *pool, const struct target *target, struct identity *i
     return leased ? !list_empty(&slot->idle) : slot->shared && !slot->shared->retired;
 }
 
+bool pool_stood(struct pool *pool, const struct target *target, struct identity *identity)
+{
+    const struct slot *slot = pool_find_slot(pool, target, identity);
+    return slot && slot->proof.known;
+}
+
 bool pool_joins(struct pool *pool, const struct target *target, struct identity *identity,
                 int64_t since_ms, uint64_t generation)
 {

@@ -17,6 +17,12 @@ static void on_pool_gone(void *data, size_t group, uint64_t node)
     router->events->on_gone(router->data, group, node);
 }
 
+static void on_login_turn(void *data, struct login *login)
+{
+    const struct router *router = data;
+    router->events->wake(container_of(login, struct place, login)->held);
+}
+
 struct router *router_new(struct turn *turn, const struct traffic_options *options,
                           struct shared *shared, size_t number, const struct router_events *events,
                           void *data)
@@ -39,11 +45,12 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
     for (size_t i = 0; i < options->group_count; i++)
         gate_init(&router->gates[i], shared, i, number);
     for (size_t i = 0; i < options->group_count; i++)
-        hold_init(&router->holds[i], &shared->held_bytes[i], options->groups[i].hold_memory,
+        hold_init(&router->holds[i], &shared->held[i], options->groups[i].hold_memory,
                   options->groups[i].hold_timeout_ms);
     identities_init(&router->identities);
     router->own = identity_own(&router->identities);
     router->rights = shared->rights;
+    router->logins = logins_new(options->group_count, on_login_turn, router);
     list_init(&router->awaiting_admission);
     router->pool = pool_new(turn, options, router->rights, on_pool_change, router);
     pool_on_gone(router->pool, on_pool_gone);
@@ -63,6 +70,7 @@ void router_close(struct router *router)
 void router_free(struct router *router)
 {
     admission_free(router->admission);
+    logins_free(router->logins);
     identity_release(router->own);
     pool_free(router->pool);
     if (router->topology)
@@ -165,4 +173,5 @@ void router_tick(struct router *router, int64_t now_ms,
     router_test_refusing(router);
     pool_tick(router->pool, now_ms, on_stuck, data);
     router_give_up_gates(router, now_ms);
+    logins_tick(router->logins, now_ms);
 }

@@ -52,11 +52,37 @@ enum entrance router_login_needed(struct router *router, struct place *place,
     return entry;
 }
 
+bool router_is_outside(const struct router *router, const struct place *place,
+                       const struct identity *identity)
+{
+    return !identity->authenticated && !identity->own &&
+           (identity->outside || pool_wants_logins(router->pool, place->group));
+}
+
+bool router_login_turn(struct router *router, struct place *place, enum target_role role,
+                       struct identity *identity)
+{
+    const struct want want = {identity, false};
+    struct target target;
+    if (!router_choose(router, place, role, &want, &target) ||
+        pool_stood(router->pool, &target, identity) ||
+        logins_try(router->logins, &place->login, turn_now(router->turn)))
+        return true;
+    place->entry = ENTRY_WAITS;
+    return false;
+}
+
+void router_login_ended(struct router *router, struct place *place, bool admitted)
+{
+    logins_ended(router->logins, &place->login, admitted, turn_now(router->turn));
+}
+
 void router_place(struct place *place, const struct traffic_listener_options *listener,
                   struct held *held)
 {
     *place = (struct place){.group = listener->group, .route = listener->route, .held = held};
     list_init(&place->in_admission);
+    login_init(&place->login, place->group);
 }
 
 void router_entered(struct place *place, const struct upstream *by)

@@ -19,7 +19,7 @@ static void head_answered(struct upstream *up, struct request *head)
 {
     upstream_forget(up, head);
     memset(&up->reply, 0, sizeof(up->reply));
-    if (up->singly && up->send_at != &up->queue)
+    if (up->window && up->send_at != &up->queue)
         upstream_mark_dirty(up);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "nodes/upstream_parts.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define PARTS_MAX 64
@@ -21,6 +22,7 @@ static int gather(struct upstream *up, struct iovec *parts)
     char *gathered = up->turn->gather;
     size_t room = sizeof(up->turn->gather), skip = up->sent;
     int count = 0;
+    int left = up->window && up->state == UPSTREAM_READY ? upstream_left_in_window(up) : INT_MAX;
     bool open = false; /* the last part is gathered memory that may grow */
 
     for (struct list *it = up->send_at; it != &up->queue; it = it->next) {
@@ -28,7 +30,7 @@ static int gather(struct upstream *up, struct iovec *parts)
         char *data = request->data + skip;
         size_t len = request->len - skip;
         skip = 0;
-        if (count > 0 && up->singly && up->state == UPSTREAM_READY)
+        if (left-- == 0)
             break;
         if (len <= GATHER_MAX && !request->secret) {
             if (len > room || (!open && count == PARTS_MAX))

@@ -27,7 +27,9 @@
 #include <unistd.h>
 
 /* libmicrohttpd's own limit: it accepts no more, so there is room for those that are cut and not closed yet. */
-#define SOCKETS_MAX (2 * HTTP_CONNECTIONS_MAX)
+#define SOCKETS_FACTOR 2
+/* Where there is no descriptor for a connection that waits, libmicrohttpd would ask for it without a pause. */
+#define NO_FILES_MS 100
 /* Of one connection, for the head of a request. */
 #define CONNECTION_BYTES ((size_t)16 * 1024)
 
@@ -184,6 +186,15 @@ static int look_after_connections(struct http *http)
     return ms;
 }
 
+static bool has_descriptor(const struct http *http)
+{
+    int fd = dup(http->stop_fd);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 static void *serve(void *arg)
 {
     struct http *http = arg;
@@ -192,6 +203,8 @@ static void *serve(void *arg)
                            {.fd = http->stop_fd, .events = POLLIN}};
 
     while (!fds[1].revents) {
+        if (!has_descriptor(http))
+            poll(&fds[1], 1, NO_FILES_MS);
         MHD_run(http->daemon);
         poll(fds, sizeof(fds) / sizeof(fds[0]), look_after_connections(http));
     }
@@ -217,12 +230,12 @@ struct http *http_start(int fd, const struct http_sources *sources)
     if (!http)
         abort();
     http->sources = *sources;
-    http_connections_init(&http->connections);
+    http_connections_init(&http->connections, sources->options->http_connections);
     http->daemon = MHD_start_daemon(
         MHD_USE_EPOLL, 0, NULL, NULL, on_request, http, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)SOCKETS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        CONNECTION_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, SOCKETS_FACTOR * sources->options->http_connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
     int error = http->daemon ? start_thread(http) : 0;
     if (http->daemon && !error)
         return http;

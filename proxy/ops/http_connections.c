@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-void http_connections_init(struct http_connections *connections)
+void http_connections_init(struct http_connections *connections, size_t max)
 {
+    connections->max = max;
     list_init(&connections->all);
     connections->count = 0;
 }
@@ -47,7 +48,7 @@ struct http_connection *http_connection_open(struct http_connections *connection
     if (!connection)
         abort();
     connection->fd = fd;
-    if (connections->count >= HTTP_CONNECTIONS_MAX)
+    if (connections->count >= connections->max)
         cut(connections, oldest(connections));
     join(connections, connection, now);
     return connection;

@@ -229,3 +229,16 @@ size_t resp_request_missing(const struct resp_request *request, size_t len)
     size_t end = request->pos + (size_t)request->bulk_len;
     return end > len ? end - len : 1;
 }
+
+size_t resp_request_forget(struct resp_request *request, size_t len)
+{
+    size_t passed = request->bulk_len > 0 ? len : request->line_at;
+    if (request->bulk_len > 0) { /* the rest of the bulk is still to come */
+        request->bulk_len -= (int64_t)(len - request->pos);
+        request->pos = len;
+        request->line_at = len;
+    }
+    request->pos -= passed;
+    request->line_at -= passed;
+    return passed;
+}

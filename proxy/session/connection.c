@@ -59,7 +59,8 @@ void session_run_unread(struct session_host *host)
 static void on_gone(struct session *s)
 {
     life_client_left(&s->life, CLIENT_GONE);
-    if (hold_waits(&s->queue.held) || barrier_of(&s->barrier, BARRIER_BLOCKED))
+    if (hold_waits(&s->queue.held) || login_waits(&s->place.login) ||
+        barrier_of(&s->barrier, BARRIER_BLOCKED))
         session_close(s, "the client closed the connection");
 }
 

@@ -8,6 +8,7 @@
 #include "nodes/router.h"
 #include "session/blocking.h"
 #include "session/client.h"
+#include "session/held_partial.h"
 #include "session/hooks.h"
 #include "session/life.h"
 #include "session/output.h"
@@ -135,32 +136,51 @@ static bool is_refused(const struct session *s, const struct session_request *r,
     return !room || follows_refused_multi(s, r);
 }
 
-/* It is held, or behind a refused MULTI. */
-__attribute__((noinline)) static void judge_last(struct session *s, struct session_request *r)
+static void refuse_last(struct session *s, struct session_request *r)
 {
-    bool waits = hold_waits(&s->queue.held);
-    bool room = !waits || hold_has_room(s->queue.held.hold, 0); /* it is counted already */
-    if (waits)
-        r->held_since_ms = turn_now(s->host->turn);
-    if (is_refused(s, r, room)) {
-        struct waiting_tx tx = before_last(s, r);
-        refuse_to_hold(s, r, &tx);
-        s->queue.at_end = tx;
-        s->queue.at_end.known = waits;
-    } else {
-        pass(&s->queue.at_end, r);
-    }
+    struct waiting_tx tx = before_last(s, r);
+    refuse_to_hold(s, r, &tx);
+    s->queue.at_end = tx;
+    s->queue.at_end.known = hold_waits(&s->queue.held);
 }
 
-void session_add(struct session *s, struct session_request *r)
+/* It is held, or behind a refused MULTI. */
+__attribute__((noinline)) static void judge_last(struct session *s, struct session_request *r,
+                                                 bool room)
+{
+    if (hold_waits(&s->queue.held))
+        r->held_since_ms = turn_now(s->host->turn);
+    if (is_refused(s, r, room))
+        refuse_last(s, r);
+    else
+        pass(&s->queue.at_end, r);
+}
+
+static void join(struct session *s, struct session_request *r)
 {
     r->owner = &session_owner;
     r->owner_data = s;
     r->after_write = s->queue.writes > 0;
     r->maybe_write = !r->command || !(r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT));
     queue_add(&s->queue, r);
-    if (__builtin_expect(hold_waits(&s->queue.held) || s->tx.refused_multi, 0))
-        judge_last(s, r);
+}
+
+void session_add(struct session *s, struct session_request *r)
+{
+    bool waits = hold_waits(&s->queue.held);
+    bool room = !waits || hold_has_room(&s->queue.held, request_cost(r));
+    join(s, r);
+    if (__builtin_expect(waits || s->tx.refused_multi, 0))
+        judge_last(s, r, room);
+}
+
+void session_add_refused(struct session *s, struct session_request *r)
+{
+    char text[280];
+    join(s, r);
+    refuse_last(s, r);
+    if (r->state == REQUEST_WAITING) /* there is nothing that could be done later */
+        session_answer(s, r, masterdown(s, text, sizeof(text)));
 }
 
 /* ---- the hold ---- */
@@ -178,6 +198,7 @@ void session_enter_hold(struct session *s)
         session_close(s, "its client left, and its requests would have been held");
         return;
     }
+    s->queue.held.outside = router_is_outside(s->host->router, &s->place, s->identity);
     hold_enter(hold, &s->queue.held, 0, now);
     for (struct list *it = s->queue.next ? &s->queue.next->in_session : &s->queue.requests;
          it != &s->queue.requests; it = it->next) {
@@ -185,8 +206,8 @@ void session_enter_hold(struct session *s)
         bool room;
         if (r->state != REQUEST_WAITING)
             continue;
-        room = hold_has_room(hold, r->len);
-        hold_grow(&s->queue.held, r->len);
+        room = hold_has_room(&s->queue.held, request_cost(r));
+        hold_grow(&s->queue.held, request_cost(r));
         if (r->held_since_ms == 0)
             r->held_since_ms = now;
         if (is_refused(s, r, room))
@@ -238,7 +259,9 @@ static int64_t hold_timeout(const struct session_host *host, size_t group)
 static bool expire(struct session *s, int64_t now_ms)
 {
     int64_t timeout = hold_timeout(s->host, s->place.group);
-    bool more = s->queue.next != NULL, spent = false;
+    bool more, spent = false;
+    session_expire_partial(s, now_ms, timeout);
+    more = !life_closing(&s->life) && s->queue.next != NULL;
     while (more && !spent && !tx_answered_here(&s->tx)) {
         more = expire_first(s, timeout, now_ms);
         spent = turn_spent(s->host->turn);

@@ -28,17 +28,32 @@ bool session_has_input_room(const struct session *s)
                options->output_memory;
 }
 
-bool session_keep_input(struct session *s, const char *bytes, size_t len)
+static struct input_chunk *copy(struct session *s, const char *bytes, size_t len)
 {
     struct input_chunk *chunk = malloc(sizeof(*chunk) + len);
     if (!chunk)
-        return false;
+        return NULL;
     list_init(&chunk->in_ahead);
     chunk->len = len;
     memcpy(chunk->data, bytes, len);
-    list_append(&s->client.ahead, &chunk->in_ahead);
     account(s, sizeof(*chunk) + len, 0);
-    return true;
+    return chunk;
+}
+
+bool session_keep_input(struct session *s, const char *bytes, size_t len)
+{
+    struct input_chunk *chunk = copy(s, bytes, len);
+    if (chunk)
+        list_append(&s->client.ahead, &chunk->in_ahead);
+    return chunk != NULL;
+}
+
+bool session_put_input_back(struct session *s, const char *bytes, size_t len)
+{
+    struct input_chunk *chunk = copy(s, bytes, len);
+    if (chunk)
+        list_prepend(&s->client.ahead, &chunk->in_ahead);
+    return chunk != NULL;
 }
 
 struct input_chunk *session_first_input(struct session *s)

@@ -9,11 +9,18 @@
 
 #define AHEAD_BYTES ((size_t)1024 * 1024)
 
+/* It may be further ahead than those who are not let in. */
+__attribute__((noinline)) static bool may_be_ahead(const struct session *s)
+{
+    return s->queue.count < AHEAD_REQUESTS && s->queue.waiting_bytes < AHEAD_BYTES &&
+           !session_is_stranger(s);
+}
+
 /* Asked several times for each request. */
 static inline __attribute__((always_inline)) bool wants_to_read(const struct session *s)
 {
-    return life_reads(&s->life) && s->client.growth == GROWTH_FREE &&
-           s->queue.count < AHEAD_REQUESTS && s->queue.waiting_bytes < AHEAD_BYTES &&
+    return life_reads(&s->life) && s->client.growth <= GROWTH_HELD &&
+           (!session_is_ahead(s) || may_be_ahead(s)) &&
            buf_len(&s->client.out) < s->host->options->output_high;
 }
 

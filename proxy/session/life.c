@@ -48,6 +48,7 @@ void session_close(struct session *s, const char *why)
     stream_close(&s->client.stream);
     hold_leave(&s->queue.held);
     list_remove(&s->place.in_admission);
+    logins_forget(&s->place.login);
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
     list_remove(&s->in_expiring);

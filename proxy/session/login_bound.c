@@ -2,6 +2,7 @@
 #include "session/login_bound.h"
 
 #include "nodes/router.h"
+#include "session/held_partial.h"
 #include "session/input.h"
 #include "session/interest.h"
 #include "session/protocol_error.h"
@@ -68,6 +69,8 @@ static enum growth judge(struct session *s, const char *error)
         return GROWTH_FREE;
     if (s->queue.count > 0)
         return GROWTH_AWAITS_ANSWERS;
+    if (entry == ENTRY_NONE)
+        return session_hold_partial(s);
     if (entry != ENTRY_OTHER)
         return GROWTH_AWAITS_NODE;
     session_protocol_error(s, error);
@@ -78,7 +81,8 @@ void session_judge_partial(struct session *s)
 {
     const struct partial *partial = s->client.partial;
     enum growth before = s->client.growth;
-    const char *error = partial ? complaint(&partial->parse, partial->request->len) : NULL;
+    const char *error =
+        partial && !partial->skipped ? complaint(&partial->parse, partial->request->len) : NULL;
     s->client.growth = error ? judge(s, error) : GROWTH_FREE;
     if (before != s->client.growth && !life_closing(&s->life))
         session_update_interest(s);

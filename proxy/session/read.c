@@ -11,6 +11,7 @@
 #include "session/client.h"
 #include "session/dispatch.h"
 #include "session/held.h"
+#include "session/held_partial.h"
 #include "session/input.h"
 #include "session/interest.h"
 #include "session/life.h"
@@ -148,6 +149,8 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
         out_of_memory(sizeof(*partial));
     partial->parse = *parse;
     partial->request = request;
+    partial->held_since_ms = 0;
+    partial->skipped = false;
     request_set_bytes(&request->wire, data, len);
     request->secret = len <= SECRET_MAX;
     if (request->secret)
@@ -161,6 +164,7 @@ static void finish_partial(struct session *s)
 {
     struct partial *partial = s->client.partial;
     struct session_request *r = partial->request;
+    session_unhold_partial(s);
     s->client.partial = NULL;
     r->len = partial->parse.pos;
     if (partial->parse.argc == 0 || partial->parse.is_inline) {
@@ -168,6 +172,9 @@ static void finish_partial(struct session *s)
             accept_inline(s, r->data, r->len);
         r->secret = true;
         session_request_free(session_pool(s), r);
+    } else if (partial->skipped) {
+        r->len = 0;
+        session_add_refused(s, r);
     } else {
         accept_multibulk(s, r, &partial->parse);
     }
@@ -187,7 +194,9 @@ static size_t frame_partial(struct session *s)
         finish_partial(s);
         return len;
     case RESP_MORE:
-        if (!too_large(s, r->len + resp_request_missing(&partial->parse, r->len)))
+        if (partial->skipped)
+            session_drop_passed(s);
+        else if (!too_large(s, r->len + resp_request_missing(&partial->parse, r->len)))
             session_judge_partial(s);
         return 0;
     case RESP_ERROR:
@@ -219,6 +228,8 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
     struct session_request *r = s->client.partial->request;
     size_t before = r->len, whole, taken;
     bool secret = r->secret;
+    if (s->client.partial->skipped && session_skip_payload(s, len))
+        return len;
     if (!grow_partial(s, r, len))
         return len;
     memcpy(r->data + r->len, data, len);
@@ -228,6 +239,16 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
     if (secret)
         explicit_bzero(data, taken);
     return taken;
+}
+
+/* The client has not logged in, and may not be further ahead. */
+__attribute__((noinline, cold)) static void wait_with_the_rest(struct session *s, char *data,
+                                                               size_t len)
+{
+    bool kept = session_put_input_back(s, data, len);
+    explicit_bzero(data, len);
+    if (!kept)
+        session_disconnect(s, "no memory for what it sends before it has logged in");
 }
 
 void session_feed(struct session *s, char *data, size_t len)
@@ -245,6 +266,12 @@ void session_feed(struct session *s, char *data, size_t len)
             accept_request(s, data, &parse);
             data += parse.pos;
             len -= parse.pos;
+            /* Of bytes there are no more in one read than it may be ahead. */
+            if (__builtin_expect(s->queue.count >= STRANGER_REQUESTS, false) && len > 0 &&
+                session_is_stranger(s)) {
+                wait_with_the_rest(s, data, len);
+                return;
+            }
             break;
         case RESP_MORE:
             keep_partial(s, &parse, data, len);
@@ -265,7 +292,7 @@ void session_ended(struct session *s)
      * gave up and came back (decision 3). What is on its way is still answered: a client may have
      * closed only its sending side. */
     if (session_is_finished(s) || barrier_of(&s->barrier, BARRIER_BLOCKED) ||
-        hold_waits(&s->queue.held) || session_subscribed(s) ||
+        hold_waits(&s->queue.held) || login_waits(&s->place.login) || session_subscribed(s) ||
         lease_kept_for(&s->lease, LEASE_MONITORS) || s->special.tunnel)
         session_close(s, "the client closed the connection");
     else
@@ -277,7 +304,7 @@ static bool read_direct(struct session *s, ssize_t *n)
 {
     struct session_request *r;
     size_t missing, room;
-    if (!s->client.partial)
+    if (!s->client.partial || s->client.partial->skipped)
         return false;
     r = s->client.partial->request;
     missing = resp_request_missing(&s->client.partial->parse, r->len);

@@ -194,6 +194,7 @@ static void answered(struct session *s, struct session_request *r, struct upstre
     } else {
         landed(s, r, REQUEST_ANSWERED);
         r->executed = true;
+        s->client.served |= !r->denied;
         if (up == s->lease.upstream)
             session_lease_part_answered(s, r);
         if ((r->command->flags & COMMAND_RIGHTS || (r->ends_tx && s->tx.rights)) &&
@@ -276,6 +277,7 @@ static void refused(struct session *s, struct session_request *r, const char *te
     char line[ERROR_LINE_MAX + 4];
     snprintf(line, sizeof(line), "-%s\r\n", text);
     router_rights_refused(s->host->router, s->place.group);
+    router_login_ended(s->host->router, &s->place, false);
     if (!r->login)
         session_quits(s, r);
     session_settle(s, r, line);

@@ -54,10 +54,12 @@ enum step session_send_shared(struct session *s, struct session_request *r,
                               struct identity *identity)
 {
     enum target_role role = session_target_role(s, r);
-    struct upstream *up =
-        r->authenticates
-            ? router_auth_upstream(s->host->router, &s->place, role, identity, session_proves(r))
-            : router_shared(s->host->router, &s->place, role, identity);
+    struct upstream *up;
+    if (r->login && !router_login_turn(s->host->router, &s->place, role, identity))
+        return STEP_HOLD;
+    up = r->authenticates
+             ? router_auth_upstream(s->host->router, &s->place, role, identity, session_proves(r))
+             : router_shared(s->host->router, &s->place, role, identity);
     if (!up)
         return STEP_HOLD;
     if (!session_in_order(s, r, up))

@@ -12,10 +12,10 @@ struct shared *shared_new(size_t slots, size_t groups)
     shared->worker_count = slots;
     shared->group_count = groups;
     shared->slots = aligned_alloc(SLOT_LINE, slots * sizeof(*shared->slots));
-    shared->held_bytes = calloc(groups + 1, sizeof(*shared->held_bytes));
+    shared->held = calloc(groups + 1, sizeof(*shared->held));
     shared->rights = calloc(groups + 1, sizeof(*shared->rights));
     shared->unrenewed = calloc(groups + 1, sizeof(*shared->unrenewed));
-    if (!shared->slots || !shared->held_bytes || !shared->rights || !shared->unrenewed)
+    if (!shared->slots || !shared->held || !shared->rights || !shared->unrenewed)
         abort();
     memset(shared->slots, 0, slots * sizeof(*shared->slots));
     for (size_t i = 0; i < slots; i++) {
@@ -33,7 +33,7 @@ void shared_free(struct shared *shared)
     for (size_t i = 0; i < shared->worker_count; i++)
         free(shared->slots[i].holds);
     free(shared->slots);
-    free(shared->held_bytes);
+    free(shared->held);
     free(shared->unrenewed);
     free(shared->rights);
     free(shared);

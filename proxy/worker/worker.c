@@ -130,7 +130,7 @@ static void on_accept(void *owner, int fd)
 {
     struct accept_point *point = owner;
     struct worker *w = point->worker;
-    size_t to = balance_next(&w->balance, w->host.count, w->options->max_clients);
+    size_t to = balance_next(&w->balance, w->host.count, traffic_max_clients(w->options, fd));
     if (to == BALANCE_FULL) {
         refuse(fd);
         return;

@@ -97,7 +97,13 @@ static inline void hold_of_at_most(struct stage *s, size_t bytes, int64_t ms)
 {
     s->group.hold_memory = bytes;
     s->group.hold_timeout_ms = ms;
-    hold_init(router_hold(s->host.router, 0), &s->shared->held_bytes[0], bytes, ms);
+    hold_init(router_hold(s->host.router, 0), &s->shared->held[0], bytes, ms);
+}
+
+/* One session has room for so many short requests: as many again stay free. */
+static inline void hold_of_requests(struct stage *s, size_t count)
+{
+    hold_of_at_most(s, (2 * count + 1) * sizeof(struct request) - 1, 60000);
 }
 
 static inline void show(struct stage *s, struct scene scene)
@@ -204,9 +210,9 @@ static inline void stage_end(struct stage *s)
 /* "SET k v | EXEC" as Redis' protocol; good until eight more were written. */
 static inline const char *wire(const char *text)
 {
-    static char ring[8][4096];
+    static char ring[8][8192];
     static unsigned turns;
-    char *out = ring[turns++ % 8], copy[2048], *rest = copy, *one;
+    char *out = ring[turns++ % 8], copy[4096], *rest = copy, *one;
     size_t at = 0;
     cr_assert_lt(strlen(text), sizeof(copy));
     strcpy(copy, text);

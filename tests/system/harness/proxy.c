@@ -98,6 +98,16 @@ static bool all_accept(const char *host)
            accepts(host, PROXY_SPLIT) && accepts(host, PROXY_HTTP);
 }
 
+/* A shell lowers the limit, and becomes the program. */
+static pid_t run_limited(const struct proxy *p, const struct trio *t, int open_files)
+{
+    char command[80];
+    snprintf(command, sizeof(command), "ulimit -n %d && exec \"$0\" -c \"$1\"", open_files);
+    return trio_run(t, TRIO_MAX,
+                    (const char *[]){"/bin/sh", "-c", command, proxy_program(), p->config, NULL},
+                    p->log);
+}
+
 int proxy_start(struct proxy *p, const struct trio *t, const struct proxy_options *options)
 {
     static int number;
@@ -108,8 +118,11 @@ int proxy_start(struct proxy *p, const struct trio *t, const struct proxy_option
     snprintf(p->log, sizeof(p->log), "%s/proxy-%d-%d.log", t->scratch.dir, getpid(), number++);
     if (write_config(p, t, options ? options : &none) < 0)
         return -1;
-    p->pid =
-        trio_run(t, TRIO_MAX, (const char *[]){proxy_program(), "-c", p->config, NULL}, p->log);
+    if (options && options->open_files)
+        p->pid = run_limited(p, t, options->open_files);
+    else
+        p->pid =
+            trio_run(t, TRIO_MAX, (const char *[]){proxy_program(), "-c", p->config, NULL}, p->log);
     if (p->pid > 0 && wait_until(LISTEN_DEADLINE_MS, all_accept(p->host)))
         return 0;
     fprintf(stderr, "%s does not listen on %s\n", proxy_program(), p->host);

@@ -3,6 +3,7 @@
  * as Redis takes from one that has to, whatever it wants where everybody is let in, and no more than the bound until
  * the node has said which it is.
  */
+#include "session/state.h"
 #include "unit/session_stage.h"
 
 #define NOAUTH "-NOAUTH Authentication required.\r\n"
@@ -42,15 +43,11 @@ static int is_asked(struct stage *s)
     return fd;
 }
 
-/* The rest of the value goes out while its beginning comes in: both sides hold little. */
-static void arrives(struct stage *s, struct client c, int fd, size_t poured)
+/* The node gets the whole request, and answers it. */
+static void comes_whole(struct stage *s, struct client c, int fd)
 {
     char piece[65536];
-    const char *end = "\r\n";
     size_t got = 0, whole = strlen("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n") + LARGE + 2;
-    poured += pours_value(s, c, LARGE - poured);
-    cr_assert_eq(poured, LARGE, "only %zu bytes were taken", poured);
-    node_says(c.fd, end);
     while (got < whole) {
         ssize_t n = -1;
         until((n = recv(fd, piece, sizeof(piece), MSG_DONTWAIT)) != -1, world_turn(s->w));
@@ -60,6 +57,15 @@ static void arrives(struct stage *s, struct client c, int fd, size_t poured)
     cr_assert_eq(got, whole);
     node_says(fd, "+OK\r\n");
     hears(s, c, "+OK\r\n");
+}
+
+/* The rest of the value goes out while its beginning comes in: both sides hold little. */
+static void arrives(struct stage *s, struct client c, int fd, size_t poured)
+{
+    poured += pours_value(s, c, LARGE - poured);
+    cr_assert_eq(poured, LARGE, "only %zu bytes were taken", poured);
+    node_says(c.fd, "\r\n");
+    comes_whole(s, c, fd);
 }
 
 /* A client that is let in; returns the node's end of the connection that it shares. */
@@ -76,7 +82,7 @@ static int first_is_let_in(struct stage *s)
 }
 
 /* A client that stands outside, and knows it. */
-static struct client outsider(struct stage *s)
+static struct client outsider_at(struct stage *s, int *node)
 {
     struct client c = client(s);
     char text[500];
@@ -91,7 +97,14 @@ static struct client outsider(struct stage *s)
     node_gets(s, fd, "GET k");
     node_says(fd, NOAUTH);
     hears(s, c, NOAUTH);
+    *node = fd;
     return c;
+}
+
+static struct client outsider(struct stage *s)
+{
+    int fd;
+    return outsider_at(s, &fd);
 }
 
 Test(login_bound, where_everybody_is_let_in_nothing_is_asked)
@@ -184,6 +197,71 @@ Test(login_bound, who_stands_outside_may_send_what_redis_takes)
     stage_end(&s);
 }
 
+/* Bytes that the node has got. */
+static size_t taken(struct stage *s, int fd)
+{
+    char got[65536];
+    ssize_t n;
+    settles(s);
+    n = recv(fd, got, sizeof(got), MSG_DONTWAIT);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static const struct session *first_session(const struct stage *s)
+{
+    return container_of(s->host.sessions.next, const struct session, in_host);
+}
+
+/* The node grants so many unanswered ones, and the proxy keeps some more; the rest waits as bytes. */
+Test(login_bound, who_stands_outside_is_not_far_ahead)
+{
+    enum { ALL = 1000, ONE = sizeof("*1\r\n$4\r\nPING\r\n") - 1 };
+    struct stage s;
+    struct client c;
+    int fd, answered = 0;
+
+    stage_begin(&s);
+    c = outsider_at(&s, &fd);
+    for (int i = 0; i < ALL; i++)
+        node_says(c.fd, "*1\r\n$4\r\nPING\r\n");
+    while (answered < ALL) {
+        size_t n = taken(&s, fd) / ONE;
+        cr_assert_gt(n, 0);
+        cr_assert_leq(n, 32, "a node grants no more to one of them");
+        cr_assert_leq(first_session(&s)->queue.count, 64);
+        for (size_t i = 0; i < n; i++, answered++) {
+            node_says(fd, NOAUTH);
+            hears(&s, c, NOAUTH);
+        }
+    }
+    cr_assert_eq(s.host.ahead_bytes, 0);
+    stage_end(&s);
+}
+
+Test(login_bound, what_a_client_sent_that_has_left_is_not_sent_after_it)
+{
+    enum { ALL = 1000, ONE = sizeof("*1\r\n$4\r\nPING\r\n") - 1 };
+    struct stage s;
+    struct client c;
+    size_t sent = 0, n;
+    int fd;
+
+    stage_begin(&s);
+    c = outsider_at(&s, &fd);
+    for (int i = 0; i < ALL; i++)
+        node_says(c.fd, "*1\r\n$4\r\nPING\r\n");
+    settles(&s);
+    close(c.fd);
+    while ((n = taken(&s, fd) / ONE) > 0) {
+        sent += n;
+        for (size_t i = 0; i < n; i++)
+            node_says(fd, NOAUTH);
+    }
+    cr_assert_lt(sent, ALL / 2);
+    until(s.host.count == 0, world_turn(s.w));
+    stage_end(&s);
+}
+
 /* Redis would have executed AUTH before it looked at what follows. */
 Test(login_bound, a_login_that_is_on_its_way_is_waited_for)
 {
@@ -220,6 +298,95 @@ Test(login_bound, a_login_that_is_on_its_way_is_waited_for)
     node_says(fd, "+OK\r\n");
     hears(&s, c, "+OK\r\n");
     arrives(&s, c, fd, poured);
+    stage_end(&s);
+}
+
+/* ---- there is no node that could be asked ---- */
+
+static const char masterdown[] = "-MASTERDOWN redisproxy: no master for mymaster within ";
+
+static void is_refused(struct stage *s, struct client c)
+{
+    char line[200];
+    hears_line(s, c.fd, line, sizeof(line));
+    cr_assert(strncmp(line, masterdown, sizeof(masterdown) - 1) == 0, "%s", line);
+}
+
+static void nobody_can_be_asked(struct stage *s, size_t hold_memory, int64_t hold_ms)
+{
+    stage_begin(s);
+    show(s, switching);
+    hold_of_at_most(s, hold_memory, hold_ms);
+}
+
+Test(login_bound, in_an_outage_it_grows_as_long_as_the_hold_has_room)
+{
+    struct stage s;
+    struct client c;
+    struct hold *hold;
+
+    nobody_can_be_asked(&s, 2 * LARGE + 500000, 60000);
+    hold = router_hold(s.host.router, 0);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_eq(pours_value(&s, c, LARGE), LARGE);
+    cr_assert_geq(hold->bytes, LARGE, "it is counted");
+    cr_assert_eq(hold->count, 1);
+    node_says(c.fd, "\r\n");
+    settles(&s);
+    cr_assert_geq(hold->bytes, LARGE);
+    show(&s, steady);
+    comes_whole(&s, c, admits(&s, 0, "master"));
+    cr_assert_eq(hold->bytes, 0);
+    stage_end(&s);
+}
+
+Test(login_bound, in_an_outage_what_does_not_fit_is_refused_where_it_ends)
+{
+    struct stage s;
+    struct client c;
+
+    nobody_can_be_asked(&s, LARGE / 4, 60000);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_eq(pours_value(&s, c, LARGE), LARGE, "it is read on");
+    cr_assert_eq(router_hold(s.host.router, 0)->bytes, 0);
+    hears_nothing(&s, c);
+    node_says(c.fd, "\r\n*1\r\n$4\r\nQUIT\r\n");
+    is_refused(&s, c);
+    hears(&s, c, "+OK\r\n");
+    stage_end(&s);
+}
+
+Test(login_bound, in_an_outage_it_waits_no_longer_than_others)
+{
+    struct stage s;
+    struct client c;
+
+    nobody_can_be_asked(&s, 2 * LARGE, 100);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_eq(pours_value(&s, c, LARGE / 2), LARGE / 2);
+    until(router_hold(s.host.router, 0)->count == 0, world_turn(s.w));
+    cr_assert_eq(pours_value(&s, c, LARGE / 2), LARGE / 2);
+    cr_assert_eq(router_hold(s.host.router, 0)->bytes, 0);
+    node_says(c.fd, "\r\n");
+    is_refused(&s, c);
+    stage_end(&s);
+}
+
+Test(login_bound, a_client_that_leaves_in_an_outage)
+{
+    struct stage s;
+    struct client c;
+
+    nobody_can_be_asked(&s, 2 * LARGE, 60000);
+    c = client(&s);
+    begins_set(c, LARGE);
+    cr_assert_eq(pours_value(&s, c, LARGE / 2), LARGE / 2);
+    close(c.fd);
+    until(s.host.count == 0, world_turn(s.w));
+    cr_assert_eq(router_hold(s.host.router, 0)->bytes, 0);
     stage_end(&s);
 }
 

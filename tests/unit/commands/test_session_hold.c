@@ -130,11 +130,11 @@ Test(session_hold, a_session_that_is_too_far_ahead_dies_when_its_connection_brea
 
 /* ---- transactions that do not fit ---- */
 
-#define LONG_VALUE                                                                                 \
+/* It costs more than two short requests. */
+#define X100                                                                                       \
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
-    "xxx"                                                                                          \
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
-    "xxx"
+    "xxxxxxxx"
+#define LONG_VALUE X100 X100 X100 X100 X100 X100
 
 /* The next command is executed as if there had been no transaction. */
 static void is_out_of_the_transaction(struct stage *s, struct client c)
@@ -151,7 +151,7 @@ Test(session_hold, a_transaction_of_which_a_part_does_not_fit_is_aborted)
     struct client c;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 150, 60000);
+    hold_of_requests(&s, 3);
     show(&s, switching);
     c = client(&s);
     client_asks(c, "MULTI | SET p " LONG_VALUE " | SET q 1 | EXEC");
@@ -174,7 +174,7 @@ Test(session_hold, a_transaction_behind_one_that_is_reset_is_aborted)
     int fd;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 150, 60000);
+    hold_of_requests(&s, 5);
     show(&s, switching);
     c = client(&s);
     client_asks(c, "MULTI | RESET | MULTI | SET p " LONG_VALUE " | SET q 1 | EXEC");
@@ -203,7 +203,7 @@ Test(session_hold, a_transaction_whose_multi_does_not_fit_is_refused_as_a_whole)
     client_asks(filler, "SET f " LONG_VALUE);
     settles(&s);
     hold = router_hold(s.host.router, 0);
-    hold->limit = hold->bytes + 14; /* room for EXEC, but not for MULTI */
+    hold->limit = hold->bytes + sizeof(struct request) - 1; /* no room for MULTI */
     c = client(&s);
     client_asks(c, "MULTI | SET q 1 | EXEC");
     for (int i = 0; i < 3; i++)
@@ -223,7 +223,7 @@ Test(session_hold, reset_and_quit_need_no_room)
     struct client c;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 10, 60000);
+    hold_of_requests(&s, 0);
     show(&s, switching);
     c = client(&s);
     client_asks(c, "MULTI | SET q 1 | RESET | GET k | QUIT");
@@ -243,10 +243,10 @@ Test(session_hold, a_transaction_whose_exec_does_not_fit_ends_with_it)
     struct client c;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 50, 60000);
+    hold_of_requests(&s, 2);
     show(&s, switching);
     c = client(&s);
-    client_asks(c, "MULTI | SET q 1 | EXEC"); /* 15, 27 and 14 bytes */
+    client_asks(c, "MULTI | SET q 1 | EXEC");
     settles(&s);
     show(&s, steady);
     hears(&s, c, "+OK\r\n+QUEUED\r\n");
@@ -311,7 +311,7 @@ Test(session_hold, an_open_transaction_whose_exec_does_not_fit_ends_with_it)
     int fd;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 30, 60000);
+    hold_of_requests(&s, 1);
     c = client(&s);
     fd = reaches_master(&s, c, "MULTI");
     node_answers(&s, fd, c, "+OK\r\n");
@@ -335,7 +335,7 @@ Test(session_hold, an_exec_behind_what_did_not_fit_needs_no_room)
     int fd;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 30, 60000);
+    hold_of_requests(&s, 1);
     c = client(&s);
     fd = reaches_master(&s, c, "MULTI");
     node_answers(&s, fd, c, "+OK\r\n");
@@ -359,7 +359,7 @@ Test(session_hold, a_nested_multi_and_a_later_one_are_told_apart)
     struct client c;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 60, 60000);
+    hold_of_requests(&s, 3);
     show(&s, switching);
     c = client(&s);
     client_asks(c, "MULTI | MULTI | SET p " LONG_VALUE " | EXEC");
@@ -379,13 +379,12 @@ Test(session_hold, a_refused_multi_takes_nothing_before_it_along)
     int fd;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 75, 60000);
+    hold_of_requests(&s, 3);
     c = client(&s);
     fd = reaches_master(&s, c, "MULTI");
     node_answers(&s, fd, c, "+OK\r\n");
     show(&s, (struct scene){.master = -1});
-    client_asks(c,
-                "SET q 1 | SET r 1 | DISCARD | MULTI | SET t 1 | EXEC"); /* 27, 27, 17, 15, ... */
+    client_asks(c, "SET q 1 | SET r 1 | DISCARD | MULTI | SET t 1 | EXEC");
     settles(&s);
     show(&s, steady);
     fd = admits(&s, 0, "master");
@@ -406,7 +405,7 @@ Test(session_hold, a_refusal_is_heard_behind_client_reply_on_and_not_behind_skip
     int fd;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 150, 60000);
+    hold_of_requests(&s, 4);
     c = client(&s);
     client_asks(c, "CLIENT REPLY OFF");
     fd = admits(&s, 0, "master");
@@ -436,7 +435,7 @@ Test(session_hold, a_refused_command_is_the_one_that_is_skipped)
     int fd;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 20, 60000);
+    hold_of_requests(&s, 0);
     c = client(&s);
     client_asks(c, "CLIENT REPLY SKIP");
     fd = admits(&s, 0, "master");
@@ -457,7 +456,7 @@ Test(session_hold, a_refusal_behind_a_transaction_is_heard_as_exec_left_it)
     int fd;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 100, 60000);
+    hold_of_requests(&s, 4);
     show(&s, switching);
     c = client(&s);
     client_asks(c, "MULTI | CLIENT REPLY SKIP | EXEC | SET q " LONG_VALUE " | GET k");
@@ -482,7 +481,7 @@ Test(session_hold, a_refusal_behind_a_transaction_that_is_given_up_is_heard)
     int fd;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 100, 60000);
+    hold_of_requests(&s, 3);
     show(&s, switching);
     c = client(&s);
     client_asks(c, "MULTI | CLIENT REPLY OFF | DISCARD | SET q " LONG_VALUE);
@@ -507,7 +506,7 @@ Test(session_hold, what_comes_before_its_multi_is_known_to_be_refused_is_refused
     int fd;
 
     stage_begin(&s);
-    hold_of_at_most(&s, 30, 60000);
+    hold_of_requests(&s, 1);
     show(&s, switching);
     c = client(&s);
     client_asks(c, "SET a 1 | MULTI");

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -168,6 +169,31 @@ Test(listener, without_descriptors_a_client_is_turned_away)
     until(door.count == 1, uv_run(&door.loop, UV_RUN_NOWAIT));
     close(turned_away);
     close(welcome);
+    close(door.taken[0]);
+    listener_close(door.listener);
+    loop_end(&door.loop);
+}
+
+/* Not even the spare one: epoll would tell of the client for ever. */
+Test(listener, without_the_spare_one_nobody_is_accepted_for_a_moment)
+{
+    struct door door = {.count = 0};
+    struct rlimit had;
+    int fd, waiting;
+
+    cr_assert_eq(uv_loop_init(&door.loop), 0);
+    fd = bind_somewhere(&door.at);
+    waiting = client(&door);
+    had = no_more_descriptors();
+    door.listener = listener_open(&door.loop, fd, on_accept, &door);
+    uv_run(&door.loop, UV_RUN_NOWAIT);
+    uv_run(&door.loop, UV_RUN_NOWAIT);
+    struct pollfd loop = {.fd = uv_backend_fd(&door.loop), .events = POLLIN};
+    cr_assert_eq(poll(&loop, 1, 0), 0, "nothing is to be done");
+    cr_assert_gt(uv_backend_timeout(&door.loop), 0);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &had), 0);
+    until(door.count == 1, uv_run(&door.loop, UV_RUN_NOWAIT));
+    close(waiting);
     close(door.taken[0]);
     listener_close(door.listener);
     loop_end(&door.loop);

@@ -7,14 +7,14 @@
 #include <criterion/criterion.h>
 
 struct waiting {
-    atomic_size_t all;
+    struct held_total all;
     struct hold hold;
     struct held held[4];
 };
 
 static void begin(struct waiting *w, size_t limit)
 {
-    atomic_init(&w->all, 0);
+    w->all = (struct held_total){0};
     hold_init(&w->hold, &w->all, limit, 20000);
     for (int i = 0; i < 4; i++)
         held_init(&w->held[i]);
@@ -90,18 +90,55 @@ Test(hold, remembers_the_peak_and_since_when)
     cr_assert_eq(w.hold.since_ms, 40);
 }
 
-Test(hold, has_room_up_to_its_limit)
+/* One that waits never has more than is left for the others. */
+Test(hold, one_has_no_more_than_is_still_free)
 {
     struct waiting w;
 
     begin(&w, 1000);
-    cr_assert(hold_has_room(&w.hold, 1000));
-    cr_assert_not(hold_has_room(&w.hold, 1001));
-    hold_enter(&w.hold, &w.held[0], 400, 10);
-    cr_assert(hold_has_room(&w.hold, 600));
-    cr_assert_not(hold_has_room(&w.hold, 601));
+    hold_enter(&w.hold, &w.held[0], 0, 10);
+    cr_assert(hold_has_room(&w.held[0], 500));
+    cr_assert_not(hold_has_room(&w.held[0], 501));
+    hold_grow(&w.held[0], 500);
+    cr_assert_not(hold_has_room(&w.held[0], 1));
+    hold_enter(&w.hold, &w.held[1], 0, 10);
+    cr_assert(hold_has_room(&w.held[1], 250));
+    cr_assert_not(hold_has_room(&w.held[1], 251));
+    hold_grow(&w.held[1], 250);
+    hold_enter(&w.hold, &w.held[2], 0, 10);
+    cr_assert(hold_has_room(&w.held[2], 125));
+    cr_assert_not(hold_has_room(&w.held[2], 126));
     hold_leave(&w.held[0]);
-    cr_assert(hold_has_room(&w.hold, 1000));
+    cr_assert(hold_has_room(&w.held[2], 375));
+    cr_assert_not(hold_has_room(&w.held[2], 751));
+    cr_assert_not(hold_has_room(&w.held[2], SIZE_MAX / 2));
+}
+
+/* A quarter for all of them, and 64 KB for each. */
+Test(hold, those_that_have_yet_to_log_in_have_little)
+{
+    enum { KB = 1024, ALL = 800 * KB };
+    struct waiting w;
+
+    begin(&w, ALL);
+    for (int i = 0; i < 4; i++) {
+        w.held[i].outside = true;
+        hold_enter(&w.hold, &w.held[i], 0, 10);
+        cr_assert_not(hold_has_room(&w.held[i], 64 * KB + 1));
+        cr_assert_eq(hold_has_room(&w.held[i], 64 * KB), i < 3, "number %d", i);
+        if (i < 3)
+            hold_grow(&w.held[i], 64 * KB);
+    }
+    cr_assert(hold_has_room(&w.held[3], 8 * KB));
+    cr_assert_not(hold_has_room(&w.held[3], 8 * KB + 1));
+    hold_leave(&w.held[3]);
+    w.held[3].outside = false;
+    hold_enter(&w.hold, &w.held[3], 0, 10);
+    cr_assert(hold_has_room(&w.held[3], 300 * KB), "it has logged in");
+    for (int i = 0; i < 4; i++)
+        hold_leave(&w.held[i]);
+    cr_assert_eq(w.all.bytes, 0);
+    cr_assert_eq(w.all.outside_bytes, 0);
 }
 
 Test(hold, leaving_twice_is_harmless)
@@ -130,14 +167,16 @@ Test(hold, the_limit_is_of_all_workers)
     begin(&w, 100);
     hold_init(&other, &w.all, 100, 20000);
     hold_enter(&w.hold, &w.held[0], 60, 1);
-    cr_assert(hold_has_room(&other, 40));
-    cr_assert_not(hold_has_room(&other, 41));
-    hold_enter(&other, &w.held[1], 40, 1);
-    cr_assert_not(hold_has_room(&w.hold, 1));
+    hold_enter(&other, &w.held[1], 0, 1);
+    cr_assert(hold_has_room(&w.held[1], 20));
+    cr_assert_not(hold_has_room(&w.held[1], 21));
+    hold_grow(&w.held[1], 40);
+    hold_enter(&w.hold, &w.held[2], 0, 1);
+    cr_assert_not(hold_has_room(&w.held[2], 1));
     cr_assert_eq(w.hold.bytes, 60);
     hold_shrink(&w.held[0], 10);
-    cr_assert(hold_has_room(&other, 10));
-    hold_leave(&w.held[1]);
-    hold_leave(&w.held[0]);
-    cr_assert_eq(w.all, 0);
+    cr_assert(hold_has_room(&w.held[2], 5));
+    for (int i = 0; i < 3; i++)
+        hold_leave(&w.held[i]);
+    cr_assert_eq(w.all.bytes, 0);
 }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { HTTP_CONNECTIONS_MAX = 64 };
 enum { MANY = 3 * HTTP_CONNECTIONS_MAX };
 
 static struct http_connections all;
@@ -39,7 +40,7 @@ static void go(int i)
 
 Test(http_connections, one_too_many_costs_the_oldest_its_place)
 {
-    http_connections_init(&all);
+    http_connections_init(&all, HTTP_CONNECTIONS_MAX);
     for (int i = 0; i < MANY; i++)
         come(i, i);
     cr_expect_eq(all.count, HTTP_CONNECTIONS_MAX);
@@ -52,7 +53,7 @@ Test(http_connections, one_too_many_costs_the_oldest_its_place)
 
 Test(http_connections, who_was_answered_is_as_new)
 {
-    http_connections_init(&all);
+    http_connections_init(&all, HTTP_CONNECTIONS_MAX);
     for (int i = 0; i < HTTP_CONNECTIONS_MAX; i++)
         come(i, 0);
     http_connection_answered(&all, connection[0], 1);
@@ -69,7 +70,7 @@ Test(http_connections, who_was_answered_is_as_new)
 
 Test(http_connections, each_has_a_deadline)
 {
-    http_connections_init(&all);
+    http_connections_init(&all, HTTP_CONNECTIONS_MAX);
     cr_expect_eq(http_connections_expire(&all, 0), -1);
     come(0, 1000);
     come(1, 1500);

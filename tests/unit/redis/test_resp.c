@@ -126,6 +126,27 @@ static void expect_request(const struct request_case *c, const size_t *ends, siz
     expect_place(c, request.sub_at, request.sub_len, c->sub);
 }
 
+/* What was passed over may be dropped after any byte: the end is found where it is. */
+Test(resp, the_end_of_a_request_whose_bytes_are_dropped)
+{
+    static const char input[] =
+        "*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$12\r\n$3\r\nab\r\n*1\r\n\r\n$0\r\n\r\n";
+    const size_t whole = sizeof(input) - 1;
+    for (size_t step = 1; step <= whole; step++) {
+        struct resp_request request = {0};
+        size_t from = 0, to = 0;
+        while (to < whole) {
+            to = to + step < whole ? to + step : whole;
+            enum resp_result result = resp_request_parse(&request, input + from, to - from);
+            cr_assert_eq(result, to == whole ? RESP_DONE : RESP_MORE, "step %zu at %zu", step, to);
+            if (result == RESP_MORE)
+                from += resp_request_forget(&request, to - from);
+            cr_assert(result == RESP_DONE || to - from <= 5, "only a line is kept");
+        }
+        cr_assert_eq(from + request.pos, whole);
+    }
+}
+
 Test(resp, requests_cut_anywhere)
 {
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {

@@ -14,7 +14,7 @@ static char nodes[3];
 struct line {
     struct request_pool pool;
     struct request_queue queue;
-    atomic_size_t all_bytes;
+    struct held_total all;
     struct hold hold;
     /* what the list cannot tell */
     size_t charged;
@@ -27,7 +27,7 @@ static void begin(struct line *l)
     *l = (struct line){.charged = 0};
     request_pool_init(&l->pool, sizeof(struct session_request));
     queue_init(&l->queue);
-    hold_init(&l->hold, &l->all_bytes, 1 << 20, 1000);
+    hold_init(&l->hold, &l->all, 1 << 20, 1000);
 }
 
 static struct session_request *one_at(struct list *node)
@@ -102,7 +102,7 @@ static void hold_begins(struct line *l)
     hold_enter(&l->hold, &l->queue.held, 0, 1);
     list_each (it, &l->queue.requests) {
         if (one_at(it)->state == REQUEST_WAITING)
-            hold_grow(&l->queue.held, one_at(it)->len);
+            hold_grow(&l->queue.held, request_cost(one_at(it)));
     }
 }
 
@@ -148,10 +148,19 @@ static void is_known_where(const struct line *l)
     }
 }
 
+/* What waits costs so much, which is more than its bytes. */
+static size_t cost_of_waiting(struct line *l)
+{
+    size_t sum = 0;
+    list_each (it, &l->queue.requests)
+        sum += one_at(it)->state == REQUEST_WAITING ? request_cost(one_at(it)) : 0;
+    return sum;
+}
+
 static void is_right(struct line *l)
 {
     struct request_queue found = counted(l);
-    size_t held = hold_waits(&l->queue.held) ? found.waiting_bytes - l->charged : 0;
+    size_t held = hold_waits(&l->queue.held) ? cost_of_waiting(l) : 0;
     if (found.inflight == 0) {
         l->at = NULL;
         l->mixed = false;
@@ -166,7 +175,7 @@ static void is_right(struct line *l)
     cr_assert_eq(l->queue.unclassified, 0, "that is the session's to count");
     cr_assert_eq(l->queue.held.bytes, held);
     cr_assert_eq(l->hold.bytes, held);
-    cr_assert_eq(l->all_bytes, held);
+    cr_assert_eq(l->all.bytes, held);
     is_known_where(l);
 }
 
@@ -403,14 +412,14 @@ Test(request_queue, bytes_beside_the_requests_wait_too_and_are_not_held)
 {
     struct line l;
     begin(&l);
-    adds(&l, 20, false, false);
+    size_t cost = request_cost(adds(&l, 20, false, false));
     hold_begins(&l);
     queue_charge(&l.queue, 7);
     cr_assert_eq(l.queue.waiting_bytes, 27);
-    cr_assert_eq(l.hold.bytes, 20);
+    cr_assert_eq(l.hold.bytes, cost);
     queue_discharge(&l.queue, 3);
     cr_assert_eq(l.queue.waiting_bytes, 24);
-    cr_assert_eq(l.hold.bytes, 20);
+    cr_assert_eq(l.hold.bytes, cost);
     l.charged = 4;
     is_right(&l);
     end(&l);
@@ -429,7 +438,7 @@ Test(request_queue, new_bytes_count_instead_of_the_old_ones)
     cr_assert_arr_eq(request->data, words, sizeof(words) - 1);
     cr_assert_eq(request->argc, 2);
     cr_assert_eq(l.queue.waiting_bytes, sizeof(words) - 1 + 1);
-    cr_assert_eq(l.hold.bytes, sizeof(words) - 1 + 1);
+    cr_assert_eq(l.hold.bytes, cost_of_waiting(&l));
     cr_assert_eq(l.queue.next, request);
     is_right(&l);
     is_rewritten(&l, request, "*1\r\n$4\r\nPING\r\n");
@@ -445,11 +454,13 @@ Test(request_queue, the_hold_counts_what_waits_while_it_lasts)
     struct session_request *first = adds(&l, 100, false, false);
     cr_assert_eq(l.hold.bytes, 0);
     hold_begins(&l);
-    cr_assert_eq(l.hold.bytes, 100);
-    struct session_request *second = adds(&l, 20, false, false);
-    cr_assert_eq(l.hold.bytes, 120);
+    size_t one = request_cost(first);
+    cr_assert_eq(one, sizeof(*first), "its bytes have a place in it");
+    cr_assert_eq(l.hold.bytes, one);
+    struct session_request *second = adds(&l, 2000, false, false);
+    cr_assert_eq(l.hold.bytes, 2 * one + 2000);
     moves(&l, first, REQUEST_ANSWERED); /* it waited too long */
-    cr_assert_eq(l.hold.bytes, 20);
+    cr_assert_eq(l.hold.bytes, one + 2000);
     hold_leave(&l.queue.held);
     cr_assert_eq(l.hold.bytes, 0);
     departs(&l, second, NODE(0));
