@@ -44,9 +44,10 @@ struct traffic_options {
     size_t group_count;
     const struct traffic_listener_options *listeners;
     size_t listener_count;
-    size_t workers;     /* 1 to WORKERS_MAX */
-    size_t max_clients; /* sessions of all workers; one more is refused with Redis' text */
-    size_t request_max; /* bytes of one request */
+    size_t workers;        /* 1 to WORKERS_MAX */
+    size_t max_clients;    /* sessions of all workers; one more is refused with Redis' text */
+    size_t request_max;    /* bytes of one request */
+    size_t request_memory; /* of all clients' unfinished requests (request_cost()) */
     size_t
         output_high; /* bytes of replies a session may have waiting before its sources are paused */
     size_t output_limit,

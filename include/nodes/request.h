@@ -59,6 +59,7 @@ struct request {
     struct list in_upstream;           /* the upstream's queue */
     const struct request_owner *owner; /* NULL: swallow the reply */
     void *owner_data;
+    struct request_pool *pool; /* which counts what it takes */
     struct upstream *upstream; /* while QUEUED or SENT, and in the callbacks */
     const struct command *command;
     const struct verb
@@ -119,6 +120,12 @@ struct request {
     char own_data[REQUEST_INLINE];
 };
 
+/* What it takes of memory: the object, and the heap behind it. Whatever bounds bytes of requests counts in this. */
+static inline size_t request_cost(const struct request *request)
+{
+    return sizeof(*request) + (request->data == request->own_data ? 0 : request->cap);
+}
+
 /* Which states may follow which. ANSWERED is also where a request is that failed, until its session has decided
  * whether it is answered with an error or waits again. */
 static const struct state_row request_rows[] = {
@@ -156,7 +163,7 @@ struct request_pool {
     struct list free;  /* with nothing but themselves */
     struct list roomy; /* with memory for longer requests */
     size_t kept, kept_bytes;
-    size_t live; /* handed out */
+    size_t live, live_bytes; /* handed out: requests, and what they take (request_cost()) */
 };
 
 void request_pool_init(struct request_pool *pool);

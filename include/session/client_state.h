@@ -37,7 +37,8 @@ struct session_client {
     struct partial *partial; /* a request that has not arrived wholly (input.h) */
     enum growth growth;      /* and whether more of it is read */
     int64_t let_in_until_ms; /* until then that is not asked, but of who has logged in */
-    struct list ahead;       /* bytes behind it, not looked at yet */
+    struct list in_starved; /* it is not read, for the worker's part of request_memory is used up */
+    struct list ahead;      /* bytes behind it, not looked at yet */
     size_t ahead_bytes;
     bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */
     bool ahead_end;   /* and behind these it ended its side */

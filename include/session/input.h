@@ -29,6 +29,9 @@ bool session_has_input_room(const struct session *s);
 /* Keeps a copy. Returns false when there is no memory for it. */
 bool session_keep_input(struct session *s, const char *bytes, size_t len)
     __attribute__((warn_unused_result));
+/* The same, before all that is kept: the rest of what was being taken. */
+bool session_keep_input_first(struct session *s, const char *bytes, size_t len)
+    __attribute__((warn_unused_result));
 /* Takes the first piece out of the list, which must not be empty. It still counts until it is dropped. */
 struct input_chunk *session_first_input(struct session *s);
 /* Wipes and frees it. */

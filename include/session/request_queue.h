@@ -1,6 +1,6 @@
 /*
  * request_queue: a session's unfinished requests, in the order in which they came, and all that follows from their
- * states: which waits first, how many are in flight and where, how many bytes wait. queue_move() is the only way in
+ * states: which waits first, how many are in flight and where, how many bytes they take. queue_move() is the only way in
  * which a request's state changes here, so no counter can be forgotten.
  *
  *     WAITING --queue_depart(), then the upstream--> QUEUED, SENT --queue_move()--> ANSWERED, REJECTED
@@ -25,7 +25,8 @@ struct request_queue {
     unsigned inflight, inflight_writes; /* QUEUED or SENT: all, and those that write */
     unsigned rejected;
     unsigned unclassified; /* requests that were refused before their turn came */
-    size_t waiting_bytes;
+    size_t
+        bytes; /* what all unfinished ones take (request_cost()), and what was charged beside them */
     struct upstream *at; /* where those in flight are, unless `mixed` */
     bool mixed;          /* they (reads) are in flight on several upstreams */
     struct held held;    /* in the hold, which counts the bytes, too */
@@ -36,29 +37,27 @@ void queue_init(struct request_queue *queue);
 /* The first that waits, from this one on in the list; NULL: none. */
 struct request *queue_first_waiting(struct request_queue *queue, struct list *from);
 
-/* Bytes that wait beside the requests: a tunnel's. */
+/* Bytes beside the requests: a tunnel's, that wait to be written. */
 static inline void queue_charge(struct request_queue *queue, size_t bytes)
 {
-    queue->waiting_bytes += bytes;
+    queue->bytes += bytes;
 }
 
 static inline void queue_discharge(struct request_queue *queue, size_t bytes)
 {
-    queue->waiting_bytes -= bytes;
+    queue->bytes -= bytes;
 }
 
 /* ---- the steps of queue_move(): for this file only. They are here because each request takes them twice. ---- */
 
 static inline void queue_begin_waiting(struct request_queue *queue, const struct request *request)
 {
-    queue_charge(queue, request->len);
     if (hold_waits(&queue->held))
         hold_grow(&queue->held, request->len);
 }
 
 static inline void queue_end_waiting(struct request_queue *queue, const struct request *request)
 {
-    queue_discharge(queue, request->len);
     if (hold_waits(&queue->held))
         hold_shrink(&queue->held, request->len);
 }
@@ -87,6 +86,7 @@ static inline void queue_add(struct request_queue *queue, struct request *reques
     assert(request->state == REQUEST_WAITING);
     list_append(&queue->requests, &request->in_session);
     queue->count++;
+    queue->bytes += request_cost(request);
     queue->writes += request->maybe_write;
     if (!queue->next)
         queue->next = request;
@@ -99,6 +99,7 @@ static inline void queue_remove(struct request_queue *queue, struct request *req
     assert(request->state == REQUEST_ANSWERED);
     list_remove(&request->in_session);
     queue->count--;
+    queue->bytes -= request_cost(request);
     queue->writes -= request->maybe_write;
 }
 

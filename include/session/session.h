@@ -52,9 +52,14 @@ struct session_host {
     size_t count;
     struct list stalled; /* sessions whose clients take no replies, and are not read (ahead.c) */
     struct list doubted; /* sessions whose node ended their lease (ended.c) */
-    size_t ahead_bytes;  /* what is kept of them */
-    size_t disconnected; /* sessions that the proxy ended, ever */
-    int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
+    struct list
+        starved; /* sessions that are not read, for all have too many requests (budget.h); */
+    size_t request_share;     /* the worker's part of request_memory */
+    struct session *growing;  /* and the one whose large request may come nevertheless, */
+    int64_t growing_since_ms; /* since when */
+    size_t ahead_bytes;       /* what is kept of those that take no replies */
+    size_t disconnected;      /* sessions that the proxy ended, ever */
+    int64_t paused_until_ms;  /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 
 /* The sessions of the worker whose stop this is. */

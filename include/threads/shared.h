@@ -26,7 +26,7 @@ struct slot_hold {
 struct worker_slot {
     struct mailbox box;
     atomic_llong last_turn_ms;
-    atomic_size_t sessions, upstreams, ahead_bytes, disconnected;
+    atomic_size_t sessions, upstreams, request_bytes, ahead_bytes, disconnected;
     atomic_size_t ended;            /* sessions that it was given and has no more */
     atomic_size_t unrenewed, early; /* of its gates (gate.h) */
     atomic_ullong adopted;          /* the sequence of the snapshot that it has adopted */

@@ -33,6 +33,7 @@ struct worker_gauges {
     size_t early;     /* how often messages went out before that was done, ever */
     size_t sessions, upstreams;
     size_t held, held_bytes; /* sessions whose requests wait for a node, and these */
+    size_t request_bytes;    /* of requests that are not answered, with the memory around them */
     size_t ahead_bytes;      /* of requests of clients that read no replies */
     size_t disconnected;     /* clients that the proxy ended, ever */
 };

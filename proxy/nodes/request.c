@@ -22,7 +22,7 @@ void request_pool_init(struct request_pool *pool)
 {
     list_init(&pool->free);
     list_init(&pool->roomy);
-    pool->kept = pool->kept_bytes = pool->live = 0;
+    pool->kept = pool->kept_bytes = pool->live = pool->live_bytes = 0;
 }
 
 void request_pool_free(struct request_pool *pool)
@@ -73,6 +73,7 @@ static void free_bytes(struct request *request)
 __attribute__((noinline)) static bool grow(struct request *request, size_t len)
 {
     char *data;
+    size_t before = has_heap(request) ? request->cap : 0;
     if (has_heap(request) && !request->secret) {
         data = realloc(request->data, len);
         if (!data)
@@ -84,6 +85,7 @@ __attribute__((noinline)) static bool grow(struct request *request, size_t len)
         memcpy(data, request->data, request->len);
         free_bytes(request);
     }
+    request->pool->live_bytes += len - before;
     request->data = data;
     request->cap = len;
     return true;
@@ -107,7 +109,9 @@ struct request *request_try_new(struct request_pool *pool, size_t len)
     list_init(&request->in_upstream);
     request->data = data ? data : request->own_data;
     request->cap = data ? cap : sizeof(request->own_data);
+    request->pool = pool;
     pool->live++;
+    pool->live_bytes += request_cost(request);
     if (len <= request->cap || grow(request, len))
         return request;
     request_free(pool, request);
@@ -182,6 +186,7 @@ void request_free(struct request_pool *pool, struct request *request)
     if (request->login)
         identity_release(request->login);
     pool->live--;
+    pool->live_bytes -= request_cost(request);
     if (pool->kept >= KEEP_MAX) {
         free_bytes(request);
         free(request);

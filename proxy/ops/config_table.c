@@ -55,6 +55,10 @@ static const struct config_option table[] = {
     {.name = "request_max", PROXY(request_max), .type = OPTION_SIZE, .standard = "1gb",
      .min = 64 * KB, .max = 16 * GB,
      .help = "the largest request; one that is larger ends its connection"},
+    {.name = "request_memory", PROXY(request_memory), .type = OPTION_SIZE, .standard = "256mb",
+     .min = MB, .max = 64 * GB,
+     .help = "requests that are not answered yet, of all clients together; over that only clients that "
+             "have few of them are read"},
     {.name = "output_high", PROXY(output_high), .type = OPTION_SIZE, .standard = "1mb",
      .min = 16 * KB, .max = GB,
      .help = "replies that may wait for a client before no more are fetched for it"},

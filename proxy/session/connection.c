@@ -37,6 +37,8 @@ static void on_event(struct stream *stream, unsigned events, int error)
             session_read(s);
         else if (events & STREAM_GONE)
             session_close(s, "the client's connection broke");
+        else
+            session_update_interest(s); /* others' requests have used up the worker's part */
     } else if ((events & STREAM_GONE) && !life_closing(&s->life)) {
         life_client_left(&s->life, CLIENT_GONE);
         if (hold_waits(&s->queue.held) || barrier_of(&s->barrier, BARRIER_BLOCKED))
@@ -77,6 +79,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->identity = identity_nobody(router_identities(host->router));
     list_init(&s->client.ahead);
     list_init(&s->client.in_stalled);
+    list_init(&s->client.in_starved);
     list_init(&s->lease.in_doubted);
     list_init(&s->in_woken);
     list_init(&s->in_dirty);

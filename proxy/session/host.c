@@ -3,6 +3,7 @@
 
 #include "session/ahead.h"
 #include "session/blocking.h"
+#include "session/budget.h"
 #include "session/dispatch.h"
 #include "session/ended.h"
 #include "session/held.h"
@@ -43,6 +44,8 @@ void session_host_turn(struct session_host *host)
         session_run_woken(&turn->woken);
         flush_upstreams(turn);
         session_flush_dirty(&turn->dirty_sessions);
+        if (!list_empty(&host->starved) && !session_budget_is_spent(host))
+            session_feed_starved(host);
         /* A write that failed wakes those whose requests were on it. */
     } while (!list_empty(&turn->woken) || !list_empty(&turn->dirty_upstreams) ||
              !list_empty(&turn->dirty_sessions));
@@ -54,6 +57,7 @@ void session_host_tick(struct session_host *host, int64_t now_ms)
 {
     router_tick(host->router, now_ms, session_stuck, host);
     session_look_at_stalled(host, now_ms);
+    session_look_at_starved(host, now_ms);
     session_judge_ended(host, now_ms);
     for (size_t i = 0; i < host->options->group_count; i++)
         session_expire_held(router_hold(host->router, i), now_ms);

@@ -8,6 +8,8 @@ void session_forget_partial(struct session *s)
 {
     if (!s->client.partial)
         return;
+    if (s->host->growing == s)
+        s->host->growing = NULL;
     request_free(session_pool(s), s->client.partial->request);
     free(s->client.partial);
 }
@@ -28,7 +30,7 @@ bool session_has_input_room(const struct session *s)
                options->output_memory;
 }
 
-bool session_keep_input(struct session *s, const char *bytes, size_t len)
+static bool keep_before(struct session *s, struct list *next, const char *bytes, size_t len)
 {
     struct input_chunk *chunk = malloc(sizeof(*chunk) + len);
     if (!chunk)
@@ -36,9 +38,19 @@ bool session_keep_input(struct session *s, const char *bytes, size_t len)
     list_init(&chunk->in_ahead);
     chunk->len = len;
     memcpy(chunk->data, bytes, len);
-    list_append(&s->client.ahead, &chunk->in_ahead);
+    list_insert_before(next, &chunk->in_ahead);
     account(s, sizeof(*chunk) + len, 0);
     return true;
+}
+
+bool session_keep_input(struct session *s, const char *bytes, size_t len)
+{
+    return keep_before(s, &s->client.ahead, bytes, len);
+}
+
+bool session_keep_input_first(struct session *s, const char *bytes, size_t len)
+{
+    return keep_before(s, s->client.ahead.next, bytes, len);
 }
 
 struct input_chunk *session_first_input(struct session *s)

@@ -1,19 +1,18 @@
 /* interest: see the header. */
 #include "session/interest.h"
 
+#include "session/budget.h"
 #include "session/client.h"
 #include "session/input.h"
 
-/* A client may be this far ahead of its replies before it is not read any more. */
+/* A client may be this far ahead of its replies before it is not read any more; in bytes: budget.h. */
 #define AHEAD_REQUESTS 2048
-
-#define AHEAD_BYTES ((size_t)1024 * 1024)
 
 /* Asked several times for each request. */
 static inline __attribute__((always_inline)) bool wants_to_read(const struct session *s)
 {
     return life_reads(&s->life) && s->client.growth == GROWTH_FREE &&
-           s->queue.count < AHEAD_REQUESTS && s->queue.waiting_bytes < AHEAD_BYTES &&
+           s->queue.count < AHEAD_REQUESTS && session_has_budget(s) &&
            buf_len(&s->client.out) < s->host->options->output_high;
 }
 
@@ -74,6 +73,8 @@ void session_update_interest(struct session *s)
         session_mark_woken(s);
     if (buf_len(&s->client.out) > 0 || list_linked(&s->client.in_stalled))
         watch_stall(s);
+    if (session_budget_is_spent(s->host) || list_linked(&s->client.in_starved))
+        session_watch_budget(s);
     want = session_reads(s) || s->client.reads_ahead ? STREAM_READABLE : 0;
     if (waits_to_write(s))
         want |= STREAM_WRITABLE;

@@ -44,6 +44,7 @@ void session_close(struct session *s, const char *why)
     list_remove(&s->place.in_admission);
     list_remove(&s->in_woken);
     list_remove(&s->in_dirty);
+    list_remove(&s->client.in_starved);
     list_remove(&s->lease.in_doubted);
     list_remove(&s->special.in_script_wait);
     list_remove(&s->in_host);

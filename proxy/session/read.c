@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "session/budget.h"
 #include "session/client.h"
 #include "session/dispatch.h"
 #include "session/held.h"
@@ -156,6 +157,8 @@ static void finish_partial(struct session *s)
     struct request *r = partial->request;
     s->client.partial = NULL;
     r->len = partial->parse.pos;
+    if (s->host->growing == s)
+        s->host->growing = NULL;
     if (partial->parse.argc == 0 || partial->parse.is_inline) {
         if (partial->parse.is_inline)
             accept_inline(s, r->data, r->len);
@@ -222,6 +225,14 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
     return taken;
 }
 
+/* The worker has too many requests: short ones cost far more than their bytes, so the rest is kept as bytes. */
+__attribute__((noinline)) static void keep_rest(struct session *s, char *data, size_t len)
+{
+    if (!session_keep_input_first(s, data, len))
+        no_memory(s, len);
+    explicit_bzero(data, len);
+}
+
 void session_feed(struct session *s, char *data, size_t len)
 {
     struct resp_request parse;
@@ -231,6 +242,10 @@ void session_feed(struct session *s, char *data, size_t len)
         len -= used;
     }
     while (len > 0 && life_frames(&s->life)) {
+        if (session_budget_is_spent(s->host) && !session_has_budget(s)) {
+            keep_rest(s, data, len);
+            return;
+        }
         memset(&parse, 0, offsetof(struct resp_request, error_text));
         switch (resp_request_parse(&parse, data, len)) {
         case RESP_DONE:

@@ -24,7 +24,9 @@ void queue_set_bytes(struct request_queue *queue, struct request *request, const
 {
     assert(request->state == REQUEST_WAITING);
     queue_end_waiting(queue, request);
+    queue->bytes -= request_cost(request);
     request_set_bytes(request, buf_head(bytes), buf_len(bytes));
     request->argc = resp_args(request->data, request->len).left;
+    queue->bytes += request_cost(request);
     queue_begin_waiting(queue, request);
 }

@@ -172,6 +172,7 @@ static void show_rare_gauges(struct worker *w)
     }
     atomic_store_explicit(&slot->unrenewed, unrenewed, memory_order_relaxed);
     atomic_store_explicit(&slot->early, early, memory_order_relaxed);
+    atomic_store_explicit(&slot->request_bytes, w->turn.requests.live_bytes, memory_order_relaxed);
     atomic_store_explicit(&slot->ahead_bytes, w->host.ahead_bytes, memory_order_relaxed);
     atomic_store_explicit(&slot->disconnected, w->host.disconnected, memory_order_relaxed);
 }
@@ -279,10 +280,12 @@ static void init_host(struct worker *w)
 {
     w->host.turn = &w->turn;
     w->host.options = w->options;
+    w->host.request_share = w->options->request_memory / w->options->workers;
     w->host.hooks = &command_hooks;
     list_init(&w->host.stop.waiting);
     list_init(&w->host.sessions);
     list_init(&w->host.stalled);
+    list_init(&w->host.starved);
     list_init(&w->host.doubted);
     list_init(&w->host.script_waiters);
     w->host.learn = learn_new(&w->turn.requests);

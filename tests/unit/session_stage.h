@@ -149,11 +149,13 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
     s->last_id = SESSION_ID_BASE;
     s->host = (struct session_host){.turn = &s->w->turn,
                                     .options = &s->options,
+                                    .request_share = (size_t)256 << 20,
                                     .stop.shared = s->shared,
                                     .hooks = &command_hooks};
     list_init(&s->host.stop.waiting);
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);
+    list_init(&s->host.starved);
     list_init(&s->host.doubted);
     list_init(&s->host.script_waiters);
     s->scripts = scripts_new(64 * 1024);

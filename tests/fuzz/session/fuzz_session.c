@@ -131,11 +131,13 @@ static void begin(struct stage *s, uint8_t how)
     s->shared = shared_new(1, 1);
     s->host = (struct session_host){.turn = &s->turn,
                                     .options = &s->options,
+                                    .request_share = how & 8 ? 20000 : 1 << 20,
                                     .stop.shared = s->shared,
                                     .hooks = &command_hooks};
     list_init(&s->host.stop.waiting);
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);
+    list_init(&s->host.starved);
     list_init(&s->host.doubted);
     list_init(&s->host.script_waiters);
     s->scripts = scripts_new(2000);

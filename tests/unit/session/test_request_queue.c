@@ -18,6 +18,7 @@ struct line {
     struct hold hold;
     /* what the list cannot tell */
     size_t charged;
+    size_t waiting; /* bytes of requests, as counted() found them */
     struct upstream *at;
     bool mixed;
 };
@@ -119,7 +120,8 @@ static void is_rewritten(struct line *l, struct request *request, const char *by
 /* As the list has it. */
 static struct request_queue counted(struct line *l)
 {
-    struct request_queue found = {.waiting_bytes = l->charged};
+    struct request_queue found = {.bytes = l->charged};
+    l->waiting = 0;
     list_each (it, &l->queue.requests) {
         struct request *request = one_at(it);
         bool waits = request->state == REQUEST_WAITING;
@@ -129,7 +131,8 @@ static struct request_queue counted(struct line *l)
         found.inflight += flies;
         found.inflight_writes += flies && request->write;
         found.rejected += request->state == REQUEST_REJECTED;
-        found.waiting_bytes += waits ? request->len : 0;
+        found.bytes += request_cost(request);
+        l->waiting += waits ? request->len : 0;
         if (waits && !found.next)
             found.next = request;
     }
@@ -151,7 +154,7 @@ static void is_known_where(const struct line *l)
 static void is_right(struct line *l)
 {
     struct request_queue found = counted(l);
-    size_t held = hold_waits(&l->queue.held) ? found.waiting_bytes - l->charged : 0;
+    size_t held = hold_waits(&l->queue.held) ? l->waiting : 0;
     if (found.inflight == 0) {
         l->at = NULL;
         l->mixed = false;
@@ -161,7 +164,7 @@ static void is_right(struct line *l)
     cr_assert_eq(l->queue.inflight, found.inflight);
     cr_assert_eq(l->queue.inflight_writes, found.inflight_writes);
     cr_assert_eq(l->queue.rejected, found.rejected);
-    cr_assert_eq(l->queue.waiting_bytes, found.waiting_bytes);
+    cr_assert_eq(l->queue.bytes, found.bytes);
     cr_assert_eq(l->queue.next, found.next);
     cr_assert_eq(l->queue.unclassified, 0, "that is the session's to count");
     cr_assert_eq(l->queue.held.bytes, held);
@@ -273,7 +276,7 @@ Test(request_queue, what_was_answered_may_wait_again)
     moves(&l, request, REQUEST_ANSWERED); /* its connection was lost */
     moves(&l, request, REQUEST_WAITING);
     cr_assert_eq(l.queue.next, request);
-    cr_assert_eq(l.queue.waiting_bytes, 10);
+    cr_assert_eq(l.queue.bytes, sizeof(struct request));
     is_right(&l);
     end(&l);
 }
@@ -382,34 +385,42 @@ Test(request_queue, a_rejected_one_is_counted_until_it_waits_again_or_is_answere
 
 /* ---- bytes ---- */
 
-Test(request_queue, only_what_waits_counts_as_waiting_bytes)
+/* Also while it is sent: a node that does not answer must not make the proxy take in more and more. */
+Test(request_queue, a_request_counts_until_it_is_answered_and_delivered)
 {
     struct line l;
     begin(&l);
-    struct request *first = adds(&l, 100, false, false);
-    adds(&l, 20, false, false);
-    cr_assert_eq(l.queue.waiting_bytes, 120);
-    departs(&l, first, NODE(0));
-    cr_assert_eq(l.queue.waiting_bytes, 20);
-    moves(&l, first, REQUEST_WAITING);
-    cr_assert_eq(l.queue.waiting_bytes, 120);
-    moves(&l, first, REQUEST_ANSWERED);
-    cr_assert_eq(l.queue.waiting_bytes, 20);
+    struct request *large = adds(&l, 5000, false, false);
+    struct request *small = adds(&l, 20, false, false);
+    size_t both = 2 * sizeof(struct request) + 5000;
+    cr_assert_eq(request_cost(large), sizeof(struct request) + 5000);
+    cr_assert_eq(request_cost(small), sizeof(struct request));
+    cr_assert_eq(l.queue.bytes, both);
+    departs(&l, large, NODE(0));
+    is_sent(large);
+    cr_assert_eq(l.queue.bytes, both);
+    moves(&l, large, REQUEST_ANSWERED); /* its connection was lost */
+    moves(&l, large, REQUEST_WAITING);
+    cr_assert_eq(l.queue.bytes, both);
+    moves(&l, large, REQUEST_ANSWERED);
+    cr_assert_eq(l.queue.bytes, both);
+    leaves(&l, large);
+    cr_assert_eq(l.queue.bytes, sizeof(struct request));
     is_right(&l);
     end(&l);
 }
 
-Test(request_queue, bytes_beside_the_requests_wait_too_and_are_not_held)
+Test(request_queue, bytes_beside_the_requests_count_too_and_are_not_held)
 {
     struct line l;
     begin(&l);
     adds(&l, 20, false, false);
     hold_begins(&l);
     queue_charge(&l.queue, 7);
-    cr_assert_eq(l.queue.waiting_bytes, 27);
+    cr_assert_eq(l.queue.bytes, sizeof(struct request) + 7);
     cr_assert_eq(l.hold.bytes, 20);
     queue_discharge(&l.queue, 3);
-    cr_assert_eq(l.queue.waiting_bytes, 24);
+    cr_assert_eq(l.queue.bytes, sizeof(struct request) + 4);
     cr_assert_eq(l.hold.bytes, 20);
     l.charged = 4;
     is_right(&l);
@@ -428,7 +439,7 @@ Test(request_queue, new_bytes_count_instead_of_the_old_ones)
     cr_assert_eq(request->len, sizeof(words) - 1);
     cr_assert_arr_eq(request->data, words, sizeof(words) - 1);
     cr_assert_eq(request->argc, 2);
-    cr_assert_eq(l.queue.waiting_bytes, sizeof(words) - 1 + 1);
+    cr_assert_eq(l.queue.bytes, 2 * sizeof(struct request) + 400, "its memory stays");
     cr_assert_eq(l.hold.bytes, sizeof(words) - 1 + 1);
     cr_assert_eq(l.queue.next, request);
     is_right(&l);
