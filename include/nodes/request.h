@@ -115,6 +115,7 @@ struct request {
     /* CLIENT REPLY OFF, or SKIP, queued in a transaction as CLIENT REPLY ON. */
     bool replies_off : 1;
     bool replies_skip : 1;
+    bool large : 1;     /* its reply is (session/large.h) */
     bool looked : 1;    /* CLIENT KILL: other workers were asked whether they have whom it means, */
     bool elsewhere : 1; /* and one has */
     char own_data[REQUEST_INLINE];

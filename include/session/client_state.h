@@ -44,6 +44,8 @@ struct session_client {
     bool ahead_end;   /* and behind these it ended its side */
     /* what it is to get */
     struct buf out;
+    size_t
+        output_bytes; /* of that, and of replies that are kept, as counted last (output_bound.h) */
     struct upstream *paused; /* not read because this client does not read */
     struct upstream *early;  /* not read because other replies have to come first */
     struct list in_stalled;  /* its replies wait, and it is not read for that */

@@ -81,6 +81,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     list_init(&s->client.in_stalled);
     list_init(&s->client.in_starved);
     list_init(&s->lease.in_doubted);
+    list_init(&s->lease.in_large);
     list_init(&s->in_woken);
     list_init(&s->in_dirty);
     list_init(&s->special.in_script_wait);

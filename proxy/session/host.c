@@ -7,6 +7,7 @@
 #include "session/dispatch.h"
 #include "session/ended.h"
 #include "session/held.h"
+#include "session/large.h"
 #include "session/life.h"
 #include "session/output.h"
 
@@ -55,7 +56,8 @@ void session_host_turn(struct session_host *host)
 
 void session_host_tick(struct session_host *host, int64_t now_ms)
 {
-    router_tick(host->router, now_ms, session_stuck, host);
+    router_tick(host->router, now_ms);
+    session_look_at_large(host, now_ms);
     session_look_at_stalled(host, now_ms);
     session_look_at_starved(host, now_ms);
     session_judge_ended(host, now_ms);
@@ -70,6 +72,7 @@ static void on_hold(void *data, size_t group)
 {
     struct session_host *host = data;
     session_take_back_blocked(host, group);
+    session_acquit_suspects(host, group);
     scripts_forget_nodes(host->scripts[group]);
 }
 

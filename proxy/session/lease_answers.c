@@ -4,6 +4,7 @@
  */
 #include "session/lease_answers.h"
 
+#include "session/large.h"
 #include "session/lease.h"
 #include "session/requests.h"
 #include "session/transaction.h"
@@ -64,6 +65,7 @@ void session_lease_part_answered(struct session *s, struct request *r)
 
 void session_lease_answered(struct session *s, struct request *r)
 {
+    session_large_answered(s, r);
     if (r->unknown && r->sticks)
         unstick(s, r);
     if (r->reply_type != '-' || r->command->verb == VERB_EXEC) {

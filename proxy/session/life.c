@@ -6,7 +6,9 @@
 #include "session/copies.h"
 #include "session/hooks.h"
 #include "session/input.h"
+#include "session/large.h"
 #include "session/lease.h"
+#include "session/output_bound.h"
 #include "session/transaction.h"
 
 #include <assert.h>
@@ -46,6 +48,7 @@ void session_close(struct session *s, const char *why)
     list_remove(&s->in_dirty);
     list_remove(&s->client.in_starved);
     list_remove(&s->lease.in_doubted);
+    session_forget_large(s);
     list_remove(&s->special.in_script_wait);
     list_remove(&s->in_host);
     s->host->count--;
@@ -65,6 +68,7 @@ void session_close(struct session *s, const char *why)
         asking->owner = NULL;
     session_forget_partial(s);
     session_forget_ahead(s);
+    session_forget_output(s);
     router_leave_replica(s->host->router, &s->place);
     identity_release(s->identity);
     buf_free(&s->client.out);
@@ -85,12 +89,8 @@ void session_disconnect(struct session *s, const char *why)
     session_close(s, why);
 }
 
-void session_stuck(void *data, void *session)
+void session_disconnect_over(struct session *s, const char *why)
 {
-    struct session *s = session;
-    (void)data;
-    if (!s)
-        return;
-    assert(s->magic == SESSION_MAGIC);
-    session_disconnect(s, "it does not read a large reply, and others wait");
+    s->host->over_output++;
+    session_disconnect(s, why);
 }

@@ -3,12 +3,12 @@
 
 #include "session/client.h"
 #include "session/interest.h"
+#include "session/large.h"
 #include "session/life.h"
+#include "session/output_bound.h"
 
-/* A reply this long, to a client that does not read, costs its upstream the sharing. */
-#define LARGE_REPLY ((size_t)1024 * 1024)
-
-/* So do this many times output_high of small ones. */
+/* A large reply to a client that does not read costs its upstream the sharing. So do this many times output_high of small
+ * ones. */
 #define OUTPUT_FACTOR 32
 
 /* And this many times of replies that come before their turn: on another connection than the first. */
@@ -41,6 +41,8 @@ void session_flush(struct session *s)
         }
         took(s, (size_t)n);
     }
+    if (s->client.output_bytes > 0)
+        session_count_output(s);
     if (s->client.paused && buf_len(&s->client.out) < s->host->options->output_high / 2) {
         upstream_pause(s->client.paused, false);
         s->client.paused = NULL;
@@ -67,8 +69,15 @@ void session_pass_on(struct session *s, const char *message, size_t len)
     if (buf_len(&s->client.out) > s->host->options->output_high && !s->client.paused &&
         s->lease.upstream) {
         s->client.paused = s->lease.upstream;
-        upstream_stop_reading(s->lease.upstream, s);
+        (void)upstream_stop_reading(s->lease.upstream, s);
     }
+}
+
+/* It brings no more, unless others' requests are behind what it brings. */
+static void stop_reading(struct session *s, struct upstream *up)
+{
+    if (upstream_stop_reading(up, s))
+        s->client.paused = up;
 }
 
 /* The client does not read as fast as its replies come. `so_far`: bytes of a reply that goes on. */
@@ -80,10 +89,10 @@ void session_throttle_now(struct session *s, struct upstream *up, size_t so_far)
         buf_len(&s->client.out) <= high)
         return;
     if (up == s->lease.upstream || so_far > LARGE_REPLY ||
-        (so_far && buf_len(&s->client.out) > high * OUTPUT_FACTOR)) {
-        s->client.paused = up;
-        upstream_stop_reading(up, s);
-    }
+        (so_far && buf_len(&s->client.out) > high * OUTPUT_FACTOR))
+        stop_reading(s, up);
+    if (!s->client.paused)
+        session_bound_output(s);
 }
 
 void session_stream_directly(struct session *s, const char *data, size_t len)
@@ -98,14 +107,6 @@ void session_stream_directly(struct session *s, const char *data, size_t len)
 
 /* ---- replies that come before their turn ---- */
 
-static size_t bytes_kept(const struct session *s)
-{
-    size_t sum = 0;
-    for (const struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next)
-        sum += buf_len(&session_const_request(it)->reply);
-    return sum;
-}
-
 /* Whether what comes from there waits for the first request's reply from elsewhere. If that one is to be
  * sent again, it does not: all that is in flight may have to land first. */
 static bool is_early(const struct session *s, const struct upstream *up)
@@ -118,10 +119,11 @@ static bool is_early(const struct session *s, const struct upstream *up)
 void session_throttle_early(struct session *s, const struct request *r)
 {
     if (s->client.early || r->upstream == s->lease.upstream || r->reply_len < EARLY_MIN ||
-        !is_early(s, r->upstream) || bytes_kept(s) <= s->host->options->output_high * EARLY_FACTOR)
+        !is_early(s, r->upstream) ||
+        session_kept_bytes(s) <= s->host->options->output_high * EARLY_FACTOR)
         return;
-    s->client.early = r->upstream;
-    upstream_stop_reading(s->client.early, s);
+    if (upstream_stop_reading(r->upstream, s))
+        s->client.early = r->upstream;
 }
 
 void session_resume_early_now(struct session *s)

@@ -13,10 +13,12 @@
 #include "session/client.h"
 #include "session/copies.h"
 #include "session/hooks.h"
+#include "session/large.h"
 #include "session/lease.h"
 #include "session/lease_answers.h"
 #include "session/life.h"
 #include "session/output.h"
+#include "session/output_bound.h"
 #include "session/requests.h"
 #include "session/transaction.h"
 
@@ -24,8 +26,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* This long, to one that does: others would wait for some ms. */
-#define HUGE_REPLY ((size_t)4 * 1024 * 1024)
+/* A reply that is kept whole counts from here on, with all others that are (output_bound.h). */
+#define KEPT_MIN ((size_t)16 * 1024)
 
 /* Redis' words for who was ended by CLIENT UNBLOCK ERROR: others follow the first one, too. */
 #define UNBLOCKED "-UNBLOCKED client unblocked "
@@ -237,6 +239,10 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         buf_append(&r->reply, data, len);
         if (r->page_begins)
             r->verb->begins(s, r, up);
+        if (!last && buf_len(&r->reply) > KEPT_MIN)
+            session_bound_output(s);
+        if (life_closing(&s->life))
+            return;
     } else if (!r->silent) {
         if (buf_len(&r->reply) > 0) {
             session_put(s, buf_head(&r->reply), buf_len(&r->reply));
@@ -245,8 +251,8 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         session_stream(s, data, len);
         r->streaming = true;
     }
-    if (!last && r->reply_len > HUGE_REPLY)
-        upstream_unshare(up, s, "a reply is very large");
+    if (r->reply_len > LARGE_REPLY)
+        session_large_reply(s, r, up, last);
     if (last)
         answered(s, r, up);
     else if (!head)
@@ -298,6 +304,8 @@ static void on_failed(struct request *r, enum request_failure why, const char *t
     if (why == REQUEST_LOST && (r->unbegun || is_undone(r)))
         why = REQUEST_UNSENT;
     r->unbegun = false;
+    if (why == REQUEST_LOST)
+        session_suspect(s, r);
     landed(s, r, REQUEST_ANSWERED); /* what it becomes is decided below */
     if (s->client.paused == r->upstream && why == REQUEST_LOST)
         s->client.paused = NULL;

@@ -14,6 +14,7 @@
 #include "commands/table.h"
 #include "net/listener.h"
 #include "session/host.h"
+#include "session/large_keys.h"
 #include "threads/mail.h"
 #include "threads/relay.h"
 #include "worker/balance.h"
@@ -174,6 +175,8 @@ static void show_rare_gauges(struct worker *w)
     atomic_store_explicit(&slot->early, early, memory_order_relaxed);
     atomic_store_explicit(&slot->request_bytes, w->turn.requests.live_bytes, memory_order_relaxed);
     atomic_store_explicit(&slot->ahead_bytes, w->host.ahead_bytes, memory_order_relaxed);
+    atomic_store_explicit(&slot->output_bytes, w->host.output_bytes, memory_order_relaxed);
+    atomic_store_explicit(&slot->over_output, w->host.over_output, memory_order_relaxed);
     atomic_store_explicit(&slot->disconnected, w->host.disconnected, memory_order_relaxed);
 }
 
@@ -286,6 +289,7 @@ static void init_host(struct worker *w)
     list_init(&w->host.sessions);
     list_init(&w->host.stalled);
     list_init(&w->host.starved);
+    list_init(&w->host.large);
     list_init(&w->host.doubted);
     list_init(&w->host.script_waiters);
     w->host.learn = learn_new(&w->turn.requests);
@@ -392,6 +396,7 @@ void worker_drop_mail(struct worker *w)
 void worker_free(struct worker *w)
 {
     learn_free(w->host.learn);
+    large_keys_expire(&w->host.large_keys, INT64_MAX);
     for (size_t i = 0; i < w->options->group_count; i++)
         scripts_free(w->host.scripts[i]);
     free(w->host.scripts);

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "commands/table.h"
 #include "session/host.h"
+#include "session/large_keys.h"
 #include "unit/fake_node.h"
 
 #include <fcntl.h>
@@ -143,8 +144,8 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
                                           .max_clients = 100,
                                           .request_max = (size_t)64 << 20,
                                           .output_high = (size_t)16 << 10,
-                                          .output_limit = (size_t)256 << 10,
-                                          .output_memory = (size_t)1 << 20};
+                                          .output_limit = (size_t)64 << 20,
+                                          .output_memory = (size_t)128 << 20};
     s->shared = shared_new(workers, 1);
     s->last_id = SESSION_ID_BASE;
     s->host = (struct session_host){.turn = &s->w->turn,
@@ -156,6 +157,7 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);
     list_init(&s->host.starved);
+    list_init(&s->host.large);
     list_init(&s->host.doubted);
     list_init(&s->host.script_waiters);
     s->scripts = scripts_new(64 * 1024);
@@ -190,6 +192,7 @@ static inline void stage_end(struct stage *s)
     cr_assert_eq(s->host.count, 0);
     cr_assert(router_empty(s->host.router));
     learn_free(s->host.learn);
+    large_keys_expire(&s->host.large_keys, INT64_MAX);
     scripts_free(s->scripts);
     router_free(s->host.router);
     shared_free(s->shared);

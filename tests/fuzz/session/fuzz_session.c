@@ -138,6 +138,7 @@ static void begin(struct stage *s, uint8_t how)
     list_init(&s->host.sessions);
     list_init(&s->host.stalled);
     list_init(&s->host.starved);
+    list_init(&s->host.large);
     list_init(&s->host.doubted);
     list_init(&s->host.script_waiters);
     s->scripts = scripts_new(2000);

@@ -1,0 +1,44 @@
+/* output_bound: see the header. */
+#include "session/output_bound.h"
+
+#include "session/life.h"
+
+size_t session_kept_bytes(const struct session *s)
+{
+    size_t sum = 0;
+    for (const struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next)
+        sum += buf_len(&session_const_request(it)->reply);
+    return sum;
+}
+
+static void count(struct session *s, size_t now)
+{
+    size_t before = s->client.output_bytes;
+    s->client.output_bytes = now;
+    s->host->output_bytes += now - before;
+    atomic_fetch_add_explicit(&s->host->stop.shared->unread_bytes, now - before,
+                              memory_order_relaxed);
+}
+
+void session_count_output(struct session *s)
+{
+    size_t now = buf_len(&s->client.out) + session_kept_bytes(s);
+    count(s, now > s->host->options->output_high ? now : 0);
+}
+
+void session_bound_output(struct session *s)
+{
+    const struct traffic_options *options = s->host->options;
+    session_count_output(s);
+    if (s->client.output_bytes + s->client.ahead_bytes > options->output_limit)
+        session_disconnect_over(s, "it does not read its replies: output_limit");
+    else if (s->client.output_bytes > 0 &&
+             atomic_load_explicit(&s->host->stop.shared->unread_bytes, memory_order_relaxed) >
+                 options->output_memory)
+        session_disconnect_over(s, "it does not read its replies: output_memory");
+}
+
+void session_forget_output(struct session *s)
+{
+    count(s, 0);
+}
