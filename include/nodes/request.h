@@ -164,8 +164,14 @@ struct request_pool {
     struct list free;  /* with nothing but themselves */
     struct list roomy; /* with memory for longer requests */
     size_t kept, kept_bytes;
-    size_t live, live_bytes; /* handed out: requests, and what they take (request_cost()) */
+    size_t live, live_heap; /* handed out: requests, and the heap behind them */
 };
+
+/* What those take that are handed out: request_cost() of all. */
+static inline size_t request_pool_cost(const struct request_pool *pool)
+{
+    return pool->live * sizeof(struct request) + pool->live_heap;
+}
 
 void request_pool_init(struct request_pool *pool);
 void request_pool_free(struct request_pool *pool);

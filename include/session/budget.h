@@ -22,32 +22,30 @@
 /* and so much whatever others have. */
 #define AHEAD_LITTLE ((size_t)16 * 1024)
 
-/* Whether the worker has as many bytes of requests as it may. */
-static inline bool session_budget_is_spent(const struct session_host *host)
+/* Has the worker as many bytes of requests as it may? Looked at whenever a client has sent much, each turn as long as it
+ * has, and every 100 ms. */
+static inline bool session_look_at_budget(struct session_host *host)
 {
-    return host->turn->requests.live_bytes >= host->request_share;
+    host->budget_spent = request_pool_cost(&host->turn->requests) >= host->request_share;
+    return host->budget_spent;
 }
 
-/* What it is now that the client has, with the request that has not come wholly. */
-static inline size_t session_request_bytes(const struct session *s)
-{
-    return s->queue.bytes + (s->client.partial ? request_cost(s->client.partial->request) : 0);
-}
+/* The request that has not come wholly counts among the queue's, too. */
+void session_charge_partial(struct session *s);
+void session_discharge_partial(struct session *s);
 
-/* Whether the request that has not come wholly may grow over the bounds. */
-bool session_may_grow(const struct session *s);
+/* The rare part of the next one. */
+bool session_budget_lets(const struct session *s);
 
 /* Whether the client may be read. */
 static inline bool session_has_budget(const struct session *s)
 {
-    size_t bytes = session_request_bytes(s);
-    return bytes < AHEAD_LITTLE || (bytes < AHEAD_BYTES && !session_budget_is_spent(s->host)) ||
-           session_may_grow(s);
+    return __builtin_expect(s->queue.bytes < AHEAD_LITTLE, 1) || session_budget_lets(s);
 }
 
-/* Notes that it starves, or does no longer. */
+/* While the budget is spent: notes that it starves, or does no longer. */
 void session_watch_budget(struct session *s);
-/* The worker has memory again: all are read. */
+/* If the worker has memory again, all are read. */
 void session_feed_starved(struct session_host *host);
 /* Every 100 ms: is it another one's turn to grow? */
 void session_look_at_starved(struct session_host *host, int64_t now_ms);

@@ -12,6 +12,7 @@
 struct partial {
     struct request *request;
     struct resp_request parse;
+    size_t charged; /* of its bytes, in the queue's */
 };
 
 /* Frees it; for a session that ends. */

@@ -21,8 +21,8 @@
 /* Over this a reply is large. */
 #define LARGE_REPLY ((size_t)1024 * 1024)
 
-/* More of a large reply has come. */
-void session_large_reply(struct session *s, struct request *r, struct upstream *up, bool last);
+/* More of a large reply has come, and that is not all of it. */
+void session_large_reply(struct session *s, struct request *r, struct upstream *up);
 /* A request on a lease was answered: is what it asked for large? */
 void session_large_answered(struct session *s, const struct request *r);
 /* A request was lost with its connection. */

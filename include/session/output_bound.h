@@ -13,8 +13,8 @@
 
 /* Counts what waits now. */
 void session_count_output(struct session *s);
-/* The same; a client that is over a bound is disconnected. */
-void session_bound_output(struct session *s);
+/* The same; returns false when it was over a bound: it is disconnected. */
+bool session_bound_output(struct session *s);
 /* Nothing waits any longer, for a session that ends. */
 void session_forget_output(struct session *s);
 /* All replies that are kept until their turn comes. */

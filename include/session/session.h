@@ -58,9 +58,11 @@ struct session_host {
     size_t large_count;
     struct large_keys *large_keys; /* and what they asked for; NULL: nothing is known */
     int64_t hold_ms;               /* when writing to a master had to stop last */
-    size_t request_share;          /* the worker's part of request_memory */
-    struct session *growing;       /* and the one whose large request may come nevertheless, */
-    int64_t growing_since_ms;      /* since when */
+    bool
+        budget_spent; /* the worker has as many bytes of requests as it may, when that was looked at last */
+    size_t request_share;     /* the worker's part of request_memory */
+    struct session *growing;  /* and the one whose large request may come nevertheless, */
+    int64_t growing_since_ms; /* since when */
     size_t output_bytes; /* of replies that wait for clients with more than output_high of them */
     size_t ahead_bytes;  /* what is kept of those that take no replies */
     size_t disconnected; /* sessions that the proxy ended, ever; */

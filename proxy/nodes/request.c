@@ -22,7 +22,7 @@ void request_pool_init(struct request_pool *pool)
 {
     list_init(&pool->free);
     list_init(&pool->roomy);
-    pool->kept = pool->kept_bytes = pool->live = pool->live_bytes = 0;
+    pool->kept = pool->kept_bytes = pool->live = pool->live_heap = 0;
 }
 
 void request_pool_free(struct request_pool *pool)
@@ -65,19 +65,21 @@ static void free_bytes(struct request *request)
 {
     if (request->secret)
         explicit_bzero(request->data, request->cap);
-    if (has_heap(request))
+    if (has_heap(request)) {
+        request->pool->live_heap -= request->cap;
         free(request->data);
+    }
     request->data = request->own_data;
 }
 
 __attribute__((noinline)) static bool grow(struct request *request, size_t len)
 {
     char *data;
-    size_t before = has_heap(request) ? request->cap : 0;
     if (has_heap(request) && !request->secret) {
         data = realloc(request->data, len);
         if (!data)
             return false;
+        request->pool->live_heap -= request->cap;
     } else {
         data = malloc(len);
         if (!data)
@@ -85,7 +87,7 @@ __attribute__((noinline)) static bool grow(struct request *request, size_t len)
         memcpy(data, request->data, request->len);
         free_bytes(request);
     }
-    request->pool->live_bytes += len - before;
+    request->pool->live_heap += len;
     request->data = data;
     request->cap = len;
     return true;
@@ -103,6 +105,7 @@ struct request *request_try_new(struct request_pool *pool, size_t len)
     } else if (has_heap(request)) {
         data = request->data;
         cap = request->cap;
+        pool->live_heap += cap;
     }
     memset(request, 0, offsetof(struct request, own_data));
     list_init(&request->in_session);
@@ -111,7 +114,6 @@ struct request *request_try_new(struct request_pool *pool, size_t len)
     request->cap = data ? cap : sizeof(request->own_data);
     request->pool = pool;
     pool->live++;
-    pool->live_bytes += request_cost(request);
     if (len <= request->cap || grow(request, len))
         return request;
     request_free(pool, request);
@@ -186,7 +188,6 @@ void request_free(struct request_pool *pool, struct request *request)
     if (request->login)
         identity_release(request->login);
     pool->live--;
-    pool->live_bytes -= request_cost(request);
     if (pool->kept >= KEEP_MAX) {
         free_bytes(request);
         free(request);
@@ -195,9 +196,11 @@ void request_free(struct request_pool *pool, struct request *request)
     pool->kept++;
     if (stays_roomy(pool, request)) {
         pool->kept_bytes += request->cap;
+        pool->live_heap -= request->cap;
         list_prepend(&pool->roomy, &request->in_session);
     } else {
-        free_bytes(request);
+        if (has_heap(request) || request->secret)
+            free_bytes(request);
         list_prepend(&pool->free, &request->in_session);
     }
 }

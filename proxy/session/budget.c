@@ -8,16 +8,32 @@
  * time it is disconnected. */
 #define GROWING_MS 5000
 
-bool session_may_grow(const struct session *s)
+bool session_budget_lets(const struct session *s)
 {
-    return s->client.partial && s->queue.count == 0 &&
-           (s->host->growing == s || !session_budget_is_spent(s->host));
+    bool grows =
+        s->client.partial && s->queue.count == 0; /* the request that has not come wholly */
+    if (s->host->budget_spent)
+        return grows && s->host->growing == s;
+    return grows || s->queue.bytes < AHEAD_BYTES;
+}
+
+void session_charge_partial(struct session *s)
+{
+    struct partial *partial = s->client.partial;
+    size_t now = request_cost(partial->request);
+    queue_charge(&s->queue, now - partial->charged);
+    partial->charged = now;
+}
+
+void session_discharge_partial(struct session *s)
+{
+    queue_discharge(&s->queue, s->client.partial->charged);
+    s->client.partial->charged = 0;
 }
 
 void session_watch_budget(struct session *s)
 {
-    bool starves =
-        life_reads(&s->life) && session_budget_is_spent(s->host) && !session_has_budget(s);
+    bool starves = life_reads(&s->life) && !session_has_budget(s);
     if (!starves)
         list_remove(&s->client.in_starved);
     else if (!list_linked(&s->client.in_starved))
@@ -27,6 +43,8 @@ void session_watch_budget(struct session *s)
 void session_feed_starved(struct session_host *host)
 {
     struct list *node, all;
+    if (session_look_at_budget(host))
+        return;
     list_init(&all);
     list_splice(&all, &host->starved);
     while ((node = list_take(&all)))
@@ -50,6 +68,7 @@ static void let_one_grow(struct session_host *host, int64_t now_ms)
 void session_look_at_starved(struct session_host *host, int64_t now_ms)
 {
     struct session *s = host->growing;
+    session_feed_starved(host);
     if (list_empty(&host->starved) || (s && now_ms - host->growing_since_ms < GROWING_MS))
         return;
     host->growing = NULL;

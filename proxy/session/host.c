@@ -45,7 +45,7 @@ void session_host_turn(struct session_host *host)
         session_run_woken(&turn->woken);
         flush_upstreams(turn);
         session_flush_dirty(&turn->dirty_sessions);
-        if (!list_empty(&host->starved) && !session_budget_is_spent(host))
+        if (host->budget_spent)
             session_feed_starved(host);
         /* A write that failed wakes those whose requests were on it. */
     } while (!list_empty(&turn->woken) || !list_empty(&turn->dirty_upstreams) ||

@@ -12,8 +12,8 @@
 static inline __attribute__((always_inline)) bool wants_to_read(const struct session *s)
 {
     return life_reads(&s->life) && s->client.growth == GROWTH_FREE &&
-           s->queue.count < AHEAD_REQUESTS && session_has_budget(s) &&
-           buf_len(&s->client.out) < s->host->options->output_high;
+           s->queue.count < AHEAD_REQUESTS &&
+           buf_len(&s->client.out) < s->host->options->output_high && session_has_budget(s);
 }
 
 bool session_wants_to_read(const struct session *s)
@@ -73,9 +73,9 @@ void session_update_interest(struct session *s)
         session_mark_woken(s);
     if (buf_len(&s->client.out) > 0 || list_linked(&s->client.in_stalled))
         watch_stall(s);
-    if (session_budget_is_spent(s->host) || list_linked(&s->client.in_starved))
-        session_watch_budget(s);
     want = session_reads(s) || s->client.reads_ahead ? STREAM_READABLE : 0;
+    if (!want && s->host->budget_spent)
+        session_watch_budget(s);
     if (waits_to_write(s))
         want |= STREAM_WRITABLE;
     stream_want(&s->client.stream, want);

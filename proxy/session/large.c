@@ -65,7 +65,7 @@ static void learn(struct session *s, const struct request *r)
     large_keys_learn(&s->host->large_keys, r, turn_now(s->host->turn));
 }
 
-void session_large_reply(struct session *s, struct request *r, struct upstream *up, bool last)
+void session_large_reply(struct session *s, struct request *r, struct upstream *up)
 {
     if (!r->large) {
         r->large = true;
@@ -73,7 +73,7 @@ void session_large_reply(struct session *s, struct request *r, struct upstream *
         if (shares_with_writes(s, up))
             set_apart(s, false);
     }
-    if (!last && r->reply_len > HUGE_REPLY)
+    if (r->reply_len > HUGE_REPLY)
         upstream_unshare(up, s, "a reply is very large");
 }
 

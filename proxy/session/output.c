@@ -73,6 +73,15 @@ void session_pass_on(struct session *s, const char *message, size_t len)
     }
 }
 
+/* Over so much the connection that brings it is not read any more, if it can be. */
+static size_t much(const struct traffic_options *options)
+{
+    size_t limit = options->output_limit < options->output_memory ? options->output_limit
+                                                                  : options->output_memory;
+    size_t most = options->output_high * OUTPUT_FACTOR;
+    return most < limit / 2 ? most : limit / 2;
+}
+
 /* It brings no more, unless others' requests are behind what it brings. */
 static void stop_reading(struct session *s, struct upstream *up)
 {
@@ -89,10 +98,10 @@ void session_throttle_now(struct session *s, struct upstream *up, size_t so_far)
         buf_len(&s->client.out) <= high)
         return;
     if (up == s->lease.upstream || so_far > LARGE_REPLY ||
-        (so_far && buf_len(&s->client.out) > high * OUTPUT_FACTOR))
+        (so_far && buf_len(&s->client.out) > much(s->host->options)))
         stop_reading(s, up);
     if (!s->client.paused)
-        session_bound_output(s);
+        (void)session_bound_output(s);
 }
 
 void session_stream_directly(struct session *s, const char *data, size_t len)

@@ -26,7 +26,7 @@ void session_count_output(struct session *s)
     count(s, now > s->host->options->output_high ? now : 0);
 }
 
-void session_bound_output(struct session *s)
+bool session_bound_output(struct session *s)
 {
     const struct traffic_options *options = s->host->options;
     session_count_output(s);
@@ -36,6 +36,7 @@ void session_bound_output(struct session *s)
              atomic_load_explicit(&s->host->stop.shared->unread_bytes, memory_order_relaxed) >
                  options->output_memory)
         session_disconnect_over(s, "it does not read its replies: output_memory");
+    return !life_closing(&s->life);
 }
 
 void session_forget_output(struct session *s)

@@ -31,6 +31,9 @@
 
 #define READS_PER_EVENT 2
 
+/* Who sends so much at once may fill the memory for requests within one turn. */
+#define LOOK_MIN 512
+
 /* A request that is not whole may become AUTH, as long as it is no longer than this: its bytes are wiped
  * wherever they were. Redis takes 16 KB from a client that has to log in. */
 #define SECRET_MAX ((size_t)32 * 1024)
@@ -147,6 +150,8 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
     if (request->secret)
         explicit_bzero(data, len);
     s->client.partial = partial;
+    partial->charged = 0;
+    session_charge_partial(s);
     session_judge_partial(s);
 }
 
@@ -155,6 +160,7 @@ static void finish_partial(struct session *s)
 {
     struct partial *partial = s->client.partial;
     struct request *r = partial->request;
+    session_discharge_partial(s);
     s->client.partial = NULL;
     r->len = partial->parse.pos;
     if (s->host->growing == s)
@@ -202,8 +208,11 @@ static bool grow_partial(struct session *s, struct request *r, size_t more)
     if (cap <= r->cap)
         return true;
     r->secret = r->len <= SECRET_MAX;
-    if (request_try_reserve(r, cap < r->cap * 2 ? r->cap * 2 : cap) || request_try_reserve(r, cap))
+    if (request_try_reserve(r, cap < r->cap * 2 ? r->cap * 2 : cap) ||
+        request_try_reserve(r, cap)) {
+        session_charge_partial(s);
         return true;
+    }
     no_memory(s, cap);
     return false;
 }
@@ -236,13 +245,14 @@ __attribute__((noinline)) static void keep_rest(struct session *s, char *data, s
 void session_feed(struct session *s, char *data, size_t len)
 {
     struct resp_request parse;
+    bool spent = len >= LOOK_MIN && session_look_at_budget(s->host);
     if (s->client.partial) {
         size_t used = feed_partial(s, data, len);
         data += used;
         len -= used;
     }
     while (len > 0 && life_frames(&s->life)) {
-        if (session_budget_is_spent(s->host) && !session_has_budget(s)) {
+        if (spent && !session_has_budget(s)) {
             keep_rest(s, data, len);
             return;
         }

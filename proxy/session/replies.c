@@ -239,9 +239,7 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         buf_append(&r->reply, data, len);
         if (r->page_begins)
             r->verb->begins(s, r, up);
-        if (!last && buf_len(&r->reply) > KEPT_MIN)
-            session_bound_output(s);
-        if (life_closing(&s->life))
+        if (!last && buf_len(&r->reply) > KEPT_MIN && !session_bound_output(s))
             return;
     } else if (!r->silent) {
         if (buf_len(&r->reply) > 0) {
@@ -251,8 +249,8 @@ static void on_reply(struct request *r, const char *data, size_t len, bool first
         session_stream(s, data, len);
         r->streaming = true;
     }
-    if (r->reply_len > LARGE_REPLY)
-        session_large_reply(s, r, up, last);
+    if (!last && r->reply_len > LARGE_REPLY)
+        session_large_reply(s, r, up);
     if (last)
         answered(s, r, up);
     else if (!head)

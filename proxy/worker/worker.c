@@ -173,7 +173,8 @@ static void show_rare_gauges(struct worker *w)
     }
     atomic_store_explicit(&slot->unrenewed, unrenewed, memory_order_relaxed);
     atomic_store_explicit(&slot->early, early, memory_order_relaxed);
-    atomic_store_explicit(&slot->request_bytes, w->turn.requests.live_bytes, memory_order_relaxed);
+    atomic_store_explicit(&slot->request_bytes, request_pool_cost(&w->turn.requests),
+                          memory_order_relaxed);
     atomic_store_explicit(&slot->ahead_bytes, w->host.ahead_bytes, memory_order_relaxed);
     atomic_store_explicit(&slot->output_bytes, w->host.output_bytes, memory_order_relaxed);
     atomic_store_explicit(&slot->over_output, w->host.over_output, memory_order_relaxed);

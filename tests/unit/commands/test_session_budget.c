@@ -63,8 +63,8 @@ Test(session_budget, what_was_sent_and_is_not_answered_counts_as_ahead)
         pours_sets(&s, c, 10, 100 * KB);
         takes(&s, fd);
     }
-    cr_assert_geq(session_request_bytes(first_of(&s)), AHEAD_BYTES);
-    cr_assert_leq(session_request_bytes(first_of(&s)), AHEAD_BYTES + 2 * 64 * KB + 200 * KB);
+    cr_assert_geq(first_of(&s)->queue.bytes, AHEAD_BYTES);
+    cr_assert_leq(first_of(&s)->queue.bytes, AHEAD_BYTES + 2 * 64 * KB + 200 * KB);
     stage_end(&s);
 }
 
@@ -96,8 +96,8 @@ Test(session_budget, where_all_have_much_whoever_has_little_is_read)
         pours_sets(&s, greedy[i], 40, 20 * KB);
         takes(&s, fd);
     }
-    cr_assert_geq(s.w->turn.requests.live_bytes, s.host.request_share);
-    cr_assert_leq(s.w->turn.requests.live_bytes, s.host.request_share + 3 * 2 * 64 * KB);
+    cr_assert_geq(request_pool_cost(&s.w->turn.requests), s.host.request_share);
+    cr_assert_leq(request_pool_cost(&s.w->turn.requests), s.host.request_share + 3 * 2 * 64 * KB);
     struct client modest = client(&s);
     client_asks(modest, "GET k");
     settles(&s);
@@ -116,7 +116,7 @@ Test(session_budget, where_all_have_much_short_requests_are_kept_as_bytes)
         memcpy(all + i * LEN, "PING\r\n", LEN);
     stage_begin(&s);
     show(&s, switching);
-    s.host.request_share = 1;
+    s.host.request_share = 0;
     struct client c = client(&s);
     pours(&s, c.fd, all, PINGS * LEN);
     settles(&s);
@@ -161,7 +161,7 @@ Test(session_budget, of_large_requests_one_at_a_time_comes)
     struct client c[2] = {client(&s), client(&s)};
     int fd = reaches_master(&s, c[0], "SET k v");
     node_answers(&s, fd, c[0], "+OK\r\n");
-    s.host.request_share = 1;
+    s.host.request_share = 0;
     struct pouring all[2] = {pouring(c[0], 300 * KB), pouring(c[1], 300 * KB)};
     until(first_of(&s)->queue.count == 1 && last_of(&s)->queue.count == 1,
           (pour_some(&all[0]), pour_some(&all[1]), world_turn(s.w)));
@@ -176,7 +176,7 @@ Test(session_budget, who_does_not_end_a_large_request_gives_way)
 {
     struct stage s;
     stage_begin(&s);
-    s.host.request_share = 1;
+    s.host.request_share = 0;
     struct client stops = client(&s), other = client(&s);
     static const char half[] = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000\r\n";
     char *bytes = calloc(1, 60000);

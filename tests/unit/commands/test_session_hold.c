@@ -102,7 +102,7 @@ Test(session_hold, a_session_that_is_too_far_ahead_dies_with_its_client)
     stage_begin(&s);
     show(&s, switching);
     c = client(&s);
-    sends_too_much(&s, c, 1100); /* the end must not wait behind what the sockets do not take */
+    sends_too_much(&s, c, 540); /* the end must not wait behind what the sockets do not take */
     settles(&s);
     close(c.fd);
     until(s.host.count == 0, world_turn(s.w));

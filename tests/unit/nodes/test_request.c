@@ -351,18 +351,19 @@ Test(request, the_pool_counts_what_the_requests_take)
     struct request_pool pool;
     request_pool_init(&pool);
     struct request *small = request_new(&pool, 10), *large = request_new(&pool, 100000);
-    cr_assert_eq(pool.live_bytes, 2 * sizeof(struct request) + 100000);
+    cr_assert_eq(request_pool_cost(&pool), 2 * sizeof(struct request) + 100000);
     request_reserve(small, 5000);
-    cr_assert_eq(pool.live_bytes, 2 * sizeof(struct request) + 105000);
+    cr_assert_eq(request_pool_cost(&pool), 2 * sizeof(struct request) + 105000);
     large->secret = true;
     request_reserve(large, 200000);
-    cr_assert_eq(pool.live_bytes, request_cost(small) + request_cost(large));
+    cr_assert_eq(request_pool_cost(&pool), request_cost(small) + request_cost(large));
     request_free(&pool, large);
-    cr_assert_eq(pool.live_bytes, sizeof(struct request) + 5000);
+    cr_assert_eq(request_pool_cost(&pool), sizeof(struct request) + 5000);
     request_free(&pool, small);
-    cr_assert_eq(pool.live_bytes, 0);
+    cr_assert_eq(request_pool_cost(&pool), 0);
     small = request_new(&pool, 200);
-    cr_assert_eq(pool.live_bytes, request_cost(small), "it may have got more than it needs");
+    cr_assert_eq(request_pool_cost(&pool), request_cost(small),
+                 "it may have got more than it needs");
     request_free(&pool, small);
     request_pool_free(&pool);
 }
