@@ -310,6 +310,7 @@ static bool read_direct(struct session *s, ssize_t *n)
     *n = stream_read(&s->client.stream, r->data + r->len, room);
     if (*n > 0) {
         r->len += (size_t)*n;
+        (void)session_look_at_budget(s->host);
         (void)frame_partial(s);
     }
     return true;
