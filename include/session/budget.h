@@ -45,9 +45,5 @@ static inline bool session_has_budget(const struct session *s)
 
 /* While the budget is spent: notes that it starves, or does no longer. */
 void session_watch_budget(struct session *s);
-/* If the worker has memory again, all are read. */
-void session_feed_starved(struct session_host *host);
-/* Every 100 ms: is it another one's turn to grow? */
-void session_look_at_starved(struct session_host *host, int64_t now_ms);
 
 #endif

@@ -64,8 +64,8 @@ static const struct config_option table[] = {
      .help = "replies that may wait for a client before no more are fetched for it"},
     {.name = "output_limit", PROXY(output_limit), .type = OPTION_SIZE, .standard = "256mb",
      .min = 64 * KB, .max = 64 * GB,
-     .help = "requests that are read of a client that does not read its replies; one that sends more "
-             "is disconnected"},
+     .help = "requests that are read of a client that does not read its replies, and replies that cannot "
+             "wait at their node; one that has more is disconnected"},
     {.name = "output_memory", PROXY(output_memory), .type = OPTION_SIZE, .standard = "1gb",
      .min = 64 * KB, .max = 64 * GB, .help = "the same, of all clients together"},
     {.name = "tcp_keepalive", PROXY(tcp_keepalive), .type = OPTION_DURATION, .standard = "300s",

@@ -3,13 +3,13 @@
 
 #include "session/ahead.h"
 #include "session/blocking.h"
-#include "session/budget.h"
 #include "session/dispatch.h"
 #include "session/ended.h"
 #include "session/held.h"
 #include "session/large.h"
 #include "session/life.h"
 #include "session/output.h"
+#include "session/starved.h"
 
 /* ---- each turn ---- */
 

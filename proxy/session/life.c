@@ -8,7 +8,7 @@
 #include "session/input.h"
 #include "session/large.h"
 #include "session/lease.h"
-#include "session/output_bound.h"
+#include "session/output_bytes.h"
 #include "session/transaction.h"
 
 #include <assert.h>

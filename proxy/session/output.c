@@ -6,6 +6,7 @@
 #include "session/large.h"
 #include "session/life.h"
 #include "session/output_bound.h"
+#include "session/output_bytes.h"
 
 /* A large reply to a client that does not read costs its upstream the sharing. So do this many times output_high of small
  * ones. */

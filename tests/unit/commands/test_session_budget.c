@@ -2,6 +2,7 @@
  * session and the memory of requests: a client is read as long as it, and all of the worker, have few unanswered bytes.
  */
 #include "session/budget.h"
+#include "session/starved.h"
 #include "session/state.h"
 #include "unit/session_stage.h"
 
