@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "session/large_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +193,7 @@ static void end(struct stage *s)
     CHECK(s->host.count == 0, "a session is left");
     CHECK(router_empty(s->host.router), "an upstream is left");
     learn_free(s->host.learn);
+    large_keys_expire(&s->host.large_keys, INT64_MAX);
     scripts_free(s->scripts);
     struct identities *all = router_identities(s->host.router);
     CHECK(all->all.next->next == &all->all, "an identity is still held"); /* but the proxy's own */
