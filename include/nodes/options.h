@@ -50,6 +50,7 @@ struct traffic_options {
     int client_files, lease_files;
     unsigned http_connections; /* so many are served at a time */
     size_t request_max;        /* bytes of one request */
+    size_t request_memory;     /* of all clients' unfinished requests (request_cost()) */
     size_t
         output_high; /* bytes of replies a session may have waiting before its sources are paused */
     size_t output_limit,

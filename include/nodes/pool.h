@@ -116,11 +116,8 @@ int64_t pool_next_try(const struct pool *pool);
 /* Tells of nodes that may be tried again. */
 void pool_retry(struct pool *pool, int64_t now_ms);
 
-/* Every 100 ms. Ends connections that do not become READY, and those that nobody has used for long. Of a retired upstream
- * on which writes wait behind a reply that its session does not read, it calls on_stuck(data, the owner_data of the
- * request at the head), who has to end that session. */
-void pool_tick(struct pool *pool, int64_t now_ms,
-               void (*on_stuck)(void *data, void *head_owner_data), void *data);
+/* Every 100 ms. Ends connections that do not become READY, and those that nobody has used for long. */
+void pool_tick(struct pool *pool, int64_t now_ms);
 
 /* Goes through the upstreams to a node; `each` may end the one it is called with. */
 void pool_each(const struct pool *pool, size_t group, uint64_t node,

@@ -67,6 +67,7 @@ struct request {
     size_t len;
     const struct request_owner *owner; /* NULL: swallow the reply */
     void *owner_data;
+    struct request_pool *pool;     /* which counts what it takes */
     struct upstream *upstream;     /* while QUEUED or SENT, and in the callbacks */
     const struct command *command; /* NULL in many of the proxy's own */
     struct buf reply;              /* what its owner keeps of it */
@@ -125,12 +126,19 @@ struct request_pool {
     struct list free;  /* with nothing but themselves */
     struct list roomy; /* with memory for longer requests */
     size_t kept, kept_bytes;
-    size_t live; /* handed out */
+    size_t live, live_heap; /* handed out: requests, and the heap behind them */
 };
 
 /* Hands out objects of this size, which begin with a struct request. What is behind that the pool leaves as it was: whoever
  * asks for an object and knows of more clears it. */
 void request_pool_init(struct request_pool *pool, size_t size);
+
+/* What those take that are handed out: request_cost() of all. */
+static inline size_t request_pool_cost(const struct request_pool *pool)
+{
+    return pool->live * pool->size + pool->live_heap;
+}
+
 void request_pool_free(struct request_pool *pool);
 
 /* A request in state WAITING, zeroed, with room for `len` bytes. */

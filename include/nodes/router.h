@@ -61,8 +61,7 @@ const char *router_refusal(const struct router *router, size_t group, char *out,
 bool router_is_quiet(const struct router *router);
 
 /* Every 100 ms: timeouts. */
-void router_tick(struct router *router, int64_t now_ms,
-                 void (*on_stuck)(void *data, void *head_owner_data), void *data);
+void router_tick(struct router *router, int64_t now_ms);
 
 /* Once each turn: wakes what publishes, if it may go on now. */
 void router_let_publish(struct router *router);

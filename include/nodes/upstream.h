@@ -115,7 +115,6 @@ struct upstream {
     bool process_asked;
     int64_t
         deadline_ms; /* when it ends unless it is READY; afterwards, of one that nobody uses: when it is closed; 0: never */
-    int64_t retired_ms;
     /* When it was opened, and the generation of rights (rights.h) then: what the node said to its
      * identity it said later. The pool's. */
     int64_t opened_ms;
@@ -161,8 +160,10 @@ void upstream_retire(struct upstream *upstream, const char *why);
 /* A shared one is retired, and the reads on it are taken elsewhere but for those of `owner_data`, whose reply is at its
  * head and would keep others waiting. A lease stays what it is. */
 void upstream_unshare(struct upstream *upstream, const void *owner_data, const char *why);
-/* The same, and it is not read until upstream_pause(upstream, false): its head's owner does not read the reply. */
-void upstream_stop_reading(struct upstream *upstream, const void *owner_data);
+/* The same, and it is not read until upstream_pause(upstream, false), for its head's owner does not read the reply;
+ * returns true then. While requests of others are behind the reply it is read on: they must not wait for that owner, who
+ * has to take what comes. */
+bool upstream_stop_reading(struct upstream *upstream, const void *owner_data);
 
 /* Stops or resumes reading. */
 void upstream_pause(struct upstream *upstream, bool paused);
@@ -229,6 +230,9 @@ static inline bool upstream_may_tap(const struct upstream *upstream)
 
 /* Whether no request is on it, nor waits for it. */
 bool upstream_idle(const struct upstream *upstream);
+
+/* Whether somebody else than `owner_data` waits for what it brings. */
+bool upstream_serves_others(const struct upstream *upstream, const void *owner_data);
 
 /* Whether a write that was sent, though it be in part, is unanswered. */
 bool upstream_has_write(const struct upstream *upstream);

@@ -36,7 +36,7 @@ struct endpoints {
 /* What the sections hold once read. */
 struct proxy_settings {
     struct address http;
-    int64_t log, workers, max_clients, drain_timeout, request_max, output_high;
+    int64_t log, workers, max_clients, drain_timeout, request_max, request_memory, output_high;
     int64_t output_limit, output_memory;
     int64_t tcp_keepalive, tcp_user_timeout;
 };

@@ -38,13 +38,16 @@ struct session_client {
     struct partial *partial; /* a request that has not arrived wholly (input.h) */
     enum growth growth;      /* and whether more of it is read */
     int64_t let_in_until_ms; /* until then that is not asked, but of who has logged in */
-    struct list ahead;       /* bytes behind it, not looked at yet */
+    struct list in_starved; /* it is not read, for the worker's part of request_memory is used up */
+    struct list ahead;      /* bytes behind it, not looked at yet */
     size_t ahead_bytes;
     bool served;      /* a node has answered it, and did not ask for a password */
     bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */
     bool ahead_end;   /* and behind these it ended its side */
     /* what it is to get */
     struct buf out;
+    size_t
+        output_bytes; /* of that, and of replies that are kept, as counted last (output_bound.h) */
     struct upstream *paused; /* not read because this client does not read */
     struct upstream *early;  /* not read because other replies have to come first */
     struct list in_stalled;  /* its replies wait, and it is not read for that */

@@ -14,6 +14,7 @@ struct partial {
     struct resp_request parse;
     int64_t held_since_ms; /* in the hold (held_partial.h); 0: it never was */
     bool skipped;          /* its bytes are dropped, and it will be refused */
+    size_t charged;        /* of its bytes, in the queue's */
 };
 
 /* Frees it; for a session that ends. */
@@ -26,6 +27,11 @@ struct input_chunk {
     char data[];
 };
 
+/* Whether the client may have more of them, and of replies (output_limit). */
+static inline bool session_is_within_limit(const struct session *s)
+{
+    return s->client.ahead_bytes + s->client.output_bytes < s->host->options->output_limit;
+}
 /* Whether the client, and all clients together, may have more of them (output_limit, output_memory). */
 bool session_has_input_room(const struct session *s);
 /* Keeps a copy. Returns false when there is no memory for it. */

@@ -25,7 +25,7 @@ static inline bool session_is_stranger(const struct session *s)
 static inline bool session_is_ahead(const struct session *s)
 {
     return __builtin_expect(s->queue.count >= STRANGER_REQUESTS, false) ||
-           __builtin_expect(s->queue.waiting_bytes >= STRANGER_BYTES, false);
+           (__builtin_expect(s->queue.bytes >= STRANGER_BYTES, false) && s->queue.count > 0);
 }
 
 /* Whether more requests may be taken; and whether they are read from the socket then. */

@@ -20,35 +20,40 @@ enum lease_reason {
     LEASE_SUBSCRIBED = 16, /* it brings messages, */
     LEASE_MONITORS = 32,   /* MONITOR's lines, */
     LEASE_TRACKS = 64,     /* invalidations (CLIENT TRACKING) */
-    LEASE_TOLD = 128, /* the node was told something about the connection that the session keeps */
+    LEASE_TOLD = 128,  /* the node was told something about the connection that the session keeps */
+    LEASE_LARGE = 256, /* its replies are large, and nobody shall wait behind them (large.h) */
 };
 
 /* What brings what nobody asked for; and what the next lease is wanted for, and told. */
 #define LEASE_HEARS (LEASE_SUBSCRIBED | LEASE_MONITORS | LEASE_TRACKS)
 #define LEASE_CARRIED (LEASE_SUBSCRIBED | LEASE_MONITORS | LEASE_TOLD)
 /* What a request may not be sent elsewhere for. */
-#define LEASE_NEEDED (LEASE_TRANSACTION | LEASE_DEDICATED | LEASE_SUBSCRIBED)
+#define LEASE_NEEDED (LEASE_TRANSACTION | LEASE_DEDICATED | LEASE_SUBSCRIBED | LEASE_LARGE)
 
 struct lease {
     struct upstream *upstream; /* NULL: none */
-    uint8_t reasons;           /* enum lease_reason */
+    uint16_t reasons;          /* enum lease_reason */
     bool dirty;                /* it must not go to another session */
     bool named;                /* it bears this session's name */
     unsigned
         unblocks; /* the proxy's own CLIENT UNBLOCKs that were sent for it, and have ended nothing */
     struct ended ended; /* the last one, while it is not known why it ended (ended.h) */
     struct list in_doubted;
+    struct list in_large;   /* kept for LEASE_LARGE: */
+    int64_t large_until_ms; /* so long; */
+    bool suspected;         /* only because its node ended a connection that it shared; */
+    int64_t lost_ms;        /* when one did last; 0: none has */
 };
 
 /* From now on it is kept for that, too; and no longer. */
 static inline void lease_keep(struct lease *lease, unsigned reasons)
 {
-    lease->reasons |= (uint8_t)reasons;
+    lease->reasons |= (uint16_t)reasons;
 }
 
 static inline void lease_let(struct lease *lease, unsigned reasons)
 {
-    lease->reasons &= (uint8_t)~reasons;
+    lease->reasons &= (uint16_t)~reasons;
 }
 
 static inline void lease_keep_if(struct lease *lease, enum lease_reason reason, bool keep)

@@ -11,8 +11,8 @@
 void session_close(struct session *s, const char *why);
 /* The proxy ends it, for a reason that an operator would want to know. */
 void session_disconnect(struct session *s, const char *why);
-/* A reply that this session does not read keeps others waiting: it is disconnected. NULL: there is none. */
-void session_stuck(void *data, void *session);
+/* The same, for what waits for its client, or was read ahead of it. */
+void session_disconnect_over(struct session *s, const char *why);
 /* Logs and counts that; the session ends otherwise. */
 void session_count_disconnected(struct session *s, const char *why);
 

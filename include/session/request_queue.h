@@ -1,6 +1,6 @@
 /*
  * request_queue: a session's unfinished requests, in the order in which they came, and all that follows from their
- * states: which waits first, how many are in flight and where, how many bytes wait. queue_move() is the only way in
+ * states: which waits first, how many are in flight and where, how many bytes they take. queue_move() is the only way in
  * which a request's state changes here, so no counter can be forgotten.
  *
  *     WAITING --queue_depart(), then the upstream--> QUEUED, SENT --queue_move()--> ANSWERED, REJECTED
@@ -39,7 +39,8 @@ struct request_queue {
     struct session_request *first_unclassified; /* none stands before it */
     uint32_t numbered;                          /* requests that were ever added */
     struct waiting_tx at_end;                   /* up to the end; known at most while it is held */
-    size_t waiting_bytes;
+    size_t
+        bytes; /* what all unfinished ones take (request_cost()), and what was charged beside them */
     struct upstream *at; /* where those in flight are, unless `mixed` */
     bool mixed;          /* they (reads) are in flight on several upstreams */
     struct held held;    /* in the hold, which counts the bytes, too */
@@ -50,15 +51,15 @@ void queue_init(struct request_queue *queue);
 /* The first that waits, from this one on in the list; NULL: none. */
 struct session_request *queue_first_waiting(struct request_queue *queue, struct list *from);
 
-/* Bytes that wait beside the requests: a tunnel's. */
+/* Bytes beside the requests: a tunnel's, that wait to be written. */
 static inline void queue_charge(struct request_queue *queue, size_t bytes)
 {
-    queue->waiting_bytes += bytes;
+    queue->bytes += bytes;
 }
 
 static inline void queue_discharge(struct request_queue *queue, size_t bytes)
 {
-    queue->waiting_bytes -= bytes;
+    queue->bytes -= bytes;
 }
 
 /* Whether `a` stands before `b`. */
@@ -88,7 +89,6 @@ static inline void queue_note_unclassified(struct request_queue *queue,
 static inline void queue_begin_waiting(struct request_queue *queue,
                                        const struct session_request *request)
 {
-    queue_charge(queue, request->len);
     if (hold_waits(&queue->held))
         hold_grow(&queue->held, request_cost(request));
 }
@@ -96,7 +96,6 @@ static inline void queue_begin_waiting(struct request_queue *queue,
 static inline void queue_end_waiting(struct request_queue *queue,
                                      const struct session_request *request)
 {
-    queue_discharge(queue, request->len);
     if (hold_waits(&queue->held)) {
         hold_shrink(&queue->held, request_cost(request));
         queue->at_end.known = false;
@@ -133,6 +132,7 @@ static inline void queue_add(struct request_queue *queue, struct session_request
     list_append(&queue->requests, &request->in_session);
     request->number = queue->numbered++;
     queue->count++;
+    queue->bytes += request_cost(request);
     queue->writes += request->maybe_write;
     if (!queue->next)
         queue->next = request;
@@ -145,6 +145,7 @@ static inline void queue_remove(struct request_queue *queue, struct session_requ
     assert(request->state == REQUEST_ANSWERED);
     list_remove(&request->in_session);
     queue->count--;
+    queue->bytes -= request_cost(request);
     queue->writes -= request->maybe_write;
 }
 

@@ -56,8 +56,21 @@ struct session_host {
     size_t count;
     struct list stalled; /* sessions whose clients take no replies, and are not read (ahead.c) */
     struct list doubted; /* sessions whose node ended their lease (ended.c) */
-    size_t ahead_bytes;  /* what is kept of them */
-    size_t disconnected; /* sessions that the proxy ended, ever */
+    struct list
+        starved;       /* sessions that are not read, for all have too many requests (budget.h); */
+    struct list large; /* sessions whose replies are large (large.h), */
+    size_t large_count;
+    struct large_keys *large_keys; /* and what they asked for; NULL: nothing is known */
+    int64_t hold_ms;               /* when writing to a master had to stop last */
+    bool
+        budget_spent; /* the worker has as many bytes of requests as it may, when that was looked at last */
+    size_t request_share;     /* the worker's part of request_memory */
+    struct session *growing;  /* and the one whose large request may come nevertheless, */
+    int64_t growing_since_ms; /* since when */
+    size_t output_bytes; /* of replies that wait for clients with more than output_high of them */
+    size_t ahead_bytes;  /* what is kept of those that take no replies */
+    size_t disconnected; /* sessions that the proxy ended, ever; */
+    size_t over_output;  /* and those of them that were over output_limit or output_memory */
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 

@@ -89,6 +89,8 @@ struct session_request {
     bool page_begins : 1; /* SCAN: the cursor in it has not come wholly */
     bool page_lost : 1;   /* and the rest of it is not to be given out */
 
+    bool large : 1; /* is (large.h) */
+
     /* CLIENT KILL */
     bool looked : 1; /* other workers were asked whether they have whom it means, */
     bool found : 1;  /* and one has */

@@ -31,7 +31,8 @@ struct held_total {
 struct worker_slot {
     struct mailbox box;
     atomic_llong last_turn_ms;
-    atomic_size_t sessions, upstreams, ahead_bytes, disconnected;
+    atomic_size_t sessions, upstreams, request_bytes, output_bytes, ahead_bytes;
+    atomic_size_t disconnected, over_output;
     atomic_size_t ended;            /* sessions that it was given and has no more */
     atomic_size_t unrenewed, early; /* of its gates (gate.h) */
     atomic_ullong adopted;          /* the sequence of the snapshot that it has adopted */
@@ -42,9 +43,10 @@ struct worker_slot {
 struct shared {
     size_t worker_count, group_count;
     struct worker_slot *slots;
-    struct held_total *held;   /* one for each group */
-    struct rights *rights;     /* the same: whether those who come now may be let in otherwise */
-    atomic_size_t ahead_bytes; /* of requests that were read ahead, of all workers */
+    struct held_total *held; /* one for each group */
+    struct rights *rights;   /* the same: whether those who come now may be let in otherwise */
+    /* Of all workers: what waits for clients that do not read, and what was read ahead of them (output_memory). */
+    atomic_size_t unread_bytes;
     /* One for each group: sessions, of all workers, whose subscriptions a node has lost, and no other
      * has confirmed yet (gate.h). */
     atomic_size_t *unrenewed;

@@ -33,6 +33,9 @@ struct worker_gauges {
     size_t early;     /* how often messages went out before that was done, ever */
     size_t sessions, upstreams;
     size_t held, held_bytes; /* sessions whose requests wait for a node, and these */
+    size_t request_bytes;    /* of requests that are not answered, with the memory around them */
+    size_t output_bytes;     /* of replies that wait for clients that do not read */
+    size_t over_output;      /* sessions that were disconnected for too much of that */
     size_t ahead_bytes;      /* of requests of clients that read no replies */
     size_t disconnected;     /* clients that the proxy ended, ever */
 };

@@ -84,7 +84,7 @@ static void put_shared(struct sheet *sheet, const struct session *s, bool asks)
     for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
         put_text(sheet, memory[i], "0");
     put_number(sheet, "omem", (int64_t)out);
-    put_number(sheet, "tot-mem", (int64_t)(sizeof(*s) + out + s->queue.waiting_bytes));
+    put_number(sheet, "tot-mem", (int64_t)(sizeof(*s) + out + s->queue.bytes));
 }
 
 void client_line_append(struct buf *out, const struct session *s, struct slice own,

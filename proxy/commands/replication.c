@@ -27,9 +27,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a request costs while it waits to be written: a REPLCONF ACK is short, but the object that holds it is not. */
-#define COST(bytes) ((bytes)->len + sizeof(struct session_request))
-
 static void on_bytes(void *data, const char *bytes, size_t len)
 {
     struct session *s = data;
@@ -39,7 +36,7 @@ static void on_bytes(void *data, const char *bytes, size_t len)
 /* The bytes do not wait any longer, whatever became of them. */
 static void finish_bytes(struct session *s, struct request *bytes)
 {
-    queue_discharge(&s->queue, COST(bytes));
+    queue_discharge(&s->queue, request_cost(session_request_of(bytes)));
     request_free(session_pool(s), bytes);
     if (!life_closing(&s->life))
         session_mark_dirty(s); /* perhaps the session may be read again */
@@ -73,7 +70,7 @@ static void send_bytes(struct session *s, const char *data, size_t len)
     if (!s->lease.upstream)
         return;
     bytes = request_own(session_pool(s), (struct slice){data, len}, &bytes_owner, s);
-    queue_charge(&s->queue, COST(bytes));
+    queue_charge(&s->queue, request_cost(session_request_of(bytes)));
     upstream_submit(s->lease.upstream, bytes);
 }
 

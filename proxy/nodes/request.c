@@ -23,7 +23,7 @@ void request_pool_init(struct request_pool *pool, size_t size)
     pool->size = size;
     list_init(&pool->free);
     list_init(&pool->roomy);
-    pool->kept = pool->kept_bytes = pool->live = 0;
+    pool->kept = pool->kept_bytes = pool->live = pool->live_heap = 0;
 }
 
 void request_pool_free(struct request_pool *pool)
@@ -66,8 +66,10 @@ static void free_bytes(struct request *request)
 {
     if (request->secret)
         explicit_bzero(request->data, request->cap);
-    if (has_heap(request))
+    if (has_heap(request)) {
+        request->pool->live_heap -= request->cap;
         free(request->data);
+    }
     request->data = request->own_data;
 }
 
@@ -78,6 +80,7 @@ __attribute__((noinline)) static bool grow(struct request *request, size_t len)
         data = realloc(request->data, len);
         if (!data)
             return false;
+        request->pool->live_heap -= request->cap;
     } else {
         data = malloc(len);
         if (!data)
@@ -85,6 +88,7 @@ __attribute__((noinline)) static bool grow(struct request *request, size_t len)
         memcpy(data, request->data, request->len);
         free_bytes(request);
     }
+    request->pool->live_heap += len;
     request->data = data;
     request->cap = len;
     return true;
@@ -102,11 +106,13 @@ struct request *request_try_new(struct request_pool *pool, size_t len)
     } else if (has_heap(request)) {
         data = request->data;
         cap = request->cap;
+        pool->live_heap += cap;
     }
     memset(&request->len, 0, offsetof(struct request, own_data) - offsetof(struct request, len));
     list_init(&request->in_upstream);
     request->data = data ? data : request->own_data;
     request->cap = data ? cap : sizeof(request->own_data);
+    request->pool = pool;
     pool->live++;
     if (len <= request->cap || grow(request, len))
         return request;
@@ -187,9 +193,11 @@ void request_free(struct request_pool *pool, struct request *request)
     pool->kept++;
     if (stays_roomy(pool, request)) {
         pool->kept_bytes += request->cap;
+        pool->live_heap -= request->cap;
         list_prepend(&pool->roomy, &request->in_upstream);
     } else {
-        free_bytes(request);
+        if (has_heap(request) || request->secret)
+            free_bytes(request);
         list_prepend(&pool->free, &request->in_upstream);
     }
 }

@@ -167,11 +167,10 @@ bool router_is_quiet(const struct router *router)
     return !writes;
 }
 
-void router_tick(struct router *router, int64_t now_ms,
-                 void (*on_stuck)(void *data, void *head_owner_data), void *data)
+void router_tick(struct router *router, int64_t now_ms)
 {
     router_test_refusing(router);
-    pool_tick(router->pool, now_ms, on_stuck, data);
+    pool_tick(router->pool, now_ms);
     router_give_up_gates(router, now_ms);
     logins_tick(router->logins, now_ms);
 }

@@ -18,6 +18,16 @@ bool upstream_idle(const struct upstream *up)
     return list_empty(&up->queue) && list_empty(&up->pending);
 }
 
+bool upstream_serves_others(const struct upstream *up, const void *owner_data)
+{
+    for (const struct list *it = up->queue.next; it != &up->queue; it = it->next) {
+        const struct request *request = container_of(it, struct request, in_upstream);
+        if (request->owner && request->owner_data != owner_data)
+            return true;
+    }
+    return false;
+}
+
 bool upstream_has_write(const struct upstream *up)
 {
     for (const struct list *it = up->queue.next; it != &up->queue; it = it->next) {

@@ -99,7 +99,6 @@ void upstream_retire(struct upstream *up, const char *why)
     if (up->retired || up->state == UPSTREAM_CLOSED)
         return;
     up->retired = true;
-    up->retired_ms = turn_now(up->turn);
     snprintf(up->why, sizeof(up->why), "%s", why);
     upstream_withdraw(up);
     upstream_close_if_done(up);
@@ -116,10 +115,13 @@ void upstream_unshare(struct upstream *up, const void *owner_data, const char *w
     upstream_evict_reads(up, owner_data);
 }
 
-void upstream_stop_reading(struct upstream *up, const void *owner_data)
+bool upstream_stop_reading(struct upstream *up, const void *owner_data)
 {
     if (up->paused || up->state == UPSTREAM_CLOSED)
-        return;
-    upstream_pause(up, true);
+        return false;
     upstream_unshare(up, owner_data, "a client does not read a large reply");
+    if (!up->leased && upstream_serves_others(up, owner_data))
+        return false;
+    upstream_pause(up, true);
+    return up->paused;
 }

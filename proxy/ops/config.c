@@ -267,6 +267,7 @@ static void fill_rooms(struct config *config, const struct proxy_settings *proxy
         .workers = workers(proxy->workers),
         .max_clients = (size_t)proxy->max_clients,
         .request_max = (size_t)proxy->request_max,
+        .request_memory = (size_t)proxy->request_memory,
         .output_high = (size_t)proxy->output_high,
         .output_limit = (size_t)proxy->output_limit,
         .output_memory = (size_t)proxy->output_memory,

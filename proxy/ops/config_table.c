@@ -55,13 +55,17 @@ static const struct config_option table[] = {
     {.name = "request_max", PROXY(request_max), .type = OPTION_SIZE, .standard = "1gb",
      .min = 64 * KB, .max = 16 * GB,
      .help = "the largest request; one that is larger ends its connection"},
+    {.name = "request_memory", PROXY(request_memory), .type = OPTION_SIZE, .standard = "256mb",
+     .min = MB, .max = 64 * GB,
+     .help = "requests that are not answered yet, of all clients together; over that only clients that "
+             "have few of them are read"},
     {.name = "output_high", PROXY(output_high), .type = OPTION_SIZE, .standard = "1mb",
      .min = 16 * KB, .max = GB,
      .help = "replies that may wait for a client before no more are fetched for it"},
     {.name = "output_limit", PROXY(output_limit), .type = OPTION_SIZE, .standard = "256mb",
      .min = 64 * KB, .max = 64 * GB,
-     .help = "requests that are read of a client that does not read its replies; one that sends more "
-             "is disconnected"},
+     .help = "requests that are read of a client that does not read its replies, and replies that cannot "
+             "wait at their node; one that has more is disconnected"},
     {.name = "output_memory", PROXY(output_memory), .type = OPTION_SIZE, .standard = "1gb",
      .min = 64 * KB, .max = 64 * GB, .help = "the same, of all clients together"},
     {.name = "tcp_keepalive", PROXY(tcp_keepalive), .type = OPTION_DURATION, .standard = "300s",

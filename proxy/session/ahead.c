@@ -37,9 +37,10 @@ void session_look_at_stalled(struct session_host *host, int64_t now_ms)
             s->client.reads_ahead = true;
             session_update_interest(s);
         } else if (stalled_ms >= STUCK_MS && stream_has_input(&s->client.stream)) {
-            session_disconnect(s, s->client.ahead_bytes < host->options->output_limit
-                                      ? "it sends requests and reads no replies: output_memory"
-                                      : "it sends requests and reads no replies: output_limit");
+            session_disconnect_over(s,
+                                    session_is_within_limit(s)
+                                        ? "it sends requests and reads no replies: output_memory"
+                                        : "it sends requests and reads no replies: output_limit");
         }
     }
 }

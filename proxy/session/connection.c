@@ -80,6 +80,8 @@ static void on_event(struct stream *stream, unsigned events, int error)
         session_close(s, "the client's connection broke");
     else if (events & STREAM_GONE)
         on_gone(s);
+    else if (events & STREAM_READABLE)
+        session_update_interest(s); /* others' requests have used up the worker's part */
 }
 
 static void on_closed(struct stream *stream)
@@ -115,7 +117,9 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->identity = identity_nobody(router_identities(host->router));
     list_init(&s->client.ahead);
     list_init(&s->client.in_stalled);
+    list_init(&s->client.in_starved);
     list_init(&s->lease.in_doubted);
+    list_init(&s->lease.in_large);
     list_init(&s->in_woken);
     list_init(&s->in_dirty);
     list_init(&s->in_expiring);

@@ -9,8 +9,10 @@
 #include "session/dispatch.h"
 #include "session/ended.h"
 #include "session/held.h"
+#include "session/large.h"
 #include "session/life.h"
 #include "session/output.h"
+#include "session/starved.h"
 
 /* What is done wakes others: so often in one turn. */
 #define TIMES_MAX 16
@@ -20,6 +22,8 @@ void session_host_init(struct session_host *host)
     list_init(&host->stop.waiting);
     list_init(&host->sessions);
     list_init(&host->stalled);
+    list_init(&host->starved);
+    list_init(&host->large);
     list_init(&host->doubted);
     list_init(&host->unread);
     list_init(&host->expiring);
@@ -78,6 +82,8 @@ static void work(struct session_host *host)
         flush_upstreams(turn);
     if (!list_empty(&turn->dirty_sessions))
         session_flush_dirty(turn);
+    if (host->budget_spent)
+        session_feed_starved(host);
 }
 
 static bool has_more(const struct session_host *host)
@@ -112,8 +118,10 @@ bool session_host_turn(struct session_host *host)
 
 void session_host_tick(struct session_host *host, int64_t now_ms)
 {
-    router_tick(host->router, now_ms, session_stuck, host);
+    router_tick(host->router, now_ms);
+    session_look_at_large(host, now_ms);
     session_look_at_stalled(host, now_ms);
+    session_look_at_starved(host, now_ms);
     session_judge_ended(host, now_ms);
     for (size_t i = 0; i < host->options->group_count; i++)
         session_expire_held(host, i, now_ms);
@@ -126,6 +134,7 @@ static void on_hold(void *data, size_t group)
 {
     struct session_host *host = data;
     session_take_back_blocked(host, group);
+    session_acquit_suspects(host, group);
     scripts_forget_nodes(host->scripts[group]);
 }
 

@@ -8,13 +8,15 @@ void session_forget_partial(struct session *s)
 {
     if (!s->client.partial)
         return;
+    if (s->host->growing == s)
+        s->host->growing = NULL;
     session_request_free(session_pool(s), s->client.partial->request);
     free(s->client.partial);
 }
 
 static void account(struct session *s, size_t more, size_t less)
 {
-    atomic_size_t *all = &s->host->stop.shared->ahead_bytes;
+    atomic_size_t *all = &s->host->stop.shared->unread_bytes;
     s->client.ahead_bytes += more - less;
     s->host->ahead_bytes += more - less;
     atomic_fetch_add_explicit(all, more - less, memory_order_relaxed);
@@ -23,8 +25,8 @@ static void account(struct session *s, size_t more, size_t less)
 bool session_has_input_room(const struct session *s)
 {
     const struct traffic_options *options = s->host->options;
-    return s->client.ahead_bytes < options->output_limit &&
-           atomic_load_explicit(&s->host->stop.shared->ahead_bytes, memory_order_relaxed) <
+    return session_is_within_limit(s) &&
+           atomic_load_explicit(&s->host->stop.shared->unread_bytes, memory_order_relaxed) <
                options->output_memory;
 }
 

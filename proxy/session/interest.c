@@ -1,27 +1,27 @@
 /* interest: see the header. */
 #include "session/interest.h"
 
+#include "session/budget.h"
 #include "session/client.h"
 #include "session/input.h"
 
-/* A client may be this far ahead of its replies before it is not read any more. */
+/* A client may be this far ahead of its replies before it is not read any more; in bytes: budget.h. */
 #define AHEAD_REQUESTS 2048
 
-#define AHEAD_BYTES ((size_t)1024 * 1024)
-
-/* It may be further ahead than those who are not let in. */
+/* It may be further ahead than a little, and than those who are not let in. */
 __attribute__((noinline)) static bool may_be_ahead(const struct session *s)
 {
-    return s->queue.count < AHEAD_REQUESTS && s->queue.waiting_bytes < AHEAD_BYTES &&
-           !session_is_stranger(s);
+    return s->queue.count < AHEAD_REQUESTS && session_has_budget(s) &&
+           (!session_is_ahead(s) || !session_is_stranger(s));
 }
 
 /* Asked several times for each request. */
 static inline __attribute__((always_inline)) bool wants_to_read(const struct session *s)
 {
+    bool little = s->queue.count < STRANGER_REQUESTS && s->queue.bytes < AHEAD_LITTLE;
     return life_reads(&s->life) && s->client.growth <= GROWTH_HELD &&
-           (!session_is_ahead(s) || may_be_ahead(s)) &&
-           buf_len(&s->client.out) < s->host->options->output_high;
+           buf_len(&s->client.out) < s->host->options->output_high &&
+           (__builtin_expect(little, 1) || may_be_ahead(s));
 }
 
 bool session_wants_to_read(const struct session *s)
@@ -82,6 +82,8 @@ void session_update_interest(struct session *s)
     if (buf_len(&s->client.out) > 0 || list_linked(&s->client.in_stalled))
         watch_stall(s);
     want = session_reads(s) || s->client.reads_ahead ? STREAM_READABLE : 0;
+    if (!want && s->host->budget_spent)
+        session_watch_budget(s);
     if (waits_to_write(s))
         want |= STREAM_WRITABLE;
     stream_want(&s->client.stream, want);

@@ -5,6 +5,7 @@
 #include "session/lease_answers.h"
 
 #include "nodes/router.h"
+#include "session/large.h"
 #include "session/lease.h"
 #include "session/requests.h"
 #include "session/transaction.h"
@@ -74,6 +75,7 @@ static bool was_counted_on(const struct session *s, const struct session_request
 
 void session_lease_answered(struct session *s, struct session_request *r)
 {
+    session_large_answered(s, r);
     if (r->unknown && r->sticks)
         unstick(s, r);
     if (r->reply_type != '-' || r->command->verb == VERB_EXEC) {

@@ -24,6 +24,7 @@
 #include "session/client.h"
 #include "session/ended.h"
 #include "session/hooks.h"
+#include "session/large.h"
 #include "session/lease.h"
 #include "session/life.h"
 #include "session/output.h"
@@ -50,7 +51,8 @@ static bool waits_apart(const struct session *s, const struct session_request *r
 bool session_needs_lease(const struct session *s, const struct session_request *r)
 {
     if (s->lease.upstream || lease_kept_for(&s->lease, LEASE_NEEDED) ||
-        (s->host->paused_until_ms && waits_apart(s, r)))
+        (s->host->paused_until_ms && waits_apart(s, r)) ||
+        (s->host->large_keys && session_asks_large(s, r)))
         return true;
     if (r->command->way == WAY_BLOCK)
         return r->blocking || r->command->verb == VERB_WAIT;

@@ -9,7 +9,9 @@
 #include "session/copies.h"
 #include "session/hooks.h"
 #include "session/input.h"
+#include "session/large.h"
 #include "session/lease.h"
+#include "session/output_bytes.h"
 #include "session/transaction.h"
 #include "session/walk.h"
 
@@ -53,7 +55,9 @@ void session_close(struct session *s, const char *why)
     list_remove(&s->in_dirty);
     list_remove(&s->in_expiring);
     list_remove(&s->in_unread);
+    list_remove(&s->client.in_starved);
     list_remove(&s->lease.in_doubted);
+    session_forget_large(s);
     list_remove(&s->special.in_script_wait);
     session_walks_pass(s);
     list_remove(&s->in_host);
@@ -74,6 +78,7 @@ void session_close(struct session *s, const char *why)
         asking->owner = NULL;
     session_forget_partial(s);
     session_forget_ahead(s);
+    session_forget_output(s);
     router_leave_replica(s->host->router, &s->place);
     identity_release(s->identity);
     buf_free(&s->client.out);
@@ -94,12 +99,8 @@ void session_disconnect(struct session *s, const char *why)
     session_close(s, why);
 }
 
-void session_stuck(void *data, void *session)
+void session_disconnect_over(struct session *s, const char *why)
 {
-    struct session *s = session;
-    (void)data;
-    if (!s)
-        return;
-    assert(s->magic == SESSION_MAGIC);
-    session_disconnect(s, "it does not read a large reply, and others wait");
+    s->host->over_output++;
+    session_disconnect(s, why);
 }

@@ -4,15 +4,16 @@
 #include "nodes/upstream.h"
 #include "session/client.h"
 #include "session/interest.h"
+#include "session/large.h"
 #include "session/life.h"
+#include "session/output_bound.h"
+#include "session/output_bytes.h"
 
 /* What a system call is worth of a turn (turn_took()). */
 #define FLUSH_STEPS 4
 
-/* A reply this long, to a client that does not read, costs its upstream the sharing. */
-#define LARGE_REPLY ((size_t)1024 * 1024)
-
-/* So do this many times output_high of small ones. */
+/* A large reply to a client that does not read costs its upstream the sharing. So do this many times output_high of small
+ * ones. */
 #define OUTPUT_FACTOR 32
 
 /* And this many times of replies that come before their turn: on another connection than the first. */
@@ -46,6 +47,8 @@ void session_flush(struct session *s)
         took(s, (size_t)n);
         turn_took(s->host->turn, FLUSH_STEPS + (size_t)n / 1024);
     }
+    if (s->client.output_bytes > 0)
+        session_count_output(s);
     if (s->client.paused && buf_len(&s->client.out) < s->host->options->output_high / 2) {
         upstream_pause(s->client.paused, false);
         s->client.paused = NULL;
@@ -73,8 +76,24 @@ void session_pass_on(struct session *s, const char *message, size_t len)
     if (buf_len(&s->client.out) > s->host->options->output_high && !s->client.paused &&
         s->lease.upstream) {
         s->client.paused = s->lease.upstream;
-        upstream_stop_reading(s->lease.upstream, s);
+        (void)upstream_stop_reading(s->lease.upstream, s);
     }
+}
+
+/* Over so much the connection that brings it is not read any more, if it can be. */
+static size_t much(const struct traffic_options *options)
+{
+    size_t limit = options->output_limit < options->output_memory ? options->output_limit
+                                                                  : options->output_memory;
+    size_t most = options->output_high * OUTPUT_FACTOR;
+    return most < limit / 2 ? most : limit / 2;
+}
+
+/* It brings no more, unless others' requests are behind what it brings. */
+static void stop_reading(struct session *s, struct upstream *up)
+{
+    if (upstream_stop_reading(up, s))
+        s->client.paused = up;
 }
 
 /* The client does not read as fast as its replies come. `so_far`: bytes of a reply that goes on. */
@@ -86,10 +105,10 @@ void session_throttle_now(struct session *s, struct upstream *up, size_t so_far)
         buf_len(&s->client.out) <= high)
         return;
     if (up == s->lease.upstream || so_far > LARGE_REPLY ||
-        (so_far && buf_len(&s->client.out) > high * OUTPUT_FACTOR)) {
-        s->client.paused = up;
-        upstream_stop_reading(up, s);
-    }
+        (so_far && buf_len(&s->client.out) > much(s->host->options)))
+        stop_reading(s, up);
+    if (!s->client.paused)
+        (void)session_bound_output(s);
 }
 
 void session_stream_directly(struct session *s, const char *data, size_t len)
@@ -104,14 +123,6 @@ void session_stream_directly(struct session *s, const char *data, size_t len)
 
 /* ---- replies that come before their turn ---- */
 
-static size_t bytes_kept(const struct session *s)
-{
-    size_t sum = 0;
-    for (const struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next)
-        sum += buf_len(&session_const_request(it)->reply);
-    return sum;
-}
-
 /* Whether what comes from there waits for the first request's reply from elsewhere. If that one is to be
  * sent again, it does not: all that is in flight may have to land first. */
 static bool is_early(const struct session *s, const struct upstream *up)
@@ -124,10 +135,11 @@ static bool is_early(const struct session *s, const struct upstream *up)
 void session_throttle_early(struct session *s, const struct session_request *r)
 {
     if (s->client.early || r->upstream == s->lease.upstream || r->reply_len < EARLY_MIN ||
-        !is_early(s, r->upstream) || bytes_kept(s) <= s->host->options->output_high * EARLY_FACTOR)
+        !is_early(s, r->upstream) ||
+        session_kept_bytes(s) <= s->host->options->output_high * EARLY_FACTOR)
         return;
-    s->client.early = r->upstream;
-    upstream_stop_reading(s->client.early, s);
+    if (upstream_stop_reading(r->upstream, s))
+        s->client.early = r->upstream;
 }
 
 void session_resume_early_now(struct session *s)

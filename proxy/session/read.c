@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "session/budget.h"
 #include "session/client.h"
 #include "session/dispatch.h"
 #include "session/held.h"
@@ -31,11 +32,17 @@
 
 #define READS_PER_EVENT 8
 
+/* Of the head of a request, and of its short arguments, so much is looked at at once. */
+#define HEAD_PIECE ((size_t)128)
+
 /* Small enough that the requests in it do not fill a turn, however short they are. */
 #define READ_MAX ((size_t)16 * 1024)
 
 /* What a system call is worth of a turn (turn_took()). */
 #define READ_STEPS 4
+
+/* Who sends so much at once may fill the memory for requests within one turn. */
+#define LOOK_MIN 512
 
 /* A request that is not whole may become AUTH, as long as it is no longer than this: its bytes are wiped
  * wherever they were. Redis takes 16 KB from a client that has to log in. */
@@ -156,6 +163,8 @@ static void keep_partial(struct session *s, const struct resp_request *parse, ch
     if (request->secret)
         explicit_bzero(data, len);
     s->client.partial = partial;
+    partial->charged = 0;
+    session_charge_partial(s);
     session_judge_partial(s);
 }
 
@@ -165,8 +174,11 @@ static void finish_partial(struct session *s)
     struct partial *partial = s->client.partial;
     struct session_request *r = partial->request;
     session_unhold_partial(s);
+    session_discharge_partial(s);
     s->client.partial = NULL;
     r->len = partial->parse.pos;
+    if (s->host->growing == s)
+        s->host->growing = NULL;
     if (partial->parse.argc == 0 || partial->parse.is_inline) {
         if (partial->parse.is_inline)
             accept_inline(s, r->data, r->len);
@@ -216,10 +228,21 @@ static bool grow_partial(struct session *s, struct session_request *r, size_t mo
         return true;
     r->secret = r->len <= SECRET_MAX;
     if (request_try_reserve(&r->wire, cap < r->cap * 2 ? r->cap * 2 : cap) ||
-        request_try_reserve(&r->wire, cap))
+        request_try_reserve(&r->wire, cap)) {
+        session_charge_partial(s);
         return true;
+    }
     no_memory(s, cap);
     return false;
+}
+
+/* How many of `len` bytes the partial request gets at once: what it lacks for certain, so that it takes no memory for what
+ * belongs to the next ones. */
+static size_t piece_of(const struct partial *partial, size_t len)
+{
+    size_t missing = resp_request_missing(&partial->parse, partial->request->len);
+    size_t piece = missing > HEAD_PIECE ? missing : HEAD_PIECE;
+    return piece < len ? piece : len;
 }
 
 /* Returns how many of the bytes belong to the partial request. */
@@ -241,25 +264,31 @@ static size_t feed_partial(struct session *s, char *data, size_t len)
     return taken;
 }
 
-/* The client has not logged in, and may not be further ahead. */
+/* What may not become requests yet is kept as bytes: the client has not logged in, and may not be further ahead; or the
+ * worker has too many requests, of which short ones cost far more than their bytes. */
 __attribute__((noinline, cold)) static void wait_with_the_rest(struct session *s, char *data,
                                                                size_t len)
 {
     bool kept = session_put_input_back(s, data, len);
     explicit_bzero(data, len);
     if (!kept)
-        session_disconnect(s, "no memory for what it sends before it has logged in");
+        no_memory(s, len);
 }
 
 void session_feed(struct session *s, char *data, size_t len)
 {
     struct resp_request parse;
-    if (s->client.partial) {
-        size_t used = feed_partial(s, data, len);
+    bool spent = len >= LOOK_MIN && session_look_at_budget(s->host);
+    while (s->client.partial && len > 0 && life_frames(&s->life)) {
+        size_t used = feed_partial(s, data, piece_of(s->client.partial, len));
         data += used;
         len -= used;
     }
     while (len > 0 && life_frames(&s->life)) {
+        if (spent && !session_has_budget(s)) {
+            wait_with_the_rest(s, data, len);
+            return;
+        }
         memset(&parse, 0, offsetof(struct resp_request, error_text));
         switch (resp_request_parse(&parse, data, len)) {
         case RESP_DONE:
@@ -320,6 +349,7 @@ static bool read_direct(struct session *s, ssize_t *n)
     *n = stream_read(&s->client.stream, r->data + r->len, room);
     if (*n > 0) {
         r->len += (size_t)*n;
+        (void)session_look_at_budget(s->host);
         (void)frame_partial(s);
     }
     return true;

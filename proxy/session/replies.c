@@ -15,10 +15,12 @@
 #include "session/client.h"
 #include "session/copies.h"
 #include "session/hooks.h"
+#include "session/large.h"
 #include "session/lease.h"
 #include "session/lease_answers.h"
 #include "session/life.h"
 #include "session/output.h"
+#include "session/output_bound.h"
 #include "session/requests.h"
 #include "session/transaction.h"
 
@@ -26,8 +28,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* This long, to one that does: others would wait for some ms. */
-#define HUGE_REPLY ((size_t)4 * 1024 * 1024)
+/* A reply that is kept whole counts from here on, with all others that are (output_bound.h). */
+#define KEPT_MIN ((size_t)16 * 1024)
 
 /* Redis' words for who was ended by CLIENT UNBLOCK ERROR: others follow the first one, too. */
 #define UNBLOCKED "-UNBLOCKED client unblocked "
@@ -241,6 +243,8 @@ static void on_reply(struct request *wire, const char *data, size_t len, bool fi
         buf_append(&r->reply, data, len);
         if (r->page_begins)
             r->verb->begins(s, r, up);
+        if (!last && buf_len(&r->reply) > KEPT_MIN && !session_bound_output(s))
+            return;
     } else if (!r->silent) {
         if (buf_len(&r->reply) > 0) {
             session_put(s, buf_head(&r->reply), buf_len(&r->reply));
@@ -249,8 +253,8 @@ static void on_reply(struct request *wire, const char *data, size_t len, bool fi
         session_stream(s, data, len);
         r->streaming = true;
     }
-    if (!last && r->reply_len > HUGE_REPLY)
-        upstream_unshare(up, s, "a reply is very large");
+    if (!last && r->reply_len > LARGE_REPLY)
+        session_large_reply(s, r, up);
     if (last)
         answered(s, r, up);
     else if (!head)
@@ -304,6 +308,8 @@ static void on_failed(struct request *wire, enum request_failure why, const char
     if (why == REQUEST_LOST && (r->unbegun || is_undone(r)))
         why = REQUEST_UNSENT;
     r->unbegun = false;
+    if (why == REQUEST_LOST)
+        session_suspect(s, r);
     landed(s, r, REQUEST_ANSWERED); /* what it becomes is decided below */
     if (s->client.paused == r->upstream && why == REQUEST_LOST)
         s->client.paused = NULL;

@@ -23,7 +23,9 @@ void queue_set_bytes(struct request_queue *queue, struct session_request *reques
 {
     assert(request->state == REQUEST_WAITING);
     queue_end_waiting(queue, request);
+    queue->bytes -= request_cost(request);
     request_set_bytes(&request->wire, buf_head(bytes), buf_len(bytes));
     request->argc = resp_args(request->data, request->len).left;
+    queue->bytes += request_cost(request);
     queue_begin_waiting(queue, request);
 }

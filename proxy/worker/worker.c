@@ -18,6 +18,7 @@
 #include "nodes/router.h"
 #include "nodes/scripts.h"
 #include "session/host.h"
+#include "session/large_keys.h"
 #include "session/session_request.h"
 #include "threads/mail.h"
 #include "threads/relay.h"
@@ -179,7 +180,11 @@ static void show_rare_gauges(struct worker *w)
     }
     atomic_store_explicit(&slot->unrenewed, unrenewed, memory_order_relaxed);
     atomic_store_explicit(&slot->early, early, memory_order_relaxed);
+    atomic_store_explicit(&slot->request_bytes, request_pool_cost(&w->turn.requests),
+                          memory_order_relaxed);
     atomic_store_explicit(&slot->ahead_bytes, w->host.ahead_bytes, memory_order_relaxed);
+    atomic_store_explicit(&slot->output_bytes, w->host.output_bytes, memory_order_relaxed);
+    atomic_store_explicit(&slot->over_output, w->host.over_output, memory_order_relaxed);
     atomic_store_explicit(&slot->disconnected, w->host.disconnected, memory_order_relaxed);
 }
 
@@ -286,6 +291,7 @@ static void init_host(struct worker *w)
 {
     w->host.turn = &w->turn;
     w->host.options = w->options;
+    w->host.request_share = w->options->request_memory / w->options->workers;
     w->host.hooks = &command_hooks;
     session_host_init(&w->host);
     w->host.learn = learn_new(&w->turn.requests);
@@ -393,6 +399,7 @@ void worker_drop_mail(struct worker *w)
 void worker_free(struct worker *w)
 {
     learn_free(w->host.learn);
+    large_keys_expire(&w->host.large_keys, INT64_MAX);
     for (size_t i = 0; i < w->options->group_count; i++)
         scripts_free(w->host.scripts[i]);
     free(w->host.scripts);

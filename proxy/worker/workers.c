@@ -57,7 +57,10 @@ void workers_gauges(const struct workers *workers, size_t worker, struct worker_
         .upstreams = atomic_load_explicit(&slot->upstreams, memory_order_relaxed),
         .unrenewed = atomic_load_explicit(&slot->unrenewed, memory_order_relaxed),
         .early = atomic_load_explicit(&slot->early, memory_order_relaxed),
+        .request_bytes = atomic_load_explicit(&slot->request_bytes, memory_order_relaxed),
         .ahead_bytes = atomic_load_explicit(&slot->ahead_bytes, memory_order_relaxed),
+        .output_bytes = atomic_load_explicit(&slot->output_bytes, memory_order_relaxed),
+        .over_output = atomic_load_explicit(&slot->over_output, memory_order_relaxed),
         .disconnected = atomic_load_explicit(&slot->disconnected, memory_order_relaxed)};
     for (size_t i = 0; i < workers->shared->group_count; i++) {
         out->held += atomic_load_explicit(&slot->holds[i].sessions, memory_order_relaxed);

@@ -25,6 +25,7 @@
 #include "nodes/router.h"
 #include "nodes/scripts.h"
 #include "session/host.h"
+#include "session/large_keys.h"
 #include "unit/fake_node.h"
 
 #include <fcntl.h>
@@ -103,7 +104,7 @@ static inline void hold_of_at_most(struct stage *s, size_t bytes, int64_t ms)
 /* One session has room for so many short requests: as many again stay free. */
 static inline void hold_of_requests(struct stage *s, size_t count)
 {
-    hold_of_at_most(s, (2 * count + 1) * sizeof(struct request) - 1, 60000);
+    hold_of_at_most(s, (2 * count + 1) * sizeof(struct session_request) - 1, 60000);
 }
 
 static inline void show(struct stage *s, struct scene scene)
@@ -155,12 +156,13 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
                                           .max_clients = 100,
                                           .request_max = (size_t)64 << 20,
                                           .output_high = (size_t)16 << 10,
-                                          .output_limit = (size_t)256 << 10,
-                                          .output_memory = (size_t)1 << 20};
+                                          .output_limit = (size_t)64 << 20,
+                                          .output_memory = (size_t)128 << 20};
     s->shared = shared_new(workers, 1);
     s->last_id = SESSION_ID_BASE;
     s->host = (struct session_host){.turn = &s->w->turn,
                                     .options = &s->options,
+                                    .request_share = (size_t)256 << 20,
                                     .stop.shared = s->shared,
                                     .hooks = &command_hooks};
     session_host_init(&s->host);
@@ -196,6 +198,7 @@ static inline void stage_end(struct stage *s)
     cr_assert_eq(s->host.count, 0);
     cr_assert(router_empty(s->host.router));
     learn_free(s->host.learn);
+    large_keys_expire(&s->host.large_keys, INT64_MAX);
     scripts_free(s->scripts);
     router_free(s->host.router);
     shared_free(s->shared);

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "session/large_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,7 @@ static void begin(struct stage *s, uint8_t how)
     s->shared = shared_new(1, 1);
     s->host = (struct session_host){.turn = &s->turn,
                                     .options = &s->options,
+                                    .request_share = how & 8 ? 20000 : 1 << 20,
                                     .stop.shared = s->shared,
                                     .hooks = &command_hooks};
     session_host_init(&s->host);
@@ -182,6 +184,7 @@ static void end(struct stage *s)
     CHECK(s->host.count == 0, "a session is left");
     CHECK(router_empty(s->host.router), "an upstream is left");
     learn_free(s->host.learn);
+    large_keys_expire(&s->host.large_keys, INT64_MAX);
     scripts_free(s->scripts);
     struct identities *all = router_identities(s->host.router);
     CHECK(all->all.next->next == &all->all, "an identity is still held"); /* but the proxy's own */

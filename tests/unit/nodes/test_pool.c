@@ -209,9 +209,9 @@ Test(pool, connecting_takes_no_longer_than_its_timeout)
     up = shared(&s, 0, PURPOSE_MASTER);
     opened = now(&s);
     ask(s.w, &asked, up, "x");
-    pool_tick(s.pool, opened + 499, NULL, NULL);
+    pool_tick(s.pool, opened + 499);
     is_under_way(&asked);
-    pool_tick(s.pool, opened + 500, NULL, NULL);
+    pool_tick(s.pool, opened + 500);
     has_failed(&asked, REQUEST_UNSENT);
     cr_assert_eq(pool_upstreams(s.pool), 0);
     cr_assert_neq(pool_next_try(s.pool), INT64_MAX, "it counts as a failure");
@@ -238,19 +238,19 @@ Test(pool, a_connection_of_an_identity_that_no_session_has_is_closed_after_a_whi
     node_says(fd, "+OK\r\n");
     until(up->state == UPSTREAM_READY, world_turn(s.w));
     int64_t start = now(&s);
-    pool_tick(s.pool, start, NULL, NULL);
-    pool_tick(s.pool, start + 1000000, NULL, NULL);
+    pool_tick(s.pool, start);
+    pool_tick(s.pool, start + 1000000);
     cr_assert_eq(pool_upstreams(s.pool), 2);
     identity_release(user); /* the last session has gone */
-    pool_tick(s.pool, start, NULL, NULL);
-    pool_tick(s.pool, start + 20000, NULL, NULL);
+    pool_tick(s.pool, start);
+    pool_tick(s.pool, start + 20000);
     identity_retain(user); /* and one comes back */
-    pool_tick(s.pool, start + 40000, NULL, NULL);
+    pool_tick(s.pool, start + 40000);
     identity_release(user);
-    pool_tick(s.pool, start + 50000, NULL, NULL);
-    pool_tick(s.pool, start + 79999, NULL, NULL);
+    pool_tick(s.pool, start + 50000);
+    pool_tick(s.pool, start + 79999);
     cr_assert_eq(pool_upstreams(s.pool), 2);
-    pool_tick(s.pool, start + 80000, NULL, NULL);
+    pool_tick(s.pool, start + 80000);
     cr_assert_eq(pool_upstreams(s.pool), 1);
     for (struct list *it = s.w->identities.all.next; it != &s.w->identities.all; it = it->next)
         cr_assert_not(container_of(it, struct identity, in_all)->authenticated);
@@ -314,52 +314,7 @@ Test(pool, while_the_groups_id_is_unknown_any_master_will_do)
     close(fd);
 }
 
-/* ---- a reply that nobody reads ---- */
-
-static void on_stuck(void *data, void *head_owner_data)
-{
-    *(void **)data = head_owner_data;
-}
-
-/* Who has to go, a second after the head's owner stopped reading, with `behind` it a write of its
- * own or of another; asked a millisecond early, nobody. */
-static void *stuck(bool anothers, bool head_is_swallowed, bool paused)
-{
-    struct stage s;
-    struct upstream *up;
-    struct asked head, behind;
-    void *who = NULL;
-    int fd;
-
-    begin(&s);
-    up = shared(&s, 0, PURPOSE_MASTER);
-    fd = admit(&s, 0, up, true);
-    ask(s.w, &head, up, "h");
-    ask(s.w, &behind, up, "b");
-    node_hears(s.w, fd, "hb");
-    if (!anothers)
-        behind.request->owner_data = &head;
-    if (head_is_swallowed)
-        head.request->owner = NULL;
-    upstream_pause(up, paused);
-    upstream_retire(up, "a client does not read");
-    pool_tick(s.pool, up->retired_ms + 999, on_stuck, &who);
-    cr_assert_null(who);
-    pool_tick(s.pool, up->retired_ms + 1000, on_stuck, &who);
-    cr_assert(who == NULL || who == &head);
-    behind.request->owner_data = &behind;
-    end(&s);
-    close(fd);
-    return who;
-}
-
-Test(pool, who_keeps_others_waiting_has_to_go)
-{
-    cr_assert_not_null(stuck(true, false, true));
-    cr_assert_null(stuck(false, false, true), "it only keeps itself waiting");
-    cr_assert_null(stuck(true, true, true), "the reply is being swallowed");
-    cr_assert_null(stuck(true, false, false), "it reads");
-}
+/* ---- its end ---- */
 
 Test(pool, a_closed_pool_opens_nothing)
 {

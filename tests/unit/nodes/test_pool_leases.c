@@ -52,12 +52,6 @@ Test(pool, a_retired_one_is_shared_no_more)
     close(new_fd);
 }
 
-static void on_stuck(void *data, void *head_owner_data)
-{
-    (void)data;
-    (void)head_owner_data;
-}
-
 /* Nothing else is due to whom is asked there: Redis would not tell them that a password is wrong. */
 Test(pool, an_auth_upstream_is_asked_one_thing_at_a_time)
 {
@@ -83,11 +77,11 @@ Test(pool, an_auth_upstream_is_asked_one_thing_at_a_time)
     node_says(fd, "+OK\r\n");
     node_hears(s.w, fd, "2");
     was_answered(&one, "+OK\r\n");
-    pool_tick(s.pool, now(&s), on_stuck, NULL);
+    pool_tick(s.pool, now(&s));
     node_says(fd, "-ERR\r\n");
     until(two.completed, world_turn(s.w));
     was_answered(&two, "-ERR\r\n");
-    pool_tick(s.pool, now(&s), on_stuck, NULL);
+    pool_tick(s.pool, now(&s));
     node_hears_the_end(s.w, fd);
     node_says(shared_fd, "+OK\r\n");
     until(busy.completed, world_turn(s.w));
@@ -187,17 +181,17 @@ Test(pool, an_idle_lease_is_closed_after_half_a_minute)
     begin(&s);
     up = lease(&s, 0, &lost);
     fd = admit(&s, 0, up, true);
-    pool_tick(s.pool, now(&s) + 100000, NULL, NULL);
+    pool_tick(s.pool, now(&s) + 100000);
     cr_assert_eq(pool_upstreams(s.pool), 1, "it is in use");
     pool_return(s.pool, up, true);
     up = lease(&s, 0, &lost);
-    pool_tick(s.pool, now(&s) + 100000, NULL, NULL);
+    pool_tick(s.pool, now(&s) + 100000);
     cr_assert_eq(pool_upstreams(s.pool), 1, "again in use");
     pool_return(s.pool, up, true);
     since = now(&s);
-    pool_tick(s.pool, since + 29999, NULL, NULL);
+    pool_tick(s.pool, since + 29999);
     cr_assert_eq(pool_upstreams(s.pool), 1);
-    pool_tick(s.pool, since + 30000, NULL, NULL);
+    pool_tick(s.pool, since + 30000);
     cr_assert_eq(pool_upstreams(s.pool), 0);
     cr_assert_eq(pool_next_try(s.pool), INT64_MAX);
     end(&s);
@@ -236,7 +230,7 @@ Test(pool, what_was_closed_leaves_its_room_to_others)
         int fd = admit(&s, 0, up, true);
         pool_return(s.pool, up, true);
         cr_assert_eq(pool_upstreams(s.pool), 2, "round %d", i);
-        pool_tick(s.pool, now(&s) + 30000, NULL, NULL);
+        pool_tick(s.pool, now(&s) + 30000);
         cr_assert_eq(pool_upstreams(s.pool), 1);
         node_hears_the_end(s.w, fd);
         close(fd);

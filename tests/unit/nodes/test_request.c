@@ -363,3 +363,27 @@ Test(request, a_crowd_is_given_back_to_the_heap)
     request_pool_free(&pool);
     free(crowd);
 }
+
+/* What one pool gave out, whatever became of it: in the bounds of a worker's memory counts also what nobody waits for. */
+Test(request, the_pool_counts_what_the_requests_take)
+{
+    enum { OBJECT = sizeof(struct request) + 40 };
+    struct request_pool pool;
+    request_pool_init(&pool, OBJECT);
+    struct request *small = request_new(&pool, 10), *large = request_new(&pool, 100000);
+    cr_assert_eq(request_pool_cost(&pool), 2 * OBJECT + 100000);
+    request_reserve(small, 5000);
+    cr_assert_eq(request_pool_cost(&pool), 2 * OBJECT + 105000);
+    large->secret = true;
+    request_reserve(large, 200000);
+    cr_assert_eq(request_pool_cost(&pool), 2 * OBJECT + request_heap(small) + request_heap(large));
+    request_free(&pool, large);
+    cr_assert_eq(request_pool_cost(&pool), OBJECT + 5000);
+    request_free(&pool, small);
+    cr_assert_eq(request_pool_cost(&pool), 0);
+    small = request_new(&pool, 200);
+    cr_assert_eq(request_pool_cost(&pool), OBJECT + request_heap(small),
+                 "it may have got more than it needs");
+    request_free(&pool, small);
+    request_pool_free(&pool);
+}

@@ -470,13 +470,6 @@ Test(router, a_message_waits_for_subscriptions_after_a_switch)
     end(&s);
 }
 
-static void is_not_called(void *data, void *head_owner_data)
-{
-    (void)data;
-    (void)head_owner_data;
-    cr_assert_fail("nothing is stuck");
-}
-
 Test(router, a_message_does_not_wait_for_ever)
 {
     struct stage s;
@@ -495,9 +488,9 @@ Test(router, a_message_does_not_wait_for_ever)
     cr_assert_not(router_may_publish(s.router, 0));
     int64_t now = turn_now(&s.w->turn);
     s.woken = 0;
-    router_tick(s.router, now + GATE_MS - 1, is_not_called, NULL);
+    router_tick(s.router, now + GATE_MS - 1);
     cr_assert_eq(s.woken, 0);
-    router_tick(s.router, now + GATE_MS, is_not_called, NULL);
+    router_tick(s.router, now + GATE_MS);
     cr_assert_eq(s.woken, 1);
     cr_assert(router_may_publish(s.router, 0));
     router_subscriber_renewed(s.router, 0);

@@ -98,6 +98,7 @@ Test(config, a_group_is_enough)
     cr_assert_eq(c->traffic.max_clients, 10000);
     cr_assert_eq(c->traffic.drain_timeout_ms, 10000);
     cr_assert_eq(c->traffic.request_max, 1 << 30);
+    cr_assert_eq(c->traffic.request_memory, 256 << 20);
     cr_assert_eq(c->traffic.output_high, 1 << 20);
     cr_assert_eq(c->traffic.output_limit, 256 << 20);
     cr_assert_eq(c->traffic.output_memory, 1 << 30);

@@ -89,7 +89,7 @@ static void becomes(const char *text, int64_t left_ms, const char *wanted)
         snprintf(words + strlen(words), sizeof(words) - strlen(words), "%s%.*s", *words ? " " : "",
                  (int)arg.len, arg.data);
     cr_assert_str_eq(words, wanted);
-    cr_assert_eq(b.session.queue.waiting_bytes, b.request->len);
+    cr_assert_eq(b.session.queue.bytes, request_cost(b.request));
     end(&b);
 }
 

@@ -119,7 +119,7 @@ static void is_rewritten(struct line *l, struct session_request *request, const 
 /* As the list has it. */
 static struct request_queue counted(struct line *l)
 {
-    struct request_queue found = {.waiting_bytes = l->charged};
+    struct request_queue found = {.bytes = l->charged};
     list_each (it, &l->queue.requests) {
         struct session_request *request = one_at(it);
         bool waits = request->state == REQUEST_WAITING;
@@ -129,7 +129,7 @@ static struct request_queue counted(struct line *l)
         found.inflight += flies;
         found.inflight_writes += flies && request->write;
         found.rejected += request->state == REQUEST_REJECTED;
-        found.waiting_bytes += waits ? request->len : 0;
+        found.bytes += request_cost(request);
         if (waits && !found.next)
             found.next = request;
     }
@@ -170,7 +170,7 @@ static void is_right(struct line *l)
     cr_assert_eq(l->queue.inflight, found.inflight);
     cr_assert_eq(l->queue.inflight_writes, found.inflight_writes);
     cr_assert_eq(l->queue.rejected, found.rejected);
-    cr_assert_eq(l->queue.waiting_bytes, found.waiting_bytes);
+    cr_assert_eq(l->queue.bytes, found.bytes);
     cr_assert_eq(l->queue.next, found.next);
     cr_assert_eq(l->queue.unclassified, 0, "that is the session's to count");
     cr_assert_eq(l->queue.held.bytes, held);
@@ -282,7 +282,7 @@ Test(request_queue, what_was_answered_may_wait_again)
     moves(&l, request, REQUEST_ANSWERED); /* its connection was lost */
     moves(&l, request, REQUEST_WAITING);
     cr_assert_eq(l.queue.next, request);
-    cr_assert_eq(l.queue.waiting_bytes, 10);
+    cr_assert_eq(l.queue.bytes, sizeof(struct session_request));
     is_right(&l);
     end(&l);
 }
@@ -391,34 +391,42 @@ Test(request_queue, a_rejected_one_is_counted_until_it_waits_again_or_is_answere
 
 /* ---- bytes ---- */
 
-Test(request_queue, only_what_waits_counts_as_waiting_bytes)
+/* Also while it is sent: a node that does not answer must not make the proxy take in more and more. */
+Test(request_queue, a_request_counts_until_it_is_answered_and_delivered)
 {
     struct line l;
     begin(&l);
-    struct session_request *first = adds(&l, 100, false, false);
-    adds(&l, 20, false, false);
-    cr_assert_eq(l.queue.waiting_bytes, 120);
-    departs(&l, first, NODE(0));
-    cr_assert_eq(l.queue.waiting_bytes, 20);
-    moves(&l, first, REQUEST_WAITING);
-    cr_assert_eq(l.queue.waiting_bytes, 120);
-    moves(&l, first, REQUEST_ANSWERED);
-    cr_assert_eq(l.queue.waiting_bytes, 20);
+    struct session_request *large = adds(&l, 5000, false, false);
+    struct session_request *small = adds(&l, 20, false, false);
+    size_t both = 2 * sizeof(struct session_request) + 5000;
+    cr_assert_eq(request_cost(large), sizeof(struct session_request) + 5000);
+    cr_assert_eq(request_cost(small), sizeof(struct session_request));
+    cr_assert_eq(l.queue.bytes, both);
+    departs(&l, large, NODE(0));
+    is_sent(large);
+    cr_assert_eq(l.queue.bytes, both);
+    moves(&l, large, REQUEST_ANSWERED); /* its connection was lost */
+    moves(&l, large, REQUEST_WAITING);
+    cr_assert_eq(l.queue.bytes, both);
+    moves(&l, large, REQUEST_ANSWERED);
+    cr_assert_eq(l.queue.bytes, both);
+    leaves(&l, large);
+    cr_assert_eq(l.queue.bytes, sizeof(struct session_request));
     is_right(&l);
     end(&l);
 }
 
-Test(request_queue, bytes_beside_the_requests_wait_too_and_are_not_held)
+Test(request_queue, bytes_beside_the_requests_count_too_and_are_not_held)
 {
     struct line l;
     begin(&l);
     size_t cost = request_cost(adds(&l, 20, false, false));
     hold_begins(&l);
     queue_charge(&l.queue, 7);
-    cr_assert_eq(l.queue.waiting_bytes, 27);
+    cr_assert_eq(l.queue.bytes, cost + 7);
     cr_assert_eq(l.hold.bytes, cost);
     queue_discharge(&l.queue, 3);
-    cr_assert_eq(l.queue.waiting_bytes, 24);
+    cr_assert_eq(l.queue.bytes, cost + 4);
     cr_assert_eq(l.hold.bytes, cost);
     l.charged = 4;
     is_right(&l);
@@ -437,7 +445,7 @@ Test(request_queue, new_bytes_count_instead_of_the_old_ones)
     cr_assert_eq(request->len, sizeof(words) - 1);
     cr_assert_arr_eq(request->data, words, sizeof(words) - 1);
     cr_assert_eq(request->argc, 2);
-    cr_assert_eq(l.queue.waiting_bytes, sizeof(words) - 1 + 1);
+    cr_assert_eq(l.queue.bytes, 2 * sizeof(struct session_request) + 400, "its memory stays");
     cr_assert_eq(l.hold.bytes, cost_of_waiting(&l));
     cr_assert_eq(l.queue.next, request);
     is_right(&l);
