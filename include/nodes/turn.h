@@ -44,7 +44,9 @@ struct turn {
     unsigned steps;              /* since the clock was looked at */
     uint64_t began_ns;           /* when the clock was first looked at; 0: not yet */
     bool over;                   /* the budget of the part at hand is spent */
-    bool cut;                    /* that of some part of this turn was */
+    bool
+        rare; /* there may be something to do that there seldom is: whoever adds to one of these lists sets it */
+    bool cut;       /* that of some part of this turn was */
     unsigned least; /* steps that count as taken; TURN_HASTY: it is spent after one, for tests */
     char read[TURN_BYTES];   /* valid within one callback */
     char gather[TURN_BYTES]; /* valid within one flush */

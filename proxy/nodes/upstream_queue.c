@@ -163,10 +163,12 @@ static void evict_some(struct upstream *up)
         if (request->owner_data != up->evict_except && may_leave(request))
             evict(up, request);
     }
-    if (is_evicting(up))
+    if (is_evicting(up)) {
         list_append(&up->turn->evicting, &up->in_evicting);
-    else
+        up->turn->rare = true;
+    } else {
         up->evict_at = NULL;
+    }
 }
 
 void upstream_evict_reads(struct upstream *up, const void *except_owner_data)

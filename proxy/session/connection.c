@@ -40,10 +40,12 @@ static void read_client(struct session *s)
 static void take_turn_to_read(struct session *s)
 {
     struct session_host *host = s->host;
-    if (list_empty(&host->unread) && !host->turn->over)
+    if (list_empty(&host->unread) && !host->turn->over) {
         read_client(s);
-    else if (!list_linked(&s->in_unread))
+    } else if (!list_linked(&s->in_unread)) {
         list_append(&host->unread, &s->in_unread);
+        host->turn->rare = true;
+    }
 }
 
 void session_run_unread(struct session_host *host)

@@ -301,4 +301,5 @@ void session_expire_held(struct session_host *host, size_t group, int64_t now_ms
         if (is_due(s, timeout, now_ms) && !list_linked(&s->in_expiring))
             list_append(&host->expiring, &s->in_expiring);
     }
+    host->turn->rare |= !list_empty(&host->expiring);
 }

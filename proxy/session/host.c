@@ -64,34 +64,44 @@ static void retry_relays(struct session_host *host)
     relays_retry(&host->stop);
 }
 
-/* Everything that is to be done, once. */
-static void work(struct session_host *host)
+/* What there seldom is, and what each turn asks for by one flag. */
+__attribute__((noinline)) static void work_on_the_rare(struct session_host *host)
 {
     struct turn *turn = host->turn;
-    session_host_adopt(host);
-    router_let_publish(host->router);
+    turn->rare = false;
     if (!list_empty(&host->unread))
         session_run_unread(host);
     if (!list_empty(&turn->evicting))
         upstreams_evict(turn);
     if (!list_empty(&host->expiring))
         session_run_expiring(host, turn_now(turn));
+    turn->rare |=
+        !list_empty(&turn->evicting) || !list_empty(&host->unread) || !list_empty(&host->expiring);
+}
+
+/* Everything that is to be done, once. */
+static void work(struct session_host *host)
+{
+    struct turn *turn = host->turn;
+    session_host_adopt(host);
+    router_let_publish(host->router);
+    if (__builtin_expect(turn->rare, 0))
+        work_on_the_rare(host);
     if (!list_empty(&turn->woken))
         session_run_woken(turn);
     if (!list_empty(&turn->dirty_upstreams))
         flush_upstreams(turn);
     if (!list_empty(&turn->dirty_sessions))
         session_flush_dirty(turn);
-    if (host->budget_spent)
+    if (__builtin_expect(host->budget_spent, 0))
         session_feed_starved(host);
 }
 
-static bool has_more(const struct session_host *host)
+static inline bool has_more(const struct session_host *host)
 {
     const struct turn *turn = host->turn;
     return !list_empty(&turn->woken) || !list_empty(&turn->dirty_upstreams) ||
-           !list_empty(&turn->dirty_sessions) || !list_empty(&turn->evicting) ||
-           !list_empty(&host->unread) || !list_empty(&host->expiring);
+           !list_empty(&turn->dirty_sessions) || turn->rare;
 }
 
 bool session_host_has_work(const struct session_host *host)
