@@ -46,7 +46,7 @@ endif
 
 # ---- flags ------------------------------------------------------------------------------------
 
-PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libsodium
+PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libssl libsodium
 # log_event() takes "" for "no pairs": not a mistake.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
             -Wno-format-zero-length
@@ -144,12 +144,12 @@ $(OUT)/obj/tests/unit/%.o: tests/unit/%.c $(OUT)/obj/flags
 build/obj/tests/system/%.o: tests/system/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
 
 build/obj/tests/failover/%.o: tests/failover/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
 
 build/obj/tests/clients/%.o: tests/clients/%.c build/obj/flags
 	@mkdir -p $(@D)
