@@ -107,10 +107,17 @@ ssize_t stream_write(struct stream *stream, const struct iovec *parts, int count
 
 /* Whether there are bytes that stream_write() has taken and the kernel has not: records of TLS. The stream sends them by
  * itself as soon as it can; closing it loses them. */
-bool stream_is_behind(const struct stream *stream);
+bool stream_has_unsent(const struct stream *stream); /* of one with TLS */
+static inline bool stream_is_behind(const struct stream *stream)
+{
+    return stream->secure && stream_has_unsent(stream);
+}
 
 /* Says which of STREAM_READABLE | STREAM_WRITABLE the owner wants to hear of from now on. */
 void stream_want(struct stream *stream, unsigned events);
+
+/* The peer's address, for people. Returns out. */
+const char *stream_peer(const struct stream *stream, char *out, size_t size);
 
 /* Ends the connection at once, unsent bytes with it; a second call does nothing. No on_event comes
  * any more; on_closed comes on a later loop turn. */

@@ -23,6 +23,9 @@ enum tls_verify {
     TLS_VERIFY_NAME,     /* of a client only: and for the name of who was connected to */
 };
 
+/* The same as people write it, of a group. */
+enum tls_mode { TLS_DISABLE, TLS_REQUIRE, TLS_VERIFY_AUTHORITY, TLS_VERIFY_FULL, TLS_YES };
+
 enum tls_version { TLS_1_2, TLS_1_3 };
 
 /* The strings are borrowed, and outlive the contexts. */

@@ -2,6 +2,8 @@
 #ifndef REDISPROXY_NET_TLS_ERROR_H
 #define REDISPROXY_NET_TLS_ERROR_H
 
+#include "net/tls_context.h"
+
 #include <openssl/ssl.h>
 #include <stddef.h>
 
@@ -20,6 +22,10 @@ enum tls_failure {
 
 /* A word for a metric's label. */
 const char *tls_failure_name(enum tls_failure failure);
+
+/* Handshakes that failed, ever, of connections that are taken (clients') and made (to nodes and Sentinels). */
+void tls_count_failure(enum tls_side side, enum tls_failure failure);
+unsigned long long tls_failures(enum tls_side side, enum tls_failure failure);
 
 /* The first error that OpenSSL has queued on this thread, in its words; the queue is empty afterwards. Returns out. */
 char *tls_error_first(char *out, size_t size);

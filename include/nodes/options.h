@@ -28,6 +28,7 @@ struct traffic_group_options {
     size_t hold_memory;         /* bytes of held requests, all workers together */
     int64_t connect_timeout_ms; /* connecting to a node, and the handshake */
     enum inflight_writes inflight_writes;
+    struct tls_source *tls; /* NULL: the nodes speak plainly */
 };
 
 struct traffic_listener_options {
@@ -37,6 +38,7 @@ struct traffic_listener_options {
     enum route route;
     enum multiplexing multiplexing;
     bool allow_replication;
+    struct tls_source *tls; /* NULL: clients speak plainly */
 };
 
 struct traffic_options {
@@ -52,6 +54,7 @@ struct traffic_options {
     size_t output_limit,
         output_memory; /* bytes of requests that are read ahead: a client's, all clients' */
     int64_t drain_timeout_ms;
+    int64_t handshake_timeout_ms;                  /* of a client with TLS */
     int64_t tcp_keepalive_ms, tcp_user_timeout_ms; /* towards clients: stream_watch_peer() */
 };
 

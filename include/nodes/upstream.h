@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "net/stream.h"
 #include "nodes/identity.h"
+#include "nodes/options.h"
 #include "nodes/request.h"
 #include "nodes/turn.h"
 #include "topology/topology.h"
@@ -124,7 +125,8 @@ struct upstream {
 /* Starts connecting. `identity` is retained. Returns NULL when the
  * connection failed at once: *error says why. */
 struct upstream *upstream_open(struct turn *turn, const struct target *target,
-                               struct identity *identity, int64_t timeout_ms,
+                               struct identity *identity,
+                               const struct traffic_group_options *options,
                                const struct upstream_owner *owner, void *owner_data,
                                const char **error);
 

@@ -25,6 +25,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -336,9 +337,19 @@ const char *stream_strerror(const struct stream *s, int error)
     return *why ? why : error == UV_EOF ? "closed by the peer" : uv_strerror(error);
 }
 
-bool stream_is_behind(const struct stream *s)
+bool stream_has_unsent(const struct stream *s)
 {
-    return s->secure && tls_unsent(s->secure->tls) > 0;
+    return tls_unsent(s->secure->tls) > 0;
+}
+
+const char *stream_peer(const struct stream *s, char *out, size_t size)
+{
+    struct address peer;
+    if (address_of_socket(&peer, s->fd, true) != 0 || peer.sa.any.sa_family == AF_UNIX)
+        snprintf(out, size, "unknown");
+    else
+        address_format(out, size, &peer);
+    return out;
 }
 
 static ssize_t read_secure(struct stream *s, void *into, size_t len)

@@ -199,6 +199,8 @@ static int fail(struct tls *tls, enum tls_failure failure, const char *why)
     if (!tls->why) {
         tls->why = strdup(why);
         tls->failure = (unsigned char)failure;
+        if (!SSL_is_init_finished(tls->ssl) && (tls->heard || failure != TLS_FAIL_CLOSED))
+            tls_count_failure(tls_context_settings(tls->context)->side, failure);
     }
     return tls->error ? tls->error : tls->ended ? UV_EOF : UV_EPROTO;
 }

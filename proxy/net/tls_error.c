@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
 #include <openssl/x509_vfy.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,18 @@ const char *tls_failure_name(enum tls_failure failure)
         [TLS_FAIL_PROTOCOL] = "protocol",
     };
     return names[failure];
+}
+
+static atomic_ullong counts[TLS_CLIENT + 1][TLS_FAILURES];
+
+void tls_count_failure(enum tls_side side, enum tls_failure failure)
+{
+    atomic_fetch_add_explicit(&counts[side][failure], 1, memory_order_relaxed);
+}
+
+unsigned long long tls_failures(enum tls_side side, enum tls_failure failure)
+{
+    return atomic_load_explicit(&counts[side][failure], memory_order_relaxed);
 }
 
 /* A system's error (a file that is not there) has no reason of OpenSSL's. */

@@ -111,7 +111,8 @@ static enum MHD_Result show_metrics(struct http *http, struct MHD_Connection *co
         abort();
     for (size_t i = 0; i < count; i++)
         workers_gauges(sources->workers, i, &workers[i]);
-    char *text = metrics_text(topology, board_refusals(sources->board), workers, count);
+    char *text =
+        metrics_text(topology, board_refusals(sources->board), sources->tls, workers, count);
     free(workers);
     topology_release(topology);
     return respond(connection, MHD_HTTP_OK, METRICS_TYPE, text, MHD_RESPMEM_MUST_FREE);
