@@ -13,7 +13,7 @@
 
 struct tls_source;
 
-/* Reads the files. `name` is for the log and the metrics: "listener 0.0.0.0:6379"; borrowed, as the settings' strings.
+/* Reads the files. `name` is for the log and the metrics: "listener 0.0.0.0:6379". The settings' strings are borrowed.
  * Returns NULL and says in `error` what is wrong. */
 struct tls_source *tls_source_new(const char *name, const struct tls_settings *settings,
                                   char *error, size_t size) __attribute__((warn_unused_result));

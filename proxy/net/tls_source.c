@@ -31,7 +31,7 @@ struct tls_source {
     pthread_mutex_t lock; /* of context and counts */
     struct tls_context *context;
     struct tls_source_counts counts;
-    const char *name;
+    char *name;
     struct tls_settings settings;
     struct tls_tickets *tickets; /* of a server */
     struct print used;           /* what the context was read from */
@@ -74,7 +74,7 @@ struct tls_source *tls_source_new(const char *name, const struct tls_settings *s
     if (!source)
         out_of_memory(sizeof(*source));
     pthread_mutex_init(&source->lock, NULL);
-    source->name = name;
+    source->name = strdup(name);
     source->settings = *settings;
     source->warned_days = INT64_MAX;
     source->tickets = settings->side == TLS_SERVER ? tls_tickets_new() : NULL;
@@ -93,6 +93,7 @@ void tls_source_free(struct tls_source *source)
     tls_context_release(source->context);
     tls_tickets_free(source->tickets);
     pthread_mutex_destroy(&source->lock);
+    free(source->name);
     free(source);
 }
 

@@ -11,11 +11,13 @@ struct filling {
     struct tls_settings common; /* what is the same on all connections */
 };
 
-static struct tls_source *add_source(const struct filling *filling, const char *name,
-                                     const struct tls_settings *settings, int line)
+/* It is named "<what> <of>". */
+static struct tls_source *add_source(const struct filling *filling, const char *what,
+                                     const char *of, const struct tls_settings *settings, int line)
 {
     struct config_tls *tls = &filling->config->tls;
-    char error[400];
+    char error[400], name[320];
+    snprintf(name, sizeof(name), "%s%s%s", what, *of ? " " : "", of);
     struct tls_source *source = tls_source_new(name, settings, error, sizeof(error));
     struct tls_source **sources;
     if (!source) {
@@ -55,13 +57,14 @@ static struct tls_source *of_listener(const struct filling *filling, const struc
     if (settings.verify != TLS_VERIFY_NONE && !settings.ca)
         config_error(filling->errors, config_section_line(section, "tls_verify_clients"),
                      "tls_verify_clients needs the CAs of the clients: add tls_ca = FILE");
-    return add_source(filling, section->label, &settings, config_section_line(section, "tls_cert"));
+    return add_source(filling, "listener", section->label, &settings,
+                      config_section_line(section, "tls_cert"));
 }
 
 /* ---- nodes and Sentinels ---- */
 
 static struct tls_source *of_group(const struct filling *filling, const struct section *section,
-                                   enum tls_mode mode, const char *option)
+                                   enum tls_mode mode, const char *what, const char *option)
 {
     static const enum tls_verify verify[] = {[TLS_REQUIRE] = TLS_VERIFY_NONE,
                                              [TLS_VERIFY_AUTHORITY] = TLS_VERIFY_CA,
@@ -77,7 +80,8 @@ static struct tls_source *of_group(const struct filling *filling, const struct s
     settings.key = master->tls_key;
     settings.ca = master->tls_ca;
     settings.server_name = master->tls_server_name;
-    return add_source(filling, section->label, &settings, config_section_line(section, option));
+    return add_source(filling, what, section->label, &settings,
+                      config_section_line(section, option));
 }
 
 static void check_group(const struct filling *filling, const struct section *section)
@@ -113,7 +117,7 @@ static void fill_http(const struct filling *filling, const struct proxy_settings
     settings.cert = proxy->http_tls_cert;
     settings.key = proxy->http_tls_key;
     settings.ca = proxy->http_tls_ca;
-    filling->config->tls.http = add_source(filling, "http", &settings, line);
+    filling->config->tls.http = add_source(filling, "http", "", &settings, line);
 }
 
 /* ---- all ---- */
@@ -138,10 +142,12 @@ void config_tls_fill(struct config *config, const struct proxy_settings *proxy,
         } else if (section->kind == SECTION_MASTER) {
             const struct master_settings *master = &section->settings.master;
             check_group(&filling, section);
-            groups[group].tls = of_group(&filling, section, (enum tls_mode)master->tls, "tls");
+            groups[group].tls =
+                of_group(&filling, section, (enum tls_mode)master->tls, "nodes of", "tls");
             config->topology[group].tls = groups[group].tls;
             config->topology[group++].sentinel_tls =
-                of_group(&filling, section, (enum tls_mode)master->sentinel_tls, "sentinel_tls");
+                of_group(&filling, section, (enum tls_mode)master->sentinel_tls, "Sentinels of",
+                         "sentinel_tls");
         }
     }
     fill_http(&filling, proxy);

@@ -7,7 +7,6 @@
  */
 #include "ops/metrics.h"
 
-
 #include "base/log.h"
 #include "net/tls_error.h"
 

@@ -25,7 +25,7 @@ void session_not_secured(struct session *s, int error)
     const char *why = stream_strerror(&s->client.stream, error);
     char peer[ENDPOINT_TEXT_MAX], quoted[240];
     if (!is_probe(tls)) {
-        log_event(LOG_WARN, "a client's TLS handshake failed", "client=%s listener=%s reason=%s",
+        log_event(LOG_WARN, "a client's TLS handshake failed", "client=%s of=\"%s\" reason=%s",
                   stream_peer(&s->client.stream, peer, sizeof(peer)),
                   tls_source_name(s->listener->tls), log_quote(quoted, sizeof(quoted), why));
     }
