@@ -154,7 +154,7 @@ build/obj/tests/failover/%.o: tests/failover/%.c build/obj/flags
 build/obj/tests/clients/%.o: tests/clients/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(PLAIN_FLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(PLAIN_FLAGS) -Itests/system -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Changed flags, or another compiler, build everything again.
 $(sort build/obj/flags $(OUT)/obj/flags): %/obj/flags: FORCE
@@ -354,5 +354,6 @@ help:
 	@echo
 	@echo 'CC=gcc|clang         the compiler;  V=1 shows its command lines'
 	@echo 'WORKERS=2            of the proxies in the tests with real servers'
+	@echo 'TLS=1                everybody in the tests with real servers speaks TLS'
 	@echo 'SERVERS=folder       its redis-server, redis-sentinel and redis-cli are tested with'
 	@echo 'SANITIZE=address,undefined | thread      a build in a folder of its own, for all of the above'
