@@ -242,5 +242,7 @@ void upstream_refused(struct upstream *upstream, const char *error_line);
 /* Ends it as upstream_cut() does: the node does not let the proxy itself in. `waits`: another password may be
  * found in its file. */
 void upstream_cut_refused(struct upstream *upstream, const char *why, bool waits);
+/* Its socket broke, with this libuv code. */
+void upstream_broke(struct upstream *upstream, int error);
 
 #endif

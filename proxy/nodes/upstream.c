@@ -22,7 +22,7 @@ static void on_event(struct stream *stream, unsigned events, int error)
 {
     struct upstream *up = upstream_of(stream);
     if (error) {
-        upstream_cut(up, stream_strerror(stream, error));
+        upstream_broke(up, error);
         return;
     }
     if (events & STREAM_OPEN) {

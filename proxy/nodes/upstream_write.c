@@ -93,7 +93,7 @@ void upstream_flush(struct upstream *up)
         int count = gather(up, parts);
         ssize_t taken = stream_write(&up->stream, parts, count);
         if (taken < 0) {
-            upstream_cut(up, stream_strerror(&up->stream, (int)taken));
+            upstream_broke(up, (int)taken);
             return;
         }
         advance(up, (size_t)taken);

@@ -1,8 +1,12 @@
 /* config_tls: see the header. */
 #include "ops/config_tls.h"
 
+#include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#define KEY_MEMORY ((size_t)256 * 1024)
+#define KEY_MEMORY_PIECE 32
 
 /* What one pass over the sections needs. */
 struct filling {
@@ -122,6 +126,13 @@ static void fill_http(const struct filling *filling, const struct proxy_settings
 
 /* ---- all ---- */
 
+/* Private keys stand in memory that is not swapped and not dumped, as far as the process may lock some. */
+static void prepare_memory(void)
+{
+    if (!CRYPTO_secure_malloc_initialized())
+        (void)CRYPTO_secure_malloc_init(KEY_MEMORY, KEY_MEMORY_PIECE);
+}
+
 void config_tls_fill(struct config *config, const struct proxy_settings *proxy,
                      struct config_errors *errors)
 {
@@ -135,6 +146,7 @@ void config_tls_fill(struct config *config, const struct proxy_settings *proxy,
     struct traffic_group_options *groups = (struct traffic_group_options *)config->traffic.groups;
     struct traffic_listener_options *listeners =
         (struct traffic_listener_options *)config->traffic.listeners;
+    prepare_memory();
     for (size_t i = 0, group = 0, listener = 0; i < config->sections->count; i++) {
         const struct section *section = config->sections->items[i];
         if (section->kind == SECTION_LISTEN) {
