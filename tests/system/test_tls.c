@@ -15,9 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
-
-#define HOST "127.77.1.1"
 
 const struct suite suite = {.alone = true};
 
@@ -343,7 +342,6 @@ Test(tls, what_is_not_good_is_told_and_changes_nothing)
 
 /* ---- nodes and Sentinels ---- */
 
-/* A trio with TLS in front of a plain proxy; the servers want the proxy's certificate. */
 static void start_towards(const char *lines)
 {
     cr_assert_eq(proxy_start(&proxy, &trio, &(struct proxy_options){.master_lines = lines}), 0);
@@ -359,4 +357,129 @@ Test(tls, plain_servers_are_told)
     EXPECT_PREFIX(c, "-MASTERDOWN", "PING");
     EXPECT_LOGGED("a Sentinel cannot be reached");
     redisFree(c);
+}
+
+/* ---- servers with TLS: a trio of each test's own, which wants certificates of clients ---- */
+
+static void begin_secure(void)
+{
+    setenv("TLS", "servers", 1);
+    begin();
+}
+
+TestSuite(tls_servers, .init = begin_secure, .fini = end, .timeout = 120);
+
+static void expect_served(void)
+{
+    cr_assert_eq(proxy_wait_serving(&proxy, &trio), 0);
+    redisContext *c = proxy_client(&proxy, PROXY_MASTER);
+    EXPECT(c, "+OK", "SET key value");
+    EXPECT(c, "value", "GET key");
+    redisFree(c);
+}
+
+Test(tls_servers, plain_clients_are_served_and_a_switch_is_not_noticed)
+{
+    start_towards(""); /* the harness says how: verify-full, with a certificate */
+    expect_served();
+    redisContext *c = proxy_client(&proxy, PROXY_MASTER);
+    cr_assert_eq(trio_failover(&trio), 0);
+    for (int i = 0; i < 300; i++) {
+        EXPECT(c, text(":%d", i + 1), "INCR counter");
+        usleep(10000);
+    }
+    redisFree(c);
+    cr_assert_eq(trio_wait_whole(&trio), 0);
+}
+
+Test(tls_servers, clients_with_tls_are_served)
+{
+    cr_assert_eq(proxy_start(&proxy, &trio, &(struct proxy_options){.listen_lines = own_lines("")}),
+                 0);
+    SSL_CTX *context = client_context(NULL);
+    cr_expect(wait_until(10000, strcmp(ping(context, proxy.host), "+PONG") == 0));
+    SSL_CTX_free(context);
+}
+
+/* ---- the proxy and its servers do not agree ---- */
+
+/* Instead of what the harness would say. */
+static void start_apart(const char *tls, const char *more)
+{
+    unsetenv("TLS");
+    start_towards(text("tls = %s\nsentinel_tls = %s\nhold_timeout = 2s\n%s", tls, tls, more));
+    setenv("TLS", "servers", 1);
+}
+
+static bool ready_says(const char *words)
+{
+    char body[4096] = "";
+    return http_get(proxy.host, PROXY_HTTP, "/readyz", body, sizeof(body)) == 503 &&
+           strstr(body, words);
+}
+
+static void expect_told(const char *words)
+{
+    EXPECT_LOGGED(words);
+    cr_expect(wait_until(5000, ready_says("")), "it is not ready");
+}
+
+Test(tls_servers, another_ca_is_not_believed)
+{
+    struct certificate other =
+        certificate_make(&(struct certificate_wish){.cn = "other", .authority = true});
+    certificate_write(folder, "other.crt", &other, NULL);
+    start_apart("verify-full", text("tls_ca = %s/other.crt\n", folder));
+    expect_told("the certificate is not good: ");
+    certificate_free(&other);
+}
+
+/* The servers' certificates are for numbers, not for this name. */
+Test(tls_servers, another_name_is_not_believed)
+{
+    const char *dir = trio.scratch.dir;
+    start_apart("verify-full", text("tls_ca = %s/ca.crt\ntls_cert = %s/tls.crt\ntls_key = "
+                                    "%s/tls.key\ntls_server_name = other.test\n",
+                                    dir, dir, dir));
+    expect_told("hostname mismatch");
+}
+
+Test(tls_servers, a_name_that_all_have_is_believed)
+{
+    const char *dir = trio.scratch.dir;
+    start_apart("verify-full", text("tls_ca = %s/ca.crt\ntls_cert = %s/tls.crt\ntls_key = "
+                                    "%s/tls.key\ntls_server_name = localhost\n",
+                                    dir, dir, dir));
+    expect_served();
+}
+
+Test(tls_servers, require_takes_any_certificate)
+{
+    const char *dir = trio.scratch.dir;
+    start_apart("require", text("tls_cert = %s/tls.crt\ntls_key = %s/tls.key\n", dir, dir));
+    expect_served();
+}
+
+/* The nodes want one. */
+Test(tls_servers, a_certificate_that_is_missing_is_told)
+{
+    start_apart("verify-ca", text("tls_ca = %s/ca.crt\n", trio.scratch.dir));
+    expect_told("certificate required");
+}
+
+Test(tls_servers, when_certificates_end_is_a_metric)
+{
+    start_towards("");
+    expect_served();
+    for (int i = 0; i < 3; i++) {
+        const char *name = text(
+            "redisproxy_tls_certificate_not_after_timestamp_seconds{role=\"node\",of=\"%s:6379\"}",
+            trio.host[i]);
+        long ends = proxy_gauge(&proxy, name, -1), now = (long)time(NULL);
+        cr_expect(ends > now + 80000 && ends <= now + 86400, "%ld", ends - now);
+    }
+    cr_expect(proxy_gauge(&proxy,
+                          "redisproxy_tls_certificate_not_after_timestamp_seconds{role="
+                          "\"sentinel\",of=\"mymaster\"}",
+                          -1) > 0);
 }

@@ -73,13 +73,13 @@ static int write_config(const struct proxy *p, const struct trio *t,
         fprintf(out, "%s%s:%d", i ? ", " : "", t->name[i], TRIO_SENTINEL_PORT);
     fputc('\n', out);
     int result = write_passwords(out, t, options);
-    if (secure_all())
+    if (secure_servers())
         secure_master_lines(out, t);
     fputs(options->master_lines ? options->master_lines : "", out);
     for (int i = 0; i < 3; i++) {
         fprintf(out, "\n[listen %s:%d]\nmaster = %s\nroute = %s\n%s", p->host, PROXY_MASTER + i,
                 TRIO_GROUP, routes[i], options->listen_lines ? options->listen_lines : "");
-        if (secure_all())
+        if (secure_clients())
             secure_listen_lines(out, t);
     }
     fclose(out);

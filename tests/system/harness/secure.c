@@ -20,10 +20,31 @@
 
 enum { SHAKE_MS = 30000, PIECE = 64 * 1024, NAMES = 8192 };
 
-bool secure_all(void)
+static bool wanted(const char *side)
 {
-    const char *wanted = getenv("TLS");
-    return wanted && *wanted && strcmp(wanted, "0") != 0;
+    const char *said = getenv("TLS");
+    return said && (strcmp(said, "1") == 0 || strcmp(said, side) == 0);
+}
+
+bool secure_servers(void)
+{
+    return wanted("servers");
+}
+
+bool secure_clients(void)
+{
+    return wanted("clients");
+}
+
+bool secure_any(void)
+{
+    return secure_servers() || secure_clients();
+}
+
+bool secure_at(const char *host)
+{
+    const char *proxy = getenv("TLS_PROXY_HOST");
+    return proxy && strcmp(host, proxy) == 0 ? secure_clients() : secure_servers();
 }
 
 /* ---- files ---- */
@@ -68,6 +89,7 @@ void secure_prepare(const struct trio *t)
     certificate_free(&ca);
     free(names);
     setenv("TLS_FOLDER", t->scratch.dir, 1);
+    setenv("TLS_PROXY_HOST", t->proxy_host, 1);
 }
 
 void secure_port_lines(FILE *out, const struct trio *t, int port, bool sentinel)

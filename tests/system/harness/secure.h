@@ -15,8 +15,13 @@
 
 struct trio;
 
-/* Whether everybody speaks TLS. */
-bool secure_all(void);
+/* Whether the servers, and the proxy towards them, speak TLS (TLS=1 or TLS=servers); whether the proxy and its clients
+ * do (TLS=1 or TLS=clients). */
+bool secure_servers(void);
+bool secure_clients(void);
+/* Whether somebody does; whether who listens there does: not what listens for HTTP. */
+bool secure_any(void);
+bool secure_at(const char *host);
 
 /* Makes ca.crt, tls.crt and tls.key in the trio's folder, good for all its addresses and names. */
 void secure_prepare(const struct trio *trio);

@@ -166,7 +166,7 @@ int trio_start(struct trio *t, const struct trio_options *options)
     if (t->options.partitions && net_open(&t->net, TRIO_MAX + 1) < 0)
         return -1;
     trio_set_hosts(t);
-    if (secure_all())
+    if (secure_any())
         secure_prepare(t);
     if (t->options.names && trio_open_names(t) < 0)
         return -1;
