@@ -50,6 +50,11 @@ enum tls_failure tls_failure(const struct tls *tls);
 bool tls_was_silent(const struct tls *tls);
 void tls_timed_out(struct tls *tls);
 
+/* What a peer's certificate says of who it is: its CN, or its first URI. Returns out; "" where there is none, or none
+ * that fits, or one with a NUL in it. */
+const char *tls_peer_cn(const struct tls *tls, char *out, size_t size);
+const char *tls_peer_uri(const struct tls *tls, char *out, size_t size);
+
 /* The peer's certificate, or NULL; to be freed with X509_free(). */
 X509 *tls_peer_certificate(const struct tls *tls);
 

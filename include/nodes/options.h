@@ -16,6 +16,9 @@ enum route { ROUTE_MASTER, ROUTE_REPLICA, ROUTE_SPLIT };
 /* What a client gets for a write that was sent and not answered when its connection died. */
 enum inflight_writes { INFLIGHT_ERROR, INFLIGHT_CLOSE };
 
+/* Which part of its certificate names the user that a client starts as. */
+enum tls_user_from { USER_FROM_NOTHING, USER_FROM_CN, USER_FROM_URI };
+
 /* Whether clients share connections to the nodes. */
 enum multiplexing { MULTIPLEXING_YES, MULTIPLEXING_NO };
 
@@ -38,7 +41,9 @@ struct traffic_listener_options {
     enum route route;
     enum multiplexing multiplexing;
     bool allow_replication;
-    struct tls_source *tls; /* NULL: clients speak plainly */
+    struct tls_source *tls;          /* NULL: clients speak plainly */
+    enum tls_user_from user_from;    /* where in a client's certificate the user's name stands */
+    struct certificate_users *users; /* their passwords; NULL: none are known */
 };
 
 struct traffic_options {

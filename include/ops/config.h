@@ -20,6 +20,8 @@ struct config_tls {
     struct tls_source **sources; /* all of them */
     size_t count;
     struct tls_source *http;
+    struct certificate_users **users; /* one for each listener; NULL: none */
+    size_t user_count;
 };
 
 /* Immutable once loaded; owns all that it points to. */

@@ -59,8 +59,8 @@ struct master_settings {
 struct listen_settings {
     char *master;
     int64_t route, multiplexing, allow_replication;
-    int64_t tls, tls_verify_clients;
-    char *tls_cert, *tls_key, *tls_ca;
+    int64_t tls, tls_verify_clients, tls_user_from;
+    char *tls_cert, *tls_key, *tls_ca, *tls_users_password_file;
 };
 
 union settings {

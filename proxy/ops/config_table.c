@@ -50,6 +50,9 @@ static const char *const client_verifications[] = {[TLS_VERIFY_NONE] = "no",
                                                    [TLS_VERIFY_CA] = "required",
                                                    NULL};
 
+static const char *const users_from[] = {
+    [USER_FROM_NOTHING] = "no", [USER_FROM_CN] = "cn", [USER_FROM_URI] = "uri", NULL};
+
 /* clang-format off */
 static const struct config_option table[] = {
     {.name = "http", PROXY(http), .type = OPTION_ADDRESS, .standard = "0.0.0.0:8888", .word = "off",
@@ -204,6 +207,11 @@ static const struct config_option table[] = {
     {.name = "tls_verify_clients", LISTEN(tls_verify_clients), .type = OPTION_CHOICE,
      .standard = "no", .choices = client_verifications,
      .help = "whether clients need a certificate of one of tls_ca; optional: good where there is one"},
+    {.name = "tls_user_from", LISTEN(tls_user_from), .type = OPTION_CHOICE, .standard = "no",
+     .choices = users_from,
+     .help = "a client starts as the Redis user whom its certificate names: in its CN, or its first URI"},
+    {.name = "tls_users_password_file", LISTEN(tls_users_password_file), .type = OPTION_TEXT,
+     .help = "a file with these users' passwords, one \"name password\" a line"},
 };
 /* clang-format on */
 

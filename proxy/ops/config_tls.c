@@ -1,6 +1,8 @@
 /* config_tls: see the header. */
 #include "ops/config_tls.h"
 
+#include "nodes/certificate_users.h"
+
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +65,32 @@ static struct tls_source *of_listener(const struct filling *filling, const struc
                      "tls_verify_clients needs the CAs of the clients: add tls_ca = FILE");
     return add_source(filling, "listener", section->label, &settings,
                       config_section_line(section, "tls_cert"));
+}
+
+/* The passwords of those whom certificates name. */
+static struct certificate_users *of_users(const struct filling *filling,
+                                          const struct section *section)
+{
+    const struct listen_settings *listen = &section->settings.listen;
+    struct config_tls *tls = &filling->config->tls;
+    struct certificate_users *users;
+    char error[400];
+    if (listen->tls_user_from == USER_FROM_NOTHING)
+        return NULL;
+    if (listen->tls_verify_clients == TLS_VERIFY_NONE || !listen->tls_users_password_file) {
+        config_error(
+            filling->errors, config_section_line(section, "tls_user_from"),
+            "tls_user_from needs clients with certificates, and their users' passwords: add "
+            "tls_verify_clients = required and tls_users_password_file = FILE");
+        return NULL;
+    }
+    users = certificate_users_new(listen->tls_users_password_file, error, sizeof(error));
+    if (!users)
+        config_error(filling->errors, config_section_line(section, "tls_users_password_file"), "%s",
+                     error);
+    else
+        tls->users[tls->user_count++] = users;
+    return users;
 }
 
 /* ---- nodes and Sentinels ---- */
@@ -147,10 +175,17 @@ void config_tls_fill(struct config *config, const struct proxy_settings *proxy,
     struct traffic_listener_options *listeners =
         (struct traffic_listener_options *)config->traffic.listeners;
     prepare_memory();
+    config->tls.users =
+        calloc(config->traffic.listener_count + 1, sizeof(struct certificate_users *));
+    if (!config->tls.users)
+        abort();
     for (size_t i = 0, group = 0, listener = 0; i < config->sections->count; i++) {
         const struct section *section = config->sections->items[i];
         if (section->kind == SECTION_LISTEN) {
-            listeners[listener++].tls = of_listener(&filling, section);
+            struct traffic_listener_options *options = &listeners[listener++];
+            options->tls = of_listener(&filling, section);
+            options->user_from = (enum tls_user_from)section->settings.listen.tls_user_from;
+            options->users = of_users(&filling, section);
         } else if (section->kind == SECTION_MASTER) {
             const struct master_settings *master = &section->settings.master;
             check_group(&filling, section);
@@ -170,4 +205,7 @@ void config_tls_free(struct config_tls *tls)
     for (size_t i = 0; i < tls->count; i++)
         tls_source_free(tls->sources[i]);
     free(tls->sources);
+    for (size_t i = 0; i < tls->user_count; i++)
+        certificate_users_free(tls->users[i]);
+    free(tls->users);
 }

@@ -30,6 +30,8 @@ static void on_event(struct stream *stream, unsigned events, int error)
         session_not_secured(s, error);
         return;
     }
+    if (events & STREAM_OPEN)
+        session_secured(s);
     if ((events & STREAM_WRITABLE) && !life_closing(&s->life))
         session_flush(s);
     if ((events & STREAM_WRITABLE) && !life_closing(&s->life))

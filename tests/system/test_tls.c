@@ -262,6 +262,66 @@ Test(tls, sessions_are_resumed_at_any_worker)
     SSL_CTX_free(context);
 }
 
+/* ---- users whom certificates name ---- */
+
+static const char *ask_over(SSL_CTX *context, const char *command)
+{
+    redisContext *c =
+        redisConnectFd(secure_connect(context, proxy.host, PROXY_MASTER, proxy.host, NULL, 0));
+    redisReply *reply = redisCommand(c, command);
+    const char *answer = reply ? client_text(reply) : "(closed)";
+    freeReplyObject(reply);
+    redisFree(c);
+    return answer;
+}
+
+static void with_users(const char *from)
+{
+    cr_assert(trio_tell_all(&trio, "ACL SETUSER alice on >wonder ~* &* +@all"));
+    cr_assert(trio_tell_all(&trio, "ACL SETUSER spiffe://example/bob on >built ~* &* +@all"));
+    issue("uri", (struct certificate_wish){
+                     .cn = "somebody",
+                     .names = "DNS:x.test,URI:spiffe://example/bob,URI:spiffe://example/eve"});
+    issue("unknown", (struct certificate_wish){.cn = "carol"});
+    issue("wrong", (struct certificate_wish){.cn = "dave"});
+    cr_assert_eq(
+        file_write(text("%s/users", folder),
+                   "# users\nalice wonder\nspiffe://example/bob built\nali x\ndave wrong\n"),
+        0);
+    start(NULL, own_lines(text("tls_verify_clients = optional\ntls_ca = %s/ca.crt\ntls_user_from = "
+                               "%s\ntls_users_password_file = %s/users\n",
+                               folder, from, folder)));
+}
+
+Test(tls, a_certificate_names_the_user)
+{
+    with_users("cn");
+    SSL_CTX *alice = client_context("client"), *nobody = client_context(NULL),
+            *carol = client_context("unknown"), *dave = client_context("wrong");
+    EXPECT_TEXT(ask_over(alice, "ACL WHOAMI"), "alice");
+    EXPECT_TEXT(ask_over(nobody, "ACL WHOAMI"), "default");
+    EXPECT_TEXT(ask_over(carol, "ACL WHOAMI"), "default");
+    cr_expect(strncmp(ask_over(dave, "ACL WHOAMI"), "-WRONGPASS", 10) == 0);
+    /* the file changes: whoever comes a second later is told apart by the new one */
+    cr_assert(trio_tell_all(&trio, "ACL SETUSER carol on >sings ~* &* +@all"));
+    cr_assert_eq(file_write(text("%s/users", folder), "carol sings\n"), 0);
+    cr_expect(wait_until(10000, strcmp(ask_over(carol, "ACL WHOAMI"), "carol") == 0));
+    SSL_CTX_free(alice);
+    SSL_CTX_free(nobody);
+    SSL_CTX_free(carol);
+    SSL_CTX_free(dave);
+}
+
+Test(tls, a_certificates_first_uri_names_the_user)
+{
+    with_users("uri");
+    SSL_CTX *bob = client_context("uri"), *alice = client_context("client");
+    EXPECT_TEXT(ask_over(bob, "ACL WHOAMI"), "spiffe://example/bob");
+    EXPECT_TEXT(ask_over(alice, "ACL WHOAMI"), "default");
+    SSL_CTX_free(bob);
+    SSL_CTX_free(alice);
+}
+
 /* ---- certificates that change ---- */
 
 static X509 *shown_certificate(void)
