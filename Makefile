@@ -46,7 +46,7 @@ endif
 
 # ---- flags ------------------------------------------------------------------------------------
 
-PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libssl libsodium
+PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libssl libsodium gnutls
 # log_event() takes "" for "no pairs": not a mistake.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
             -Wno-format-zero-length

@@ -400,6 +400,48 @@ Test(tls, what_is_not_good_is_told_and_changes_nothing)
     cr_expect(wait_until(10000, shows("mended")));
 }
 
+/* ---- the HTTP endpoint ---- */
+
+/* The status of a GET over TLS; 0: no TLS. */
+static int https_status(SSL_CTX *context, const char *path)
+{
+    char why[200], got[200] = "";
+    int status = 0,
+        fd = secure_connect(context, proxy.host, PROXY_HTTP, proxy.host, why, sizeof(why));
+    raw_send_text(fd, text("GET %s HTTP/1.0\r\n\r\n", path));
+    raw_read(fd, got, sizeof(got) - 1, 5000);
+    close(fd);
+    sscanf(got, "HTTP/1.%*d %d", &status);
+    return status;
+}
+
+Test(tls, the_http_endpoint_speaks_tls)
+{
+    start(text("http_tls_cert = %s/server.crt\nhttp_tls_key = %s/server.key\nhttp_tls_ca = "
+               "%s/ca.crt\n",
+               folder, folder, folder),
+          "");
+    SSL_CTX *with = client_context("client"), *without = client_context(NULL);
+    struct certificate stranger =
+        certificate_make(&(struct certificate_wish){.cn = "stranger", .authority = true});
+    issue("strange", (struct certificate_wish){.cn = "mallory", .issuer = &stranger});
+    SSL_CTX *strange = client_context("strange");
+    cr_expect_eq(https_status(without, "/healthz"), 200);
+    cr_expect_eq(https_status(without, "/metrics"), 403);
+    cr_expect_eq(https_status(strange, "/metrics"), 403);
+    cr_expect_eq(https_status(with, "/metrics"), 200);
+    char body[200];
+    cr_expect_eq(http_get(proxy.host, PROXY_HTTP, "/healthz", body, sizeof(body)), 0,
+                 "plain HTTP is not answered");
+    issue("server", (struct certificate_wish){.cn = "next", .names = text("IP:%s", proxy.host)});
+    EXPECT_LOGGED("certificates were read anew");
+    cr_expect_eq(https_status(with, "/metrics"), 200);
+    SSL_CTX_free(with);
+    SSL_CTX_free(without);
+    SSL_CTX_free(strange);
+    certificate_free(&stranger);
+}
+
 /* ---- nodes and Sentinels ---- */
 
 static void start_towards(const char *lines)
