@@ -86,7 +86,7 @@ FAILOVER_SOURCES := $(sort $(wildcard tests/failover/*.c))
 BENCH_SOURCES  := $(sort $(wildcard tests/bench/*.c))
 # Programs that test_clients starts.
 CLIENT_SOURCES := $(sort $(wildcard tests/clients/*.c))
-FUZZERS := resp inline session
+FUZZERS := resp inline session tls
 FUZZ_SOURCES := $(wildcard tests/fuzz/*.c tests/fuzz/session/*.c)
 CLIENT_PROGRAMS := $(CLIENT_SOURCES:%.c=build/%)
 # A module for redis-server: test_versions loads it.
@@ -290,13 +290,17 @@ FUZZ_inline  := tests/fuzz/fuzz_inline $(call files_of,redis) $(call files_of,ba
 FUZZ_session := $(basename $(wildcard tests/fuzz/session/*.c)) proxy/net/address \
                 $(addprefix proxy/topology/,topology refusals credential) \
                 $(foreach room,base redis threads nodes session commands,$(call files_of,$(room)))
-FUZZ_FLAGS = $(BASE_FLAGS) -O1 -g -fno-sanitize-recover=undefined
+FUZZ_tls     := tests/fuzz/fuzz_tls $(filter-out proxy/net/stream,$(call files_of,net)) $(call files_of,base)
+# The session's world has a libuv of its own.
+FUZZ_LIBS_tls := -luv -lcriterion
+FUZZ_ARGS_tls := -max_len=400 -len_control=0
+FUZZ_FLAGS = $(BASE_FLAGS) -Itests -O1 -g -fno-sanitize-recover=undefined
 
 fuzz: $(FUZZERS:%=fuzz-%)
 
 $(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/fuzz_%
 	@mkdir -p build/fuzz/$*
-	cd build/fuzz/$* && ../fuzz_$* -max_len=2000 \
+	cd build/fuzz/$* && ../fuzz_$* -max_len=2000 $(FUZZ_ARGS_$*) \
 	    $(if $(filter 0,$(FUZZ_SECONDS)),-runs=0,-max_total_time=$(FUZZ_SECONDS)) \
 	    $(if $(FUZZ_SEED),-seed=$(FUZZ_SEED)) . ../../../tests/fuzz/corpus/$*
 
@@ -308,7 +312,7 @@ build/fuzz/obj/%.o: %.c
 $(FUZZERS:%=build/fuzz/fuzz_%): build/fuzz/fuzz_%: \
                 $$(addprefix build/fuzz/obj/,$$(addsuffix .o,$$(FUZZ_$$*)))
 	$(say) LD $@
-	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(filter-out -luv,$(PKG_LIBS))
+	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(filter-out -luv,$(PKG_LIBS)) $(FUZZ_LIBS_$*)
 
 -include $(foreach name,$(FUZZERS),$(FUZZ_$(name):%=build/fuzz/obj/%.d))
 

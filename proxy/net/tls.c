@@ -134,7 +134,7 @@ static bool begin_reading(struct tls *tls, size_t max, struct buf *left)
 {
     *left = tls->in;
     tls->in = (struct buf){0};
-    work.in = buf_head(left);
+    work.in = buf_len(left) > 0 ? buf_head(left) : NULL;
     work.in_len = buf_len(left);
     return work.in_len > 0 || SSL_pending(tls->ssl) > 0 || tls->ended || receive(tls, max);
 }
