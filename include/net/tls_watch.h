@@ -1,6 +1,6 @@
 /*
  * tls_watch: a thread that keeps TLS sources fresh: told by the kernel of what changes in their folders (where
- * Kubernetes swaps a symbolic link), and once a minute without.
+ * Kubernetes swaps a symbolic link), and once a second without.
  */
 #ifndef REDISPROXY_NET_TLS_WATCH_H
 #define REDISPROXY_NET_TLS_WATCH_H

@@ -15,7 +15,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define LOOK_MS 60000
+/* Where the kernel tells of nothing: a folder that is itself reached by a link, a network file system. */
+#define LOOK_MS 1000
 /* While files do not belong together. */
 #define AGAIN_MS 100
 #define CHANGES (IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_ATTRIB)
@@ -35,7 +36,7 @@ static void watch_folder_of(const struct tls_watch *watch, const char *path)
         return;
     snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     if (inotify_add_watch(watch->inotify, *folder ? folder : "/", CHANGES) < 0)
-        log_event(LOG_WARN, "a folder of certificates is looked at once a minute only",
+        log_event(LOG_WARN, "a folder of certificates is looked at once a second only",
                   "folder=\"%s\" reason=\"%s\"", folder, strerror(errno));
 }
 
