@@ -46,7 +46,7 @@ endif
 
 # ---- flags ------------------------------------------------------------------------------------
 
-PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libsodium
+PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libssl libsodium gnutls
 # log_event() takes "" for "no pairs": not a mistake. A struct may begin with another one's fields
 # (-fms-extensions, include/session/session_request.h): clang would warn of that, gcc does not know the warning.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
@@ -87,7 +87,7 @@ FAILOVER_SOURCES := $(sort $(wildcard tests/failover/*.c))
 BENCH_SOURCES  := $(sort $(wildcard tests/bench/*.c))
 # Programs that test_clients starts.
 CLIENT_SOURCES := $(sort $(wildcard tests/clients/*.c))
-FUZZERS := resp inline session
+FUZZERS := resp inline session tls
 FUZZ_SOURCES := $(wildcard tests/fuzz/*.c tests/fuzz/session/*.c)
 CLIENT_PROGRAMS := $(CLIENT_SOURCES:%.c=build/%)
 # A module for redis-server: test_versions loads it.
@@ -145,17 +145,17 @@ $(OUT)/obj/tests/unit/%.o: tests/unit/%.c $(OUT)/obj/flags
 build/obj/tests/system/%.o: tests/system/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
 
 build/obj/tests/failover/%.o: tests/failover/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
 
 build/obj/tests/clients/%.o: tests/clients/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(PLAIN_FLAGS) -Itests/system $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(PLAIN_FLAGS) -Itests/system -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Changed flags, or another compiler, build everything again.
 $(sort build/obj/flags $(OUT)/obj/flags): %/obj/flags: FORCE
@@ -291,13 +291,17 @@ FUZZ_inline  := tests/fuzz/fuzz_inline $(call files_of,redis) $(call files_of,ba
 FUZZ_session := $(basename $(wildcard tests/fuzz/session/*.c)) proxy/net/address \
                 $(addprefix proxy/topology/,topology refusals credential) \
                 $(foreach room,base redis threads nodes session commands,$(call files_of,$(room)))
-FUZZ_FLAGS = $(BASE_FLAGS) -O1 -g -fno-sanitize-recover=undefined
+FUZZ_tls     := tests/fuzz/fuzz_tls $(filter-out proxy/net/stream,$(call files_of,net)) $(call files_of,base)
+# The session's world has a libuv of its own.
+FUZZ_LIBS_tls := -luv -lcriterion
+FUZZ_ARGS_tls := -max_len=400 -len_control=0
+FUZZ_FLAGS = $(BASE_FLAGS) -Itests -O1 -g -fno-sanitize-recover=undefined
 
 fuzz: $(FUZZERS:%=fuzz-%)
 
 $(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/fuzz_%
 	@mkdir -p build/fuzz/$*
-	cd build/fuzz/$* && ../fuzz_$* -max_len=2000 \
+	cd build/fuzz/$* && ../fuzz_$* -max_len=2000 $(FUZZ_ARGS_$*) \
 	    $(if $(filter 0,$(FUZZ_SECONDS)),-runs=0,-max_total_time=$(FUZZ_SECONDS)) \
 	    $(if $(FUZZ_SEED),-seed=$(FUZZ_SEED)) . ../../../tests/fuzz/corpus/$*
 
@@ -309,7 +313,7 @@ build/fuzz/obj/%.o: %.c
 $(FUZZERS:%=build/fuzz/fuzz_%): build/fuzz/fuzz_%: \
                 $$(addprefix build/fuzz/obj/,$$(addsuffix .o,$$(FUZZ_$$*)))
 	$(say) LD $@
-	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(filter-out -luv,$(PKG_LIBS))
+	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(filter-out -luv,$(PKG_LIBS)) $(FUZZ_LIBS_$*)
 
 -include $(foreach name,$(FUZZERS),$(FUZZ_$(name):%=build/fuzz/obj/%.d))
 
@@ -355,5 +359,6 @@ help:
 	@echo
 	@echo 'CC=gcc|clang         the compiler;  V=1 shows its command lines'
 	@echo 'WORKERS=2            of the proxies in the tests with real servers'
+	@echo 'TLS=1                everybody in the tests with real servers speaks TLS'
 	@echo 'SERVERS=folder       its redis-server, redis-sentinel and redis-cli are tested with'
 	@echo 'SANITIZE=address,undefined | thread      a build in a folder of its own, for all of the above'

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "net/address.h"
 #include "net/listener.h"
+#include "net/tls_watch.h"
 #include "ops/config.h"
 #include "ops/config_table.h"
 #include "ops/http.h"
@@ -44,6 +45,7 @@ struct app {
     struct control *control;
     struct workers *workers;
     struct http *http;
+    struct tls_watch *tls_watch;
 };
 
 /* ---- command line ---- */
@@ -155,6 +157,11 @@ static int start(struct app *app)
 {
     const struct traffic_options *options = &app->config->traffic;
 
+    if (app->config->tls.count) {
+        app->tls_watch = tls_watch_start(app->config->tls.sources, app->config->tls.count);
+        if (!app->tls_watch)
+            return -1;
+    }
     app->board = board_new();
     app->control = control_start(app->config->topology, options->group_count, app->board);
     if (!app->control)
@@ -168,7 +175,8 @@ static int start(struct app *app)
         app->http = http_start(app->http_fd, &(struct http_sources){.board = app->board,
                                                                     .control = app->control,
                                                                     .workers = app->workers,
-                                                                    .options = options});
+                                                                    .options = options,
+                                                                    .tls = &app->config->tls});
         app->http_fd = -1;
         if (!app->http)
             return -1;
@@ -186,6 +194,7 @@ static void stop(struct app *app)
         control_stop(app->control);
     if (app->board)
         board_free(app->board);
+    tls_watch_stop(app->tls_watch);
     for (size_t i = 0; app->listen_fds && i < app->config->traffic.listener_count; i++)
         close_fd(&app->listen_fds[i]);
     close_fd(&app->http_fd);

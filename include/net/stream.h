@@ -1,6 +1,5 @@
 /*
- * stream: one connection's bytes, plain TCP today, TLS behind the same
- * operations later. Everything that talks to a peer stands on it: sessions,
+ * stream: one connection's bytes, plain or in TLS: whoever reads and writes cannot tell. Everything that talks to a peer stands on it: sessions,
  * upstreams, Sentinel connections, probes.
  *
  * It is a pull interface over uv_poll: the owner is told that the peer may be
@@ -9,7 +8,7 @@
  * stay, and the owner knows to the byte what has reached the kernel (decision
  * 3: a request none of whose bytes did may be sent to another node).
  *
- *                 stream_connect / stream_accept
+ *                 stream_connect / stream_accept      (and stream_secure)
  *                             |
  *    on_event(STREAM_OPEN) ---+--- on_event(STREAM_READABLE | STREAM_WRITABLE)
  *                             |
@@ -31,16 +30,20 @@
 #include <uv.h>
 
 struct stream;
+struct secure;
+struct tls;
+struct tls_context;
 
 enum stream_event {
-    STREAM_OPEN = 1,     /* the connection stands (and, later, TLS has shaken hands) */
+    STREAM_OPEN =
+        1, /* the connection stands, and TLS has shaken hands; not said of an accepted plain one */
     STREAM_READABLE = 2, /* stream_read() may bring something, an end or an error included */
     STREAM_WRITABLE = 4, /* stream_write() may take something */
     STREAM_GONE = 8,     /* the peer ended its side; said once, with reading off too */
 };
 
-/* `events` is a set of stream_event; `error` is 0, or the negative libuv code for which connecting
- * failed (then the owner closes the stream). The owner may close the stream in here. */
+/* `events` is a set of stream_event; `error` is 0, or the negative libuv code for which connecting, or the TLS
+ * handshake, failed (then the owner closes the stream). The owner may close the stream in here. */
 typedef void stream_on_event(struct stream *stream, unsigned events, int error);
 
 /* The last call about a stream: its memory belongs to the owner again. */
@@ -50,6 +53,7 @@ typedef void stream_on_closed(struct stream *stream);
  * the stream's. It may be opened again after on_closed. */
 struct stream {
     uv_poll_t poll;
+    struct secure *secure; /* TLS, and what the stream needs for it; NULL: plain */
     stream_on_event *on_event;
     stream_on_closed *on_closed;
     int fd;
@@ -70,6 +74,18 @@ int stream_connect(struct stream *stream, uv_loop_t *loop, const struct address 
 int stream_accept(struct stream *stream, uv_loop_t *loop, int fd, stream_on_event *on_event,
                   stream_on_closed *on_closed) __attribute__((warn_unused_result));
 
+/* Speaks TLS on it, right after stream_connect() or stream_accept() has returned 0. on_event brings STREAM_OPEN when the
+ * handshake is done, or UV_ETIMEDOUT after `timeout_ms` (0: the owner looks after that), or another error. Until then
+ * the stream is not open. `name`: for a client, to whom it connects: a host's name or a numeric address. */
+void stream_secure(struct stream *stream, struct tls_context *context, const char *name,
+                   int64_t timeout_ms);
+
+/* What TLS knows of it (net/tls.h); NULL: it is plain. */
+const struct tls *stream_tls(const struct stream *stream);
+
+/* The words for an error of this stream: TLS' own where there are some. Good until the stream is closed. */
+const char *stream_strerror(const struct stream *stream, int error);
+
 /* How it is noticed that the peer's host is gone, which sends no end. Keep-alive asks the peer of an idle
  * connection, after `keepalive_ms` and then each third of it, and ends the connection when three questions
  * are unanswered; 0: never. `user_timeout_ms`: also when what was sent is not taken for so long, which a
@@ -89,8 +105,19 @@ ssize_t stream_read(struct stream *stream, void *into, size_t len)
 ssize_t stream_write(struct stream *stream, const struct iovec *parts, int count)
     __attribute__((warn_unused_result));
 
+/* Whether there are bytes that stream_write() has taken and the kernel has not: records of TLS. The stream sends them by
+ * itself as soon as it can; closing it loses them. */
+bool stream_has_unsent(const struct stream *stream); /* of one with TLS */
+static inline bool stream_is_behind(const struct stream *stream)
+{
+    return stream->secure && stream_has_unsent(stream);
+}
+
 /* Says which of STREAM_READABLE | STREAM_WRITABLE the owner wants to hear of from now on. */
 void stream_want(struct stream *stream, unsigned events);
+
+/* The peer's address, for people. Returns out. */
+const char *stream_peer(const struct stream *stream, char *out, size_t size);
 
 /* Ends the connection at once, unsent bytes with it; a second call does nothing. No on_event comes
  * any more; on_closed comes on a later loop turn. */

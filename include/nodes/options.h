@@ -16,6 +16,9 @@ enum route { ROUTE_MASTER, ROUTE_REPLICA, ROUTE_SPLIT };
 /* What a client gets for a write that was sent and not answered when its connection died. */
 enum inflight_writes { INFLIGHT_ERROR, INFLIGHT_CLOSE };
 
+/* Which part of its certificate names the user that a client starts as. */
+enum tls_user_from { USER_FROM_NOTHING, USER_FROM_CN, USER_FROM_URI };
+
 /* Whether clients share connections to the nodes. */
 enum multiplexing { MULTIPLEXING_YES, MULTIPLEXING_NO };
 
@@ -28,6 +31,7 @@ struct traffic_group_options {
     size_t hold_memory;         /* bytes of held requests, all workers together */
     int64_t connect_timeout_ms; /* connecting to a node, and the handshake */
     enum inflight_writes inflight_writes;
+    struct tls_source *tls; /* NULL: the nodes speak plainly */
 };
 
 struct traffic_listener_options {
@@ -37,6 +41,9 @@ struct traffic_listener_options {
     enum route route;
     enum multiplexing multiplexing;
     bool allow_replication;
+    struct tls_source *tls;          /* NULL: clients speak plainly */
+    enum tls_user_from user_from;    /* where in a client's certificate the user's name stands */
+    struct certificate_users *users; /* their passwords; NULL: none are known */
 };
 
 struct traffic_options {
@@ -56,6 +63,7 @@ struct traffic_options {
     size_t output_limit,
         output_memory; /* bytes of requests that are read ahead: a client's, all clients' */
     int64_t drain_timeout_ms;
+    int64_t handshake_timeout_ms;                  /* of a client with TLS */
     int64_t tcp_keepalive_ms, tcp_user_timeout_ms; /* towards clients: stream_watch_peer() */
 };
 

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "net/stream.h"
 #include "nodes/identity.h"
+#include "nodes/options.h"
 #include "nodes/place.h"
 #include "nodes/request.h"
 #include "nodes/turn.h"
@@ -126,7 +127,8 @@ struct upstream {
 /* Starts connecting. `identity` is retained. Returns NULL when the
  * connection failed at once: *error says why. */
 struct upstream *upstream_open(struct turn *turn, const struct target *target,
-                               struct identity *identity, int64_t timeout_ms,
+                               struct identity *identity,
+                               const struct traffic_group_options *options,
                                const struct upstream_owner *owner, void *owner_data,
                                const char **error);
 
@@ -249,5 +251,7 @@ void upstream_refused(struct upstream *upstream, const char *error_line);
 /* Ends it as upstream_cut() does: the node does not let the proxy itself in. `waits`: another password may be
  * found in its file. */
 void upstream_cut_refused(struct upstream *upstream, const char *why, bool waits);
+/* Its socket broke, with this libuv code. */
+void upstream_broke(struct upstream *upstream, int error);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "net/address.h"
+#include "net/tls_source.h"
 #include "nodes/options.h"
 #include "topology/control.h"
 
@@ -14,12 +15,22 @@
 
 struct config_sections;
 
+/* Where TLS contexts come from; NULL: none. */
+struct config_tls {
+    struct tls_source **sources; /* all of them */
+    size_t count;
+    struct tls_source *http;
+    struct certificate_users **users; /* one for each listener; NULL: none */
+    size_t user_count;
+};
+
 /* Immutable once loaded; owns all that it points to. */
 struct config {
     enum log_level log;
     struct address http;               /* len 0: off */
     struct topology_options *topology; /* traffic.group_count of them, with the same indices */
     struct traffic_options traffic;
+    struct config_tls tls;
     struct config_sections *sections; /* config.c's: the memory behind the pointers above */
 };
 

@@ -39,6 +39,9 @@ struct proxy_settings {
     int64_t log, workers, max_clients, drain_timeout, request_max, request_memory, output_high;
     int64_t output_limit, output_memory;
     int64_t tcp_keepalive, tcp_user_timeout;
+    int64_t handshake_timeout, tls_min_version;
+    char *tls_ciphers, *tls_ciphersuites, *tls_groups;
+    char *http_tls_cert, *http_tls_key, *http_tls_ca;
 };
 
 struct master_settings {
@@ -49,11 +52,15 @@ struct master_settings {
     int64_t inflight_writes;
     int64_t replica_lag, promotion, reconfigure_assist, lose_quorum, quorum_timeout;
     int64_t failover_assist, assist_owner, fence, demote;
+    int64_t tls, sentinel_tls;
+    char *tls_ca, *tls_cert, *tls_key, *tls_server_name;
 };
 
 struct listen_settings {
     char *master;
     int64_t route, multiplexing, allow_replication;
+    int64_t tls, tls_verify_clients, tls_user_from;
+    char *tls_cert, *tls_key, *tls_ca, *tls_users_password_file;
 };
 
 union settings {
@@ -78,7 +85,7 @@ struct config_option {
     bool required;
 };
 
-#define OPTIONS_MAX 48
+#define OPTIONS_MAX 80
 
 const struct config_option *config_table(size_t *count);
 

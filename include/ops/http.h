@@ -5,6 +5,7 @@
 #define REDISPROXY_OPS_HTTP_H
 
 #include "nodes/options.h"
+#include "ops/config.h"
 #include "topology/control.h"
 #include "topology/topology.h"
 #include "worker/workers.h"
@@ -15,6 +16,7 @@ struct http_sources {
     const struct control *control;
     const struct workers *workers;
     const struct traffic_options *options;
+    const struct config_tls *tls;
 };
 
 struct http;

@@ -5,6 +5,7 @@
 #ifndef REDISPROXY_OPS_METRICS_H
 #define REDISPROXY_OPS_METRICS_H
 
+#include "ops/config.h"
 #include "topology/topology.h"
 #include "worker/workers.h"
 
@@ -13,6 +14,7 @@
 
 /* The text, to be freed. */
 char *metrics_text(const struct topology *topology, struct refusals *refusals,
-                   const struct worker_gauges *workers, size_t worker_count);
+                   const struct config_tls *tls, const struct worker_gauges *workers,
+                   size_t worker_count);
 
 #endif

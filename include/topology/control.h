@@ -37,6 +37,7 @@ struct topology_options {
                                unlimited */
     int64_t replica_lag_ms; /* a replica that is behind by more is not read; -1: unlimited */
     int64_t connect_timeout_ms;
+    struct tls_source *tls, *sentinel_tls; /* NULL: nodes, Sentinels speak plainly */
 };
 
 struct control;

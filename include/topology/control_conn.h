@@ -36,6 +36,9 @@ struct control_conn_options {
     struct credential *credential; /* NULL: no AUTH; retained by control_conn_init() */
     bool anonymous;                /* the credential is not shown before control_conn_login() */
     int64_t connect_timeout_ms;
+    struct tls_source *tls; /* NULL: plain */
+    const char *
+        tls_host; /* by which the peer's certificate knows it; NULL: `to` does. Copied by control_conn_init() */
 };
 
 /* Embedded in its owner, who zeroes it first; the fields below the callbacks are the connection's. */
@@ -62,6 +65,9 @@ struct control_conn {
     struct address address; /* the one it is, or was last, connected to */
     int64_t try_ms;         /* when this try to connect began; 0: none is going on */
     int64_t heard_ms;       /* when bytes last came */
+    int64_t
+        cert_ends_s; /* when the certificate ends that the peer showed last, since 1970; 0: none */
+    char tls_host[ENDPOINT_HOST_MAX];
     char why[160];
     uint8_t state;  /* control_conn.c has the enum, the table of transitions and the setter */
     bool timed_out; /* the last try met silence, not a refusal */

@@ -76,6 +76,8 @@ void group_seat_configured(struct group *group);
 struct seat *group_seat_by_key(struct group *group, uint64_t key);
 /* Forgets discovered Sentinels that are of no use any more. */
 void group_unseat(struct group *group);
+/* When the first certificate of theirs ends, in seconds since 1970; 0: they showed none. */
+int64_t group_sentinels_cert_ends(const struct group *group);
 /* Closes and forgets all of them. */
 void group_forget_seats(struct group *group);
 

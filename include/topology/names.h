@@ -24,6 +24,9 @@ void names_free(struct names *names);
  * not known yet: `changed` will come if it can be resolved. */
 bool names_lookup(struct names *names, const struct endpoint *endpoint, struct address *out);
 
+/* The host's name that leads to this address, of those that were looked up; NULL: none does. */
+const char *names_host(const struct names *names, const struct address *address);
+
 /* Nobody can be reached at this address: names that led there may lead elsewhere by now, and are
  * asked for again, up to ten times a second. */
 void names_doubt(struct names *names, const struct address *address);

@@ -40,7 +40,8 @@ struct probe_options {
     const char *group;             /* for logs */
     struct credential *credential; /* NULL: none */
     int64_t connect_timeout_ms;
-    struct names *names; /* for a master's name in ROLE */
+    struct tls_source *tls; /* NULL: the node speaks plainly */
+    struct names *names;    /* for a master's name in ROLE */
     const struct probe_callbacks *callbacks;
     void *owner;
 };
@@ -70,6 +71,8 @@ bool probe_replicaof(struct probe *probe, const struct endpoint *master);
 bool probe_fence(struct probe *probe, const struct fence_order *order);
 
 const struct address *probe_address(const struct probe *probe);
+/* When the certificate ends that the node showed last, in seconds since 1970; 0: none. */
+int64_t probe_cert_ends(const struct probe *probe);
 const char *probe_name(const struct probe *probe);
 
 #endif

@@ -58,6 +58,7 @@ struct sentinel_options {
     const char *group;             /* the Sentinel master name */
     struct credential *credential; /* NULL: none */
     int64_t connect_timeout_ms;
+    struct tls_source *tls; /* NULL: it speaks plainly */
     const struct sentinel_callbacks *callbacks;
     void *owner;
 };
@@ -75,6 +76,8 @@ void sentinel_ask_failover(struct sentinel *sentinel);
 /* While urgent: polls ten times a second, and reconnects within 200 ms. */
 void sentinel_set_urgent(struct sentinel *sentinel, bool urgent);
 
+/* When the certificate ends that it showed last, in seconds since 1970; 0: none. */
+int64_t sentinel_cert_ends(const struct sentinel *sentinel);
 /* Where the command connection goes; len 0 before it first stood. */
 const struct address *sentinel_address(const struct sentinel *sentinel);
 const char *sentinel_name(const struct sentinel *sentinel);

@@ -38,7 +38,10 @@ struct topology_node {
     uint64_t id; /* names this node while the process lives: the same address keeps its id */
     struct address address;
     char name[ENDPOINT_TEXT_MAX]; /* for logs */
-    bool readable;                /* a replica that may serve reads; never true while suspect */
+    char host
+        [ENDPOINT_HOST_MAX]; /* by which its TLS certificate knows it: the name that led here, or a number */
+    int64_t cert_ends_s; /* when its certificate ends, in seconds since 1970; 0: it showed none */
+    bool readable;       /* a replica that may serve reads; never true while suspect */
     /* It is shutting down, and has let no write through since (Redis pauses them until its replicas
      * have caught up): a write that it has not answered when its connection ends was not executed.
      */
@@ -70,9 +73,10 @@ struct topology_group {
     bool quorum;      /* a majority of the Sentinels names one master; for people */
     uint64_t epoch;   /* Sentinel's config-epoch of the master */
     int64_t since_ms; /* clock_ms() when state, master, or the master being suspect last changed */
-    char replid[2][REPLID_SIZE]; /* the group's replication id, and the one before; "": unknown */
-    char reason[160];            /* for people: why the state is what it is; "" when steady */
-    struct credential *own;      /* how the proxy itself enters the nodes; NULL: without AUTH */
+    char replid[2][REPLID_SIZE];  /* the group's replication id, and the one before; "": unknown */
+    int64_t sentinel_cert_ends_s; /* of the Sentinels': the first to end; 0: they showed none */
+    char reason[160];             /* for people: why the state is what it is; "" when steady */
+    struct credential *own;       /* how the proxy itself enters the nodes; NULL: without AUTH */
     size_t node_count;
     struct topology_node *nodes;
 };

@@ -10,15 +10,23 @@
  * libuv reports an error or a hang-up by stopping the poll (EBADF) or by an
  * empty event; both are passed on as STREAM_READABLE | STREAM_GONE, so that
  * the owner's next stream_read() finds out what it was.
+ *
+ * With TLS (net/tls.h) there is one state more, SHAKING, and two things that epoll does not know: records that the kernel
+ * has not taken yet, which are sent when it is ready, and bytes that were read from the socket and not by the owner,
+ * for which an idle handle stands in: it is called on the loop's next turn.
  */
 #include "net/stream.h"
 
 #include "base/list.h"
+#include "base/memory.h"
 #include "base/state.h"
+#include "net/tls.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -26,15 +34,30 @@
 #define KEEPALIVE_QUESTIONS 3
 
 /* CLOSED is 0: what an owner zeroed is a stream that was never open. */
-enum state { STATE_CLOSED, STATE_CONNECTING, STATE_OPEN, STATE_CLOSING };
+enum state { STATE_CLOSED, STATE_CONNECTING, STATE_SHAKING, STATE_OPEN, STATE_CLOSING };
 
 static const struct state_row rows[] = {
     [STATE_CLOSED] = {"closed", STATE_BIT(STATE_CONNECTING) | STATE_BIT(STATE_OPEN)},
-    [STATE_CONNECTING] = {"connecting", STATE_BIT(STATE_OPEN) | STATE_BIT(STATE_CLOSING)},
-    [STATE_OPEN] = {"open", STATE_BIT(STATE_CLOSING)},
+    [STATE_CONNECTING] = {"connecting", STATE_BIT(STATE_SHAKING) | STATE_BIT(STATE_OPEN) |
+                                            STATE_BIT(STATE_CLOSING)},
+    [STATE_SHAKING] = {"shaking hands", STATE_BIT(STATE_OPEN) | STATE_BIT(STATE_CLOSING)},
+    /* An accepted one stands when stream_secure() is called. */
+    [STATE_OPEN] = {"open", STATE_BIT(STATE_SHAKING) | STATE_BIT(STATE_CLOSING)},
     [STATE_CLOSING] = {"closing", STATE_BIT(STATE_CLOSED)},
 };
 static const struct state_table table = STATE_TABLE("stream", rows);
+
+struct secure {
+    struct stream *stream;
+    struct tls *tls;
+    uv_timer_t timer; /* the handshake's end */
+    uv_idle_t inside; /* runs while TLS has read what the owner has not */
+    int handles;      /* of all, which libuv has not closed yet */
+};
+
+/* Handshakes take this much of each millisecond at most: a flood of them must not make those wait who have theirs behind
+ * them. A signature by RSA takes as long alone. */
+#define SHAKING_NS_EACH_MS 500000
 
 static struct stream *stream_of(uv_poll_t *poll)
 {
@@ -49,9 +72,13 @@ static void update_poll(struct stream *s)
     unsigned char polling;
     if (s->state == STATE_CONNECTING)
         polling = UV_WRITABLE;
+    else if (s->state == STATE_SHAKING)
+        polling = UV_READABLE;
     else
         polling = (unsigned char)((s->want & STREAM_READABLE ? UV_READABLE : UV_DISCONNECT) |
                                   (s->want & STREAM_WRITABLE ? UV_WRITABLE : 0));
+    if (s->secure && s->state != STATE_CONNECTING && tls_unsent(s->secure->tls) > 0)
+        polling |= UV_WRITABLE;
     if (s->gone)
         polling &= (unsigned char)~UV_DISCONNECT;
     if (polling == s->polling)
@@ -68,8 +95,94 @@ static void enter(struct stream *s, enum state state)
 {
     state_check(&table, s->state, state);
     s->state = (unsigned char)state;
-    if (state == STATE_CONNECTING || state == STATE_OPEN)
+    if (state == STATE_CONNECTING || state == STATE_SHAKING || state == STATE_OPEN)
         update_poll(s);
+}
+
+static void stop_polling(struct stream *s)
+{
+    uv_poll_stop(&s->poll);
+    s->polling = 0;
+}
+
+/* ---- TLS ---- */
+
+static bool has_inside(const struct stream *s)
+{
+    return s->state == STATE_OPEN && (s->want & STREAM_READABLE) && tls_has_input(s->secure->tls);
+}
+
+static void on_inside(uv_idle_t *inside);
+
+/* The owner has something to read that epoll does not know of: it hears so on the loop's next turn. */
+static void look_inside(struct stream *s)
+{
+    if (has_inside(s))
+        uv_idle_start(&s->secure->inside, on_inside);
+}
+
+static void on_inside(uv_idle_t *inside)
+{
+    struct stream *s = container_of(inside, struct secure, inside)->stream;
+    uv_idle_stop(inside);
+    if (has_inside(s)) {
+        s->on_event(s, STREAM_READABLE, 0);
+        look_inside(s);
+    }
+}
+
+static void fail_shaking(struct stream *s, int error)
+{
+    stop_polling(s);
+    uv_timer_stop(&s->secure->timer);
+    s->on_event(s, 0, error);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct stream *s = container_of(timer, struct secure, timer)->stream;
+    tls_timed_out(s->secure->tls);
+    fail_shaking(s, UV_ETIMEDOUT);
+}
+
+static void shake(struct stream *s)
+{
+    int done = tls_shake(s->secure->tls);
+    if (done < 0) {
+        fail_shaking(s, done);
+    } else if (done) {
+        uv_timer_stop(&s->secure->timer);
+        enter(s, STATE_OPEN);
+        s->on_event(s, STREAM_OPEN, 0);
+        look_inside(s);
+    } else {
+        update_poll(s);
+    }
+}
+
+/* The handshake goes on, unless others have used up this millisecond's time: then epoll asks again on the next turn. */
+static void shake_in_time(struct stream *s)
+{
+    static _Thread_local uint64_t ms, spent_ns;
+    uint64_t begun = uv_hrtime();
+    if (ms != uv_now(s->poll.loop)) {
+        ms = uv_now(s->poll.loop);
+        spent_ns = 0;
+    }
+    if (spent_ns >= SHAKING_NS_EACH_MS)
+        return;
+    shake(s);
+    spent_ns += uv_hrtime() - begun;
+}
+
+/* Sends what the kernel had not taken. Returns what the owner is to hear of: of `happened`, and that it may write. */
+static unsigned send_behind(struct stream *s, unsigned happened)
+{
+    if (tls_flush(s->secure->tls) < 0)
+        return happened | (s->want & STREAM_READABLE ? STREAM_READABLE : STREAM_GONE);
+    if (tls_unsent(s->secure->tls) > 0)
+        happened &= ~(unsigned)STREAM_WRITABLE;
+    return happened & (s->want | (unsigned)STREAM_GONE);
 }
 
 static void finish_connecting(struct stream *s)
@@ -79,13 +192,15 @@ static void finish_connecting(struct stream *s)
     if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         error = errno;
     if (error) {
-        uv_poll_stop(&s->poll);
-        s->polling = 0;
+        stop_polling(s);
         s->on_event(s, 0, uv_translate_sys_error(error));
-        return;
+    } else if (s->secure) {
+        enter(s, STATE_SHAKING);
+        shake(s); /* the client begins */
+    } else {
+        enter(s, STATE_OPEN);
+        s->on_event(s, STREAM_OPEN, 0);
     }
-    enter(s, STATE_OPEN);
-    s->on_event(s, STREAM_OPEN, 0);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -97,9 +212,15 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         finish_connecting(s);
         return;
     }
+    if (s->state == STATE_SHAKING) {
+        if (status < 0)
+            shake(s); /* which finds out what it is: libuv has stopped the poll */
+        else
+            shake_in_time(s);
+        return;
+    }
     if (status < 0 || events == 0) {
-        uv_poll_stop(&s->poll);
-        s->polling = 0;
+        stop_polling(s);
         /* Whatever the owner waits for will not come otherwise; that it is over is said once. */
         happened = s->want | (s->gone ? 0 : (unsigned)(STREAM_READABLE | STREAM_GONE));
         s->gone = true;
@@ -114,7 +235,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
             update_poll(s);
         }
     }
-    s->on_event(s, happened, 0);
+    if (s->secure && (happened & STREAM_WRITABLE))
+        happened = send_behind(s, happened);
+    if (happened)
+        s->on_event(s, happened, 0);
     if (s->state == STATE_OPEN)
         update_poll(s); /* libuv stopped it, and the owner has not read to the end */
 }
@@ -154,6 +278,7 @@ static int start(struct stream *s, uv_loop_t *loop, int fd, enum state state,
     watch_peer(fd, STREAM_KEEPALIVE_MS, STREAM_USER_TIMEOUT_MS);
     s->on_event = on_event;
     s->on_closed = on_closed;
+    s->secure = NULL;
     s->fd = fd;
     s->want = 0;
     s->polling = 0;
@@ -182,10 +307,73 @@ int stream_accept(struct stream *s, uv_loop_t *loop, int fd, stream_on_event *on
     return start(s, loop, fd, STATE_OPEN, on_event, on_closed);
 }
 
+void stream_secure(struct stream *s, struct tls_context *context, const char *name,
+                   int64_t timeout_ms)
+{
+    struct secure *secure = calloc(1, sizeof(*secure));
+    assert(!s->secure);
+    if (!secure)
+        out_of_memory(sizeof(*secure));
+    secure->stream = s;
+    secure->tls = tls_new(context, s->fd, name);
+    secure->handles = 3;
+    uv_idle_init(s->poll.loop, &secure->inside);
+    uv_timer_init(s->poll.loop, &secure->timer);
+    if (timeout_ms > 0)
+        uv_timer_start(&secure->timer, on_timer, (uint64_t)timeout_ms, 0);
+    s->secure = secure;
+    if (s->state == STATE_OPEN)
+        enter(s, STATE_SHAKING);
+}
+
+const struct tls *stream_tls(const struct stream *s)
+{
+    return s->secure ? s->secure->tls : NULL;
+}
+
+const char *stream_strerror(const struct stream *s, int error)
+{
+    const char *why = s->secure ? tls_why(s->secure->tls) : "";
+    return *why ? why : error == UV_EOF ? "closed by the peer" : uv_strerror(error);
+}
+
+bool stream_has_unsent(const struct stream *s)
+{
+    return tls_unsent(s->secure->tls) > 0;
+}
+
+const char *stream_peer(const struct stream *s, char *out, size_t size)
+{
+    struct address peer;
+    if (address_of_socket(&peer, s->fd, true) != 0 || peer.sa.any.sa_family == AF_UNIX)
+        snprintf(out, size, "unknown");
+    else
+        address_format(out, size, &peer);
+    return out;
+}
+
+static ssize_t read_secure(struct stream *s, void *into, size_t len)
+{
+    ssize_t n = tls_read(s->secure->tls, into, len);
+    look_inside(s);
+    return n;
+}
+
+static ssize_t write_secure(struct stream *s, const struct iovec *parts, int count)
+{
+    bool behind = stream_is_behind(s);
+    ssize_t n = tls_write(s->secure->tls, parts, count);
+    if (behind != stream_is_behind(s))
+        update_poll(s);
+    return n;
+}
+
 ssize_t stream_read(struct stream *s, void *into, size_t len)
 {
     ssize_t n;
     assert(s->state == STATE_OPEN && len > 0);
+    if (s->secure)
+        return read_secure(s, into, len);
     do
         n = recv(s->fd, into, len, 0);
     while (n < 0 && errno == EINTR);
@@ -203,6 +391,8 @@ ssize_t stream_write(struct stream *s, const struct iovec *parts, int count)
     struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
     ssize_t n;
     assert(s->state == STATE_OPEN);
+    if (s->secure)
+        return write_secure(s, parts, count);
     do
         n = count == 1 ? send(s->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
                        : sendmsg(s->fd, &message, MSG_NOSIGNAL);
@@ -219,6 +409,8 @@ void stream_want(struct stream *s, unsigned events)
     s->want = (unsigned char)events;
     if (s->state == STATE_OPEN)
         update_poll(s);
+    if (s->secure)
+        look_inside(s);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -228,12 +420,46 @@ static void on_handle_closed(uv_handle_t *handle)
     s->on_closed(s);
 }
 
+/* Of a stream with TLS: the last of three says that it is closed. */
+static void secure_handle_closed(struct secure *secure)
+{
+    struct stream *s = secure->stream;
+    if (--secure->handles > 0)
+        return;
+    s->secure = NULL;
+    tls_free(secure->tls);
+    free(secure);
+    enter(s, STATE_CLOSED);
+    s->on_closed(s);
+}
+
+static void on_secure_poll_closed(uv_handle_t *handle)
+{
+    secure_handle_closed(stream_of((uv_poll_t *)handle)->secure);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    secure_handle_closed(container_of((uv_timer_t *)handle, struct secure, timer));
+}
+
+static void on_inside_closed(uv_handle_t *handle)
+{
+    secure_handle_closed(container_of((uv_idle_t *)handle, struct secure, inside));
+}
+
 void stream_close(struct stream *s)
 {
     if (s->state == STATE_CLOSING || s->state == STATE_CLOSED)
         return;
+    if (s->secure && s->state == STATE_OPEN)
+        tls_say_goodbye(s->secure->tls);
     enter(s, STATE_CLOSING);
-    uv_close((uv_handle_t *)&s->poll, on_handle_closed);
+    uv_close((uv_handle_t *)&s->poll, s->secure ? on_secure_poll_closed : on_handle_closed);
+    if (s->secure) {
+        uv_close((uv_handle_t *)&s->secure->timer, on_timer_closed);
+        uv_close((uv_handle_t *)&s->secure->inside, on_inside_closed);
+    }
     close(s->fd);
     s->fd = -1;
 }
@@ -241,6 +467,8 @@ void stream_close(struct stream *s)
 bool stream_has_input(const struct stream *s)
 {
     int there = 0;
+    if (s->secure && s->state == STATE_OPEN && tls_has_input(s->secure->tls))
+        return true;
     return ioctl(s->fd, FIONREAD, &there) == 0 && there > 0;
 }
 

@@ -97,8 +97,8 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
     const char *error = NULL;
 
     if (!pool->closing && pool_usable(pool, target->group, target->node, slot->key.identity)) {
-        up = upstream_open(pool->turn, target, slot->key.identity, group->connect_timeout_ms,
-                           &pool_upstream_owner, slot, &error);
+        up = upstream_open(pool->turn, target, slot->key.identity, group, &pool_upstream_owner,
+                           slot, &error);
         if (!up) {
             pool_note_failure(pool, pool_get_node(pool, target->group, target->node), false);
             log_event(pool_get_node(pool, target->group, target->node)->failures == 2 ? LOG_WARN

@@ -2,6 +2,7 @@
  * upstream: its beginning, the events of its socket, and its memory, which is freed in the socket's last callback. The
  * header has its life; upstream_parts.h says which of its files does what.
  */
+#include "net/tls_source.h"
 #include "nodes/upstream_parts.h"
 
 #include <assert.h>
@@ -21,7 +22,7 @@ static void on_event(struct stream *stream, unsigned events, int error)
 {
     struct upstream *up = upstream_of(stream);
     if (error) {
-        upstream_cut(up, uv_strerror(error));
+        upstream_broke(up, error);
         return;
     }
     if (events & STREAM_OPEN) {
@@ -43,8 +44,16 @@ static void on_closed(struct stream *stream)
     free(up);
 }
 
+static void secure(struct stream *stream, struct tls_source *source, const char *host)
+{
+    struct tls_context *context = tls_source_context(source);
+    stream_secure(stream, context, host, 0);
+    tls_context_release(context);
+}
+
 struct upstream *upstream_open(struct turn *turn, const struct target *target,
-                               struct identity *identity, int64_t timeout_ms,
+                               struct identity *identity,
+                               const struct traffic_group_options *options,
                                const struct upstream_owner *owner, void *owner_data,
                                const char **error)
 {
@@ -58,6 +67,8 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
         free(up);
         return NULL;
     }
+    if (options->tls)
+        secure(&up->stream, options->tls, target->view->host);
     up->magic = UPSTREAM_MAGIC;
     up->turn = turn;
     up->owner = owner;
@@ -75,7 +86,7 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
     up->node = target->node;
     up->tenure = target->view->tenure;
     up->purpose = target->purpose;
-    up->deadline_ms = turn_now(turn) + timeout_ms;
+    up->deadline_ms = turn_now(turn) + options->connect_timeout_ms;
     snprintf(up->name, sizeof(up->name), "%s", target->view->name);
     return up;
 }

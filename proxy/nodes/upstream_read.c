@@ -156,7 +156,7 @@ static void reached_end(struct upstream *up, int error)
     up->ended = true;
     up->undone = error == UV_EOF && up->reply.total == 0 && buf_len(&up->stash) == 0 &&
                  up->owner->lets_no_write_through(up);
-    upstream_cut(up, error == UV_EOF ? "closed by the node" : uv_strerror(error));
+    upstream_broke(up, error);
 }
 
 void upstream_read(struct upstream *up)

@@ -3,6 +3,7 @@
  * order: the socket is closed, the owner hears of it, then a lease's holder, and last those whose requests are on it,
  * so that whoever sends one again is not given the same upstream.
  */
+#include "net/tls.h"
 #include "nodes/upstream_parts.h"
 
 #include "base/log.h"
@@ -92,6 +93,26 @@ void upstream_cut_refused(struct upstream *up, const char *why, bool waits)
     up->refused = true;
     up->waits = waits;
     upstream_cut(up, why);
+}
+
+/* The node and the proxy do not agree about TLS, or about a certificate: until somebody changes something, no other
+ * connection will do better. (With TLS 1.3 a node tells after the handshake that it does not like ours.) */
+static bool is_disagreement(const struct upstream *up)
+{
+    const struct tls *tls = stream_tls(&up->stream);
+    return tls && *tls_why(tls) && tls_failure(tls) != TLS_FAIL_CLOSED &&
+           tls_failure(tls) != TLS_FAIL_TIMEOUT && up->state != UPSTREAM_READY;
+}
+
+void upstream_broke(struct upstream *up, int error)
+{
+    char why[160];
+    snprintf(why, sizeof(why), "%s",
+             error == UV_EOF ? "closed by the node" : stream_strerror(&up->stream, error));
+    if (is_disagreement(up))
+        upstream_cut_refused(up, why, true); /* the files are read again when they change */
+    else
+        upstream_cut(up, why);
 }
 
 void upstream_retire(struct upstream *up, const char *why)

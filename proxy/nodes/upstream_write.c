@@ -97,7 +97,7 @@ void upstream_flush(struct upstream *up)
         int count = gather(up, parts);
         ssize_t taken = stream_write(&up->stream, parts, count);
         if (taken < 0) {
-            upstream_cut(up, uv_strerror((int)taken));
+            upstream_broke(up, (int)taken);
             return;
         }
         advance(up, (size_t)taken);

@@ -10,6 +10,7 @@
 
 #include "base/cpus.h"
 #include "ops/config_sections.h"
+#include "ops/config_tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -272,6 +273,7 @@ static void fill_rooms(struct config *config, const struct proxy_settings *proxy
         .output_limit = (size_t)proxy->output_limit,
         .output_memory = (size_t)proxy->output_memory,
         .drain_timeout_ms = proxy->drain_timeout,
+        .handshake_timeout_ms = proxy->handshake_timeout,
         .tcp_keepalive_ms = proxy->tcp_keepalive,
         .tcp_user_timeout_ms = proxy->tcp_user_timeout,
     };
@@ -328,13 +330,16 @@ struct config *config_load(const char *path, FILE *errors_out)
     add_default_listeners(config->sections);
     if (!unread)
         check(config, &errors);
+    if (!errors.count) {
+        fill_rooms(config, proxy);
+        config_tls_fill(config, proxy, &errors);
+    }
     if (errors.count) {
         config_errors_print(&errors, errors_out);
         config_errors_free(&errors);
         config_free(config);
         return NULL;
     }
-    fill_rooms(config, proxy);
     return config;
 }
 
@@ -342,6 +347,7 @@ void config_free(struct config *config)
 {
     if (!config)
         return;
+    config_tls_free(&config->tls);
     free(config->topology);
     free((void *)config->traffic.groups);
     free((void *)config->traffic.listeners);

@@ -5,6 +5,7 @@
 #include "ops/config_table.h"
 
 #include "base/log.h"
+#include "net/tls_context.h"
 #include "nodes/options.h"
 #include "topology/control.h"
 
@@ -36,6 +37,21 @@ static const char *const lose_quorums[] = {
 static const char *const yes_no[] = {"no", "yes", NULL};
 static const char *const multiplexing_choices[] = {
     [MULTIPLEXING_YES] = "yes", [MULTIPLEXING_NO] = "no", NULL};
+
+static const char *const tls_versions[] = {[TLS_1_2] = "1.2", [TLS_1_3] = "1.3", NULL};
+static const char *const tls_modes[] = {[TLS_DISABLE] = "disable",
+                                        [TLS_REQUIRE] = "require",
+                                        [TLS_VERIFY_AUTHORITY] = "verify-ca",
+                                        [TLS_VERIFY_FULL] = "verify-full",
+                                        [TLS_YES] = "yes",
+                                        NULL};
+static const char *const client_verifications[] = {[TLS_VERIFY_NONE] = "no",
+                                                   [TLS_VERIFY_OPTIONAL] = "optional",
+                                                   [TLS_VERIFY_CA] = "required",
+                                                   NULL};
+
+static const char *const users_from[] = {
+    [USER_FROM_NOTHING] = "no", [USER_FROM_CN] = "cn", [USER_FROM_URI] = "uri", NULL};
 
 /* clang-format off */
 static const struct config_option table[] = {
@@ -76,6 +92,23 @@ static const struct config_option table[] = {
      .standard = "off", .min = SECONDS, .max = 24 * 60 * MINUTES, .word = "off", .word_value = 0,
      .help = "a client that takes nothing of what was sent to it for so long is disconnected, also when "
              "it only pauses"},
+    {.name = "handshake_timeout", PROXY(handshake_timeout), .type = OPTION_DURATION, .standard = "10s",
+     .min = 10, .max = 10 * MINUTES,
+     .help = "how long a client may take for the TLS handshake"},
+    {.name = "tls_min_version", PROXY(tls_min_version), .type = OPTION_CHOICE, .standard = "1.2",
+     .choices = tls_versions, .help = "of TLS, on all connections"},
+    {.name = "tls_ciphers", PROXY(tls_ciphers), .type = OPTION_TEXT,
+     .help = "of TLS 1.2, as OpenSSL names them; not set: ECDHE+AESGCM:ECDHE+CHACHA20"},
+    {.name = "tls_ciphersuites", PROXY(tls_ciphersuites), .type = OPTION_TEXT,
+     .help = "of TLS 1.3, as OpenSSL names them; not set: OpenSSL's own"},
+    {.name = "tls_groups", PROXY(tls_groups), .type = OPTION_TEXT,
+     .help = "for the exchange of keys, as OpenSSL names them; not set: OpenSSL's own"},
+    {.name = "http_tls_cert", PROXY(http_tls_cert), .type = OPTION_TEXT,
+     .help = "a file with the certificate of the HTTP endpoint, which speaks TLS then"},
+    {.name = "http_tls_key", PROXY(http_tls_key), .type = OPTION_TEXT,
+     .help = "the file with its key; not set: http_tls_cert holds it, too"},
+    {.name = "http_tls_ca", PROXY(http_tls_ca), .type = OPTION_TEXT,
+     .help = "a file with CAs: /metrics is for those with a certificate of one of them"},
 
     {.name = "sentinels", MASTER(sentinels), .type = OPTION_ENDPOINTS, .port = 26379,
      .required = true,
@@ -134,6 +167,20 @@ static const struct config_option table[] = {
     {.name = "assist_owner", MASTER(assist_owner), .type = OPTION_CHOICE, .standard = "no",
      .choices = yes_no,
      .help = "failover_assist works only where this is yes: on exactly one instance"},
+    {.name = "tls", MASTER(tls), .type = OPTION_CHOICE, .standard = "disable", .choices = tls_modes,
+     .help = "towards the nodes: require: any certificate will do; verify-ca: one of tls_ca; verify-full, or "
+             "yes: and for the node's name"},
+    {.name = "sentinel_tls", MASTER(sentinel_tls), .type = OPTION_CHOICE, .standard = "disable",
+     .choices = tls_modes, .help = "the same towards the Sentinels"},
+    {.name = "tls_ca", MASTER(tls_ca), .type = OPTION_TEXT,
+     .help = "a file with the CAs that nodes and Sentinels are verified by; not set: the system's"},
+    {.name = "tls_cert", MASTER(tls_cert), .type = OPTION_TEXT,
+     .help = "a file with the certificate that is shown to nodes and Sentinels"},
+    {.name = "tls_key", MASTER(tls_key), .type = OPTION_TEXT,
+     .help = "the file with its key; not set: tls_cert holds it, too"},
+    {.name = "tls_server_name", MASTER(tls_server_name), .type = OPTION_TEXT,
+     .help = "the name that all nodes and Sentinels have in their certificates; not set: each its own, by "
+             "which Sentinel or the configuration names it"},
     {.name = "connect_timeout", MASTER(connect_timeout), .type = OPTION_DURATION, .standard = "1s",
      .min = 10, .max = MINUTES,
      .help = "for connecting to a node or a Sentinel, the handshake included"},
@@ -153,6 +200,22 @@ static const struct config_option table[] = {
     {.name = "allow_replication", LISTEN(allow_replication), .type = OPTION_CHOICE,
      .standard = "no", .choices = yes_no,
      .help = "yes: SYNC and PSYNC are passed on, for tools that read the replication stream"},
+    {.name = "tls", LISTEN(tls), .type = OPTION_CHOICE, .standard = "no", .choices = yes_no,
+     .help = "yes: clients have to speak TLS here"},
+    {.name = "tls_cert", LISTEN(tls_cert), .type = OPTION_TEXT,
+     .help = "a file with the certificate, and those between it and its CA's"},
+    {.name = "tls_key", LISTEN(tls_key), .type = OPTION_TEXT,
+     .help = "the file with its key; not set: tls_cert holds it, too"},
+    {.name = "tls_ca", LISTEN(tls_ca), .type = OPTION_TEXT,
+     .help = "a file with the CAs that clients are verified by"},
+    {.name = "tls_verify_clients", LISTEN(tls_verify_clients), .type = OPTION_CHOICE,
+     .standard = "no", .choices = client_verifications,
+     .help = "whether clients need a certificate of one of tls_ca; optional: good where there is one"},
+    {.name = "tls_user_from", LISTEN(tls_user_from), .type = OPTION_CHOICE, .standard = "no",
+     .choices = users_from,
+     .help = "a client starts as the Redis user whom its certificate names: in its CN, or its first URI"},
+    {.name = "tls_users_password_file", LISTEN(tls_users_password_file), .type = OPTION_TEXT,
+     .help = "a file with these users' passwords, one \"name password\" a line"},
 };
 /* clang-format on */
 

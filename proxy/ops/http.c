@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "ops/health.h"
 #include "ops/http_connections.h"
+#include "ops/http_tls.h"
 #include "ops/metrics.h"
 
 #include <errno.h>
@@ -113,7 +114,8 @@ static enum MHD_Result show_metrics(struct http *http, struct MHD_Connection *co
         abort();
     for (size_t i = 0; i < count; i++)
         workers_gauges(sources->workers, i, &workers[i]);
-    char *text = metrics_text(topology, board_refusals(sources->board), workers, count);
+    char *text =
+        metrics_text(topology, board_refusals(sources->board), sources->tls, workers, count);
     free(workers);
     topology_release(topology);
     return respond(connection, MHD_HTTP_OK, METRICS_TYPE, text, MHD_RESPMEM_MUST_FREE);
@@ -141,7 +143,10 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
     if (strcmp(url, "/readyz") == 0)
         return ask(http, connection, health_ready);
     if (strcmp(url, "/metrics") == 0)
-        return show_metrics(http, connection);
+        return http_tls_admits(connection)
+                   ? show_metrics(http, connection)
+                   : refuse(connection, MHD_HTTP_FORBIDDEN,
+                            "this is for those with a certificate of one of http_tls_ca\n");
     return refuse(connection, MHD_HTTP_NOT_FOUND, "there are /healthz, /readyz and /metrics\n");
 }
 
@@ -232,10 +237,12 @@ struct http *http_start(int fd, const struct http_sources *sources)
     http->sources = *sources;
     http_connections_init(&http->connections, sources->options->http_connections);
     http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL, 0, NULL, NULL, on_request, http, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, SOCKETS_FACTOR * sources->options->http_connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
+        MHD_USE_EPOLL | (sources->tls->http ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, http,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        SOCKETS_FACTOR * sources->options->http_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        CONNECTION_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_ARRAY,
+        http_tls_begin(sources->tls->http), MHD_OPTION_END);
     int error = http->daemon ? start_thread(http) : 0;
     if (http->daemon && !error)
         return http;
@@ -259,6 +266,7 @@ void http_stop(struct http *http)
     eventfd_write(http->stop_fd, 1);
     pthread_join(http->thread, NULL);
     MHD_stop_daemon(http->daemon);
+    http_tls_end();
     close(http->stop_fd);
     free(http);
 }

@@ -8,6 +8,7 @@
 #include "ops/metrics.h"
 
 #include "base/log.h"
+#include "net/tls_error.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -200,8 +201,75 @@ static void put_log(FILE *out)
                 log_dropped((enum log_drop)why));
 }
 
+static void put_end(FILE *out, const char *role, const char *of, int64_t ends_s)
+{
+    if (ends_s)
+        fprintf(
+            out,
+            "redisproxy_tls_certificate_not_after_timestamp_seconds{role=\"%s\",of=\"%s\"} %lld\n",
+            role, of, (long long)ends_s);
+}
+
+static void put_certificates(FILE *out, const struct topology *topology,
+                             const struct config_tls *tls)
+{
+    put_head(
+        out, "tls_certificate_not_after_timestamp_seconds",
+        "When a certificate ends: the proxy's own, its CAs', those that nodes and Sentinels show.");
+    for (size_t i = 0; i < tls->count; i++) {
+        struct tls_context *context = tls_source_context(tls->sources[i]);
+        bool server = tls_source_settings(tls->sources[i])->side == TLS_SERVER;
+        const char *of = tls_source_name(tls->sources[i]);
+        put_end(out, server ? "listener" : "client", of, tls_context_cert_ends(context));
+        put_end(out, server ? "listener_ca" : "ca", of, tls_context_ca_ends(context));
+        tls_context_release(context);
+    }
+    for (size_t i = 0; i < topology->group_count; i++) {
+        const struct topology_group *g = &topology->groups[i];
+        for (size_t k = 0; k < g->node_count; k++)
+            put_end(out, "node", g->nodes[k].name, g->nodes[k].cert_ends_s);
+        put_end(out, "sentinel", g->name, g->sentinel_cert_ends_s);
+    }
+}
+
+static void put_reloads(FILE *out, const struct config_tls *tls)
+{
+    put_head(out, "tls_reloads_total",
+             "How often changed certificates were read, and with what result.");
+    for (size_t i = 0; i < tls->count; i++) {
+        struct tls_source_counts counts = tls_source_counts(tls->sources[i]);
+        fprintf(out, "redisproxy_tls_reloads_total{of=\"%s\",result=\"used\"} %llu\n",
+                tls_source_name(tls->sources[i]), counts.loaded);
+        fprintf(out, "redisproxy_tls_reloads_total{of=\"%s\",result=\"refused\"} %llu\n",
+                tls_source_name(tls->sources[i]), counts.refused);
+    }
+}
+
+static void put_handshakes(FILE *out)
+{
+    static const char *const sides[] = {[TLS_SERVER] = "client", [TLS_CLIENT] = "node"};
+    put_head(out, "tls_handshake_failures_total",
+             "TLS handshakes that failed, with clients and with nodes or Sentinels.");
+    for (int side = TLS_SERVER; side <= TLS_CLIENT; side++)
+        for (int why = 0; why < TLS_FAILURES; why++)
+            fprintf(out,
+                    "redisproxy_tls_handshake_failures_total{with=\"%s\",reason=\"%s\"} %llu\n",
+                    sides[side], tls_failure_name((enum tls_failure)why),
+                    tls_failures((enum tls_side)side, (enum tls_failure)why));
+}
+
+static void put_tls(FILE *out, const struct topology *topology, const struct config_tls *tls)
+{
+    if (!tls->count)
+        return;
+    put_certificates(out, topology, tls);
+    put_reloads(out, tls);
+    put_handshakes(out);
+}
+
 char *metrics_text(const struct topology *topology, struct refusals *refusals,
-                   const struct worker_gauges *workers, size_t worker_count)
+                   const struct config_tls *tls, const struct worker_gauges *workers,
+                   size_t worker_count)
 {
     char *text;
     size_t len;
@@ -214,6 +282,7 @@ char *metrics_text(const struct topology *topology, struct refusals *refusals,
     put_refusals(out, topology, refusals);
     put_workers(out, workers, worker_count);
     put_log(out);
+    put_tls(out, topology, tls);
     if (fclose(out) != 0)
         abort();
     return text;

@@ -11,6 +11,7 @@
 #include "session/life.h"
 #include "session/output.h"
 #include "session/read.h"
+#include "session/secure.h"
 #include "session/state.h"
 
 #include <assert.h>
@@ -69,7 +70,12 @@ static void on_gone(struct session *s)
 static void on_event(struct stream *stream, unsigned events, int error)
 {
     struct session *s = session_of(stream);
-    (void)error; /* only connecting fails here, and a session is accepted */
+    if (error) {
+        session_not_secured(s, error);
+        return;
+    }
+    if (events & STREAM_OPEN)
+        session_secured(s);
     if ((events & STREAM_WRITABLE) && !life_closing(&s->life))
         session_flush(s);
     if ((events & STREAM_WRITABLE) && !life_closing(&s->life))
@@ -129,6 +135,8 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     list_init(&s->special.in_script_wait);
     list_append(&host->sessions, &s->in_host);
     host->count++;
+    if (listener->tls)
+        session_secure(s);
     session_update_interest(s);
     return 0;
 }

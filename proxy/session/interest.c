@@ -69,6 +69,8 @@ static bool waits_to_write(const struct session *s)
 {
     if (buf_len(&s->client.out) > 0)
         return !list_linked(&s->in_dirty);
+    if (stream_is_behind(&s->client.stream))
+        return true; /* who ends the session then waits for that */
     return !list_empty(&s->client.ahead) && session_wants_to_read(s);
 }
 

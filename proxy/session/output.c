@@ -41,7 +41,7 @@ void session_flush(struct session *s)
         struct iovec part = {buf_head(&s->client.out), buf_len(&s->client.out)};
         ssize_t n = stream_write(&s->client.stream, &part, 1);
         if (n < 0) {
-            session_close(s, uv_strerror((int)n));
+            session_close(s, stream_strerror(&s->client.stream, (int)n));
             return;
         }
         took(s, (size_t)n);
@@ -54,7 +54,8 @@ void session_flush(struct session *s)
         s->client.paused = NULL;
     }
     session_resume_early(s);
-    if (s->life.stage == LIFE_SAID_ALL && buf_len(&s->client.out) == 0)
+    if (s->life.stage == LIFE_SAID_ALL && buf_len(&s->client.out) == 0 &&
+        !stream_is_behind(&s->client.stream))
         session_close(s, "the client quit");
     else if (session_is_finished(s) && life_ends_when_finished(&s->life))
         session_close(s, s->life.stage == LIFE_DRAINING ? "the proxy stops" : "done");

@@ -384,7 +384,7 @@ void session_read(struct session *s)
             if (!life_closing(&s->life) && n == UV_EOF)
                 session_ended(s);
             else
-                session_close(s, uv_strerror((int)n));
+                session_close(s, stream_strerror(&s->client.stream, (int)n));
             return;
         }
         if (!direct && (size_t)n < READ_MAX)

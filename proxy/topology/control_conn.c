@@ -9,6 +9,8 @@
 
 #include "base/list.h"
 #include "base/state.h"
+#include "net/tls.h"
+#include "net/tls_source.h"
 
 #include <hiredis/hiredis.h>
 #include <stdio.h>
@@ -144,7 +146,7 @@ static void flush(struct control_conn *conn)
         struct iovec part = {.iov_base = buf_head(&conn->out), .iov_len = buf_len(&conn->out)};
         ssize_t n = stream_write(&conn->stream, &part, 1);
         if (n < 0) {
-            drop(conn, uv_strerror((int)n));
+            drop(conn, stream_strerror(&conn->stream, (int)n));
             return;
         }
         if (n == 0)
@@ -263,7 +265,8 @@ static void receive(struct control_conn *conn)
         if (n == 0)
             return;
         if (n < 0) {
-            drop(conn, n == UV_EOF ? "the peer closed the connection" : uv_strerror((int)n));
+            drop(conn, n == UV_EOF ? "the peer closed the connection"
+                                   : stream_strerror(&conn->stream, (int)n));
             return;
         }
         conn->heard_ms = now_of(conn);
@@ -280,9 +283,17 @@ static void receive(struct control_conn *conn)
 
 /* ---- a try ---- */
 
+static void note_certificate(struct control_conn *conn)
+{
+    X509 *shown = conn->options.tls ? tls_peer_certificate(stream_tls(&conn->stream)) : NULL;
+    conn->cert_ends_s = tls_certificate_ends(shown);
+    X509_free(shown);
+}
+
 static void opened(struct control_conn *conn)
 {
     enter(conn, GREETING);
+    note_certificate(conn);
     conn->reached = true;
     conn->heard_ms = now_of(conn);
     conn->unfinished = 0;
@@ -302,7 +313,8 @@ static void on_event(struct stream *stream, unsigned events, int error)
     if (error) {
         conn->timed_out = error == UV_ETIMEDOUT;
         conn->refused = error == UV_ECONNREFUSED && !conn->reached;
-        drop(conn, uv_strerror(error));
+        conn->reached |= stream_tls(stream) && !tls_was_silent(stream_tls(stream));
+        drop(conn, stream_strerror(stream, error));
         return;
     }
     if (events & STREAM_OPEN)
@@ -311,6 +323,13 @@ static void on_event(struct stream *stream, unsigned events, int error)
         flush(conn);
     if (events & (STREAM_READABLE | STREAM_GONE))
         receive(conn);
+}
+
+static void secure(struct control_conn *conn)
+{
+    struct tls_context *context = tls_source_context(conn->options.tls);
+    stream_secure(&conn->stream, context, conn->tls_host, 0);
+    tls_context_release(context);
 }
 
 static void resolved(void *owner, int status, const struct address *address)
@@ -325,10 +344,13 @@ static void resolved(void *owner, int status, const struct address *address)
     enter(conn, CONNECTING);
     int error = stream_connect(&conn->stream, conn->loop, address, on_event, stream_closed);
     conn->refused = error == UV_ECONNREFUSED;
-    if (error)
+    if (error) {
         drop(conn, uv_strerror(error));
-    else
-        conn->stream_used = true;
+        return;
+    }
+    conn->stream_used = true;
+    if (conn->options.tls)
+        secure(conn);
 }
 
 static void start_try(struct control_conn *conn)
@@ -363,7 +385,10 @@ static void on_timer(uv_timer_t *timer)
 
 void control_conn_init(struct control_conn *conn, uv_loop_t *loop)
 {
+    const char *host = conn->options.tls_host ? conn->options.tls_host : conn->options.to.host;
     conn->loop = loop;
+    snprintf(conn->tls_host, sizeof(conn->tls_host), "%s", host);
+    conn->options.tls_host = NULL;
     credential_retain(conn->options.credential);
     uv_timer_init(loop, &conn->timer);
 }

@@ -77,6 +77,7 @@ static struct watch *watch_new(struct group *group, const struct address *addres
         .group = group->options->name,
         .credential = keyring_current(&group->own),
         .connect_timeout_ms = group->options->connect_timeout_ms,
+        .tls = group->options->tls,
         .names = group->names,
         .callbacks = &probe_callbacks,
         .owner = group,
@@ -365,6 +366,18 @@ void group_close(struct group *group)
     uv_close((uv_handle_t *)&group->timer, timer_closed);
 }
 
+static void show_certificate(const struct group *group, struct topology_node *node)
+{
+    const char *host = names_host(group->names, &node->address);
+    struct endpoint number;
+    if (!host && endpoint_parse(&number, node->name, 0) == 0)
+        host = number.host;
+    snprintf(node->host, sizeof(node->host), "%s", host ? host : "");
+    for (size_t i = 0; i < group->watch_count; i++)
+        if (address_equal(probe_address(group->watches[i].probe), &node->address))
+            node->cert_ends_s = probe_cert_ends(group->watches[i].probe);
+}
+
 void group_show(const struct group *group, struct topology_group *out)
 {
     const struct election_view *view = election_view(group->election);
@@ -382,6 +395,7 @@ void group_show(const struct group *group, struct topology_group *out)
     memcpy(out->replid, view->replid, sizeof(out->replid));
     memcpy(out->reason, view->reason, sizeof(out->reason));
     out->own = credential_retain(keyring_current(&group->own));
+    out->sentinel_cert_ends_s = group_sentinels_cert_ends(group);
     out->node_count = view->node_count;
     out->nodes = calloc(view->node_count ? view->node_count : 1, sizeof(*out->nodes));
     if (!out->nodes)
@@ -389,5 +403,6 @@ void group_show(const struct group *group, struct topology_group *out)
     for (size_t i = 0; i < view->node_count; i++) {
         out->nodes[i] = view->nodes[i]->shown;
         out->nodes[i].readable = out->nodes[i].readable && !out->nodes[i].suspect;
+        show_certificate(group, &out->nodes[i]);
     }
 }

@@ -110,6 +110,7 @@ static void seat_add(struct group *group, const struct endpoint *endpoint, bool 
         .group = group->options->name,
         .credential = keyring_current(&group->sentinels_own),
         .connect_timeout_ms = group->options->connect_timeout_ms,
+        .tls = group->options->sentinel_tls,
         .callbacks = &sentinel_callbacks,
         .owner = group,
     };
@@ -338,6 +339,17 @@ static void sentinel_happened(void *owner, struct sentinel *sentinel, const char
     if (sentinel_event_kind(channel, &kind))
         election_event(group->election, seat->key, kind, &master, &subject, now_of(group));
     group->wiring.follow(group);
+}
+
+int64_t group_sentinels_cert_ends(const struct group *group)
+{
+    int64_t first = 0;
+    for (size_t i = 0; i < group->seat_count; i++) {
+        int64_t ends = sentinel_cert_ends(group->seats[i].sentinel);
+        if (ends && (!first || ends < first))
+            first = ends;
+    }
+    return first;
 }
 
 void group_forget_seats(struct group *group)

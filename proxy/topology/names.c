@@ -132,6 +132,16 @@ bool names_lookup(struct names *names, const struct endpoint *endpoint, struct a
     return out->len != 0;
 }
 
+const char *names_host(const struct names *names, const struct address *address)
+{
+    for (const struct list *it = names->entries.next; it != &names->entries; it = it->next) {
+        const struct name *name = container_of(it, const struct name, link);
+        if (address_equal(&name->address, address))
+            return name->endpoint.host;
+    }
+    return NULL;
+}
+
 void names_doubt(struct names *names, const struct address *address)
 {
     list_each (it, &names->entries) {

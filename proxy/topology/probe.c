@@ -263,6 +263,8 @@ struct probe *probe_new(uv_loop_t *loop, const struct probe_options *options)
         .credential = options->credential,
         .anonymous = true,
         .connect_timeout_ms = options->connect_timeout_ms,
+        .tls = options->tls,
+        .tls_host = options->names ? names_host(options->names, &options->address) : NULL,
     };
     set_endpoint(&p->conn.options.to, &options->address);
     p->conn.on_up = on_up;
@@ -289,6 +291,11 @@ void probe_close(struct probe *p)
 const struct address *probe_address(const struct probe *p)
 {
     return &p->options.address;
+}
+
+int64_t probe_cert_ends(const struct probe *p)
+{
+    return p->conn.cert_ends_s;
 }
 
 const char *probe_name(const struct probe *p)

@@ -109,6 +109,11 @@ const struct address *sentinel_address(const struct sentinel *s)
     return &s->commands.conn.address;
 }
 
+int64_t sentinel_cert_ends(const struct sentinel *s)
+{
+    return s->commands.conn.cert_ends_s;
+}
+
 const char *sentinel_name(const struct sentinel *s)
 {
     return s->name;

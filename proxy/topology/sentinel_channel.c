@@ -29,6 +29,7 @@ void sentinel_channel_start(struct sentinel *s, struct channel *channel, const c
         .to = s->options.endpoint,
         .credential = s->options.credential,
         .connect_timeout_ms = s->options.connect_timeout_ms,
+        .tls = s->options.tls,
     };
     channel->conn.on_closed = closed;
     control_conn_init(&channel->conn, s->timer.loop);

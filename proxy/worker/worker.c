@@ -72,10 +72,10 @@ static struct worker_slot *slot_of(const struct worker *w)
 
 /* ---- sessions ---- */
 
-static void refuse(int fd)
+static void refuse(int fd, bool plain)
 {
     static const char text[] = "-ERR max number of clients reached\r\n";
-    if (write(fd, text, sizeof(text) - 1) < 0)
+    if (plain && write(fd, text, sizeof(text) - 1) < 0)
         (void)0; /* it is closed either way */
     close(fd);
 }
@@ -133,7 +133,7 @@ static void on_accept(void *owner, int fd)
     struct worker *w = point->worker;
     size_t to = balance_next(&w->balance, w->host.count, traffic_max_clients(w->options, fd));
     if (to == BALANCE_FULL) {
-        refuse(fd);
+        refuse(fd, !point->options->tls);
         return;
     }
     uint64_t id = session_id_of(++w->accepted, to);

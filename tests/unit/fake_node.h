@@ -388,6 +388,8 @@ static inline void watched_on_open(struct upstream *up)
     watched->own = NULL;
 }
 
+static const struct traffic_group_options watched_options = {.connect_timeout_ms = 1000};
+
 static const struct upstream_owner watched_owner = {watched_on_open, watched_on_ready,
                                                     watched_lets_no_write_through, watched_on_cut};
 
@@ -400,7 +402,7 @@ static inline void watched_open(struct watched *s, struct world *w, struct ident
     *s = (struct watched){.world = w, .own = credential_retain(own)};
     node_begin(&s->node, 1);
     target.view = &s->node.view;
-    s->up = upstream_open(&w->turn, &target, identity, 1000, &watched_owner, s, &error);
+    s->up = upstream_open(&w->turn, &target, identity, &watched_options, &watched_owner, s, &error);
     cr_assert_not_null(s->up, "%s", error);
     identity_release(identity);
     s->fd = node_accept(w, &s->node);

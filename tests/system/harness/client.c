@@ -4,6 +4,8 @@
  */
 #include "harness/client.h"
 
+#include "harness/secure.h"
+
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,7 +59,9 @@ static struct timeval milliseconds(int ms)
 
 redisContext *client_open_within(const char *host, int port, int connect_ms, int answer_ms)
 {
-    redisContext *c = redisConnectWithTimeout(host, port, milliseconds(connect_ms));
+    int fd = secure_at(host) ? secure_open(host, port, connect_ms) : -1;
+    redisContext *c = fd >= 0 ? redisConnectFd(fd)
+                              : redisConnectWithTimeout(host, port, milliseconds(connect_ms));
     if (!c)
         abort();
     if (!c->err)

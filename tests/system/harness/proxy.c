@@ -5,6 +5,7 @@
 
 #include "harness/client.h"
 #include "harness/raw.h"
+#include "harness/secure.h"
 #include "harness/wait.h"
 
 #include <limits.h>
@@ -72,10 +73,15 @@ static int write_config(const struct proxy *p, const struct trio *t,
         fprintf(out, "%s%s:%d", i ? ", " : "", t->name[i], TRIO_SENTINEL_PORT);
     fputc('\n', out);
     int result = write_passwords(out, t, options);
+    if (secure_servers())
+        secure_master_lines(out, t);
     fputs(options->master_lines ? options->master_lines : "", out);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         fprintf(out, "\n[listen %s:%d]\nmaster = %s\nroute = %s\n%s", p->host, PROXY_MASTER + i,
                 TRIO_GROUP, routes[i], options->listen_lines ? options->listen_lines : "");
+        if (secure_clients())
+            secure_listen_lines(out, t);
+    }
     fclose(out);
     if (file_write(p->config, text) < 0)
         result = -1;
@@ -86,7 +92,7 @@ static int write_config(const struct proxy *p, const struct trio *t,
 /* Connects and goes. */
 static bool accepts(const char *host, int port)
 {
-    int fd = raw_open(host, port);
+    int fd = raw_open_plain(host, port);
     if (fd >= 0)
         close(fd);
     return fd >= 0;

@@ -3,6 +3,8 @@
  */
 #include "harness/raw.h"
 
+#include "harness/secure.h"
+
 #include "harness/wait.h"
 
 #include <arpa/inet.h>
@@ -16,7 +18,14 @@
 
 #define END_MARK "that-was-all"
 
+enum { OPEN_MS = 10000 };
+
 int raw_open(const char *host, int port)
+{
+    return secure_at(host) ? secure_open(host, port, OPEN_MS) : raw_open_plain(host, port);
+}
+
+int raw_open_plain(const char *host, int port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -181,7 +190,7 @@ char *raw_transcript(const char *host, int port, const char *bytes, size_t len, 
 int http_get(const char *host, int port, const char *path, char *body, size_t size)
 {
     char request[256], answer[16384];
-    int status = 0, fd = raw_open(host, port);
+    int status = 0, fd = raw_open_plain(host, port);
     if (fd < 0)
         return 0;
     snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path, host);

@@ -10,6 +10,8 @@
 
 /* Connects. Returns the socket, or -1. */
 int raw_open(const char *host, int port);
+/* The same, never with TLS. */
+int raw_open_plain(const char *host, int port);
 
 /* Sends all of it. Returns false when the peer has gone. */
 bool raw_send(int fd, const void *bytes, size_t len);

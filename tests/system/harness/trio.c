@@ -10,6 +10,7 @@
 
 #include "harness/client.h"
 #include "harness/names.h"
+#include "harness/secure.h"
 #include "harness/servers.h"
 #include "harness/trio_files.h"
 #include "harness/wait.h"
@@ -165,6 +166,8 @@ int trio_start(struct trio *t, const struct trio_options *options)
     if (t->options.partitions && net_open(&t->net, TRIO_MAX + 1) < 0)
         return -1;
     trio_set_hosts(t);
+    if (secure_any())
+        secure_prepare(t);
     if (t->options.names && trio_open_names(t) < 0)
         return -1;
     for (int i = 0; i < t->options.nodes; i++) {

@@ -5,6 +5,7 @@
 #include "harness/trio_files.h"
 
 #include "harness/names.h"
+#include "harness/secure.h"
 #include "harness/servers.h"
 
 #include <stdio.h>
@@ -62,20 +63,34 @@ int trio_open_names(struct trio *t)
     return trio_write_names(t) < 0 ? -1 : names_open(path);
 }
 
-/* What a server binds: with partitions, both of its host's addresses. */
-static void bind_line(const struct trio *t, int i, char *out, size_t size)
+/* Where a server listens: with partitions, at both of its host's addresses. */
+static void place_lines(FILE *out, const struct trio *t, int i, int port, bool sentinel)
 {
     bool two = t->options.partitions;
-    snprintf(out, size, "bind %s%s%s\n", t->host[i], two ? " " : "", two ? t->name[i] : "");
+    fprintf(out, "bind %s%s%s\n", t->host[i], two ? " " : "", two ? t->name[i] : "");
+    if (secure_servers())
+        secure_port_lines(out, t, port, sentinel);
+    else
+        fprintf(out, "port %d\n", port);
+}
+
+/* The same as text, which is freed by the caller. */
+static char *place_text(const struct trio *t, int i, int port, bool sentinel)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    place_lines(out, t, i, port, sentinel);
+    fclose(out);
+    return text;
 }
 
 int trio_write_node(const struct trio *t, int i, int follow)
 {
     const struct trio_options *o = &t->options;
     bool newer = servers_have(7, 0);
-    char path[128], text[4096], pass[512] = "", user[160] = "", from[64] = "", bind[80];
+    char path[128], text[4096], pass[512] = "", user[160] = "", from[64] = "", *place;
     path_of(t, path, sizeof(path), "redis", i, "conf");
-    bind_line(t, i, bind, sizeof(bind));
     if (o->password)
         snprintf(pass, sizeof(pass), "requirepass %s\nmasterauth %s\n", o->password, o->password);
     if (o->client_user)
@@ -83,16 +98,18 @@ int trio_write_node(const struct trio *t, int i, int follow)
                  o->client_password);
     if (follow >= 0)
         snprintf(from, sizeof(from), "replicaof %s %d\n", t->name[follow], t->port[follow]);
+    place = place_text(t, i, t->port[i], false);
     snprintf(text, sizeof(text),
-             "%sport %d\ndir %s\ndbfilename redis-%d.rdb\nsave %s\n"
+             "%sdir %s\ndbfilename redis-%d.rdb\nsave %s\n"
              "appendonly %s\n%s redis-%d.aof\nappendfsync no\n"
              "protected-mode no\n%sreplica-announce-ip %s\n"
              "min-replicas-to-write %d\nmin-replicas-max-lag 5\n"
              "repl-diskless-sync yes\nrepl-diskless-sync-delay %d\n%s%s%s%s\n",
-             bind, t->port[i], t->scratch.dir, i + 1, o->persistent ? "900 1" : "\"\"",
+             place, t->scratch.dir, i + 1, o->persistent ? "900 1" : "\"\"",
              o->journal ? "yes" : "no", newer ? "appenddirname" : "appendfilename", i + 1,
              newer ? "enable-debug-command yes\n" : "", t->name[i], o->min_replicas,
              o->fast ? 0 : 5, pass, user, from, o->node_lines ? o->node_lines : "");
+    free(place);
     return file_write(path, text);
 }
 
@@ -107,42 +124,42 @@ static void id_line(const char *path, char *out, size_t size)
 int trio_write_sentinel(const struct trio *t, int i, int master)
 {
     const struct trio_options *o = &t->options;
-    char path[128], text[4096], pass[256] = "", bind[80], id[80];
+    char path[128], text[4096], pass[256] = "", *place, id[80];
     path_of(t, path, sizeof(path), "sentinel", i, "conf");
     id_line(path, id, sizeof(id));
-    bind_line(t, i, bind, sizeof(bind));
     if (o->password)
         snprintf(pass, sizeof(pass), "sentinel auth-pass %s %s\n", TRIO_GROUP, o->password);
+    place = place_text(t, i, TRIO_SENTINEL_PORT, true);
     snprintf(text, sizeof(text),
-             "%s%sport %d\ndir %s\nprotected-mode no\n%ssentinel announce-ip %s\n"
+             "%s%sdir %s\nprotected-mode no\n%ssentinel announce-ip %s\n"
              "sentinel monitor %s %s %d %d\n%ssentinel down-after-milliseconds %s %d\n"
              "sentinel failover-timeout %s %d\nsentinel parallel-syncs %s 5\n%s",
-             id, bind, TRIO_SENTINEL_PORT, t->scratch.dir,
+             id, place, t->scratch.dir,
              o->names ? "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n" : "",
              t->name[i], TRIO_GROUP, t->name[master], t->port[master], o->sentinels / 2 + 1, pass,
              TRIO_GROUP, o->down_after_ms ? o->down_after_ms : 10000, TRIO_GROUP,
              o->failover_timeout_ms ? o->failover_timeout_ms : 180000, TRIO_GROUP,
              o->sentinel_lines ? o->sentinel_lines : "");
+    free(place);
     return file_write(path, text);
 }
 
 int trio_readdress(const struct trio *t, const char *kind, int i)
 {
-    char path[128], bind[80], *text, *out = NULL;
+    char path[128], *text, *out = NULL;
     size_t len = 0;
     bool by_address = strcmp(t->name[i], t->host[i]) == 0, node = strcmp(kind, "redis") == 0;
     const char *announce = node ? "replica-announce-ip" : "sentinel announce-ip";
     path_of(t, path, sizeof(path), kind, i, "conf");
-    bind_line(t, i, bind, sizeof(bind));
     text = file_text(path);
     FILE *file = open_memstream(&out, &len);
-    fprintf(file, "%sport %d\n", bind, node ? t->port[i] : TRIO_SENTINEL_PORT);
+    place_lines(file, t, i, node ? t->port[i] : TRIO_SENTINEL_PORT, !node);
     if (by_address)
         fprintf(file, "%s %s\n", announce, t->name[i]);
     char *rest = text, *line;
     while ((line = strsep(&rest, "\n"))) {
         bool ours = strncmp(line, "bind ", 5) == 0 || strncmp(line, "port ", 5) == 0 ||
-                    (by_address && strstr(line, "announce-ip"));
+                    strncmp(line, "tls-", 4) == 0 || (by_address && strstr(line, "announce-ip"));
         if (!ours)
             fprintf(file, "%s\n", line);
     }

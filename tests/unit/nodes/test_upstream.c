@@ -561,7 +561,7 @@ Test(upstream, a_refused_connection_sends_nothing)
 
     node_begin_closed(&s.node, 1);
     target.view = &s.node.view;
-    s.up = upstream_open(&w->turn, &target, nobody, 1000, &watched_owner, &s, &error);
+    s.up = upstream_open(&w->turn, &target, nobody, &watched_options, &watched_owner, &s, &error);
     cr_assert_not_null(s.up, "%s", error);
     identity_release(nobody);
     ask(w, &asked, s.up, "x");
@@ -581,7 +581,8 @@ Test(upstream, an_address_that_cannot_be_is_told_at_once)
     const char *error = NULL;
 
     cr_assert_eq(address_from_number(&view.address, "255.255.255.255", 1), 0);
-    cr_assert_null(upstream_open(&w->turn, &target, nobody, 1000, &watched_owner, NULL, &error));
+    cr_assert_null(
+        upstream_open(&w->turn, &target, nobody, &watched_options, &watched_owner, NULL, &error));
     cr_assert_not_null(error);
     cr_assert_eq(nobody->refs, 1);
     identity_release(nobody);

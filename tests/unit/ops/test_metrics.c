@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct config_tls no_tls;
+
 static void gives(struct topology_group *groups, size_t count, const char *wanted)
 {
     struct topology topology = {.seq = 1, .group_count = count, .groups = groups};
-    char *text = metrics_text(&topology, NULL, NULL, 0);
+    char *text = metrics_text(&topology, NULL, &no_tls, NULL, 0);
 
     cr_assert_str_eq(text, wanted);
     free(text);
@@ -19,7 +21,7 @@ static void gives(struct topology_group *groups, size_t count, const char *wante
 static void shows(struct topology_group *groups, size_t count, const char *wanted)
 {
     struct topology topology = {.seq = 1, .group_count = count, .groups = groups};
-    char *text = metrics_text(&topology, NULL, NULL, 0);
+    char *text = metrics_text(&topology, NULL, &no_tls, NULL, 0);
 
     cr_assert_not_null(strstr(text, wanted), "wanted %s:\n%s", wanted, text);
     free(text);
@@ -127,7 +129,7 @@ Test(metrics, what_the_workers_hold)
         {.sessions = 3, .upstreams = 2, .held = 1, .held_bytes = 4000},
         {.sessions = 50, .upstreams = 7, .unrenewed = 5, .early = 2}};
     struct topology topology = {.seq = 1};
-    char *text = metrics_text(&topology, NULL, workers, 2);
+    char *text = metrics_text(&topology, NULL, &no_tls, workers, 2);
 
     cr_assert_not_null(
         strstr(text, "# HELP redisproxy_sessions Client connections.\n"
