@@ -151,7 +151,7 @@ static void evict(struct upstream *up, struct request *request)
 
 static bool is_evicting(const struct upstream *up)
 {
-    return up->evict_at != up->send_at && up->evict_at != &up->queue;
+    return up->evict_at && up->evict_at != up->send_at && up->evict_at != &up->queue;
 }
 
 /* As far as this turn goes, but one at least. */
