@@ -66,19 +66,32 @@ static struct stream *stream_of(uv_poll_t *poll)
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
+static inline unsigned char polling_wanted(const struct stream *s)
+{
+    return (unsigned char)((s->want & STREAM_READABLE ? UV_READABLE : UV_DISCONNECT) |
+                           (s->want & STREAM_WRITABLE ? UV_WRITABLE : 0));
+}
+
+/* Apart, as most streams are plain, and open. */
+__attribute__((noinline)) static unsigned char polling_in_state(const struct stream *s)
+{
+    unsigned char polling;
+    if (s->state == STATE_CONNECTING)
+        return UV_WRITABLE;
+    polling = s->state == STATE_SHAKING ? UV_READABLE : polling_wanted(s);
+    if (stream_is_behind(s))
+        polling |= UV_WRITABLE;
+    return polling;
+}
+
 /* Tells epoll what the state and the owner's wishes ask for, if that changed. */
 static void update_poll(struct stream *s)
 {
     unsigned char polling;
-    if (s->state == STATE_CONNECTING)
-        polling = UV_WRITABLE;
-    else if (s->state == STATE_SHAKING)
-        polling = UV_READABLE;
+    if (__builtin_expect(s->state == STATE_OPEN && !s->secure, 1))
+        polling = polling_wanted(s);
     else
-        polling = (unsigned char)((s->want & STREAM_READABLE ? UV_READABLE : UV_DISCONNECT) |
-                                  (s->want & STREAM_WRITABLE ? UV_WRITABLE : 0));
-    if (s->secure && s->state != STATE_CONNECTING && tls_unsent(s->secure->tls) > 0)
-        polling |= UV_WRITABLE;
+        polling = polling_in_state(s);
     if (s->gone)
         polling &= (unsigned char)~UV_DISCONNECT;
     if (polling == s->polling)
@@ -176,7 +189,7 @@ static void shake_in_time(struct stream *s)
 }
 
 /* Sends what the kernel had not taken. Returns what the owner is to hear of: of `happened`, and that it may write. */
-static unsigned send_behind(struct stream *s, unsigned happened)
+__attribute__((noinline)) static unsigned send_behind(struct stream *s, unsigned happened)
 {
     if (tls_flush(s->secure->tls) < 0)
         return happened | (s->want & STREAM_READABLE ? STREAM_READABLE : STREAM_GONE);
@@ -352,14 +365,15 @@ const char *stream_peer(const struct stream *s, char *out, size_t size)
     return out;
 }
 
-static ssize_t read_secure(struct stream *s, void *into, size_t len)
+__attribute__((noinline)) static ssize_t read_secure(struct stream *s, void *into, size_t len)
 {
     ssize_t n = tls_read(s->secure->tls, into, len);
     look_inside(s);
     return n;
 }
 
-static ssize_t write_secure(struct stream *s, const struct iovec *parts, int count)
+__attribute__((noinline)) static ssize_t write_secure(struct stream *s, const struct iovec *parts,
+                                                      int count)
 {
     bool behind = stream_is_behind(s);
     ssize_t n = tls_write(s->secure->tls, parts, count);
@@ -372,7 +386,7 @@ ssize_t stream_read(struct stream *s, void *into, size_t len)
 {
     ssize_t n;
     assert(s->state == STATE_OPEN && len > 0);
-    if (s->secure)
+    if (__builtin_expect(s->secure != NULL, 0))
         return read_secure(s, into, len);
     do
         n = recv(s->fd, into, len, 0);
@@ -391,7 +405,7 @@ ssize_t stream_write(struct stream *s, const struct iovec *parts, int count)
     struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
     ssize_t n;
     assert(s->state == STATE_OPEN);
-    if (s->secure)
+    if (__builtin_expect(s->secure != NULL, 0))
         return write_secure(s, parts, count);
     do
         n = count == 1 ? send(s->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
@@ -404,13 +418,20 @@ ssize_t stream_write(struct stream *s, const struct iovec *parts, int count)
     return uv_translate_sys_error(errno);
 }
 
+__attribute__((noinline)) static void want_secure(struct stream *s)
+{
+    if (s->state == STATE_OPEN)
+        update_poll(s);
+    look_inside(s);
+}
+
 void stream_want(struct stream *s, unsigned events)
 {
     s->want = (unsigned char)events;
-    if (s->state == STATE_OPEN)
-        update_poll(s);
     if (s->secure)
-        look_inside(s);
+        want_secure(s);
+    else if (s->state == STATE_OPEN)
+        update_poll(s);
 }
 
 static void on_handle_closed(uv_handle_t *handle)

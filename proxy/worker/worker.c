@@ -203,7 +203,7 @@ static void on_prepare(uv_prepare_t *prepare)
     w->left = left;
     acknowledge(w);
     show_gauges(w);
-    atomic_store_explicit(&slot_of(w)->last_turn_ms, clock_ms(), memory_order_relaxed);
+    atomic_store_explicit(&slot_of(w)->last_turn_ms, turn_now(&w->turn), memory_order_relaxed);
 }
 
 /* ---- ending ---- */
