@@ -181,10 +181,10 @@ $(SYSTEM_SOURCES:%.c=build/%): build/tests/system/%: build/obj/tests/system/%.o 
 	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
 
 $(CLIENT_PROGRAMS): build/tests/clients/%: build/obj/tests/clients/%.o \
-                    build/obj/tests/system/harness/client.o
+                    $(filter-out %/suite.o,$(HARNESS_OBJECTS))
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
 
 build/tests/module/%.so: tests/module/%.c build/obj/flags
 	@mkdir -p $(@D)
