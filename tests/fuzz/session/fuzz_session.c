@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "nodes/logins.h"
 #include "session/large_keys.h"
 
 #include <stdlib.h>
@@ -28,6 +29,8 @@
 
 #define HOLD_TIMEOUT_MS 2000
 #define TURNS_MAX 20000
+/* More wrong passwords are not in one play. */
+#define GUESSES_MAX 200
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -132,7 +135,8 @@ static void begin(struct stage *s, uint8_t how)
                                     .stop.shared = s->shared,
                                     .hooks = &command_hooks};
     session_host_init(&s->host);
-    s->turn.least = how & 8 ? TURN_HASTY : 0; /* half of the plays go on in the next turn after each step */
+    s->turn.least =
+        how & 8 ? TURN_HASTY : 0; /* half of the plays go on in the next turn after each step */
     s->scripts = scripts_new(2000);
     s->host.scripts = &s->scripts;
     s->host.learn = learn_new(&s->turn.requests);
@@ -143,6 +147,14 @@ static void begin(struct stage *s, uint8_t how)
 }
 
 /* Everything is well again, for as long as it takes. */
+static bool somebody_waits(void)
+{
+    for (unsigned i = 1; i <= books.client_count; i++)
+        if (!client_heard_all(books.clients[i]))
+            return true;
+    return false;
+}
+
 static void heal(struct stage *s)
 {
     s->master = node_is_master(0) ? 0 : 1;
@@ -174,6 +186,11 @@ static void heal(struct stage *s)
         pass_time(s, 50);
     }
     turn_until_quiet(s);
+    /* Who guesses passwords waits longer and longer from one try to the next (nodes/logins.h). */
+    for (int i = 0; i < GUESSES_MAX && somebody_waits(); i++) {
+        pass_time(s, LOGINS_PAUSE_MAX_MS);
+        turn_until_quiet(s);
+    }
 }
 
 static void end(struct stage *s)

@@ -222,6 +222,12 @@ static bool ended_connections(const struct client *c)
     return first <= c->issued && books.ends - c->records[first].ends >= ENDS_MAX;
 }
 
+bool client_heard_all(struct client *c)
+{
+    skip_unheard(c);
+    return c->blind || c->ended || c->next > c->issued;
+}
+
 void client_has_heard_all(struct client *c)
 {
     skip_unheard(c);

@@ -233,6 +233,8 @@ void client_free(struct client *c);
 /* Judges what has come. */
 void client_judge(struct client *c);
 /* Everything has had its time: nothing may be missing. */
+/* Whether it waits for nothing any more. */
+bool client_heard_all(struct client *c);
 void client_has_heard_all(struct client *c);
 
 #endif
