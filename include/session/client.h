@@ -13,8 +13,8 @@ void session_mark_woken(struct session *s);
 /* Everything is answered, and written. */
 static inline bool session_is_finished(const struct session *s)
 {
-    return s->queue.count == 0 && buf_len(&s->client.out) == 0 &&
-           !stream_is_behind(&s->client.stream);
+    return s->queue.count == 0 && (list_empty(&s->client.ahead) || !life_frames(&s->life)) &&
+           buf_len(&s->client.out) == 0 && !stream_is_behind(&s->client.stream);
 }
 /* Appends to what the client is to get. */
 void session_put(struct session *s, const char *bytes, size_t len);

@@ -28,8 +28,9 @@ static inline bool session_is_ahead(const struct session *s)
            (__builtin_expect(s->queue.bytes >= STRANGER_BYTES, false) && s->queue.count > 0);
 }
 
-/* Whether more requests may be taken; and whether they are read from the socket then. */
-bool session_wants_to_read(const struct session *s);
+/* Whether requests are read from the socket; whether what was read ahead may become requests: also while the proxy stops,
+ * for it has come. */
+bool session_takes_ahead(const struct session *s);
 bool session_reads(const struct session *s);
 /* The one place that decides, and tells the stream. Whoever makes one of the reasons go away (a reply delivered,
  * bytes written) comes by here through session_flush(). */

@@ -73,7 +73,7 @@ void session_read_ahead(struct session *s)
 void session_take_ahead(struct session *s)
 {
     struct input_chunk *chunk;
-    if (list_empty(&s->client.ahead) || !session_wants_to_read(s))
+    if (!session_takes_ahead(s))
         return;
     chunk = session_first_input(s);
     session_feed(s, chunk->data, chunk->len);

@@ -16,22 +16,23 @@ __attribute__((noinline)) static bool may_be_ahead(const struct session *s)
 }
 
 /* Asked several times for each request. */
-static inline __attribute__((always_inline)) bool wants_to_read(const struct session *s)
+static inline __attribute__((always_inline)) bool has_room(const struct session *s)
 {
     bool little = s->queue.count < STRANGER_REQUESTS && s->queue.bytes < AHEAD_LITTLE;
-    return life_reads(&s->life) && s->client.growth <= GROWTH_HELD &&
+    return s->client.growth <= GROWTH_HELD &&
            buf_len(&s->client.out) < s->host->options->output_high &&
            (__builtin_expect(little, 1) || may_be_ahead(s));
 }
 
-bool session_wants_to_read(const struct session *s)
+bool session_takes_ahead(const struct session *s)
 {
-    return wants_to_read(s);
+    return !list_empty(&s->client.ahead) && life_frames(&s->life) && has_room(s);
 }
 
 bool session_reads(const struct session *s)
 {
-    return list_empty(&s->client.ahead) && !s->client.ahead_end && wants_to_read(s);
+    return list_empty(&s->client.ahead) && !s->client.ahead_end && life_reads(&s->life) &&
+           has_room(s);
 }
 
 /* ---- clients that take no replies ---- */
@@ -71,7 +72,7 @@ static bool waits_to_write(const struct session *s)
         return !list_linked(&s->in_dirty);
     if (stream_is_behind(&s->client.stream))
         return true; /* who ends the session then waits for that */
-    return !list_empty(&s->client.ahead) && session_wants_to_read(s);
+    return session_takes_ahead(s);
 }
 
 /* The one place that decides. Whoever makes one of the reasons go away (a reply delivered, bytes
