@@ -180,11 +180,12 @@ $(SYSTEM_SOURCES:%.c=build/%): build/tests/system/%: build/obj/tests/system/%.o 
 	$(say) LD $@
 	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
 
+# Without Criterion: a program that is linked with it takes itself for a test when a test starts it.
 $(CLIENT_PROGRAMS): build/tests/clients/%: build/obj/tests/clients/%.o \
-                    $(filter-out %/suite.o,$(HARNESS_OBJECTS))
+                    $(patsubst %,build/obj/tests/system/harness/%.o,client secure)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
+	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 build/tests/module/%.so: tests/module/%.c build/obj/flags
 	@mkdir -p $(@D)
