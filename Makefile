@@ -80,8 +80,12 @@ UNIT_SOURCES   := $(sort $(wildcard tests/unit/*/test_*.c))
 # The failover scenarios, and switchover, take minutes: with a sanitizer they are left out, the longest ones always. FAILOVER=1
 # has them all, and T= the one that it names.
 LONG_SYSTEM := $(if $(SANITIZE),failover_% switchover,failover_rolling failover_choices failover_operator failover_soak)
+# What one session does is the same on one thread: without ThreadSanitizer.
+ONE_THREAD := $(if $(filter thread,$(SANITIZE)),backpressure blocked carried cli clients flows performed protocol \
+              readport resp3 routes scan services slow startup strangers_files strangers_flood strangers_hold \
+              strangers_large strangers_logins strangers_memory strangers_nodes strangers_unauth tls_load tunnel)
 SYSTEM_ALL     := $(sort $(wildcard tests/system/test_*.c))
-SYSTEM_SOURCES := $(filter-out $(if $(FAILOVER)$(T),,$(LONG_SYSTEM:%=tests/system/test_%.c)),$(SYSTEM_ALL))
+SYSTEM_SOURCES := $(filter-out $(if $(FAILOVER)$(T),,$(patsubst %,tests/system/test_%.c,$(LONG_SYSTEM) $(ONE_THREAD))),$(SYSTEM_ALL))
 HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c tests/system/scenario/*.c))
 FAILOVER_SOURCES := $(sort $(wildcard tests/failover/*.c))
 BENCH_SOURCES  := $(sort $(wildcard tests/bench/*.c))
