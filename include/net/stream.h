@@ -125,6 +125,9 @@ void stream_close(struct stream *stream);
 
 bool stream_is_open(const struct stream *stream);
 
+/* After UV_EOF: whether the peer has ended it in the middle of something (of a record of TLS). */
+bool stream_ended_short(const struct stream *stream);
+
 /* Whether there is something to read, without reading. */
 bool stream_has_input(const struct stream *stream);
 

@@ -36,6 +36,9 @@ ssize_t tls_write(struct tls *tls, const struct iovec *parts, int count);
 /* Whether tls_read() may bring something though the socket is not readable. */
 bool tls_has_input(const struct tls *tls);
 
+/* Whether a part of a record has come, and not been read: an end behind it is no end in good order. */
+bool tls_has_part(const struct tls *tls);
+
 /* Bytes that the kernel has not taken yet, and the try to send them: 0, or a negative libuv code. */
 size_t tls_unsent(const struct tls *tls);
 int tls_flush(struct tls *tls);

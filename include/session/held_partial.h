@@ -13,6 +13,9 @@
 
 #include "session/state.h"
 
+/* Whether it has waited for so long. */
+bool session_partial_is_over(const struct session *s, int64_t now_ms, int64_t timeout_ms);
+
 /* The partial request waits in the hold, with what has come of it so far. */
 enum growth session_hold_partial(struct session *s);
 /* It has come wholly: the hold counts it as a request from here on. */

@@ -65,7 +65,8 @@ static uint64_t id_at_node(struct session *to, uint64_t replica)
 static enum found find_here(struct session_host *host, uint64_t id, uint64_t replica, uint64_t *out)
 {
     struct session *to = session_find(host, id);
-    if (!to || (to->special.redirects_to && to->special.redirects_to != id))
+    if (!to || !stream_is_open(&to->client.stream) || /* it may shake hands, and is nobody yet */
+        (to->special.redirects_to && to->special.redirects_to != id))
         return FOUND_NOBODY;
     *out = id_at_node(to, replica);
     return *out ? FOUND : FOUND_NOT_YET;

@@ -59,6 +59,9 @@ struct secure {
  * them. A signature by RSA takes as long alone. */
 #define SHAKING_NS_EACH_MS 500000
 
+/* Records that the kernel has not taken: with more the peer is not read. One write of the owner's is less. */
+#define BEHIND_MAX ((size_t)128 * 1024)
+
 static struct stream *stream_of(uv_poll_t *poll)
 {
     return container_of(poll, struct stream, poll);
@@ -72,6 +75,12 @@ static inline unsigned char polling_wanted(const struct stream *s)
                            (s->want & STREAM_WRITABLE ? UV_WRITABLE : 0));
 }
 
+/* A peer that reads nothing may still make TLS itself answer (KeyUpdate): it is not read on for ever. */
+static inline bool is_far_behind(const struct stream *s)
+{
+    return s->secure && tls_unsent(s->secure->tls) > BEHIND_MAX;
+}
+
 /* Apart, as most streams are plain, and open. */
 __attribute__((noinline)) static unsigned char polling_in_state(const struct stream *s)
 {
@@ -79,6 +88,8 @@ __attribute__((noinline)) static unsigned char polling_in_state(const struct str
     if (s->state == STATE_CONNECTING)
         return UV_WRITABLE;
     polling = s->state == STATE_SHAKING ? UV_READABLE : polling_wanted(s);
+    if (is_far_behind(s))
+        polling &= (unsigned char)~UV_READABLE;
     if (stream_is_behind(s))
         polling |= UV_WRITABLE;
     return polling;
@@ -122,7 +133,8 @@ static void stop_polling(struct stream *s)
 
 static bool has_inside(const struct stream *s)
 {
-    return s->state == STATE_OPEN && (s->want & STREAM_READABLE) && tls_has_input(s->secure->tls);
+    return s->state == STATE_OPEN && (s->want & STREAM_READABLE) && !is_far_behind(s) &&
+           tls_has_input(s->secure->tls);
 }
 
 static void on_inside(uv_idle_t *inside);
@@ -195,6 +207,7 @@ __attribute__((noinline)) static unsigned send_behind(struct stream *s, unsigned
         return happened | (s->want & STREAM_READABLE ? STREAM_READABLE : STREAM_GONE);
     if (tls_unsent(s->secure->tls) > 0)
         happened &= ~(unsigned)STREAM_WRITABLE;
+    look_inside(s); /* it may have been too far behind for that */
     return happened & (s->want | (unsigned)STREAM_GONE);
 }
 
@@ -237,6 +250,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         /* Whatever the owner waits for will not come otherwise; that it is over is said once. */
         happened = s->want | (s->gone ? 0 : (unsigned)(STREAM_READABLE | STREAM_GONE));
         s->gone = true;
+        if (s->secure)
+            (void)tls_flush(s->secure->tls); /* which fails, so that nothing is behind any longer */
     } else {
         if (events & UV_READABLE)
             happened |= STREAM_READABLE;
@@ -491,6 +506,11 @@ bool stream_has_input(const struct stream *s)
     if (s->secure && s->state == STATE_OPEN && tls_has_input(s->secure->tls))
         return true;
     return ioctl(s->fd, FIONREAD, &there) == 0 && there > 0;
+}
+
+bool stream_ended_short(const struct stream *s)
+{
+    return s->secure && tls_has_part(s->secure->tls);
 }
 
 bool stream_is_open(const struct stream *s)

@@ -163,10 +163,13 @@ int tls_flush(struct tls *tls)
 {
     while (buf_len(&tls->out) > 0 && !tls->error) {
         ssize_t n = send_bytes(tls, buf_head(&tls->out), buf_len(&tls->out));
-        if (n <= 0)
-            return (int)n;
-        buf_consume(&tls->out, (size_t)n);
+        if (n == 0)
+            return 0;
+        if (n > 0)
+            buf_consume(&tls->out, (size_t)n);
     }
+    if (tls->error)
+        buf_free(&tls->out); /* nobody will take it: nothing is behind any longer */
     return tls->error;
 }
 
@@ -388,6 +391,11 @@ ssize_t tls_read(struct tls *tls, void *into, size_t len)
     return fail_with_reason(tls);
 }
 
+bool tls_has_part(const struct tls *tls)
+{
+    return buf_len(&tls->in) > 0 || SSL_has_pending(tls->ssl);
+}
+
 bool tls_has_input(const struct tls *tls)
 {
     return buf_len(&tls->in) > 0 || SSL_pending(tls->ssl) > 0;
@@ -435,6 +443,8 @@ ssize_t tls_write(struct tls *tls, const struct iovec *parts, int count)
         if ((len = next_record(parts, count, taken, max, &bytes)) == 0)
             break;
         int n = SSL_write(tls->ssl, bytes, (int)len);
+        if (bytes == work.gathered)
+            explicit_bzero(work.gathered, len); /* a password may be in it */
         if (n <= 0) {
             work.out_len = 0;
             return fail_with_reason(tls);

@@ -154,8 +154,8 @@ static void reached_end(struct upstream *up, int error)
     if (head && !head->blocking && head->ends < UINT8_MAX)
         head->ends++; /* one that blocks waits for days, and is not why it ends */
     up->ended = true;
-    up->undone = error == UV_EOF && up->reply.total == 0 && buf_len(&up->stash) == 0 &&
-                 up->owner->lets_no_write_through(up);
+    up->undone = error == UV_EOF && !stream_ended_short(&up->stream) && up->reply.total == 0 &&
+                 buf_len(&up->stash) == 0 && up->owner->lets_no_write_through(up);
     upstream_broke(up, error);
 }
 

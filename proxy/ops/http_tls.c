@@ -1,6 +1,8 @@
 /* http_tls: see the header. */
 #include "ops/http_tls.h"
 
+#include "base/clock.h"
+#include "base/list.h"
 #include "base/memory.h"
 
 #include <gnutls/abstract.h>
@@ -12,47 +14,67 @@
 
 /* Certificates between the own one and its CA's. */
 #define CHAIN_MAX 8
-#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-#define PRIORITIES_1_3 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+/* A connection has 10 s for its handshake and its request (http_connections.h). */
+#define KEPT_MS 60000
+#define PRIORITIES "NORMAL:-RSA:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+#define PRIORITIES_1_3 "NORMAL:-RSA:-VERS-ALL:+VERS-TLS1.3"
 
-/* libmicrohttpd's callback has no place for data of ours. */
-static struct {
-    struct tls_source *source;   /* NULL: plain */
-    struct tls_context *context; /* what the rest is made of */
+/* A certificate as GnuTLS wants it. Handshakes under way point into it: it is kept for longer than one may take. */
+struct pair {
+    struct list in_pairs;
+    struct tls_context *context; /* what it is made of */
     gnutls_pcert_st chain[CHAIN_MAX];
     unsigned chain_len;
     gnutls_privkey_t key;
-    char *authorities; /* the file as it was at the start: what clients are told */
+    int64_t replaced_ms; /* 0: it is the newest */
+};
+
+/* libmicrohttpd's callback has no place for data of ours. */
+static struct {
+    struct tls_source *source; /* NULL: plain */
+    struct list pairs;         /* the newest first */
+    char *authorities;         /* the file as it was at the start: what clients are told */
     struct MHD_OptionItem options[4];
 } tls;
 
 /* ---- the certificate ---- */
 
-static void forget(void)
+static struct pair *pair_of(struct list *node)
 {
-    for (unsigned i = 0; i < tls.chain_len; i++)
-        gnutls_pcert_deinit(&tls.chain[i]);
-    tls.chain_len = 0;
-    if (tls.key)
-        gnutls_privkey_deinit(tls.key);
-    tls.key = NULL;
-    tls_context_release(tls.context);
-    tls.context = NULL;
+    return container_of(node, struct pair, in_pairs);
 }
 
-static bool add_certificate(X509 *certificate)
+static void forget(struct pair *pair)
+{
+    list_remove(&pair->in_pairs);
+    for (unsigned i = 0; i < pair->chain_len; i++)
+        gnutls_pcert_deinit(&pair->chain[i]);
+    if (pair->key)
+        gnutls_privkey_deinit(pair->key);
+    tls_context_release(pair->context);
+    free(pair);
+}
+
+static void forget_old(int64_t now_ms)
+{
+    list_each (it, &tls.pairs)
+        if (pair_of(it)->replaced_ms && now_ms - pair_of(it)->replaced_ms > KEPT_MS)
+            forget(pair_of(it));
+}
+
+static bool add_certificate(struct pair *pair, X509 *certificate)
 {
     unsigned char *der = NULL;
-    int len = tls.chain_len < CHAIN_MAX ? i2d_X509(certificate, &der) : -1;
+    int len = pair->chain_len < CHAIN_MAX ? i2d_X509(certificate, &der) : -1;
     gnutls_datum_t datum = {der, len > 0 ? (unsigned)len : 0};
-    bool good = len > 0 && gnutls_pcert_import_x509_raw(&tls.chain[tls.chain_len], &datum,
+    bool good = len > 0 && gnutls_pcert_import_x509_raw(&pair->chain[pair->chain_len], &datum,
                                                         GNUTLS_X509_FMT_DER, 0) == 0;
     OPENSSL_free(der);
-    tls.chain_len += good;
+    pair->chain_len += good;
     return good;
 }
 
-static bool add_key(EVP_PKEY *key)
+static bool add_key(struct pair *pair, EVP_PKEY *key)
 {
     BIO *bio = BIO_new(BIO_s_secmem());
     char *pem = NULL;
@@ -60,25 +82,50 @@ static bool add_key(EVP_PKEY *key)
     bool good = bio && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1;
     long len = good ? BIO_get_mem_data(bio, &pem) : 0;
     datum = (gnutls_datum_t){(unsigned char *)pem, (unsigned)len};
-    good = good && gnutls_privkey_init(&tls.key) == 0 &&
-           gnutls_privkey_import_x509_raw(tls.key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0) == 0;
+    good = good && gnutls_privkey_init(&pair->key) == 0 &&
+           gnutls_privkey_import_x509_raw(pair->key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0) == 0;
     BIO_free(bio);
     return good;
 }
 
-/* Takes over the context. */
-static bool take(struct tls_context *context)
+/* Takes over the context. Returns NULL when GnuTLS does not take what OpenSSL did. */
+static struct pair *pair_new(struct tls_context *context)
 {
+    struct pair *pair = calloc(1, sizeof(*pair));
     SSL_CTX *ssl = tls_context_ssl(context);
     STACK_OF(X509) *between = NULL;
     bool good;
-    forget();
-    tls.context = context;
-    good = add_certificate(SSL_CTX_get0_certificate(ssl));
+    if (!pair)
+        out_of_memory(sizeof(*pair));
+    list_init(&pair->in_pairs);
+    pair->context = context;
+    good = add_certificate(pair, SSL_CTX_get0_certificate(ssl));
     SSL_CTX_get0_chain_certs(ssl, &between);
     for (int i = 0; i < sk_X509_num(between) && good; i++)
-        good = add_certificate(sk_X509_value(between, i));
-    return good && add_key(SSL_CTX_get0_privatekey(ssl));
+        good = add_certificate(pair, sk_X509_value(between, i));
+    if (good && add_key(pair, SSL_CTX_get0_privatekey(ssl)))
+        return pair;
+    forget(pair);
+    return NULL;
+}
+
+/* The pair of the newest context; NULL: there is none that is good. */
+static struct pair *newest(void)
+{
+    struct tls_context *context = tls_source_context(tls.source);
+    struct pair *pair = list_empty(&tls.pairs) ? NULL : pair_of(tls.pairs.next);
+    int64_t now = clock_ms();
+    forget_old(now);
+    if (pair && pair->context == context) {
+        tls_context_release(context);
+        return pair;
+    }
+    if (pair)
+        pair->replaced_ms = now;
+    pair = pair_new(context);
+    if (pair)
+        list_prepend(&tls.pairs, &pair->in_pairs);
+    return pair;
 }
 
 static int on_handshake(gnutls_session_t session, const gnutls_datum_t *authorities,
@@ -86,19 +133,17 @@ static int on_handshake(gnutls_session_t session, const gnutls_datum_t *authorit
                         int algorithm_count, gnutls_pcert_st **chain, unsigned *chain_len,
                         gnutls_privkey_t *key)
 {
-    struct tls_context *newest = tls_source_context(tls.source);
+    struct pair *pair = newest();
     (void)session;
     (void)authorities;
     (void)authority_count;
     (void)algorithms;
     (void)algorithm_count;
-    if (newest == tls.context)
-        tls_context_release(newest);
-    else if (!take(newest))
+    if (!pair)
         return -1;
-    *chain = tls.chain;
-    *chain_len = tls.chain_len;
-    *key = tls.key;
+    *chain = pair->chain;
+    *chain_len = pair->chain_len;
+    *key = pair->key;
     return 0;
 }
 
@@ -124,6 +169,7 @@ const struct MHD_OptionItem *http_tls_begin(struct tls_source *source)
     const struct tls_settings *settings = source ? tls_source_settings(source) : NULL;
     size_t count = 0;
     tls.source = source;
+    list_init(&tls.pairs);
     if (source) {
         const char *priorities = settings->min_version == TLS_1_3 ? PRIORITIES_1_3 : PRIORITIES;
         tls.options[count++] =
@@ -141,7 +187,8 @@ const struct MHD_OptionItem *http_tls_begin(struct tls_source *source)
 
 void http_tls_end(void)
 {
-    forget();
+    list_each (it, &tls.pairs)
+        forget(pair_of(it));
     free(tls.authorities);
     tls.authorities = NULL;
     tls.source = NULL;

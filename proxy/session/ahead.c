@@ -58,7 +58,8 @@ void session_read_ahead(struct session *s)
     if (n == UV_EOF) {
         s->client.ahead_end = true;
         life_client_left(&s->life, CLIENT_GONE);
-        if (hold_waits(&s->queue.held) || barrier_of(&s->barrier, BARRIER_BLOCKED))
+        if (hold_waits(&s->queue.held) || login_waits(&s->place.login) ||
+            barrier_of(&s->barrier, BARRIER_BLOCKED))
             n = UV_ECONNRESET;
     }
     if (n < 0 && n != UV_EOF) {

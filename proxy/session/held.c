@@ -288,7 +288,7 @@ void session_run_expiring(struct session_host *host, int64_t now_ms)
 static bool is_due(const struct session *s, int64_t timeout_ms, int64_t now_ms)
 {
     const struct session_request *r = s->queue.next;
-    return tx_answered_here(&s->tx) ||
+    return tx_answered_here(&s->tx) || session_partial_is_over(s, now_ms, timeout_ms) ||
            (r && (session_blocked_expired(r, now_ms) || is_over(s, r, timeout_ms, now_ms)));
 }
 

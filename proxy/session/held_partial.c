@@ -3,8 +3,10 @@
 
 #include "nodes/hold.h"
 #include "nodes/router.h"
+#include "session/budget.h"
 #include "session/input.h"
 #include "session/interest.h"
+#include "session/leasing.h"
 
 void session_drop_passed(struct session *s)
 {
@@ -16,6 +18,7 @@ void session_drop_passed(struct session *s)
     rest->secret = true;
     partial->request = rest;
     session_request_free(session_pool(s), all);
+    session_charge_partial(s);
 }
 
 bool session_skip_payload(struct session *s, size_t len)
@@ -32,7 +35,11 @@ static void skip(struct session *s)
     s->client.partial->skipped = true;
     session_drop_passed(s);
     s->client.growth = GROWTH_FREE;
-    hold_leave(&s->queue.held);
+    if (session_wants_lease(s) && hold_waits(&s->queue.held))
+        hold_shrink(&s->queue.held,
+                    s->queue.held.bytes); /* it still waits for a node, for its lease */
+    else
+        hold_leave(&s->queue.held);
 }
 
 enum growth session_hold_partial(struct session *s)
@@ -59,14 +66,20 @@ enum growth session_hold_partial(struct session *s)
 
 void session_unhold_partial(struct session *s)
 {
-    if (s->client.growth == GROWTH_HELD && hold_waits(&s->queue.held))
+    if (s->client.partial->held_since_ms && s->queue.count == 0 && hold_waits(&s->queue.held))
         hold_shrink(&s->queue.held, s->queue.held.bytes);
     s->client.growth = GROWTH_FREE;
 }
 
+bool session_partial_is_over(const struct session *s, int64_t now_ms, int64_t timeout_ms)
+{
+    return s->client.growth == GROWTH_HELD &&
+           now_ms - s->client.partial->held_since_ms >= timeout_ms;
+}
+
 void session_expire_partial(struct session *s, int64_t now_ms, int64_t timeout_ms)
 {
-    if (s->client.growth != GROWTH_HELD || now_ms - s->client.partial->held_since_ms < timeout_ms)
+    if (!session_partial_is_over(s, now_ms, timeout_ms))
         return;
     skip(s);
     session_update_interest(s);

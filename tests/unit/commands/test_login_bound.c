@@ -408,3 +408,20 @@ Test(login_bound, a_client_that_leaves_while_it_waits)
     until(s.host.count == 0, world_turn(s.w));
     stage_end(&s);
 }
+
+/* It has waited as long as a whole one would: what came of it is kept no longer, though nothing more comes. */
+Test(login_bound, what_is_held_of_a_request_has_an_end)
+{
+    struct stage s;
+    stage_begin(&s);
+    hold_of_at_most(&s, (size_t)16 * 1024 * 1024, 50);
+    show(&s, switching);
+    struct client c = client(&s);
+    struct hold *hold = router_hold(s.host.router, 0);
+    begins_set(c, LARGE);
+    cr_assert_eq(pours_value(&s, c, 200000), 200000);
+    until(hold->bytes > 100000, world_turn(s.w));
+    until(hold->bytes == 0, world_turn(s.w));
+    cr_assert_eq(hold->count, 0);
+    stage_end(&s);
+}

@@ -300,6 +300,26 @@ Test(tls, what_was_taken_arrives)
     finish(&pair);
 }
 
+/* The peer resets while records wait for it: they wait no longer, and the owner hears that it is over. */
+Test(tls, what_nobody_will_take_is_not_behind)
+{
+    struct pair pair;
+    struct tls_settings server = server_settings("server"), client = client_settings(TLS_VERIFY_CA);
+    static char bytes[64 * 1024];
+    const struct linger reset = {.l_onoff = 1};
+    begin(&pair, &server, &client, "anybody");
+    until(settled(&pair), turn(&pair));
+    while (!stream_is_behind(&pair.server.stream))
+        cr_assert_gt(stream_write(&pair.server.stream, &(struct iovec){bytes, sizeof(bytes)}, 1),
+                     0);
+    cr_assert_eq(setsockopt(pair.client.stream.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)),
+                 0);
+    stream_close(&pair.client.stream);
+    until(pair.server.gone, turn(&pair));
+    until(!stream_is_behind(&pair.server.stream), turn(&pair));
+    finish(&pair);
+}
+
 Test(tls, the_end_is_an_end_with_goodbye_and_without)
 {
     for (int goodbye = 0; goodbye < 2; goodbye++) {
