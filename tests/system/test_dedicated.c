@@ -128,6 +128,9 @@ Test(dedicated, the_replication_stream, .timeout = 100)
     cr_assert(raw_ended(fd, 20000));
     close(fd);
     EXPECT(c, "+OK", "SET synced 3");
+    /* A Sentinel that asked the old master for INFO meanwhile has taken the stream for a replica, and never forgets it: it
+     * counts one more than there are. */
+    s.trio.moved = true;
     cr_assert_eq(trio_wait_whole(&s.trio), 0);
     redisFree(c);
 }
