@@ -4,11 +4,11 @@
  */
 const assert = require("node:assert/strict");
 const Redis = require("ioredis");
-const { host, port, key, Count, Heard, run } = require("./steps");
+const { host, port, tls, key, Count, Heard, run } = require("./steps");
 
 /* Nothing repairs a connection: a lost one is an error that nobody catches. */
 function connect(options) {
-    return new Redis({ host, port, retryStrategy: null, ...options });
+    return new Redis({ host, port, tls, retryStrategy: null, ...options });
 }
 
 const r = connect({ connectionName: "ioredis" });

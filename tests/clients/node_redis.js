@@ -5,11 +5,11 @@
  */
 const assert = require("node:assert/strict");
 const { createClient, RESP_TYPES, WatchError } = require("@redis/client");
-const { host, port, key, Count, Heard, run } = require("./steps");
+const { host, port, tls, key, Count, Heard, run } = require("./steps");
 
 /* Nothing repairs a connection: a lost one is an error that nobody catches. */
 function connect(options) {
-    const socket = { host, port, reconnectStrategy: false };
+    const socket = { host, port, reconnectStrategy: false, ...(tls && { tls: true, ...tls }) };
     return createClient({ socket, RESP: 3, unstableResp3: true, ...options }).connect();
 }
 

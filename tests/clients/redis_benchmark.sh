@@ -4,13 +4,16 @@
 set -euo pipefail
 
 host=$1 port=$2 name=$3
+# With TLS=1, or TLS=clients, the proxy speaks TLS (tests/system/harness/secure.h).
+tls=()
+[[ ${TLS:-} != 1 && ${TLS:-} != clients ]] || tls=(--tls --cacert "$TLS_FOLDER/ca.crt")
 # the built-in tests use fixed keys: each route has a database of its own
 db=$([[ $name == *split ]] && echo 2 || echo 1)
 dir=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
 
-cli() { redis-cli -h "$host" -p "$port" "$@"; }
-bench() { redis-benchmark -h "$host" -p "$port" -q "$@" >"$dir/out" 2>&1; }
+cli() { redis-cli -h "$host" -p "$port" "${tls[@]}" "$@"; }
+bench() { redis-benchmark -h "$host" -p "$port" "${tls[@]}" -q "$@" >"$dir/out" 2>&1; }
 
 # On "split" a plain read goes to a replica.
 from_master() { printf 'MULTI\n%s\nEXEC\n' "$*" | cli -n "$db" | tail -1; }

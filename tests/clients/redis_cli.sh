@@ -5,10 +5,13 @@
 set -euo pipefail
 
 host=$1 port=$2 name=$3
+# With TLS=1, or TLS=clients, the proxy speaks TLS (tests/system/harness/secure.h).
+tls=()
+[[ ${TLS:-} != 1 && ${TLS:-} != clients ]] || tls=(--tls --cacert "$TLS_FOLDER/ca.crt")
 dir=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
 
-cli() { redis-cli -h "$host" -p "$port" "$@"; }
+cli() { redis-cli -h "$host" -p "$port" "${tls[@]}" "$@"; }
 
 # is WHAT WANTED GOT
 is() {

@@ -2,12 +2,19 @@
 """redis-py (Debian's python3-redis, 4.3) through the proxy; what it is told, and what it has to
 print, stands in tests/system/test_clients.c. It reads RESP2 only."""
 
+import os
 import sys
 import threading
 
 import redis
 
 HOST, PORT, NAME = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+# With TLS=1, or TLS=clients, the proxy speaks TLS (tests/system/harness/secure.h).
+TLS = (
+    {"ssl": True, "ssl_ca_certs": os.environ["TLS_FOLDER"] + "/ca.crt"}
+    if os.environ.get("TLS") in ("1", "clients")
+    else {}
+)
 
 
 def key(name):
@@ -17,7 +24,7 @@ def key(name):
 def connect(**options):
     """A client of one connection. A lost one is an exception, or shows as another CLIENT ID."""
     return redis.Redis(
-        HOST, PORT, single_connection_client=True, decode_responses=True, **options
+        HOST, PORT, single_connection_client=True, decode_responses=True, **TLS, **options
     )
 
 
@@ -42,7 +49,7 @@ def test_connect(r):
     assert named.client_getname() == "redis-py"
     assert named.set(key("binary"), b"\0\r\n$-1\r\n\xff")
     assert named.wait(2, 10000) == 2  # "split" reads from the replicas
-    raw = redis.Redis(HOST, PORT, db=3)
+    raw = redis.Redis(HOST, PORT, db=3, **TLS)
     assert raw.get(key("binary")) == b"\0\r\n$-1\r\n\xff"
     assert r.get(key("binary")) is None  # that was database 3
     assert r.info("server")["redis_version"]

@@ -4,8 +4,13 @@
  * tests/system/test_clients.c.
  */
 const assert = require("node:assert/strict");
+const fs = require("node:fs");
 
 const [host, port, name] = process.argv.slice(2);
+
+/* With TLS=1, or TLS=clients, the proxy speaks TLS (tests/system/harness/secure.h). */
+const secure = ["1", "clients"].includes(process.env.TLS ?? "");
+const tls = secure ? { ca: fs.readFileSync(`${process.env.TLS_FOLDER}/ca.crt`) } : undefined;
 
 /* Every increment's answer is the next number: none was lost, none done twice. */
 class Count {
@@ -41,4 +46,4 @@ async function run(steps, switchover) {
     process.exit(0);
 }
 
-module.exports = { host, port: Number(port), key: (s) => `${name}:${s}`, Count, Heard, run };
+module.exports = { host, port: Number(port), tls, key: (s) => `${name}:${s}`, Count, Heard, run };
