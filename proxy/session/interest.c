@@ -72,7 +72,7 @@ static bool waits_to_write(const struct session *s)
         return !list_linked(&s->in_dirty);
     if (stream_is_behind(&s->client.stream))
         return true; /* who ends the session then waits for that */
-    return session_takes_ahead(s);
+    return __builtin_expect(!list_empty(&s->client.ahead), 0) && session_takes_ahead(s);
 }
 
 /* The one place that decides. Whoever makes one of the reasons go away (a reply delivered, bytes

@@ -57,7 +57,7 @@ void session_flush(struct session *s)
     if (s->life.stage == LIFE_SAID_ALL && buf_len(&s->client.out) == 0 &&
         !stream_is_behind(&s->client.stream))
         session_close(s, "the client quit");
-    else if (session_is_finished(s) && life_ends_when_finished(&s->life))
+    else if (life_ends_when_finished(&s->life) && session_is_finished(s))
         session_close(s, s->life.stage == LIFE_DRAINING ? "the proxy stops" : "done");
     else
         session_update_interest(s);

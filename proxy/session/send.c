@@ -55,7 +55,8 @@ enum step session_send_shared(struct session *s, struct session_request *r,
 {
     enum target_role role = session_target_role(s, r);
     struct upstream *up;
-    if (r->login && !router_login_turn(s->host->router, &s->place, role, identity))
+    if (__builtin_expect(r->login != NULL, 0) &&
+        !router_login_turn(s->host->router, &s->place, role, identity))
         return STEP_HOLD;
     up = r->authenticates
              ? router_auth_upstream(s->host->router, &s->place, role, identity, session_proves(r))
