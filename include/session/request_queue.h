@@ -112,8 +112,8 @@ static inline void queue_leave_waiting(struct request_queue *queue, struct sessi
 static inline void queue_leave_flight(struct request_queue *queue,
                                       const struct session_request *request)
 {
-    if (request->write || request->ends_tx || request->subscribes) {
-        queue->inflight_writes -= request->write;
+    queue->inflight_writes -= request->write;
+    if (__builtin_expect(request->ends_tx || request->subscribes, 0)) {
         queue->inflight_ends -= request->ends_tx;
         queue->inflight_subscribe -= request->subscribes;
     }
@@ -163,12 +163,13 @@ static inline void queue_depart(struct request_queue *queue, struct session_requ
         queue->mixed = true;
     }
     queue->inflight++;
-    if (request->write || request->ends_tx || request->subscribes) {
-        queue->inflight_writes += request->write;
+    if (request->write) {
+        queue->inflight_writes++;
+        queue->last_write = request->number;
+    }
+    if (__builtin_expect(request->ends_tx || request->subscribes, 0)) {
         queue->inflight_ends += request->ends_tx;
         queue->inflight_subscribe += request->subscribes;
-        if (request->write)
-            queue->last_write = request->number;
     }
 }
 

@@ -128,19 +128,24 @@ static void accept_request(struct session *s, char *data, const struct resp_requ
     session_add(s, r);
 }
 
-static bool too_large(struct session *s, size_t len)
+__attribute__((noinline, cold)) static void say_too_large(struct session *s)
 {
     char text[128];
-    if (len <= s->host->options->request_max)
-        return false;
     snprintf(text, sizeof(text), "redisproxy: the request is larger than request_max (%zu bytes)",
              s->host->options->request_max);
     session_protocol_error(s, text);
+}
+
+static bool too_large(struct session *s, size_t len)
+{
+    if (len <= s->host->options->request_max)
+        return false;
+    say_too_large(s);
     return true;
 }
 
-static void keep_partial(struct session *s, const struct resp_request *parse, char *data,
-                         size_t len)
+__attribute__((noinline)) static void
+keep_partial(struct session *s, const struct resp_request *parse, char *data, size_t len)
 {
     struct partial *partial;
     struct session_request *request;
@@ -246,7 +251,7 @@ static size_t piece_of(const struct partial *partial, size_t len)
 }
 
 /* Returns how many of the bytes belong to the partial request. */
-static size_t feed_partial(struct session *s, char *data, size_t len)
+__attribute__((noinline)) static size_t feed_partial(struct session *s, char *data, size_t len)
 {
     struct session_request *r = s->client.partial->request;
     size_t before = r->len, whole, taken;
