@@ -7,6 +7,7 @@
 #define REDISPROXY_TESTS_GROWTH_H
 
 #include <criterion/criterion.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <time.h>
@@ -37,9 +38,20 @@ static inline int64_t growth_least(growth_play *play, size_t count)
     return least;
 }
 
+/* AddressSanitizer keeps what was freed, and takes its time for that: with it a play is for the memory that it touches. */
+#ifdef __SANITIZE_ADDRESS__
+#define GROWTH_IS_MEASURED false
+#else
+#define GROWTH_IS_MEASURED true
+#endif
+
 /* `count`: large enough that nothing else counts. */
 static inline void is_in_proportion(growth_play *play, size_t count)
 {
+    if (!GROWTH_IS_MEASURED) {
+        (void)play(count);
+        return;
+    }
     int64_t few = growth_least(play, count), many = growth_least(play, count * GROWTH_TIMES);
     fprintf(stderr, "%zu: %.2f ms, %zu: %.2f ms\n", count, (double)few / 1e6, count * GROWTH_TIMES,
             (double)many / 1e6);
