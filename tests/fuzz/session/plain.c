@@ -17,6 +17,12 @@ const char *stream_strerror(const struct stream *stream, int error)
     return uv_strerror(error);
 }
 
+bool stream_ended_short(const struct stream *stream)
+{
+    (void)stream;
+    return false;
+}
+
 #define NEVER(returns, name, ...)                                                                  \
     returns name(__VA_ARGS__)                                                                      \
     {                                                                                              \
