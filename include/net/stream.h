@@ -1,5 +1,6 @@
 /*
- * stream: one connection's bytes, plain or in TLS: whoever reads and writes cannot tell. Everything that talks to a peer stands on it: sessions,
+ * stream: one connection's bytes, plain or in TLS: whoever reads and writes cannot tell. Everything that talks to a peer
+ * stands on it: sessions,
  * upstreams, Sentinel connections, probes.
  *
  * It is a pull interface over uv_poll: the owner is told that the peer may be

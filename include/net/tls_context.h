@@ -1,6 +1,6 @@
 /*
- * tls_context: what the TLS connections of one side have in common: certificate and key, the CAs that are believed, versions and
- * ciphers. It is read from files as one unit, never changes afterwards, and is counted: a connection keeps the one
+ * tls_context: what the TLS connections of one side have in common: certificate and key, the CAs that are believed,
+ * versions and ciphers. It is read from files as one unit, never changes afterwards, and is counted: a connection keeps the one
  * that it began with. Any thread.
  */
 #ifndef REDISPROXY_NET_TLS_CONTEXT_H

@@ -1,10 +1,10 @@
 /*
- * tls_source: where the connections of one listener, of a group's nodes, of its Sentinels get their TLS context from. It
- * watches the files: when they change, the next connection gets a context of the new ones, and those that
+ * tls_source: where the connections of one listener, of a group's nodes, of its Sentinels get their TLS context from.
+ * When the files change (tls_watch.h looks), the next connection gets a context of the new ones, and those that
  * stand keep the one that they have. Files that are not good, or do not belong together, change nothing; they are looked
  * at again until they do.
  *
- * Any thread, but for the three that say otherwise.
+ * Any thread, but for what stands under "for the thread that watches".
  */
 #ifndef REDISPROXY_NET_TLS_SOURCE_H
 #define REDISPROXY_NET_TLS_SOURCE_H

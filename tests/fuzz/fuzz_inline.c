@@ -10,6 +10,8 @@
  *
  * Build and run: make fuzz-inline [FUZZ_SECONDS=60]; needs redis-server.
  */
+#include "check.h"
+
 #include "redis/resp.h"
 
 #include <signal.h>
@@ -21,15 +23,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
 
 static char socket_path[64];
 

@@ -9,18 +9,12 @@
  *
  * Build and run: make fuzz [SECONDS=60]
  */
+#include "check.h"
+
 #include "redis/resp.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
 
 /* The next cut: small steps mostly, since borders are near each other. */
 static size_t next_cut(unsigned *seed, size_t at, size_t len)

@@ -8,6 +8,8 @@
  *
  * Build and run: make fuzz-tls [FUZZ_SECONDS=60].
  */
+#include "check.h"
+
 #include "certificates.h"
 #include "net/tls.h"
 #include "net/tls_tickets.h"
@@ -19,15 +21,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
 
 enum { BYTES_MAX = 256 * 1024, STEP_MAX = 40000 };
 
