@@ -35,11 +35,16 @@ Test(pause, reads_go_on_while_writes_wait, .timeout = 60)
             say(w[i], "INCR paused:%d", i);
         say_now(w[i]);
     }
-    cr_assert(wait_until(10000, clients_blocked_in(node, "incr") == WRITERS), "%d",
-              clients_blocked_in(node, "incr"));
+    /* How many connections wait is the scheduler's: what reached a worker before the word of the pause did stands
+     * behind others' writes on the connection that they shared, and what came later on one of its own. */
+    cr_assert(wait_until(10000, clients_blocked_in(node, "incr") > 0));
     for (int i = 0; i < 100; i++) {
         EXPECT(reader, "here", "GET paused:reads");
         EXPECT(reader, "+PONG", "PING");
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        const char *done = ask(node, "GET paused:%d", i);
+        cr_assert(!done || atoi(done) <= AHEAD, "%s of writer %d", done, i);
     }
     EXPECT(admin, "+OK", "CLIENT UNPAUSE");
     for (int i = 0; i < WRITERS; i++) {
