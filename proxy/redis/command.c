@@ -4,10 +4,10 @@
  * The table is made by the compiler: commands.def is read several times, with
  * other meanings for its macros. All commands stand in one array, sorted by
  * name; all subcommands in another, where those of one container stand side by
- * side. Enumerators count the rows, so that the place where a letter, or a
- * container's subcommands, begins is a constant. A lookup is a binary search
- * among the names that share a first letter (some 40 at most), and compares
- * their first eight bytes as one number.
+ * side. Enumerators count the rows, so that the place where a container's
+ * subcommands begin is a constant. A command is looked up in a hash table of the
+ * names' first eight bytes, as one number; it is filled before main(). What clients
+ * send never goes into it, so nobody can make it slow.
  *
  * That the rows are sorted is held by tests/unit/redis/test_command.c.
  */
@@ -29,44 +29,15 @@ enum { NAME_SIZE = 48 };
 #define MARK(name) name, name##_AGAIN = (name)-1
 
 enum subcommand_place {
-#define LETTER(letter)
 #define COMMAND(...)
 #define CONTAINER(id, ...) MARK(SUBS_OF_##id),
 #define SUBCOMMAND(...) JOIN(SUBCOMMAND_IN_LINE_, __LINE__),
 #define END(id) MARK(END_OF_##id),
 #include "commands.def"
-#undef LETTER
 #undef COMMAND
 #undef CONTAINER
 #undef SUBCOMMAND
 #undef END
-};
-
-enum command_place {
-#define LETTER(letter) MARK(AT_##letter),
-#define COMMAND(...) JOIN(COMMAND_IN_LINE_, __LINE__),
-#define CONTAINER(...) JOIN(COMMAND_IN_LINE_, __LINE__),
-#define SUBCOMMAND(...)
-#define END(id)
-#include "commands.def"
-#undef LETTER
-#undef COMMAND
-#undef CONTAINER
-#undef SUBCOMMAND
-    COMMAND_COUNT
-};
-
-static const uint16_t letter_at[] = {
-#define LETTER(letter) AT_##letter,
-#define COMMAND(...)
-#define CONTAINER(...)
-#define SUBCOMMAND(...)
-#include "commands.def"
-#undef LETTER
-#undef COMMAND
-#undef CONTAINER
-#undef SUBCOMMAND
-    COMMAND_COUNT,
 };
 
 /* ---- the rows ---- */
@@ -85,7 +56,7 @@ static const uint16_t letter_at[] = {
     .name = (text), .arity = (args), .flags = (bits), .first_key = (first), .last_key = (last),    \
     .key_step = (step), .way = WAY_##how, .verb = VERB_##what
 
-#define LETTER(letter)
+#define END(id)
 
 static const struct command subcommands[] = {
 #define COMMAND(...)
@@ -107,7 +78,9 @@ static const struct command commands[] = {
 #undef CONTAINER
 };
 
-/* Of each command: its first KEY_BYTES bytes as a number that sorts as they do, and its length. */
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+/* Of each command: its first KEY_BYTES bytes as a number, and its length. */
 enum { KEY_BYTES = 8 };
 
 #define BYTE(text, i) ((uint64_t)((i) < sizeof(text) ? (text)[(i) < sizeof(text) ? (i) : 0] : 0))
@@ -187,36 +160,58 @@ static inline uint64_t small_letters(uint64_t bytes)
     return bytes | (from_a & ~beyond_z & ~bytes & high) >> 2;
 }
 
-/* The first row from `at` on, of `count`, that does not sort before. */
-static size_t first_not_before(size_t at, size_t count, uint64_t begin)
+/* Of each different beginning the first row's number, plus one; 0: none. Linear probing, a quarter full. */
+enum { SLOT_BITS = 10, SLOTS = 1 << SLOT_BITS };
+static uint16_t slots[SLOTS];
+
+_Static_assert(COMMAND_COUNT * 3 < SLOTS, "the hash table of commands is too small");
+
+/* Multiplicative hashing, by the golden ratio. */
+static inline size_t slot_of(uint64_t begin)
 {
-    while (count > 0) {
-        size_t half = count / 2;
-        if (keys[at + half].begin < begin) {
-            at += half + 1;
-            count -= half + 1;
-        } else {
-            count = half;
-        }
-    }
-    return at;
+    return (size_t)(begin * 0x9e3779b97f4a7c15 >> (64 - SLOT_BITS));
 }
 
-static const struct command *find_command(struct slice name)
+static __attribute__((constructor)) void fill_slots(void)
 {
-    uint64_t begin = small_letters(load(name));
-    size_t letter = (size_t)(begin >> 56) - 'a';
-    if (letter >= 26)
-        return NULL;
-    for (size_t at =
-             first_not_before(letter_at[letter], letter_at[letter + 1] - letter_at[letter], begin);
-         at < COMMAND_COUNT && keys[at].begin == begin; at++)
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        size_t slot = slot_of(keys[i].begin);
+        if (i > 0 && keys[i].begin == keys[i - 1].begin)
+            continue;
+        while (slots[slot])
+            slot = (slot + 1) % SLOTS;
+        slots[slot] = (uint16_t)(i + 1);
+    }
+}
+
+/* The first row with this beginning; COMMAND_COUNT: there is none. */
+static inline size_t first_with(uint64_t begin)
+{
+    size_t slot = slot_of(begin);
+    while (slots[slot] && keys[slots[slot] - 1].begin != begin)
+        slot = (slot + 1) % SLOTS;
+    return slots[slot] ? slots[slot] - 1U : COMMAND_COUNT;
+}
+
+/* Among the rows with this beginning, which stand side by side. Not inlined: few names are as long. */
+static __attribute__((noinline)) const struct command *find_long(size_t at, struct slice name)
+{
+    for (uint64_t begin = keys[at].begin; at < COMMAND_COUNT && keys[at].begin == begin; at++)
         if (keys[at].len == name.len &&
-            (name.len <= KEY_BYTES ||
-             strncasecmp(name.data + KEY_BYTES, commands[at].name + KEY_BYTES,
-                         name.len - KEY_BYTES) == 0))
+            strncasecmp(name.data + KEY_BYTES, commands[at].name + KEY_BYTES,
+                        name.len - KEY_BYTES) == 0)
             return &commands[at];
     return NULL;
+}
+
+static inline const struct command *find_command(struct slice name)
+{
+    size_t at = first_with(small_letters(load(name)));
+    if (at == COMMAND_COUNT)
+        return NULL;
+    if (name.len > KEY_BYTES)
+        return find_long(at, name);
+    return keys[at].len == name.len ? &commands[at] : NULL; /* the shortest one comes first */
 }
 
 /* Not inlined: it needs memory that most lookups do not. */
