@@ -17,6 +17,7 @@
 #include "net/tls_watch.h"
 #include "ops/config.h"
 #include "ops/config_table.h"
+#include "ops/doctor.h"
 #include "ops/http.h"
 #include "ops/open_files.h"
 #include "ops/port_owner.h"
@@ -57,6 +58,8 @@ static void print_help(void)
     printf("redisproxy %s: a Sentinel-aware proxy in front of Redis groups\n\n"
            "usage: redisproxy -c FILE        run with this configuration\n"
            "       redisproxy -t -c FILE     only check it\n"
+           "       redisproxy doctor -c FILE what is wrong with the Sentinels and nodes that it "
+           "names\n"
            "       redisproxy --version\n"
            "       redisproxy --help\n\n"
            "Logs go to stderr. SIGTERM or SIGINT drains and exits, a second one exits at once;\n"
@@ -300,6 +303,8 @@ int main(int argc, char **argv)
 {
     const char *path = NULL;
     int result = EXIT_SUCCESS;
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+        return doctor_main(argc - 1, argv + 1);
     enum command command = read_command_line(argc, argv, &path);
 
     memory_install_last_words();

@@ -55,6 +55,10 @@ void tls_context_release(struct tls_context *context);
 const struct tls_settings *tls_context_settings(const struct tls_context *context);
 SSL_CTX *tls_context_ssl(const struct tls_context *context);
 
+/* A client's connection asks for this name (or the settings' own), and expects it in the certificate where certificates are
+ * looked at for that: a host name, or a number that must be among the IP addresses there. Before the handshake. */
+void tls_expect_name(const struct tls_context *context, SSL *ssl, const char *name);
+
 /* When the certificate ends, and the first of the CAs to end: seconds since 1970; 0: there is none. */
 int64_t tls_context_cert_ends(const struct tls_context *context);
 int64_t tls_context_ca_ends(const struct tls_context *context);

@@ -245,26 +245,6 @@ bool tls_was_silent(const struct tls *tls)
 
 /* ---- life ---- */
 
-/* Asks for the name, and expects it in the certificate, where certificates are looked at for that. */
-static void expect_name(struct tls *tls, const char *name)
-{
-    const struct tls_settings *settings = tls_context_settings(tls->context);
-    bool verified = settings->verify == TLS_VERIFY_NAME;
-    unsigned char number[sizeof(struct in6_addr)];
-    if (settings->server_name)
-        name = settings->server_name;
-    if (inet_pton(AF_INET, name, number) == 1 || inet_pton(AF_INET6, name, number) == 1) {
-        if (verified)
-            X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls->ssl), name);
-        return;
-    }
-    SSL_set_tlsext_host_name(tls->ssl, name);
-    if (verified) {
-        SSL_set_hostflags(tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        SSL_set1_host(tls->ssl, name);
-    }
-}
-
 struct tls *tls_new(struct tls_context *context, int fd, const char *name)
 {
     static uv_once_t once = UV_ONCE_INIT;
@@ -286,7 +266,7 @@ struct tls *tls_new(struct tls_context *context, int fd, const char *name)
         SSL_set_accept_state(tls->ssl);
     } else {
         SSL_set_connect_state(tls->ssl);
-        expect_name(tls, name);
+        tls_expect_name(tls->context, tls->ssl, name);
     }
     return tls;
 }

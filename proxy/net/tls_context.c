@@ -10,6 +10,7 @@
 #include "net/tls_error.h"
 #include "net/tls_tickets.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509err.h>
 #include <openssl/x509v3.h>
@@ -214,6 +215,25 @@ void tls_context_release(struct tls_context *context)
 const struct tls_settings *tls_context_settings(const struct tls_context *context)
 {
     return &context->settings;
+}
+
+void tls_expect_name(const struct tls_context *context, SSL *ssl, const char *name)
+{
+    const struct tls_settings *settings = &context->settings;
+    bool verified = settings->verify == TLS_VERIFY_NAME;
+    unsigned char number[sizeof(struct in6_addr)];
+    if (settings->server_name)
+        name = settings->server_name;
+    if (inet_pton(AF_INET, name, number) == 1 || inet_pton(AF_INET6, name, number) == 1) {
+        if (verified)
+            X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
+        return;
+    }
+    SSL_set_tlsext_host_name(ssl, name);
+    if (verified) {
+        SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        SSL_set1_host(ssl, name);
+    }
 }
 
 SSL_CTX *tls_context_ssl(const struct tls_context *context)
