@@ -4,6 +4,7 @@
  * whose connection stands is served.
  */
 #include "harness/client.h"
+#include "harness/net.h"
 #include "harness/raw.h"
 #include "harness/suite.h"
 #include "harness/wait.h"
@@ -145,4 +146,38 @@ Test(refusals, no_room_at_the_node, .timeout = 60)
     EXPECT(c, "+OK", "AUTH admin admin-secret");
     redisFree(c);
     close_nodes(&nodes);
+}
+
+/* Without a password for its default user Redis answers DENIED to who comes from another host. */
+Test(refusals, a_node_in_protected_mode, .timeout = 90)
+{
+    if (net_refused())
+        cr_skip_test("%s", net_refused());
+    struct shared s;
+    struct trio_options apart = {.partitions = true,
+                                 .node_lines = "user one on >one-secret ~* &* +@all\n"};
+    cr_assert_eq(trio_start(&s.trio, &apart), 0);
+    cr_assert_eq(trio_wait_whole(&s.trio), 0);
+    cr_assert_eq(proxy_start(&s.proxy, &s.trio, &(struct proxy_options){0}), 0);
+    cr_assert_eq(proxy_wait_serving(&s.proxy, &s.trio), 0);
+    redisContext *master = trio_node(&s.trio, trio_master(&s.trio));
+    redisContext *old = proxy_client(&s.proxy, PROXY_MASTER),
+                 *other = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(old, "+OK", "SET a 1");
+    EXPECT(master, "+OK", "CONFIG SET protected-mode yes");
+    int64_t since = now_ms();
+    const char *answer = ask(other, "AUTH one one-secret");
+    cr_expect(strstr(answer, "-MASTERDOWN redisproxy: ") && strstr(answer, "DENIED "), "%s",
+              answer);
+    cr_expect_lt(now_ms() - since, AT_ONCE_MS);
+    cr_expect(says_ready(&s, " 503 ", "DENIED "));
+    EXPECT(old, "1", "GET a"); /* its connection stands */
+    EXPECT(master, "+OK", "CONFIG SET protected-mode no");
+    cr_expect(wait_until(3000, says_ready(&s, "200 OK", "\"writable\":true")));
+    EXPECT(other, "+OK", "AUTH one one-secret");
+    redisFree(old);
+    redisFree(other);
+    redisFree(master);
+    cr_expect_eq(proxy_stop(&s.proxy), 0);
+    trio_stop(&s.trio);
 }

@@ -193,3 +193,46 @@ Test(slow, a_subscriber_killed_at_its_node_is_disconnected, .timeout = 60)
     redisFree(c);
     close(fd);
 }
+
+/* Kills the connection with this text in its line of the node's CLIENT LIST. */
+static void kill_at(redisContext *node, const char *text)
+{
+    char id[32] = "";
+    for (char *list = strdup(ask(node, "CLIENT LIST")), *rest = list, *line;
+         (line = strsep(&rest, "\n"));)
+        if (strstr(line, text))
+            snprintf(id, sizeof(id), "%.*s", (int)strcspn(line + 3, " "), line + 3); /* id=... */
+    cr_assert(*id, "nobody has %s", text);
+    EXPECT(node, ":1", "CLIENT KILL ID %s", id);
+}
+
+/* What its client was promised to hear is missed: it is told by the end of its connection. */
+static void ends_with_its_connection(redisContext *client, const char *text)
+{
+    struct shared s = shared();
+    redisContext *node = trio_node(&s.trio, trio_master(&s.trio));
+    bool closed = false; /* in the first second after a change in its group it is renewed */
+    for (int i = 0; i < 5 && !closed; i++) {
+        kill_at(node, text);
+        closed = raw_ended(client->fd, 1500); /* a monitor hears something all the time */
+    }
+    cr_expect(closed, "it stays");
+    redisFree(node);
+    redisFree(client);
+}
+
+Test(slow, who_monitors_is_disconnected_with_its_connection, .timeout = 60)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(c, "+OK", "MONITOR");
+    ends_with_its_connection(c, " cmd=monitor ");
+}
+
+Test(slow, who_tracks_is_disconnected_with_its_connection, .timeout = 60)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(c, "+OK", "CLIENT TRACKING ON REDIRECT %s", ask(c, "CLIENT ID") + 1);
+    ends_with_its_connection(c, " flags=t ");
+}
