@@ -224,6 +224,11 @@ static inline bool upstream_is_undone(const struct upstream *upstream)
     return upstream->undone;
 }
 
+static inline bool upstream_is_tapped(const struct upstream *upstream)
+{
+    return upstream->tap != NULL;
+}
+
 /* Whether no message has come in part: only then a tap may be set. */
 static inline bool upstream_may_tap(const struct upstream *upstream)
 {

@@ -112,6 +112,15 @@ static void held(struct session *s)
         mark_unrenewed(s);
 }
 
+/* Its connection is not there yet, which takes a moment, and what others publish meanwhile would be missed although it was
+ * asked for before: they wait, too. */
+void subscribe_sent(struct session *s, struct session_request *r)
+{
+    (void)r;
+    if (s->lease.upstream->state != UPSTREAM_READY)
+        mark_unrenewed(s);
+}
+
 /* Something of the session was answered: publishers wait for it no longer, if all its subscriptions stand. */
 static void check_renewed(struct session *s)
 {
@@ -309,7 +318,7 @@ static int32_t count_all(const struct session *s, enum kind kind)
 enum step subscribe_prepare(struct session *s, struct session_request *r)
 {
     enum kind kind;
-    bool tapped = session_hears(s);
+    bool tapped = upstream_is_tapped(s->lease.upstream); /* also when nothing is subscribed now */
     if (s->tx.state == TX_OPEN && s->queue.inflight > 0)
         return STEP_WAIT; /* until it is known whether the node accepted MULTI */
     if (s->tx.state == TX_OPEN) {

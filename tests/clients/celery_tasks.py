@@ -59,7 +59,7 @@ def expect(result, wanted, what):
         got = result.get(timeout=wait)
     except celery.exceptions.TimeoutError:
         ended = f"; the worker ended with {worker.returncode}" if worker.poll() is not None else ""
-        fail(f"no result of {what} within {wait} s; its state is {result.state}{ended}")
+        fail(f"no result of {what} ({result.id}) within {wait} s; its state is {result.state}{ended}")
     if got != wanted:
         fail(f"the result of {what} is {got}, not {wanted}")
 

@@ -342,6 +342,32 @@ Test(session_pubsub, who_has_subscribed_subscribes_again_on_the_same_connection)
     stage_end(&s);
 }
 
+/* Nor does it wait for what is on its way there: Celery unsubscribes from one result when it subscribes to the next. */
+Test(session_pubsub, who_has_subscribed_does_not_wait_to_subscribe_again)
+{
+    static const char unconfirmed[] = "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n";
+    struct stage s;
+    struct client c;
+    int fd;
+
+    stage_begin(&s);
+    c = client(&s);
+    client_asks(c, "SUBSCRIBE ch");
+    fd = admits(&s, 0, "master");
+    confirms(&s, c, fd);
+    goes_through(&s, c, fd, "UNSUBSCRIBE ch", unconfirmed);
+    client_asks(c, "UNSUBSCRIBE ch");
+    node_gets(&s, fd, "UNSUBSCRIBE ch");
+    client_asks(c, "SUBSCRIBE ch");
+    node_gets(&s, fd, "SUBSCRIBE ch"); /* before the other one is answered */
+    node_says(fd, unconfirmed);
+    hears(&s, c, unconfirmed);
+    node_answers(&s, fd, c, CONFIRMED);
+    node_says(fd, MESSAGE);
+    hears(&s, c, MESSAGE);
+    stage_end(&s);
+}
+
 /* Inside MULTI they would be queued. */
 Test(session_pubsub, subscriptions_are_made_again_before_an_open_transaction)
 {
