@@ -46,7 +46,7 @@ endif
 
 # ---- flags ------------------------------------------------------------------------------------
 
-PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libssl libsodium gnutls
+PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libssl libsodium gnutls libsystemd
 # log_event() takes "" for "no pairs": not a mistake. A struct may begin with another one's fields
 # (-fms-extensions, include/session/session_request.h): clang would warn of that, gcc does not know the warning.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \

@@ -11,7 +11,7 @@ set -euo pipefail
 packages=(
     # building
     gcc libc6-dev make pkg-config libuv1-dev libhiredis-dev libmicrohttpd-dev libinih-dev
-    libcjson-dev uthash-dev libssl-dev libsodium-dev libgnutls28-dev
+    libcjson-dev uthash-dev libssl-dev libsodium-dev libgnutls28-dev libsystemd-dev
     # running it on a trio, and testing
     redis-server redis-sentinel redis-tools libcriterion-dev procps iproute2
 )
