@@ -15,6 +15,9 @@
  * this time: else it would not reach a boundary. */
 #define BUSY_MS 1000
 
+/* A client that has asked nothing yet is waited for, so long after it connected. */
+#define NEW_MS 500
+
 void session_drain_begin(struct session_drain *drain, int64_t now_ms, int64_t timeout_ms,
                          size_t sessions)
 {
@@ -47,6 +50,12 @@ static bool is_busy_only(const struct session *s)
     return s->life.stage == LIFE_LEAVING && !session_has_begun(s) && !barrier_stands(&s->barrier);
 }
 
+/* It came to ask something, which is on its way. */
+static bool has_just_come(const struct session *s)
+{
+    return !s->client.last && turn_now(s->host->turn) - s->client.opened_ms < NEW_MS;
+}
+
 static void leave(struct session *s, int64_t late_ms)
 {
     life_advance(&s->life, LIFE_LEAVING);
@@ -65,7 +74,7 @@ static bool visit(void *data, struct session *s)
     int64_t late_ms = turn_now(s->host->turn) - drain->began_ms - session_drain_moment(drain, s);
     if (drain->over)
         session_close(s, "the proxy stops: drain_timeout is over");
-    else if (late_ms >= 0)
+    else if (late_ms >= 0 && !has_just_come(s))
         leave(s, late_ms);
     return true;
 }
