@@ -111,6 +111,43 @@ Test(session_drain, what_has_come_and_is_not_read_is_answered)
     stage_end(&s);
 }
 
+/* It connected a moment ago, and what it wants to ask is on its way. */
+Test(session_drain, one_that_has_just_come_may_ask)
+{
+    struct stage s;
+    struct session_drain drain;
+    int64_t until_ms;
+    stage_begin(&s);
+    struct client c = client(&s);
+    int fd = reaches_master(&s, c, "PING");
+    node_answers(&s, fd, c, "+PONG\r\n");
+    struct client late = client(&s);
+    until_ms = turn_now(&s.w->turn) + 100;
+    session_drain_begin(&drain, turn_now(&s.w->turn), 60000, 2);
+    until(turn_now(&s.w->turn) >= until_ms, turn(&s, &drain));
+    cr_assert_eq(s.host.count, 1, "the one that had its answer is gone");
+    client_asks(late, "GET k");
+    until(bytes_waiting(fd) > 0, turn(&s, &drain));
+    node_gets(&s, fd, "GET k");
+    node_says(fd, "$1\r\nv\r\n");
+    until(s.host.count == 0, turn(&s, &drain));
+    hears(&s, late, "$1\r\nv\r\n");
+    stage_end(&s);
+}
+
+Test(session_drain, one_that_asks_nothing_is_not_waited_for_long)
+{
+    struct stage s;
+    struct session_drain drain;
+    stage_begin(&s);
+    (void)client(&s);
+    int64_t began = turn_now(&s.w->turn);
+    session_drain_begin(&drain, began, 60000, 1);
+    until(s.host.count == 0, turn(&s, &drain));
+    cr_assert_lt(turn_now(&s.w->turn) - began, 10000);
+    stage_end(&s);
+}
+
 Test(session_drain, a_boundary_is_where_nothing_is_begun)
 {
     struct stage s;
