@@ -131,7 +131,7 @@ TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/ob
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs node-libraries units bench bench-scale profile profile-check profile-keep failover series soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
+.PHONY: all deps run test unit system programs node-libraries units units-boot bench bench-scale profile profile-check profile-keep failover series soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -243,6 +243,10 @@ units: $(BINARY)
 	@rm -rf build/installed
 	@$(MAKE) --silent --no-print-directory install DESTDIR=$(CURDIR)/build/installed PREFIX=/usr
 	@tests/systemd/units.sh build/installed /usr
+
+# The same tree, started by a systemd of its own in namespaces; needs root. Not among the tests: not every machine can.
+units-boot: units
+	@tests/systemd/boot.sh build/installed
 
 unit: $(UNIT_PROGRAMS)
 	@$(RUN_UNIT)
@@ -383,6 +387,7 @@ help:
 	@echo 'make unit            only the unit tests               (T=name)'
 	@echo 'make system          only the tests with real servers  (T=name)'
 	@echo 'make units           install into a folder, and let systemd judge the units there'
+	@echo 'make units-boot      start them for real, under a systemd of their own (root; 30 s)'
 	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 ROWS="get ..." PEER=program:conf)'
 	@echo 'make bench-scale     8,000 connections, replicas, groups, busy neighbours  (ROUNDS=3 N=50000 ROWS="groups ...")'
 	@echo 'make profile         where the instructions of a request go  (WITH=perf: the time, the kernel too)'
