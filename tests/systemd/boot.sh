@@ -22,16 +22,20 @@ outside() {
         fail "namespaces cannot be made here (unshare)"
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    mkfifo "$work/said"
+    : >"$work/said"
     # --kill-child: when this script ends, so does process 1 in there, and with it all others
     unshare --pid --fork --kill-child --mount --uts --ipc --cgroup --net \
         "$here" "$root" prepare "$work" >"$work/log" 2>&1 &
     local pid=$! status=0
-    timeout 120 cat "$work/said" || fail "it does not end: $(tail -n 20 "$work/log")"
+    for ((i = 0; i < 1200; i++)); do
+        [[ ! -e $work/good && ! -e $work/bad ]] && kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$work/said"
     [[ -e $work/good ]] || status=1
-    kill "$pid" 2>/dev/null || true
+    kill -KILL "$pid" 2>/dev/null || true # --kill-child: and all that it started
     wait "$pid" 2>/dev/null || true
-    ((status == 0)) || tail -n 20 "$work/log" >&2
+    ((status == 0)) || echo "boot: it was not good, or did not end within 2 minutes: $(tail -n 20 "$work/log")" >&2
     exit $status
 }
 
@@ -65,7 +69,7 @@ END
 After=basic.target
 [Service]
 Type=exec
-ExecStart=$here $root inside $work
+ExecStart=/boot.sh / inside $work
 StandardOutput=append:$work/said
 StandardError=append:$work/said
 END
@@ -84,8 +88,8 @@ END
     mount -t tmpfs tmpfs "$new/dev/shm"
     ln -s pts/ptmx "$new/dev/ptmx"
     ln -s /proc/self/fd "$new/dev/fd"
-    # where the test's files are, as they are outside
-    mkdir -p "$new$work" "$new$root" "$new${here%/*}"
+    cp "$here" "$new/boot.sh"
+    mkdir -p "$new$work"
     mount --bind "$work" "$new$work"
     mkdir "$new/before"
     cd "$new"
@@ -118,6 +122,10 @@ within() { # SECONDS WHAT...
     done
 }
 
+follows_the_master() {
+    [[ $(show StatusText) == *"steady, master 127.0.0.1:7000"* ]]
+}
+
 was_restarted() {
     [[ $(show NRestarts) == 1 && $(show ActiveState) == active ]]
 }
@@ -145,7 +153,7 @@ inside() {
     grep -q '^Seccomp:.*2' "/proc/$pid/status" || fail "it has no filter of system calls"
     [[ $(stat -c %U "/proc/$pid") == redisproxy ]] || fail "it runs as $(stat -c %U "/proc/$pid")"
     [[ $(stat -c %U /run/redisproxy) == redisproxy ]] || fail "/run/redisproxy is not its own"
-    within 10 grep -q 'master 127.0.0.1:7000' <(show StatusText) || fail "its status is: $(show StatusText)"
+    within 10 follows_the_master || fail "its status is: $(show StatusText)"
     say "it runs, as redisproxy, without capabilities, in its sandbox: $(show StatusText)"
 
     systemctl reload redisproxy.service || fail "it cannot be reloaded"
@@ -182,6 +190,11 @@ inside() {
 
 case ${2:-outside} in
 prepare) prepare "$3" ;;
-inside) inside "$3" ;;
+inside)
+    folder=$3
+    trap 'touch "$folder/bad"' EXIT
+    inside "$folder"
+    trap - EXIT
+    ;;
 *) outside ;;
 esac
