@@ -7,7 +7,7 @@
  *     |  moments of ordinary sessions        |  of listeners  |  who is left is cut
  *
  * The moments lie apart, or all clients would come back to another proxy in one instant: SESSION_DRAIN_APART_MS for each
- * session, but no more than three quarters of the timeout for all. Connections that were opened one after the other (a
+ * session (and half a second more for one that has asked nothing yet), but no more than three quarters of the timeout for all. Connections that were opened one after the other (a
  * client's pool) have moments that are far apart. Listeners (subscribers, MONITOR, replication) have no boundary: they end
  * in the last quarter. Who is inside MULTI, has a WATCH, is blocked, or is in the middle of a request, has until the end.
  *

@@ -15,7 +15,8 @@
  * this time: else it would not reach a boundary. */
 #define BUSY_MS 1000
 
-/* A client that has asked nothing yet is waited for, so long after it connected. */
+/* A client that has asked nothing yet has so much longer: it came to ask something, which is on its way. Not until a certain
+ * age, at which many would end in one instant. */
 #define NEW_MS 500
 
 void session_drain_begin(struct session_drain *drain, int64_t now_ms, int64_t timeout_ms,
@@ -37,9 +38,18 @@ static int64_t part_of(const struct session *s, int64_t ms)
     return (int64_t)(((uint64_t)(number * 2654435769u) * (uint64_t)ms) >> 32);
 }
 
+static int64_t moment_of_new(const struct session_drain *drain, const struct session *s)
+{
+    int64_t moment = part_of(s, drain->spread_ms), came = s->client.opened_ms - drain->began_ms;
+    int64_t longer = drain->timeout_ms / 8 < NEW_MS ? drain->timeout_ms / 8 : NEW_MS;
+    return (came > moment ? came : moment) + longer;
+}
+
 int64_t session_drain_moment(const struct session_drain *drain, const struct session *s)
 {
     int64_t listeners = drain->timeout_ms / 4 * 3;
+    if (!s->client.last)
+        return moment_of_new(drain, s);
     if (!session_listens(s))
         return part_of(s, drain->spread_ms);
     return listeners + part_of(s, drain->timeout_ms - listeners);
@@ -48,12 +58,6 @@ int64_t session_drain_moment(const struct session_drain *drain, const struct ses
 static bool is_busy_only(const struct session *s)
 {
     return s->life.stage == LIFE_LEAVING && !session_has_begun(s) && !barrier_stands(&s->barrier);
-}
-
-/* It came to ask something, which is on its way. */
-static bool has_just_come(const struct session *s)
-{
-    return !s->client.last && turn_now(s->host->turn) - s->client.opened_ms < NEW_MS;
 }
 
 static void leave(struct session *s, int64_t late_ms)
@@ -74,7 +78,7 @@ static bool visit(void *data, struct session *s)
     int64_t late_ms = turn_now(s->host->turn) - drain->began_ms - session_drain_moment(drain, s);
     if (drain->over)
         session_close(s, "the proxy stops: drain_timeout is over");
-    else if (late_ms >= 0 && !has_just_come(s))
+    else if (late_ms >= 0)
         leave(s, late_ms);
     return true;
 }

@@ -280,9 +280,9 @@ Test(drain, a_thousand_idle_clients_end_one_after_the_other, .timeout = 60)
     for (int i = 0; i < CROWD; i++) {
         int slice = (int)(ended[i] / SLICE_MS);
         most = ++in_slice[slice] > most ? in_slice[slice] : most;
-        early_half += i < CROWD / 2 && ended[i] < 1125;
+        early_half += i < CROWD / 2 && ended[i] < 1125 + 375;
     }
-    /* 2.25 s for 1000: 44 in a tenth of a second */
+    /* 2.25 s for 1000: 44 in a tenth of a second; and they have asked nothing, which is 375 ms more */
     cr_expect(most <= CROWD / 5, "%d of %d ended within %d ms", most, CROWD, SLICE_MS);
     cr_expect(early_half > CROWD / 10 && early_half < CROWD * 4 / 10,
               "of those who came first %d of %d ended in the first half", early_half, CROWD / 2);

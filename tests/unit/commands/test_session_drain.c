@@ -13,9 +13,11 @@ static struct session *last_session(struct stage *s)
     return container_of(s->host.sessions.prev, struct session, in_host);
 }
 
+/* It has asked something. */
 static struct session numbered(uint64_t number)
 {
-    return (struct session){.id = session_id_of(number, number % 2)};
+    static const struct command some;
+    return (struct session){.id = session_id_of(number, number % 2), .client.last = &some};
 }
 
 Test(session_drain, the_moments_of_many_lie_apart_and_before_the_last_quarter)
@@ -52,6 +54,21 @@ Test(session_drain, those_of_one_client_lie_apart_too)
             to = moment > to ? moment : to;
         }
         cr_assert_gt(to - from, MANY * SESSION_DRAIN_APART_MS / 2);
+    }
+}
+
+Test(session_drain, those_that_have_asked_nothing_lie_apart_too)
+{
+    struct session_drain drain;
+    session_drain_begin(&drain, 5000, 40000, MANY);
+    for (uint64_t i = 0; i < MANY; i++) {
+        struct session s = numbered(i), asks = s;
+        s.client.last = NULL;
+        s.client.opened_ms = 4999;
+        int64_t later = session_drain_moment(&drain, &s) - session_drain_moment(&drain, &asks);
+        cr_assert_eq(later, 500);
+        s.client.opened_ms = 35000;
+        cr_assert_eq(session_drain_moment(&drain, &s), 30500);
     }
 }
 
