@@ -18,9 +18,11 @@
 #include "ops/config.h"
 #include "ops/config_table.h"
 #include "ops/doctor.h"
+#include "ops/handed_sockets.h"
 #include "ops/http.h"
 #include "ops/open_files.h"
 #include "ops/port_owner.h"
+#include "ops/supervisor.h"
 #include "topology/control.h"
 #include "topology/topology.h"
 #include "worker/workers.h"
@@ -40,13 +42,15 @@
 
 struct app {
     struct config *config;
-    int *listen_fds; /* one for each listener; the workers's once it is started */
-    int http_fd;     /* -1: none, or the web server's */
+    struct handed_sockets *handed; /* until all sockets are there */
+    int *listen_fds;               /* one for each listener; the workers's once it is started */
+    int http_fd;                   /* -1: none, or the web server's */
     struct board *board;
     struct control *control;
     struct workers *workers;
     struct http *http;
     struct tls_watch *tls_watch;
+    struct supervisor supervisor;
 };
 
 /* ---- command line ---- */
@@ -105,12 +109,15 @@ static enum command read_command_line(int argc, char **argv, const char **path)
 
 /* ---- sockets ---- */
 
-/* Returns the descriptor, or -1 after logging why. */
-static int bind_address(const struct address *address, const char *use)
+/* The socket that was handed in, or a new one. Returns the descriptor, or -1 after logging why. */
+static int bind_address(const struct app *app, const struct address *address, const char *use,
+                        const char *name)
 {
     char text[ENDPOINT_TEXT_MAX], owner[128], why[256];
-    int fd = listener_bind(address, BACKLOG);
+    int fd = handed_sockets_take(app->handed, address, name);
 
+    if (fd < 0)
+        fd = listener_bind(address, BACKLOG);
     if (fd >= 0)
         return fd;
     address_format(text, sizeof(text), address);
@@ -130,19 +137,22 @@ static int bind_all(struct app *app)
     const struct traffic_options *options = &app->config->traffic;
     int result = 0;
 
+    app->handed = handed_sockets_new();
     app->listen_fds = calloc(options->listener_count, sizeof(int));
     if (!app->listen_fds)
         abort();
-    for (size_t i = 0; i < options->listener_count; i++) {
-        app->listen_fds[i] = bind_address(&options->listeners[i].address, "clients");
-        if (app->listen_fds[i] < 0)
-            result = -1;
-    }
-    if (app->config->http.len) {
-        app->http_fd = bind_address(&app->config->http, "http");
+    if (app->config->http.len) { /* first: what is named http is not for clients */
+        app->http_fd = bind_address(app, &app->config->http, "http", "http");
         if (app->http_fd < 0)
             result = -1;
     }
+    for (size_t i = 0; i < options->listener_count; i++) {
+        app->listen_fds[i] = bind_address(app, &options->listeners[i].address, "clients", NULL);
+        if (app->listen_fds[i] < 0)
+            result = -1;
+    }
+    handed_sockets_free(app->handed);
+    app->handed = NULL;
     return result;
 }
 
@@ -237,41 +247,69 @@ static void block_signals(sigset_t *taken)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Waits for a signal that ends, for at most `ms` (-1: for ever) after the last of the others. Returns its
- * number, 0: none came. */
-static int wait_signal(const sigset_t *taken, long ms)
+/* Waits for a signal for at most `ms` (-1: for ever). Returns its number, 0: none came. */
+static int wait_signal(const sigset_t *taken, int64_t ms)
 {
     const struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    int number;
+    int number = ms < 0 ? sigwaitinfo(taken, NULL) : sigtimedwait(taken, NULL, &limit);
+
+    return number > 0 ? number : 0;
+}
+
+/* One that does not end the process. */
+static void take_signal(struct app *app, int number)
+{
+    if (number == SIGHUP)
+        supervisor_reloading(&app->supervisor); /* or it would wait for that */
+    log_event(LOG_INFO, "a signal without a meaning is ignored", "signal=\"%s\"",
+              strsignal(number));
+    if (number == SIGHUP)
+        supervisor_ready(&app->supervisor);
+}
+
+/* Returns the number of a signal that ends the process, 0: none came in `ms` (-1: for ever). */
+static int live_on(struct app *app, const sigset_t *taken, int64_t ms)
+{
+    int64_t until = ms < 0 ? INT64_MAX : clock_ms() + ms, left = ms;
 
     for (;;) {
-        number = ms < 0 ? sigwaitinfo(taken, NULL) : sigtimedwait(taken, NULL, &limit);
+        int number = wait_signal(taken, supervisor_sleep(&app->supervisor, left));
         if (number == SIGTERM || number == SIGINT)
             return number;
-        if (number > 0)
-            log_event(LOG_INFO, "a signal without a meaning is ignored", "signal=\"%s\"",
-                      strsignal(number));
-        else if (errno != EINTR)
+        if (number)
+            take_signal(app, number);
+        supervisor_turn(&app->supervisor);
+        left = ms < 0 ? -1 : until - clock_ms();
+        if (ms >= 0 && left <= 0)
             return 0;
     }
 }
 
+static void exit_undrained(void)
+{
+    log_event(LOG_WARN, "a second signal: stopped without draining", "");
+    log_stop();
+    _exit(EXIT_FAILURE);
+}
+
 static void run_until_told(struct app *app, const sigset_t *taken)
 {
-    int number = wait_signal(taken, -1);
+    const struct traffic_options *options = &app->config->traffic;
+    int number = live_on(app, taken, -1);
     int64_t since = clock_ms();
 
-    log_event(LOG_INFO, "stopping", "signal=%s drain_timeout_ms=%" PRId64, strsignal(number),
-              app->config->traffic.drain_timeout_ms);
+    log_event(LOG_INFO, "stopping",
+              "signal=%s drain_delay_ms=%" PRId64 " drain_timeout_ms=%" PRId64, strsignal(number),
+              options->drain_delay_ms, options->drain_timeout_ms);
+    supervisor_stopping(&app->supervisor, options->drain_delay_ms + options->drain_timeout_ms);
     if (app->http)
         http_draining(app->http);
+    if (options->drain_delay_ms && live_on(app, taken, options->drain_delay_ms))
+        exit_undrained();
     workers_drain(app->workers);
     while (!workers_finished(app->workers)) {
-        if (wait_signal(taken, DRAIN_LOOK_MS)) {
-            log_event(LOG_WARN, "a second signal: stopped without draining", "");
-            log_stop();
-            _exit(EXIT_FAILURE);
-        }
+        if (live_on(app, taken, DRAIN_LOOK_MS))
+            exit_undrained();
     }
     log_event(LOG_INFO, "drained", "ms=%" PRId64, clock_ms() - since);
 }
@@ -289,6 +327,8 @@ static int run(struct config *config)
     if (bind_all(&app) == 0) {
         announce(config);
         if (start(&app) == 0) {
+            supervisor_init(&app.supervisor, app.board, app.control, app.workers);
+            supervisor_ready(&app.supervisor);
             run_until_told(&app, &taken);
             result = EXIT_SUCCESS;
         }

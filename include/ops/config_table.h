@@ -36,7 +36,8 @@ struct endpoints {
 /* What the sections hold once read. */
 struct proxy_settings {
     struct address http;
-    int64_t log, workers, max_clients, drain_timeout, request_max, request_memory, output_high;
+    int64_t log, workers, max_clients, drain_timeout, drain_delay, request_max, request_memory,
+        output_high;
     int64_t output_limit, output_memory;
     int64_t tcp_keepalive, tcp_user_timeout;
     int64_t handshake_timeout, tls_min_version;

@@ -94,7 +94,4 @@ int session_open(struct session_host *host, const struct traffic_listener_option
 /* Reads those who have to wait for their turn to be read, within the turn's budget. */
 void session_run_unread(struct session_host *host);
 
-/* Draining: closes it once nothing is unfinished. `now`: closes it at once. */
-void session_drain_all(struct session_host *host, bool now);
-
 #endif

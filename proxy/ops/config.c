@@ -273,6 +273,7 @@ static void fill_rooms(struct config *config, const struct proxy_settings *proxy
         .output_limit = (size_t)proxy->output_limit,
         .output_memory = (size_t)proxy->output_memory,
         .drain_timeout_ms = proxy->drain_timeout,
+        .drain_delay_ms = proxy->drain_delay,
         .handshake_timeout_ms = proxy->handshake_timeout,
         .tcp_keepalive_ms = proxy->tcp_keepalive,
         .tcp_user_timeout_ms = proxy->tcp_user_timeout,

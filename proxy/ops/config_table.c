@@ -67,7 +67,11 @@ static const struct config_option table[] = {
      .help = "client connections at a time; one more is refused"},
     {.name = "drain_timeout", PROXY(drain_timeout), .type = OPTION_DURATION, .standard = "10s",
      .min = 0, .max = 60 * MINUTES,
-     .help = "how long SIGTERM waits for requests that are in flight or held"},
+     .help = "how long clients may stay after SIGTERM: each is disconnected when nothing of it is unanswered, "
+             "the rest at the end"},
+    {.name = "drain_delay", PROXY(drain_delay), .type = OPTION_DURATION, .standard = "0s",
+     .min = 0, .max = 10 * MINUTES,
+     .help = "how long before that /readyz says that the proxy goes, while it accepts and serves as ever"},
     {.name = "request_max", PROXY(request_max), .type = OPTION_SIZE, .standard = "1gb",
      .min = 64 * KB, .max = 16 * GB,
      .help = "the largest request; one that is larger ends its connection"},

@@ -102,16 +102,23 @@ static unsigned answer(const struct health_view *view, const char *word, const c
     return *reason ? UNAVAILABLE : OK;
 }
 
+bool health_loops_turn(const struct health_loop *loops, size_t count, int64_t now_ms, char *reason,
+                       size_t size)
+{
+    *reason = '\0';
+    for (size_t i = 0; i < count && !*reason; i++) {
+        int64_t age = now_ms - loops[i].last_turn;
+        if (age > HEALTH_TURN_MS)
+            snprintf(reason, size, "%s has not turned for %" PRId64 " ms", loops[i].name, age);
+    }
+    return !*reason;
+}
+
 unsigned health_alive(const struct health_view *view, char **json)
 {
-    char reason[128] = "";
+    char reason[128];
 
-    for (size_t i = 0; i < view->loop_count && !*reason; i++) {
-        int64_t age = view->now - view->loops[i].last_turn;
-        if (age > HEALTH_TURN_MS)
-            snprintf(reason, sizeof(reason), "%s has not turned for %" PRId64 " ms",
-                     view->loops[i].name, age);
-    }
+    (void)health_loops_turn(view->loops, view->loop_count, view->now, reason, sizeof(reason));
     return answer(view, *reason ? "stuck" : "ok", reason, json);
 }
 

@@ -140,16 +140,3 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     session_update_interest(s);
     return 0;
 }
-
-void session_drain_all(struct session_host *host, bool now)
-{
-    list_each (it, &host->sessions) {
-        struct session *s = container_of(it, struct session, in_host);
-        bool unfinished = !session_is_finished(s);
-        life_advance(&s->life, LIFE_DRAINING);
-        if (now || !unfinished)
-            session_close(s, "the proxy stops");
-        else
-            session_update_interest(s);
-    }
-}

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "nodes/logins.h"
+#include "session/drain.h"
 #include "session/large_keys.h"
 
 #include <stdlib.h>
@@ -195,7 +196,7 @@ static void heal(struct stage *s)
 
 static void end(struct stage *s)
 {
-    session_drain_all(&s->host, true);
+    session_close_all(&s->host);
     router_close(s->host.router);
     turn_until_quiet(s);
     CHECK(s->host.count == 0, "a session is left");
