@@ -19,7 +19,9 @@
 #include "ops/config_table.h"
 #include "ops/doctor.h"
 #include "ops/handed_sockets.h"
+#include "ops/history_file.h"
 #include "ops/http.h"
+#include "ops/log_setup.h"
 #include "ops/open_files.h"
 #include "ops/port_owner.h"
 #include "ops/supervisor.h"
@@ -51,6 +53,7 @@ struct app {
     struct http *http;
     struct tls_watch *tls_watch;
     struct supervisor supervisor;
+    struct history_file *history_file;
 };
 
 /* ---- command line ---- */
@@ -66,8 +69,9 @@ static void print_help(void)
            "names\n"
            "       redisproxy --version\n"
            "       redisproxy --help\n\n"
-           "Logs go to stderr. SIGTERM or SIGINT drains and exits, a second one exits at once;\n"
-           "SIGHUP, SIGUSR1 and SIGUSR2 do nothing.\n\n"
+           "The log goes to stderr, unless log_target says otherwise. SIGTERM or SIGINT drains and "
+           "exits, a\n"
+           "second one exits at once; SIGHUP, SIGUSR1 and SIGUSR2 do nothing.\n\n"
            "The configuration's sections and settings, with their defaults:\n\n",
            REDISPROXY_VERSION);
     config_print_reference(stdout);
@@ -175,7 +179,10 @@ static int start(struct app *app)
         if (!app->tls_watch)
             return -1;
     }
-    app->board = board_new();
+    app->board = board_new(options->group_count);
+    if (app->config->history_file)
+        app->history_file =
+            history_file_start(board_history(app->board), app->config->history_file);
     app->control = control_start(app->config->topology, options->group_count, app->board);
     if (!app->control)
         return -1;
@@ -205,6 +212,7 @@ static void stop(struct app *app)
         workers_stop(app->workers);
     if (app->control)
         control_stop(app->control);
+    history_file_stop(app->history_file);
     if (app->board)
         board_free(app->board);
     tls_watch_stop(app->tls_watch);
@@ -362,6 +370,7 @@ int main(int argc, char **argv)
         printf("%s: good\n", path);
     } else {
         log_set_level(config->log);
+        log_setup_apply(&config->log_setup);
         result = run(config);
     }
     config_free(config);

@@ -9,6 +9,7 @@
 #include "net/address.h"
 #include "net/tls_source.h"
 #include "nodes/options.h"
+#include "ops/log_setup.h"
 #include "topology/control.h"
 
 #include <stdio.h>
@@ -27,6 +28,8 @@ struct config_tls {
 /* Immutable once loaded; owns all that it points to. */
 struct config {
     enum log_level log;
+    struct log_setup log_setup;
+    const char *history_file;          /* NULL: none */
     struct address http;               /* len 0: off */
     struct topology_options *topology; /* traffic.group_count of them, with the same indices */
     struct traffic_options traffic;

@@ -71,6 +71,8 @@ struct session_host {
     size_t ahead_bytes;  /* what is kept of those that take no replies */
     size_t disconnected; /* sessions that the proxy ended, ever; */
     size_t over_output;  /* and those of them that were over output_limit or output_memory */
+    int64_t
+        slowlog_ms; /* a request that takes so long is logged (slowlog.h), of those who come from now on; 0: none is */
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 

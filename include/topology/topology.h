@@ -14,6 +14,7 @@
 
 #include "net/address.h"
 #include "topology/credential.h"
+#include "topology/history.h"
 #include "topology/refusals.h"
 
 #include <stdatomic.h>
@@ -107,12 +108,16 @@ const struct topology_node *topology_node_by_id(const struct topology_group *gro
 
 struct board;
 
-struct board *board_new(void);
+/* For so many groups. */
+struct board *board_new(size_t groups);
 /* Releases the newest snapshot; nobody may use the board any more. */
 void board_free(struct board *board);
 
 /* Which nodes refuse the proxy: the workers', and whoever shows it. */
 struct refusals *board_refusals(const struct board *board);
+
+/* The last switchovers: whoever shows them, any thread. */
+struct history *board_history(const struct board *board);
 
 /* `notify(arg)` is called after every publication, on the publishing thread, until the subscription
  * is taken back: it must be safe there, and not call the board (uv_async_send is, and does not). At
@@ -137,6 +142,11 @@ struct topology *board_acquire(struct board *board);
 void board_acknowledge(struct board *board, size_t subscriber, uint64_t seq);
 /* The newest snapshot that all subscribers have carried out; UINT64_MAX without subscribers. */
 uint64_t board_acknowledged(struct board *board);
+
+/* Counts what became of a request of this group for want of a master. */
+void board_count(struct board *board, size_t group, enum switch_count what);
+/* What was counted for this group so far. */
+void board_counts(const struct board *board, size_t group, uint64_t out[SWITCH_COUNTS]);
 
 /* A client asked this node of a group to pause until then (clock_ms()); 0: to pause no longer. */
 void board_note_pause(struct board *board, size_t group, uint64_t node, int64_t until_ms);

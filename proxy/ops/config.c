@@ -141,6 +141,16 @@ static void check_assists(const struct section *master, struct config_errors *er
                      "500ms, or remove it");
 }
 
+static void check_log(const struct section *proxy, struct config_errors *errors)
+{
+    if (strlen(proxy->settings.proxy.syslog_socket) > LOG_SOCKET_MAX)
+        config_error(
+            errors, config_section_line(proxy, "syslog_socket"),
+            "syslog_socket is longer than %d bytes, which is all that a Unix socket's name may "
+            "have: choose a shorter path",
+            LOG_SOCKET_MAX);
+}
+
 static void check(const struct config *config, struct config_errors *errors)
 {
     const struct config_sections *sections = config->sections;
@@ -156,6 +166,8 @@ static void check(const struct config *config, struct config_errors *errors)
         } else if (section->kind == SECTION_MASTER) {
             check_credentials(section, errors);
             check_assists(section, errors);
+        } else {
+            check_log(section, errors);
         }
     }
 }
@@ -272,12 +284,25 @@ static void fill_rooms(struct config *config, const struct proxy_settings *proxy
         .output_high = (size_t)proxy->output_high,
         .output_limit = (size_t)proxy->output_limit,
         .output_memory = (size_t)proxy->output_memory,
+        .slowlog_ms = proxy->slowlog_threshold,
         .drain_timeout_ms = proxy->drain_timeout,
         .drain_delay_ms = proxy->drain_delay,
         .handshake_timeout_ms = proxy->handshake_timeout,
         .tcp_keepalive_ms = proxy->tcp_keepalive,
         .tcp_user_timeout_ms = proxy->tcp_user_timeout,
     };
+}
+
+static void fill_log(struct config *config, const struct proxy_settings *proxy)
+{
+    config->log = (enum log_level)proxy->log;
+    config->log_setup = (struct log_setup){
+        .format = (enum log_format)proxy->log_format,
+        .target = (enum log_target)proxy->log_target,
+        .socket = proxy->syslog_socket,
+        .facility = log_setup_facility((size_t)proxy->syslog_facility),
+    };
+    config->history_file = proxy->history_file;
 }
 
 /* ---- loading ---- */
@@ -326,7 +351,7 @@ struct config *config_load(const char *path, FILE *errors_out)
     /* A file that could not be read has no lines to check. */
     bool unread = errors.count && !config->sections->count && errors.items[0].line == 0;
     const struct proxy_settings *proxy = proxy_settings(config->sections);
-    config->log = (enum log_level)proxy->log;
+    fill_log(config, proxy);
     config->http = proxy->http;
     add_default_listeners(config->sections);
     if (!unread)

@@ -117,6 +117,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->host = host;
     s->listener = listener;
     s->id = id;
+    s->timed = host->slowlog_ms > 0;
     s->client.opened_ms = s->client.read_ms = turn_now(host->turn);
     queue_init(&s->queue);
     tx_init(&s->tx);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "topology/group.h"
 #include "topology/names.h"
+#include "topology/summaries.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -18,17 +19,20 @@
 #include <uv.h>
 
 #define TURN_MS 500
+/* How often it is looked whether a switchover can be summed up. */
+#define SUMMARY_MS 20
 
 struct control {
     uv_loop_t loop;
     uv_thread_t thread;
     uv_async_t stop, credential;
     uv_prepare_t before_sleep;
-    uv_timer_t turn;
+    uv_timer_t turn, summary;
     atomic_int_least64_t last_turn;
     struct board *board;
     struct topology *shown; /* what is on the board: a reference of our own */
     struct names *names;
+    struct summaries *summaries;
     struct group **groups;
     size_t group_count, groups_open;
     bool dirty, stopping;
@@ -78,6 +82,7 @@ static void publish(struct control *control)
     control->shown = board_acquire(control->board);
     for (size_t i = 0; i < control->group_count; i++)
         group_published(control->groups[i], control->shown->seq);
+    summaries_published(control->summaries, control->shown->seq);
 }
 
 static void before_sleep(uv_prepare_t *handle)
@@ -102,13 +107,33 @@ static uint64_t acknowledged(void *owner)
     return board_acknowledged(control->board);
 }
 
-static int64_t paused_until(void *owner, const struct group *group, uint64_t node)
+static size_t number_of(const struct control *control, const struct group *group)
 {
-    const struct control *control = owner;
     size_t number = 0;
     while (control->groups[number] != group)
         number++;
-    return board_paused_until(control->board, number, node);
+    return number;
+}
+
+static int64_t paused_until(void *owner, const struct group *group, uint64_t node)
+{
+    const struct control *control = owner;
+    return board_paused_until(control->board, number_of(control, group), node);
+}
+
+static void on_summary(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    if (!summaries_settle(control->summaries, (int64_t)uv_now(&control->loop)))
+        uv_timer_stop(timer);
+}
+
+static void switched(void *owner, const struct group *group, const struct switchover *s)
+{
+    struct control *control = owner;
+    summaries_ended(control->summaries, number_of(control, group), s,
+                    (int64_t)uv_now(&control->loop));
+    uv_timer_start(&control->summary, on_summary, SUMMARY_MS, SUMMARY_MS);
 }
 
 static void name_changed(void *owner)
@@ -143,7 +168,10 @@ static void credential_news(void *owner)
 /* A file that was read a moment ago is due now. And it makes the loop turn. */
 static void turned(uv_timer_t *timer)
 {
-    look_at_credentials(timer->data);
+    struct control *control = timer->data;
+    look_at_credentials(control);
+    if (!control->stopping)
+        summaries_note(control->summaries, control->shown, (int64_t)uv_now(&control->loop));
 }
 
 /* The names go last: groups ask them until they are closed. */
@@ -155,6 +183,7 @@ static void group_closed(void *owner)
     names_free(control->names);
     uv_close((uv_handle_t *)&control->before_sleep, NULL);
     uv_close((uv_handle_t *)&control->turn, NULL);
+    uv_close((uv_handle_t *)&control->summary, NULL);
     uv_close((uv_handle_t *)&control->credential, NULL);
     uv_close((uv_handle_t *)&control->stop, NULL);
 }
@@ -163,6 +192,7 @@ static const struct group_callbacks group_callbacks = {
     .changed = group_changed,
     .acknowledged = acknowledged,
     .paused_until = paused_until,
+    .switched = switched,
     .credential = credential_news,
     .closed = group_closed,
 };
@@ -196,6 +226,8 @@ static int init_handles(struct control *control)
     uv_timer_init(&control->loop, &control->turn);
     control->turn.data = control;
     uv_timer_start(&control->turn, turned, TURN_MS, TURN_MS);
+    uv_timer_init(&control->loop, &control->summary);
+    control->summary.data = control;
     control->stop.data = control->credential.data = control;
     error = uv_async_init(&control->loop, &control->credential, on_credential);
     if (error)
@@ -217,6 +249,7 @@ struct control *control_start(const struct topology_options *groups, size_t grou
     }
     atomic_init(&control->last_turn, (int64_t)uv_now(&control->loop));
     control->board = board;
+    control->summaries = summaries_new(board, group_count);
     control->names = names_new(&control->loop, name_changed, control);
     control->groups = calloc(group_count ? group_count : 1, sizeof(struct group *));
     if (!control->groups)
@@ -249,6 +282,7 @@ void control_stop(struct control *control)
     (void)error;
     if (control->shown)
         topology_release(control->shown);
+    summaries_free(control->summaries);
     free(control->groups);
     free(control);
 }

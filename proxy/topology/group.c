@@ -219,6 +219,13 @@ static void log_story(void *arg, enum log_level level, const char *msg, const ch
     log_event(level, msg, "%s", pairs);
 }
 
+static void switched(void *arg, const struct switchover *s)
+{
+    const struct group *group = arg;
+    if (group->callbacks.switched)
+        group->callbacks.switched(group->owner, group, s);
+}
+
 /* ---- what nodes report ---- */
 
 static void probe_answer(void *owner, struct probe *probe, const struct node_answer *answer,
@@ -334,6 +341,8 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
             options->lose_quorum == LOSE_QUORUM_HOLD ? options->quorum_timeout_ms : -1,
         .failover_assist_ms = options->assist_owner ? options->failover_assist_ms : -1,
         .story = log_story,
+        .switched = switched,
+        .switched_arg = group,
     };
     if (!group)
         abort();

@@ -112,7 +112,7 @@ static void begin(struct stage *s, uint8_t how)
     memset(&books, 0, sizeof(books));
     wires_begin();
     nodes_begin();
-    turn_init(&s->turn, NULL, board_new(), sizeof(struct session_request));
+    turn_init(&s->turn, NULL, board_new(1), sizeof(struct session_request));
     s->group = (struct traffic_group_options){.name = "mymaster",
                                               .hold_timeout_ms = HOLD_TIMEOUT_MS,
                                               .hold_memory = how & 1 ? 400 : 1 << 20,
