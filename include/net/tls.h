@@ -53,6 +53,14 @@ enum tls_failure tls_failure(const struct tls *tls);
 bool tls_was_silent(const struct tls *tls);
 void tls_timed_out(struct tls *tls);
 
+/* Whether it has failed over what both sides are: a certificate, a version, one that is plain. Another connection will do
+ * no better until somebody changes something. NULL: no. */
+static inline bool tls_disagrees(const struct tls *tls)
+{
+    return tls && *tls_why(tls) && tls_failure(tls) != TLS_FAIL_CLOSED &&
+           tls_failure(tls) != TLS_FAIL_TIMEOUT;
+}
+
 /* What a peer's certificate says of who it is: its CN, or its first URI. Returns out; "" where there is none, or none
  * that fits, or one with a NUL in it. */
 const char *tls_peer_cn(const struct tls *tls, char *out, size_t size);

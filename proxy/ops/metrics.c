@@ -133,7 +133,8 @@ static void put_refusals(FILE *out, const struct topology *topology, struct refu
         const struct topology_group *g = &topology->groups[i];
         for (size_t k = 0; k < g->node_count; k++)
             put(out, "node_refuses", g, "node", g->nodes[k].name,
-                refusals_find(refusals, i, g->nodes[k].id, &refusal) || credential_refusal(g->own));
+                refusals_find(refusals, i, g->nodes[k].id, &refusal) ||
+                    credential_refusal(g->own) || g->nodes[k].disagrees);
     }
 }
 
