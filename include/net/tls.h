@@ -29,6 +29,11 @@ void tls_free(struct tls *tls);
  * is unsent); a negative libuv code: it has failed, tls_why() says why. */
 int tls_shake(struct tls *tls);
 
+/* Whether the handshake went on with the session of an earlier one: no certificates were shown. How many have done
+ * so, ever, and how many were full ones; any thread. */
+bool tls_resumed(const struct tls *tls);
+unsigned long long tls_handshakes(enum tls_side side, bool resumed);
+
 /* As stream_read() and stream_write(). */
 ssize_t tls_read(struct tls *tls, void *into, size_t len);
 ssize_t tls_write(struct tls *tls, const struct iovec *parts, int count);

@@ -45,10 +45,10 @@ struct sentinel_report {
 struct sentinel_callbacks {
     void (*report)(void *owner, struct sentinel *sentinel, const struct sentinel_report *report);
     void (*event)(void *owner, struct sentinel *sentinel, const char *channel, const char *payload);
-    void (*lost)(void *owner, struct sentinel *sentinel);              /* the command connection */
-    void (*deaf)(void *owner, struct sentinel *sentinel);              /* the subscription */
-    void (*refused)(void *owner, struct sentinel *sentinel);           /* nobody listens there */
-    void (*failed)(void *owner, struct sentinel *sentinel);            /* nor comes about otherwise */
+    void (*lost)(void *owner, struct sentinel *sentinel);    /* the command connection */
+    void (*deaf)(void *owner, struct sentinel *sentinel);    /* the subscription */
+    void (*refused)(void *owner, struct sentinel *sentinel); /* nobody listens there */
+    void (*failed)(void *owner, struct sentinel *sentinel);  /* nor comes about otherwise */
     void (*quorum)(void *owner, struct sentinel *sentinel, bool good); /* CKQUORUM's answer */
     /* After sentinel_close(): it is freed when this returns. */
     void (*closed)(void *owner, struct sentinel *sentinel);

@@ -78,8 +78,9 @@ struct topology_group {
     int64_t sentinel_cert_ends_s; /* of the Sentinels': the first to end; 0: they showed none */
     char reason[160];             /* for people: why the state is what it is; "" when steady */
     struct credential *own;       /* how the proxy itself enters the nodes; NULL: without AUTH */
-    char disagreement[512]; /* there is no master, since TLS cannot be agreed on: with whom, and why; "": not so */
-    bool had_master;        /* at some time */
+    char disagreement
+        [512]; /* there is no master, since TLS cannot be agreed on: with whom, and why; "": not so */
+    bool had_master; /* at some time */
     size_t node_count;
     struct topology_node *nodes;
 };
