@@ -373,6 +373,6 @@ help:
 	@echo
 	@echo 'CC=gcc|clang         the compiler;  V=1 shows its command lines'
 	@echo 'WORKERS=2            of the proxies in the tests with real servers'
-	@echo 'TLS=1                everybody in the tests with real servers speaks TLS'
+	@echo 'TLS=1                everybody in the tests with real servers speaks TLS; or some: TLS=clients,nodes,sentinels'
 	@echo 'SERVERS=folder       its redis-server, redis-sentinel and redis-cli are tested with'
 	@echo 'SANITIZE=address,undefined | thread      a build in a folder of its own, for all of the above'
