@@ -127,14 +127,24 @@ static bool is_disagreement(const struct control_conn *conn)
            (conn->timed_out && !conn->agreed && stream_is_shaking(&conn->stream));
 }
 
+/* With TLS 1.3 a peer refuses our certificate after the handshake, and what it says may be lost when it closes: then what
+ * it said the last time still holds. */
+static void note_end(struct control_conn *conn, const char *why)
+{
+    bool disagrees = is_disagreement(conn), lost = is_connected(conn) && !conn->answered;
+    conn->tried = true;
+    if (conn->disagrees && !disagrees && lost)
+        return;
+    conn->disagrees = disagrees;
+    snprintf(conn->why, sizeof(conn->why), "%s", why);
+}
+
 /* The timer fires on the next turn, after the stream's last call. */
 static void drop(struct control_conn *conn, const char *why)
 {
     if (is_closing(conn) || conn->state == DROPPING || conn->state == IDLE)
         return;
-    snprintf(conn->why, sizeof(conn->why), "%s", why);
-    conn->disagrees = is_disagreement(conn);
-    conn->tried = true;
+    note_end(conn, why);
     enter(conn, DROPPING);
     clear_try(conn);
     uv_timer_start(&conn->timer, on_timer, 0, 0);

@@ -16,7 +16,7 @@
 
 enum { PLAIN_PORT = 7379, AFTERWARDS = 100 };
 
-const struct suite suite = {.alone = true};
+const struct suite suite = {.alone = true, .at_once = 2};
 
 static struct trio trio;
 static struct proxy proxy;
