@@ -240,7 +240,7 @@ programs: $(UNIT_PROGRAMS) $(SYSTEM_PROGRAMS) $(if $(SYSTEM_PROGRAMS),$(BINARY))
 node-libraries:
 	@tests/clients/install.sh
 
-# Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE, ROWS, ONLY and PEER: see tests/bench/bench.sh.
+# Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE, ROWS, ONLY, PEER and TLS=1: see tests/bench/bench.sh.
 bench:
 	@tests/deps.sh bench
 	@$(MAKE) --silent --no-print-directory $(BINARY) $(BENCH_SOURCES:%.c=build/%)
@@ -293,7 +293,8 @@ $(FAILOVER_SOURCES:%.c=build/%): build/tests/failover/%: build/obj/tests/failove
 build/tests/bench/%: tests/bench/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $@
-	$(Q)$(CC) $(PLAIN_FLAGS) $(CFLAGS) $(LINK_PLAIN) $(LDFLAGS) -o $@ $<
+	$(Q)$(CC) $(PLAIN_FLAGS) $(CFLAGS) $(LINK_PLAIN) $(LDFLAGS) -o $@ $< $(BENCH_LIBS)
+build/tests/bench/handshakes: private BENCH_LIBS := $(shell pkg-config --libs openssl)
 
 # ---- looking after the code -------------------------------------------------------------------
 

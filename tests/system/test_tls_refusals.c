@@ -47,8 +47,8 @@ static void begin(const char *sides)
 static void start(const char *sides, const char *master_lines)
 {
     unsetenv("TLS");
-    cr_assert_eq(
-        proxy_start(&proxy, &trio, &(struct proxy_options){.master_lines = master_lines}), 0);
+    cr_assert_eq(proxy_start(&proxy, &trio, &(struct proxy_options){.master_lines = master_lines}),
+                 0);
     setenv("TLS", sides, 1);
 }
 
@@ -146,8 +146,8 @@ Test(tls_refusals, nodes_of_another_ca)
 Test(tls_refusals, nodes_of_another_name)
 {
     begin("nodes");
-    start("nodes", text("tls = verify-full\n%s",
-                        with_ca(own_ca(), "tls_server_name = other.test\n")));
+    start("nodes",
+          text("tls = verify-full\n%s", with_ca(own_ca(), "tls_server_name = other.test\n")));
     expect_node_told("hostname mismatch");
 }
 
@@ -216,8 +216,8 @@ Test(tls_refusals, a_certificate_that_is_no_good_any_more)
 Test(tls_refusals, sentinels_of_another_ca)
 {
     begin("servers");
-    start("servers", text("tls = verify-full\nsentinel_tls = verify-full\n%s",
-                          with_ca(other_ca(), "")));
+    start("servers",
+          text("tls = verify-full\nsentinel_tls = verify-full\n%s", with_ca(other_ca(), "")));
     expect_sentinel_told("the certificate is not good: ");
 }
 
@@ -231,7 +231,6 @@ Test(tls_refusals, plain_sentinels)
 Test(tls_refusals, a_certificate_that_sentinels_miss)
 {
     begin("servers");
-    start("servers",
-          text("tls = verify-ca\nsentinel_tls = verify-ca\ntls_ca = %s\n", own_ca()));
+    start("servers", text("tls = verify-ca\nsentinel_tls = verify-ca\ntls_ca = %s\n", own_ca()));
     expect_sentinel_told("certificate required");
 }

@@ -148,8 +148,7 @@ Test(tls_scan, only_the_newest_version)
 /* Forward secrecy and authenticated encryption. */
 static bool is_strong(const char *name)
 {
-    return strncmp(name, "ECDHE-", 6) == 0 &&
-           (strstr(name, "-GCM-") || strstr(name, "-CHACHA20-"));
+    return strncmp(name, "ECDHE-", 6) == 0 && (strstr(name, "-GCM-") || strstr(name, "-CHACHA20-"));
 }
 
 /* Asks for each suite of TLS 1.2 that this OpenSSL knows; s_client would be a process for each. Returns how many are

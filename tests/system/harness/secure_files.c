@@ -66,8 +66,7 @@ void secure_port_lines(FILE *out, const struct trio *t, int port, bool sentinel)
     fprintf(out,
             "tls-cert-file %s/tls.crt\ntls-key-file %s/tls.key\ntls-ca-cert-file %s/ca.crt\n"
             "tls-replication %s\n%s",
-            dir, dir, dir, secure_nodes() ? "yes" : "no",
-            sentinel ? "" : "tls-auth-clients yes\n");
+            dir, dir, dir, secure_nodes() ? "yes" : "no", sentinel ? "" : "tls-auth-clients yes\n");
 }
 
 void secure_master_lines(FILE *out, const struct trio *t)

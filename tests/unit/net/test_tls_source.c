@@ -42,8 +42,8 @@ TestSuite(tls_source, .init = make_folder, .fini = remove_folder, .timeout = 60)
 
 static void write_ca(long ends_s)
 {
-    ca =
-        certificate_make(&(struct certificate_wish){.cn = "ca", .authority = true, .ends_s = ends_s});
+    ca = certificate_make(
+        &(struct certificate_wish){.cn = "ca", .authority = true, .ends_s = ends_s});
     certificate_write(folder, "ca.crt", &ca, NULL);
 }
 
@@ -60,11 +60,8 @@ static void write_pair(long ends_s)
 static struct tls_source *open_source(void)
 {
     char error[200] = "";
-    struct tls_settings settings = {.side = TLS_SERVER,
-                                    .verify = TLS_VERIFY_CA,
-                                    .cert = cert,
-                                    .key = key,
-                                    .ca = authorities};
+    struct tls_settings settings = {
+        .side = TLS_SERVER, .verify = TLS_VERIFY_CA, .cert = cert, .key = key, .ca = authorities};
     struct tls_source *source = tls_source_new("listener x", &settings, error, sizeof(error));
     cr_assert(source, "%s", error);
     return source;
@@ -132,8 +129,8 @@ Test(tls_source, each_warning_is_given_once)
         cr_expect_eq(heard(), 0, "%d days before: %s", warnings[i].before, said);
         cr_expect_eq(warned_at(source, due), 1, "%d days before: %s", warnings[i].before, said);
         cr_expect(strstr(said, warnings[i].pairs), "%s", said);
-        cr_expect(strstr(said, i < 3 ? "a certificate ends soon" : "a certificate has ended"),
-                  "%s", said);
+        cr_expect(strstr(said, i < 3 ? "a certificate ends soon" : "a certificate has ended"), "%s",
+                  said);
         cr_expect(strstr(said, "of=\"listener x\" which=certificate "), "%s", said);
         at = due + MINUTE;
     }
