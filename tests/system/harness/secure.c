@@ -1,6 +1,7 @@
 /* secure: see secure.h. */
 #include "harness/secure.h"
 
+#include "harness/proxy.h"
 #include "harness/trio.h"
 #include "harness/wait.h"
 
@@ -59,7 +60,7 @@ bool secure_at(const char *host, int port)
 {
     const char *proxy = getenv("TLS_PROXY_HOST");
     if (proxy && strcmp(host, proxy) == 0)
-        return secure_clients();
+        return port != PROXY_HTTP && secure_clients();
     return port == TRIO_SENTINEL_PORT ? secure_sentinels() && !is_mixed() : secure_nodes();
 }
 

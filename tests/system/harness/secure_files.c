@@ -34,7 +34,8 @@ void secure_prepare(const struct trio *t)
         else if (!is_number(t->name[i]))
             fprintf(out, ",DNS:%s", t->name[i]);
     }
-    fprintf(out, ",IP:%s", t->proxy_host);
+    fprintf(out, ",IP:%s,IP:%s.101", t->proxy_host,
+            t->scratch.prefix); /* where a second one listens */
     fclose(out);
     struct certificate ca = certificate_make(
         &(struct certificate_wish){.cn = "ca", .authority = true, .ends_s = 86400});
