@@ -104,8 +104,7 @@ static SSL_SESSION *take(struct tls_sessions *sessions, const char *peer)
     if (kept && !is_good(kept)) {
         drop(kept);
     } else if (kept) {
-        session = kept->session;
-        SSL_SESSION_up_ref(session);
+        session = SSL_SESSION_dup(kept->session);
     }
     pthread_mutex_unlock(&sessions->lock);
     return session;
@@ -116,14 +115,15 @@ static struct tls_sessions *sessions_of(const SSL *ssl)
     return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
 
-/* With TLS 1.3 a session comes some time after the handshake, and more than one: the last one counts. */
+/* With TLS 1.3 a session comes some time after the handshake, and more than one: the last one counts. Copies are kept and
+ * given out: OpenSSL spoils one that was used once, or whose connection broke, and many connections may begin at a time. */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
     const char *peer = SSL_get_app_data(ssl);
-    if (!peer)
-        return 0;
-    keep(sessions_of(ssl), peer, session);
-    return 1;
+    SSL_SESSION *copy = peer ? SSL_SESSION_dup(session) : NULL;
+    if (copy)
+        keep(sessions_of(ssl), peer, copy);
+    return 0;
 }
 
 void tls_sessions_use(struct tls_sessions *sessions, SSL_CTX *context)

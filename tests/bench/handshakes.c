@@ -68,8 +68,11 @@ static SSL *open_to(bool waits)
         fail("cannot connect");
     SSL_set_fd(ssl, fd);
     SSL_set_connect_state(ssl);
-    if (resumes && session)
-        SSL_set_session(ssl, session);
+    if (resumes && session) {
+        SSL_SESSION *copy = SSL_SESSION_dup(session); /* OpenSSL spoils one that was used */
+        SSL_set_session(ssl, copy);
+        SSL_SESSION_free(copy);
+    }
     return ssl;
 }
 

@@ -567,8 +567,9 @@ static bool is_resumed(struct tls_context *first, struct tls_context *second, co
     cr_assert_eq(getsockname(listening, (struct sockaddr *)&bound, &len), 0);
     cr_assert_eq(address_from_number(&to, "127.0.0.1", ntohs(bound.sin_port)), 0);
     snprintf(last_peer, sizeof(last_peer), "127.0.0.1:%d %s", ntohs(bound.sin_port), name);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) { /* the second brings no ticket for the third */
         char got[8];
+        bool was = resumed;
         pair.server.opened = pair.client.opened = pair.server.closed = pair.client.closed = 0;
         cr_assert_eq(stream_connect(&pair.client.stream, &pair.loop, &to, on_event, on_closed), 0);
         int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -580,8 +581,12 @@ static bool is_resumed(struct tls_context *first, struct tls_context *second, co
                      pair.server.why);
         resumed = tls_resumed(stream_tls(&pair.client.stream));
         cr_assert(i || !resumed);
-        cr_assert_eq(stream_write(&pair.server.stream, &(struct iovec){(char[]){"x"}, 1}, 1), 1);
-        read_all(&pair, &pair.client, got, 1, 1); /* and the tickets before it */
+        cr_assert(i < 2 || resumed == was);
+        if (i == 0) {
+            cr_assert_eq(stream_write(&pair.server.stream, &(struct iovec){(char[]){"x"}, 1}, 1),
+                         1);
+            read_all(&pair, &pair.client, got, 1, 1); /* and the tickets before it */
+        }
         stream_close(&pair.server.stream);
         stream_close(&pair.client.stream);
         until(pair.server.closed && pair.client.closed, turn(&pair));
@@ -600,7 +605,7 @@ Test(tls, a_client_takes_its_session_up_again)
         struct tls_context *one = load(&settings, NULL), *other = load(&settings, NULL);
         unsigned long long before = tls_handshakes(TLS_CLIENT, true);
         cr_assert(is_resumed(one, one, "redis.example", (enum tls_version)version));
-        cr_assert_eq(tls_handshakes(TLS_CLIENT, true), before + 1);
+        cr_assert_eq(tls_handshakes(TLS_CLIENT, true), before + 2);
         cr_assert_not(is_resumed(one, one, "127.0.0.1", (enum tls_version)version),
                       "another name is verified");
         cr_assert_not(is_resumed(one, other, "redis.example", (enum tls_version)version),
