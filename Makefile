@@ -261,7 +261,7 @@ programs: $(UNIT_PROGRAMS) $(SYSTEM_PROGRAMS) $(if $(SYSTEM_PROGRAMS),$(BINARY))
 node-libraries:
 	@tests/clients/install.sh
 
-# Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE, ROWS, ONLY and PEER: see tests/bench/bench.sh.
+# Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE, ROWS, ONLY, PEER and TLS=1: see tests/bench/bench.sh.
 bench:
 	@tests/deps.sh bench
 	@$(MAKE) --silent --no-print-directory $(BINARY) $(BENCH_SOURCES:%.c=build/%)
@@ -314,7 +314,8 @@ $(FAILOVER_SOURCES:%.c=build/%): build/tests/failover/%: build/obj/tests/failove
 build/tests/bench/%: tests/bench/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $@
-	$(Q)$(CC) $(PLAIN_FLAGS) $(CFLAGS) $(LINK_PLAIN) $(LDFLAGS) -o $@ $<
+	$(Q)$(CC) $(PLAIN_FLAGS) $(CFLAGS) $(LINK_PLAIN) $(LDFLAGS) -o $@ $< $(BENCH_LIBS)
+build/tests/bench/handshakes: private BENCH_LIBS := $(shell pkg-config --libs openssl)
 
 # ---- looking after the code -------------------------------------------------------------------
 
@@ -406,6 +407,6 @@ help:
 	@echo
 	@echo 'CC=gcc|clang         the compiler;  V=1 shows its command lines'
 	@echo 'WORKERS=2            of the proxies in the tests with real servers'
-	@echo 'TLS=1                everybody in the tests with real servers speaks TLS'
+	@echo 'TLS=1                everybody in the tests with real servers speaks TLS; or some: TLS=clients,nodes,sentinels'
 	@echo 'SERVERS=folder       its redis-server, redis-sentinel and redis-cli are tested with'
 	@echo 'SANITIZE=address,undefined | thread      a build in a folder of its own, for all of the above'

@@ -50,6 +50,7 @@ struct election_options {
     /* With `eager`: point a replica at the candidate without waiting for Sentinel to do it. */
     bool reconfigure_assist;
     enum fence fence; /* election_fence.c */
+    bool spare_links; /* ... which leaves the replicas' links alone: the nodes speak TLS */
     bool demote;
     struct election_writes writes;
     int64_t settle_timeout_ms;

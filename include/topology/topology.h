@@ -47,8 +47,9 @@ struct topology_node {
      * have caught up): a write that it has not answered when its connection ends was not executed.
      */
     bool leaving;
-    bool suspect; /* silent for 500 ms, or refusing connections: write nothing more to it */
-    bool up;      /* it answers its probe */
+    bool suspect;   /* silent for 500 ms, or refusing connections: write nothing more to it */
+    bool up;        /* it answers its probe */
+    bool disagrees; /* its probe cannot agree with it about TLS */
     /* Which process answers at the address: another one after a restart; 0: not known. */
     uint32_t process;
     /* Grows when it is another process, has another role, or another master: who is connected since then
@@ -78,6 +79,9 @@ struct topology_group {
     int64_t sentinel_cert_ends_s; /* of the Sentinels': the first to end; 0: they showed none */
     char reason[160];             /* for people: why the state is what it is; "" when steady */
     struct credential *own;       /* how the proxy itself enters the nodes; NULL: without AUTH */
+    char disagreement
+        [512]; /* there is no master, since TLS cannot be agreed on: with whom, and why; "": not so */
+    bool had_master; /* at some time */
     size_t node_count;
     struct topology_node *nodes;
 };
@@ -100,6 +104,12 @@ void topology_release(struct topology *topology);
 /* A number that stands for the Redis process with this run id: the same in every proxy, never 0, and
  * with PROCESS_BITS bits, so that one in a million is another one's, too. "" gives 0: not known. */
 uint32_t topology_process(const char *runid);
+
+/* Why a group has no master, when that will not mend by itself: the proxy's own password is refused, or TLS cannot be
+ * agreed on. Certificates are read anew when they change, so a group that had a master is waited for as long as for a
+ * new one, `patience_ms`. NULL: no such thing. */
+const char *topology_shut_out(const struct topology_group *group, int64_t now_ms,
+                              int64_t patience_ms);
 
 /* The node with this id in a group, or NULL. */
 const struct topology_node *topology_node_by_id(const struct topology_group *group, uint64_t id);

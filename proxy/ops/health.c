@@ -139,12 +139,14 @@ static bool is_shut_out(const struct health_view *view, const struct topology_gr
                         char *reason, size_t size)
 {
     struct refusal refusal;
-    const char *probes = group->master < 0 ? credential_refusal(group->own) : NULL;
+    size_t number = (size_t)(group - view->topology->groups);
+    const char *shut_out =
+        topology_shut_out(group, view->now, view->groups[number].hold_timeout_ms);
     if (master_refuses(view, group, &refusal) && view->now >= refusal.until_ms)
         snprintf(reason, size, "%s: %s refuses the proxy: %s", group->name,
                  group->nodes[group->master].name, refusal.text);
-    else if (probes && !group->own->owner->file)
-        snprintf(reason, size, "%s: %s", group->name, probes);
+    else if (shut_out)
+        snprintf(reason, size, "%s: %s", group->name, shut_out);
     else
         return false;
     return true;

@@ -43,8 +43,8 @@ struct control {
 static bool same_node(const struct topology_node *a, const struct topology_node *b)
 {
     return a->id == b->id && a->readable == b->readable && a->suspect == b->suspect &&
-           a->leaving == b->leaving && a->up == b->up && a->process == b->process &&
-           a->tenure == b->tenure && a->cert_ends_s == b->cert_ends_s &&
+           a->leaving == b->leaving && a->up == b->up && a->disagrees == b->disagrees &&
+           a->process == b->process && a->tenure == b->tenure && a->cert_ends_s == b->cert_ends_s &&
            address_equal(&a->address, &b->address) && strcmp(a->name, b->name) == 0 &&
            strcmp(a->host, b->host) == 0;
 }
@@ -55,6 +55,7 @@ static bool same_group(const struct topology_group *a, const struct topology_gro
         a->settling != b->settling || a->quorum != b->quorum || a->epoch != b->epoch ||
         a->sentinel_cert_ends_s != b->sentinel_cert_ends_s || a->since_ms != b->since_ms ||
         a->own != b->own || a->node_count != b->node_count || strcmp(a->reason, b->reason) != 0 ||
+        a->had_master != b->had_master || strcmp(a->disagreement, b->disagreement) != 0 ||
         strcmp(a->replid[0], b->replid[0]) != 0 || strcmp(a->replid[1], b->replid[1]) != 0)
         return false;
     for (size_t i = 0; i < a->node_count; i++) {

@@ -175,6 +175,7 @@ static void follow(struct group *group)
             sentinel_poll(group->seats[i].sentinel);
     }
     group->poll_seq = view->poll_seq;
+    group->had_master = group->had_master || view->master >= 0;
     obey(group, &view->request);
     int64_t now = now_of(group), deadline = election_deadline(group->election, now);
     uv_timer_start(&group->timer, on_timer, (uint64_t)(deadline - now), 0);
@@ -332,6 +333,7 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
         .eager = options->promotion == PROMOTION_EAGER,
         .reconfigure_assist = options->reconfigure_assist,
         .fence = options->fence,
+        .spare_links = options->tls != NULL,
         .demote = options->demote,
         .writes = {.quiet = is_quiet, .paused_until = paused_until, .arg = group},
         .settle_timeout_ms = options->settle_timeout_ms,
@@ -403,6 +405,7 @@ void group_show(const struct group *group, struct topology_group *out)
         out->since_ms = view->nodes[view->master]->suspect_ms;
     memcpy(out->replid, view->replid, sizeof(out->replid));
     memcpy(out->reason, view->reason, sizeof(out->reason));
+    out->had_master = group->had_master;
     out->own = credential_retain(keyring_current(&group->own));
     out->sentinel_cert_ends_s = group_sentinels_cert_ends(group);
     out->node_count = view->node_count;
@@ -414,4 +417,5 @@ void group_show(const struct group *group, struct topology_group *out)
         out->nodes[i].readable = out->nodes[i].readable && !out->nodes[i].suspect;
         show_certificate(group, &out->nodes[i]);
     }
+    group_show_disagreement(group, out);
 }

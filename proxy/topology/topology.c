@@ -93,6 +93,17 @@ uint32_t topology_process(const char *runid)
     return process ? process : 1;
 }
 
+const char *topology_shut_out(const struct topology_group *group, int64_t now_ms,
+                              int64_t patience_ms)
+{
+    const char *refusal = group->master < 0 ? credential_refusal(group->own) : NULL;
+    if (refusal && !group->own->owner->file)
+        return refusal;
+    if (!*group->disagreement || (group->had_master && now_ms - group->since_ms < patience_ms))
+        return NULL;
+    return group->disagreement;
+}
+
 const struct topology_node *topology_node_by_id(const struct topology_group *group, uint64_t id)
 {
     for (size_t i = 0; i < group->node_count; i++) {

@@ -70,11 +70,10 @@ static int write_config(const struct proxy *p, const struct trio *t,
         fprintf(out, "workers = %d\n", proxy_workers());
     fprintf(out, "%s\n[master %s]\nsentinels = ", lines, TRIO_GROUP);
     for (int i = 0; i < t->options.sentinels; i++)
-        fprintf(out, "%s%s:%d", i ? ", " : "", t->name[i], TRIO_SENTINEL_PORT);
+        fprintf(out, "%s%s:%d", i ? ", " : "", t->name[i], secure_sentinel_port());
     fputc('\n', out);
     int result = write_passwords(out, t, options);
-    if (secure_servers())
-        secure_master_lines(out, t);
+    secure_master_lines(out, t);
     fputs(options->master_lines ? options->master_lines : "", out);
     for (int i = 0; i < 3; i++) {
         fprintf(out, "\n[listen %s:%d]\nmaster = %s\nroute = %s\n%s", p->host, PROXY_MASTER + i,
@@ -82,6 +81,7 @@ static int write_config(const struct proxy *p, const struct trio *t,
         if (secure_clients())
             secure_listen_lines(out, t);
     }
+    fputs(options->sections ? options->sections : "", out);
     fclose(out);
     if (file_write(p->config, text) < 0)
         result = -1;

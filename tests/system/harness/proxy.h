@@ -24,6 +24,7 @@ struct proxy {
  * newline; or NULL. */
 struct proxy_options {
     const char *proxy_lines, *master_lines, *listen_lines;
+    const char *sections;          /* whole ones, behind all others; or NULL */
     bool password_file;            /* the trio's password is in a file, not in the configuration */
     const char *sentinel_password; /* in a file as well; NULL: none */
     const char *const *under; /* a program, with arguments, that becomes the proxy; NULL: none */
