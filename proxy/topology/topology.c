@@ -37,6 +37,7 @@ struct board {
     size_t subscriber_count; /* places that were ever taken */
     struct client_pause pauses[PAUSES_MAX];
     struct refusals *refusals;
+    struct facts *facts;
 };
 
 const char *group_state_name(enum group_state state)
@@ -108,6 +109,7 @@ struct board *board_new(void)
     pthread_mutex_init(&board->mutex, NULL);
     atomic_init(&board->seq, 0);
     board->refusals = refusals_new();
+    board->facts = facts_new();
     return board;
 }
 
@@ -117,7 +119,13 @@ void board_free(struct board *board)
         topology_release(board->newest);
     pthread_mutex_destroy(&board->mutex);
     refusals_free(board->refusals);
+    facts_free(board->facts);
     free(board);
+}
+
+struct facts *board_facts(const struct board *board)
+{
+    return board->facts;
 }
 
 struct refusals *board_refusals(const struct board *board)
