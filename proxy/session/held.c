@@ -37,6 +37,12 @@ static const char *masterdown(const struct session *s, char *out, size_t size)
     return out;
 }
 
+static void begins_to_be_held(struct session *s, struct session_request *r, int64_t now_ms)
+{
+    r->held_since_ms = now_ms;
+    counter_add(&s->host->counters->groups[s->place.group].held, 1);
+}
+
 /* What `earlier`, if it waits, makes of the transaction. */
 static void pass(struct waiting_tx *tx, struct session_request *earlier)
 {
@@ -119,6 +125,7 @@ static void answer_unheld(struct session *s, struct session_request *r, const st
         s->tx.refused_multi = r;
     }
     session_answer(s, r, masterdown(s, text, sizeof(text)));
+    request_conclude(r, RESULT_LIMIT);
 }
 
 /* `tx` is what stands before `r`; afterwards, behind it. */
@@ -149,7 +156,7 @@ __attribute__((noinline)) static void judge_last(struct session *s, struct sessi
                                                  bool room)
 {
     if (hold_waits(&s->queue.held))
-        r->held_since_ms = turn_now(s->host->turn);
+        begins_to_be_held(s, r, turn_now(s->host->turn));
     if (is_refused(s, r, room))
         refuse_last(s, r);
     else
@@ -179,8 +186,10 @@ void session_add_refused(struct session *s, struct session_request *r)
     char text[280];
     join(s, r);
     refuse_last(s, r);
-    if (r->state == REQUEST_WAITING) /* there is nothing that could be done later */
+    if (r->state == REQUEST_WAITING) { /* there is nothing that could be done later */
         session_answer(s, r, masterdown(s, text, sizeof(text)));
+        request_conclude(r, RESULT_LIMIT);
+    }
 }
 
 /* ---- the hold ---- */
@@ -195,7 +204,7 @@ void session_enter_hold(struct session *s)
     if (s->life.client != CLIENT_SENDS) {
         session_deliver(s);
         session_flush(s); /* what is due is due */
-        session_close(s, "its client left, and its requests would have been held");
+        session_close(s, CLOSED_CLIENT, "its client left, and its requests would have been held");
         return;
     }
     s->queue.held.outside = router_is_outside(s->host->router, &s->place, s->identity);
@@ -209,7 +218,7 @@ void session_enter_hold(struct session *s)
         room = hold_has_room(&s->queue.held, request_cost(r));
         hold_grow(&s->queue.held, request_cost(r));
         if (r->held_since_ms == 0)
-            r->held_since_ms = now;
+            begins_to_be_held(s, r, now);
         if (is_refused(s, r, room))
             refuse_to_hold(s, r, &tx);
         else

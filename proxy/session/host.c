@@ -19,6 +19,8 @@
 
 void session_host_init(struct session_host *host)
 {
+    host->counters =
+        host->stop.shared ? host->stop.shared->slots[host->stop.number].counters : NULL;
     list_init(&host->stop.waiting);
     list_init(&host->sessions);
     list_init(&host->stalled);
@@ -114,6 +116,7 @@ bool session_host_turn(struct session_host *host)
     struct turn *turn = host->turn;
     int times = 0;
     bool more;
+    turn_look(turn); /* nothing may have been read: a snapshot has come, or a timer */
     turn->cut = false;
     retry_relays(host);
     do {
@@ -121,6 +124,7 @@ bool session_host_turn(struct session_host *host)
         more = has_more(host);
     } while (__builtin_expect(more, 0) && !turn->cut && ++times < TIMES_MAX);
     turn_renew(turn); /* for what the sockets bring */
+    turn->looked = false;
     return more || !list_empty(&host->walks);
 }
 
@@ -128,6 +132,7 @@ bool session_host_turn(struct session_host *host)
 
 void session_host_tick(struct session_host *host, int64_t now_ms)
 {
+    turn_look(host->turn);
     router_tick(host->router, now_ms);
     session_look_at_large(host, now_ms);
     session_look_at_stalled(host, now_ms);

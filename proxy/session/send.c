@@ -16,6 +16,7 @@
 void session_send(struct session *s, struct session_request *r, struct upstream *to)
 {
     queue_depart(&s->queue, r, to);
+    r->sent += s->host->turn->ticks; /* it is 0, or marked */
     r->leased = to == s->lease.upstream;
     if (r->verb->sending)
         r->verb->sending(s, r, to);
