@@ -85,6 +85,8 @@
       "Client libraries that named themselves (CLIENT SETINFO) since the start; always 1.")        \
     /* ---- requests ---- */                                                                       \
     X(REQUESTS, "redisproxy_requests_total", counter, "", "Requests that were answered.")          \
+    X(REQUEST_RESULTS, "redisproxy_request_results_total", counter, "",                            \
+      "The same by result alone, those that never happened included: for alerts.")                 \
     X(REQUEST_TIME, "redisproxy_request_duration_seconds", histogram, "seconds",                   \
       "From a request's coming to its answer.")                                                    \
     X(NODE_TIME, "redisproxy_node_duration_seconds", histogram, "seconds",                         \
@@ -132,7 +134,7 @@
       "Bytes of requests that were read of clients that read no replies.")                         \
     X(MEMORY, "redisproxy_memory_bytes", gauge, "bytes",                                           \
       "What all workers hold in memory for clients, by what it is.")                               \
-    /* ---- TLS: where there is some ---- */                                                       \
+    /* ---- TLS ---- */                                                                            \
     X(TLS_ENDS, "redisproxy_tls_certificate_not_after_timestamp_seconds", gauge, "seconds",        \
       "When a certificate ends: the proxy's own, its CAs', those that nodes and Sentinels show.")  \
     X(TLS_RELOADS, "redisproxy_tls_reloads_total", counter, "",                                    \

@@ -69,6 +69,23 @@ static void put_requests(struct metrics_out *out, const struct metrics_view *vie
             }
 }
 
+static void put_results(struct metrics_out *out, const struct metrics_view *view,
+                        const struct table *table)
+{
+    char name[ENDPOINT_TEXT_MAX];
+    metrics_begin(out, METRIC_REQUEST_RESULTS);
+    for (size_t i = 0; i < table->listeners; i++)
+        for (int result = 0; result < RESULTS; result++) {
+            uint64_t sum = 0;
+            for (unsigned number = 0; number < table->numbers; number++)
+                sum += row_of(table, i, number)->others[result];
+            metrics_put(out,
+                        LABELS({"listener", metrics_listener(view, i, name, sizeof(name))},
+                               {"result", request_result_label((enum request_result)result)}),
+                        sum);
+        }
+}
+
 static struct histogram latency_of(const struct metrics_view *view, const struct table *table,
                                    enum metric family, size_t listener, enum command_class class)
 {
@@ -156,6 +173,7 @@ static void put_counted(struct metrics_out *out, const struct metrics_view *view
 {
     struct table table = table_new(view);
     put_requests(out, view, &table);
+    put_results(out, view, &table);
     put_latencies(out, view, &table, METRIC_REQUEST_TIME);
     put_latencies(out, view, &table, METRIC_NODE_TIME);
     put_retries(out, view);

@@ -53,7 +53,7 @@ static void put_handshakes(struct metrics_out *out)
 
 void metrics_tls(struct metrics_out *out, const struct metrics_view *view)
 {
-    if (!view->tls || !view->tls->count)
+    if (!view->tls)
         return;
     put_certificates(out, view->topology, view->tls);
     put_reloads(out, view->tls);

@@ -109,5 +109,5 @@ void session_drain_turn(struct session_drain *drain, struct session_host *host)
 void session_close_all(struct session_host *host)
 {
     list_each (it, &host->sessions)
-        session_close(container_of(it, struct session, in_host), "the proxy stops");
+        session_close(container_of(it, struct session, in_host), CLOSED_DRAINED, "the proxy stops");
 }
