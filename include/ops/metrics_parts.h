@@ -4,6 +4,7 @@
 
 #include "ops/metrics.h"
 #include "ops/metrics_text.h"
+#include "redis/command.h"
 #include "threads/counters.h"
 
 #include <stdlib.h>
@@ -16,6 +17,8 @@ void metrics_requests(struct metrics_out *out, const struct metrics_view *view);
 void metrics_upstreams(struct metrics_out *out, const struct metrics_view *view);
 void metrics_workers(struct metrics_out *out, const struct metrics_view *view);
 void metrics_tls(struct metrics_out *out, const struct metrics_view *view);
+
+/* ---- metrics_lines.c ---- */
 
 /* One of the gauges that each worker shows: a family of its own, a line for each worker. `offset`: in struct
  * worker_gauges. */

@@ -19,7 +19,7 @@ static inline void request_count(struct session *s, const struct session_request
     if (__builtin_expect(ticks >= HISTOGRAM_OVER || r->reply_type == '-', 0))
         request_count_other(s, r, now);
     else
-        counters_note_at_once(s->commands, r->command, ticks);
+        counters_note_at_once(s->commands, r->command->number, ticks);
 }
 /* What the proxy itself found that it came to. */
 static inline void request_conclude(struct session_request *r, enum request_result result)

@@ -10,9 +10,9 @@
 #define REDISPROXY_THREADS_COUNTERS_H
 
 #include "base/histogram.h"
-#include "redis/command.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -91,6 +91,11 @@ enum upstream_phase { UPSTREAM_PHASES(PHASE_) UPSTREAM_PHASE_COUNT };
 #undef PHASE_
 #undef COUNTERS_ENUM
 
+/* Commands by number, and classes of them: what they are is said elsewhere (redis/command.h), that there are no more is
+ * asserted in session/host.c. */
+#define COUNTED_COMMANDS 512
+#define COUNTED_CLASSES 8
+
 /* One command on one listener. Its size is a power of two: it is found by a shift. */
 struct command_counters {
     struct histogram at_once; /* sent when they came, and answered without an error */
@@ -98,10 +103,10 @@ struct command_counters {
 } __attribute__((aligned(256)));
 
 struct listener_counters {
-    struct command_counters *commands; /* one for each command_number(), the unknown first */
+    struct command_counters *commands; /* COUNTED_COMMANDS; the first is of all unknown ones */
     struct histogram
-        whole[COMMAND_CLASSES];             /* of those others, from their coming to their answer */
-    struct histogram node[COMMAND_CLASSES]; /* and of these of which a node answered: at the node */
+        whole[COUNTED_CLASSES];             /* of those others, from their coming to their answer */
+    struct histogram node[COUNTED_CLASSES]; /* and of these of which a node answered: at the node */
     counter opened, closed[CLOSE_REASON_COUNT], refused[REFUSE_REASON_COUNT];
     counter received, sent; /* bytes */
 };
@@ -159,16 +164,21 @@ void counters_release_node(struct node_counters *node);
 /* A client has said what it is. What is not printable, and more than there is room for, is "other". */
 void counters_note_lib(struct counters *counters, const char *name, const char *version);
 
-/* A request that was answered and not as most are. `sent`: the ticks when it was given to a node, 0: it never was;
- * `began`: when it came. */
-void counters_note_other(struct listener_counters *listener, const struct command *command,
-                         enum request_result result, uint64_t whole, uint64_t node, bool was_sent);
+/* A request that was answered, and not as most are: its command's number and class; how long it took, and, if it was sent,
+ * how long at the node, in ticks. */
+struct counted_request {
+    unsigned command, class;
+    enum request_result result;
+    uint64_t whole, node;
+    bool was_sent;
+};
+void counters_note_other(struct listener_counters *listener, const struct counted_request *request);
 
 /* One that was: sent in the turn in which it came, and answered `ticks` (below HISTOGRAM_OVER) later. */
-static inline void counters_note_at_once(struct command_counters *commands,
-                                         const struct command *command, uint64_t ticks)
+static inline void counters_note_at_once(struct command_counters *commands, unsigned command,
+                                         uint64_t ticks)
 {
-    struct histogram *h = &commands[command->number].at_once;
+    struct histogram *h = &commands[command].at_once;
     counter_add(&h->buckets[histogram_bucket(ticks)], 1);
     counter_add(&h->sum, ticks);
 }

@@ -4,6 +4,7 @@
 #include "nodes/router.h"
 #include "nodes/scripts.h"
 #include "nodes/upstream.h"
+#include "redis/command.h"
 #include "session/ahead.h"
 #include "session/blocking.h"
 #include "session/dispatch.h"
@@ -14,11 +15,16 @@
 #include "session/output.h"
 #include "session/starved.h"
 
+#include <assert.h>
+
 /* What is done wakes others: so often in one turn. */
 #define TIMES_MAX 16
 
+_Static_assert(COMMAND_CLASSES <= COUNTED_CLASSES, "a class has no counters");
+
 void session_host_init(struct session_host *host)
 {
+    assert(command_numbers() <= COUNTED_COMMANDS);
     host->counters =
         host->stop.shared ? host->stop.shared->slots[host->stop.number].counters : NULL;
     list_init(&host->stop.waiting);

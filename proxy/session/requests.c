@@ -159,7 +159,8 @@ static void count_hold(struct session *s, const struct session_request *r, uint6
 {
     struct group_counters *group = &s->host->counters->groups[s->place.group];
     uint64_t since = (uint64_t)r->held_since_ms * HISTOGRAM_TICKS_PER_MS;
-    uint64_t until = when_sent(r) > since ? when_sent(r) : now, ticks = until > since ? until - since : 0;
+    uint64_t until = when_sent(r) > since ? when_sent(r) : now,
+             ticks = until > since ? until - since : 0;
     histogram_add(&group->hold, ticks);
     if (ticks > counter_read(&group->hold_max))
         counter_set(&group->hold_max, ticks);
@@ -183,8 +184,14 @@ void request_count_other(struct session *s, const struct session_request *r, uin
     uint64_t sent = when_sent(r), came = sent ? sent : now;
     if (r->sent & REQUEST_LATE)
         came = r->came;
-    counters_note_other(s->counters, r->command, result_of(r), now - came,
-                        r->sent & REQUEST_EARLY ? r->at_node : now - sent, sent != 0);
+    counters_note_other(s->counters,
+                        &(struct counted_request){
+                            .command = r->command ? r->command->number : 0,
+                            .class = r->command ? command_class(r->command) : COMMAND_CLASS_OTHER,
+                            .result = result_of(r),
+                            .whole = now - came,
+                            .node = r->sent & REQUEST_EARLY ? r->at_node : now - sent,
+                            .was_sent = sent != 0});
     if (r->held_since_ms)
         count_hold(s, r, now);
 }

@@ -18,7 +18,7 @@ static void *zeroed(size_t count, size_t size)
 /* Of pages that the system gives zeroed, and only when they are touched. */
 static struct command_counters *commands_new(void)
 {
-    size_t size = command_numbers() * sizeof(struct command_counters);
+    size_t size = COUNTED_COMMANDS * sizeof(struct command_counters);
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         abort();
@@ -27,7 +27,7 @@ static struct command_counters *commands_new(void)
 
 static void commands_free(struct command_counters *commands)
 {
-    munmap(commands, command_numbers() * sizeof(struct command_counters));
+    munmap(commands, COUNTED_COMMANDS * sizeof(struct command_counters));
 }
 
 struct counters *counters_new(size_t listeners, size_t groups)
@@ -125,14 +125,12 @@ void counters_note_lib(struct counters *c, const char *name, const char *version
 
 /* ---- requests ---- */
 
-void counters_note_other(struct listener_counters *listener, const struct command *command,
-                         enum request_result result, uint64_t whole, uint64_t node, bool was_sent)
+void counters_note_other(struct listener_counters *listener, const struct counted_request *r)
 {
-    enum command_class class = command ? command_class(command) : COMMAND_CLASS_OTHER;
-    counter_add(&listener->commands[command ? command->number : 0].others[result], 1);
-    histogram_add(&listener->whole[class], whole);
-    if (was_sent)
-        histogram_add(&listener->node[class], node);
+    counter_add(&listener->commands[r->command].others[r->result], 1);
+    histogram_add(&listener->whole[r->class], r->whole);
+    if (r->was_sent)
+        histogram_add(&listener->node[r->class], r->node);
 }
 
 /* ---- labels ---- */

@@ -3,6 +3,7 @@
  */
 #include "ops/metrics.h"
 #include "ops/metrics_text.h"
+#include "redis/command.h"
 #include "threads/counters.h"
 
 #include <criterion/criterion.h>
@@ -202,10 +203,19 @@ Test(metrics, requests_of_all_workers_are_one_sum)
     struct counted c;
     struct metrics_view view = counted(&c);
     const struct command *get = command("get");
-    counters_note_at_once(c.workers[0]->listeners[0].commands, get, 100);
-    counters_note_at_once(c.workers[1]->listeners[0].commands, get, 63);
-    counters_note_other(&c.workers[1]->listeners[0], get, RESULT_ERROR, 1000, 0, false);
-    counters_note_other(&c.workers[1]->listeners[0], NULL, RESULT_LIMIT, HISTOGRAM_OVER, 5, true);
+    counters_note_at_once(c.workers[0]->listeners[0].commands, get->number, 100);
+    counters_note_at_once(c.workers[1]->listeners[0].commands, get->number, 63);
+    counters_note_other(&c.workers[1]->listeners[0],
+                        &(struct counted_request){.command = get->number,
+                                                  .class = COMMAND_CLASS_READ,
+                                                  .result = RESULT_ERROR,
+                                                  .whole = 1000});
+    counters_note_other(&c.workers[1]->listeners[0],
+                        &(struct counted_request){.class = COMMAND_CLASS_OTHER,
+                                                  .result = RESULT_LIMIT,
+                                                  .whole = HISTOGRAM_OVER,
+                                                  .node = 5,
+                                                  .was_sent = true});
     char *text = metrics_text(&view, false);
 #define OF "listener=\"127.0.0.1:6379\","
     has(text, "\nredisproxy_requests_total{" OF "command=\"get\",result=\"ok\"} 2\n");
