@@ -60,9 +60,9 @@ struct worker {
     uv_timer_t tick, drain_tick;
     struct turn turn;
     struct session_host host;
-    struct worker_slot *slot;           /* what it shows others, */
-    const struct hold *holds;           /* and where from: one for each group */
-    struct accept_point *accept_points; /* NULL: another one accepts */
+    struct worker_slot *slot;             /* what it shows others, */
+    const struct hold *holds, *holds_end; /* and where from: one for each group */
+    struct accept_point *accept_points;   /* NULL: another one accepts */
     struct balance balance;
     uint64_t accepted; /* clients, ever */
     size_t given;      /* sessions, ever */
@@ -173,11 +173,11 @@ static void acknowledge(struct worker *w)
 /* For other threads, which may be a turn behind. */
 static void show_gauges(struct worker *w)
 {
-    struct worker_slot *slot = slot_of(w);
-    for (size_t i = 0; i < w->options->group_count; i++) {
-        const struct hold *hold = &w->holds[i];
-        atomic_store_explicit(&slot->holds[i].sessions, hold->count, memory_order_relaxed);
-        atomic_store_explicit(&slot->holds[i].bytes, hold->bytes, memory_order_relaxed);
+    struct worker_slot *slot = w->slot;
+    struct slot_hold *shown = slot->holds;
+    for (const struct hold *hold = w->holds, *end = w->holds_end; hold < end; hold++, shown++) {
+        atomic_store_explicit(&shown->sessions, hold->count, memory_order_relaxed);
+        atomic_store_explicit(&shown->bytes, hold->bytes, memory_order_relaxed);
     }
     atomic_store_explicit(&slot->sessions, w->host.count, memory_order_relaxed);
     atomic_store_explicit(&slot->ended, w->given - w->host.count, memory_order_relaxed);
@@ -385,6 +385,7 @@ struct worker *worker_new(const struct traffic_options *options, struct board *b
     turn_init(&w->turn, &w->loop, w->board, sizeof(struct session_request));
     init_host(w);
     w->holds = router_hold(w->host.router, 0);
+    w->holds_end = w->holds + options->group_count;
     mailbox_init(&slot_of(w)->box, notify, w);
     w->subscriber = board_subscribe(board, notify, w);
     uv_async_send(&w->async);
