@@ -325,7 +325,7 @@ FUZZ_resp    := tests/fuzz/fuzz_resp $(call files_of,redis) $(call files_of,base
 FUZZ_inline  := tests/fuzz/fuzz_inline $(call files_of,redis) $(call files_of,base)
 # Streams without sockets stand in for net/stream (tests/fuzz/session/world.h); the control plane is the fuzzer's.
 FUZZ_session := $(basename $(wildcard tests/fuzz/session/*.c)) proxy/net/address \
-                $(addprefix proxy/topology/,topology history refusals credential) \
+                $(addprefix proxy/topology/,topology history refusals credential facts) \
                 $(foreach room,base redis threads nodes session commands,$(call files_of,$(room)))
 FUZZ_tls     := tests/fuzz/fuzz_tls $(filter-out proxy/net/stream,$(call files_of,net)) $(call files_of,base)
 # The session's world has a libuv of its own.

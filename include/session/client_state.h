@@ -33,6 +33,7 @@ struct session_client {
     /* what it said */
     char *name;       /* CLIENT SETNAME */
     char *hello_name; /* HELLO's SETNAME, until Redis has let it in */
+    char *lib;        /* CLIENT SETINFO's LIB-NAME */
     bool reply_off, reply_skip;
     /* what it sent */
     struct partial *partial; /* a request that has not arrived wholly (input.h) */

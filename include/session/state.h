@@ -69,8 +69,10 @@ struct session {
     uint64_t id;
     struct session_host *host;
     const struct traffic_listener_options *listener;
-    struct identity *identity; /* who it is, at the nodes */
-    struct place place;        /* where its requests go */
+    struct listener_counters *counters; /* its listener's, of its worker, */
+    struct command_counters *commands;  /* and these of that */
+    struct identity *identity;          /* who it is, at the nodes */
+    struct place place;                 /* where its requests go */
     struct list in_host, in_woken, in_dirty, in_expiring, in_unread;
 
     struct life life;

@@ -14,6 +14,7 @@
 
 #include "net/address.h"
 #include "topology/credential.h"
+#include "topology/facts.h"
 #include "topology/history.h"
 #include "topology/refusals.h"
 
@@ -128,6 +129,8 @@ struct refusals *board_refusals(const struct board *board);
 
 /* The last switchovers: whoever shows them, any thread. */
 struct history *board_history(const struct board *board);
+/* What else the control plane knows: its own, and whoever shows it. */
+struct facts *board_facts(const struct board *board);
 
 /* `notify(arg)` is called after every publication, on the publishing thread, until the subscription
  * is taken back: it must be safe there, and not call the board (uv_async_send is, and does not). At

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct counters;
 struct workers;
 
 /* Starts options->workers threads. `listen_fds` holds one bound descriptor for each of
@@ -40,6 +41,9 @@ struct worker_gauges {
     size_t disconnected;     /* clients that the proxy ended, ever */
 };
 void workers_gauges(const struct workers *workers, size_t worker, struct worker_gauges *out);
+
+/* What a worker has counted. Any thread; the counters are the worker's. */
+struct counters *workers_counters(const struct workers *workers, size_t worker);
 
 /* As worker_drain(), worker_finished(), for all of them. */
 void workers_drain(struct workers *workers);

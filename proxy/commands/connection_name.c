@@ -45,6 +45,27 @@ static void client_setname(struct session *s, struct session_request *r)
     session_answer(s, r, "+OK\r\n");
 }
 
+/* Longer ones are nobody's name: they are shown as another one's (counters.h). */
+static char *text_of(struct slice arg)
+{
+    return strndup(arg.data, arg.len < CLIENT_LIB_SIZE ? arg.len : CLIENT_LIB_SIZE);
+}
+
+/* What it says of itself is only counted. Libraries send the name first, and then the version. */
+static void client_setinfo(struct session *s, struct session_request *r)
+{
+    char *text = text_of(session_arg(r, 3));
+    if (text && slice_is(session_arg(r, 2), "lib-ver") && s->client.lib)
+        counters_note_lib(s->host->counters, s->client.lib, text);
+    if (slice_is(session_arg(r, 2), "lib-name")) {
+        free(s->client.lib);
+        s->client.lib = text;
+        text = NULL;
+    }
+    free(text);
+    session_answer(s, r, "+OK\r\n");
+}
+
 static void client_getname(struct session *s, struct session_request *r)
 {
     if (s->client.name && *s->client.name)
@@ -84,7 +105,7 @@ static void perform(struct session *s, struct session_request *r)
         client_reply(s, r);
         break;
     default:
-        session_answer(s, r, "+OK\r\n"); /* SETINFO */
+        client_setinfo(s, r);
     }
 }
 

@@ -166,6 +166,17 @@ static void credential_news(void *owner)
 
 /* ---- life ---- */
 
+static void show_facts(const struct control *control)
+{
+    struct group_facts *facts = calloc(control->group_count + 1, sizeof(*facts));
+    if (!facts)
+        abort();
+    for (size_t i = 0; i < control->group_count; i++)
+        group_facts(control->groups[i], &facts[i]);
+    facts_show(board_facts(control->board), facts, control->group_count);
+    free(facts);
+}
+
 /* A file that was read a moment ago is due now. And it makes the loop turn. */
 static void turned(uv_timer_t *timer)
 {
@@ -173,6 +184,8 @@ static void turned(uv_timer_t *timer)
     look_at_credentials(control);
     if (!control->stopping)
         summaries_note(control->summaries, control->shown, (int64_t)uv_now(&control->loop));
+    if (!control->stopping)
+        show_facts(control);
 }
 
 /* The names go last: groups ask them until they are closed. */
@@ -260,6 +273,7 @@ struct control *control_start(const struct topology_options *groups, size_t grou
             group_new(&control->loop, &groups[i], control->names, &group_callbacks, control);
     control->group_count = control->groups_open = group_count;
     publish(control);
+    show_facts(control);
     error = uv_thread_create(&control->thread, run, control);
     if (error) {
         log_event(LOG_ERROR, "the control plane's thread cannot start", "error=%s",

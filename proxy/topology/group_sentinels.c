@@ -344,6 +344,8 @@ static void sentinel_happened(void *owner, struct sentinel *sentinel, const char
     if (subject.len)
         group->wiring.probe_now(group, &subject);
     sentinel_poll(sentinel);
+    if (strcmp(channel, "+tilt") == 0 || strcmp(channel, "-tilt") == 0)
+        election_sentinel_tilt(group->election, seat->key, channel[0] == '+');
     if (sentinel_event_kind(channel, &kind))
         election_event(group->election, seat->key, kind, &master, &subject, now_of(group));
     group->wiring.follow(group);

@@ -30,7 +30,7 @@ struct workers *workers_start(const struct traffic_options *options, struct boar
     if (!workers)
         abort();
     workers->count = options->workers;
-    workers->shared = shared_new(workers->count, options->group_count);
+    workers->shared = shared_new(workers->count, options->group_count, options->listener_count);
     for (size_t i = 0; i < workers->count; i++)
         workers->each[i] = worker_new(options, board, workers->shared, i);
     if (start_all(workers, listen_fds) == 0)
@@ -66,6 +66,11 @@ void workers_gauges(const struct workers *workers, size_t worker, struct worker_
         out->held += atomic_load_explicit(&slot->holds[i].sessions, memory_order_relaxed);
         out->held_bytes += atomic_load_explicit(&slot->holds[i].bytes, memory_order_relaxed);
     }
+}
+
+struct counters *workers_counters(const struct workers *workers, size_t worker)
+{
+    return workers->shared->slots[worker].counters;
 }
 
 void workers_drain(struct workers *workers)

@@ -265,7 +265,8 @@ redisContext *proxy_client_of(const struct proxy *p, int port, int worker)
 
 long proxy_gauge(const struct proxy *p, const char *name, int worker)
 {
-    char text[32768], label[32] = "";
+    static _Thread_local char text[1 << 20];
+    char label[32] = "";
     long sum = -1;
     size_t len = strlen(name);
     if (worker >= 0)

@@ -30,7 +30,7 @@ static void ring(void *arg)
 static void begin(struct house *h, size_t workers)
 {
     memset(h, 0, sizeof(*h));
-    h->shared = shared_new(workers, 1);
+    h->shared = shared_new(workers, 1, 1);
     for (size_t i = 0; i < workers; i++) {
         h->stops[i].shared = h->shared;
         h->stops[i].number = i;
