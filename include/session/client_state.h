@@ -25,13 +25,17 @@ enum growth {
     GROWTH_AWAITS_NODE,    /* not before the node has said whether the client has to log in */
 };
 
+#define CLIENT_LIBRARY_MAX 31
+
 struct session_client {
     struct stream stream;
     int64_t opened_ms,
         read_ms; /* for CLIENT LIST: since when it is here, and last said something */
     const struct command *last; /* its newest request's; its name may be NULL */
     /* what it said */
-    char *name;       /* CLIENT SETNAME */
+    char *name; /* CLIENT SETNAME */
+    char *library
+        [2]; /* CLIENT SETINFO: LIB-NAME, LIB-VER; cut to CLIENT_LIBRARY_MAX bytes; NULL: it has not said */
     char *hello_name; /* HELLO's SETNAME, until Redis has let it in */
     bool reply_off, reply_skip;
     /* what it sent */

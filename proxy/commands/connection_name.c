@@ -45,6 +45,19 @@ static void client_setname(struct session *s, struct session_request *r)
     session_answer(s, r, "+OK\r\n");
 }
 
+/* For who looks at the proxy's clients; nodes are not told, for connections are shared. */
+static void client_setinfo(struct session *s, struct session_request *r)
+{
+    struct slice what = session_arg(r, 2), value = session_arg(r, 3);
+    int at = slice_is(what, "lib-name") ? 0 : slice_is(what, "lib-ver") ? 1 : -1;
+    if (at >= 0) {
+        free(s->client.library[at]);
+        s->client.library[at] =
+            strndup(value.data, value.len < CLIENT_LIBRARY_MAX ? value.len : CLIENT_LIBRARY_MAX);
+    }
+    session_answer(s, r, "+OK\r\n");
+}
+
 static void client_getname(struct session *s, struct session_request *r)
 {
     if (s->client.name && *s->client.name)
@@ -84,7 +97,7 @@ static void perform(struct session *s, struct session_request *r)
         client_reply(s, r);
         break;
     default:
-        session_answer(s, r, "+OK\r\n"); /* SETINFO */
+        client_setinfo(s, r);
     }
 }
 

@@ -68,6 +68,11 @@ void workers_gauges(const struct workers *workers, size_t worker, struct worker_
     }
 }
 
+void workers_ask(const struct workers *workers, struct relay *relay)
+{
+    relay_start_from_outside(relay, workers->shared, 0);
+}
+
 void workers_drain(struct workers *workers)
 {
     size_t sessions = 0;

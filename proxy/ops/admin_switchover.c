@@ -1,0 +1,450 @@
+/*
+ * admin_switchover: a planned change of master, without a lost write, or none at all.
+ *
+ *     check    a Sentinel has its quorum (CKQUORUM), and lists replicas that it may promote; these are in step, roughly
+ *     hold     the group's requests are held; what was written before is answered
+ *     catch up the replicas that may be promoted have all that the master has
+ *     ask      SENTINEL FAILOVER, with COORDINATED where the server has that
+ *     wait     the control plane finds a new master, and releases what is held
+ *     verify   the new master says that it is one
+ *
+ * Until Sentinel was asked a failure changes nothing: what is held goes on with the old master. Afterwards the election
+ * decides (topology/election_rules.c), as in any switchover; then only the hold is given up here. One step is done at a
+ * time: it asks something (admin_ask.h), or looks at the board every 10 ms.
+ */
+#include "ops/admin_verbs.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ops/admin_ask.h"
+#include "ops/admin_hold.h"
+#include "ops/candidates.h"
+
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MS 3000           /* for one question */
+#define QUIET_MS 3000            /* for what is unanswered when the hold begins */
+#define CATCH_UP_MS 3000         /* for the replicas, once it is held */
+#define BEHIND_MAX (1024 * 1024) /* bytes, before it is held */
+#define TIMEOUT_MAX_MS 600000
+
+enum phase { CHECK_QUORUM, CHECK_REPLICAS, CHECK_STEP, HOLD, CATCH_UP, ASK, WAIT, VERIFY, PHASES };
+
+struct switchover {
+    struct admin_job job;
+    struct admin_call *call;
+    struct admin_core *core;
+    struct admin_hold hold;
+    struct admin_ask *question; /* is under way */
+    enum phase phase;
+    int64_t phase_ms, until_ms; /* when this phase began; when it has failed */
+    int64_t took_ms[PHASES], timeout_ms;
+    size_t group, sentinel; /* which of the configured ones is asked */
+    uint64_t old;
+    struct endpoint master, now; /* the old one; the new one */
+    char master_name[ENDPOINT_TEXT_MAX], now_name[ENDPOINT_TEXT_MAX];
+    const char *to; /* NULL: whom Sentinel likes */
+    struct candidates candidates;
+    size_t measured;       /* candidates whose offset is known, of this round */
+    int64_t master_offset; /* of this round; -1: not known yet */
+    bool coordinated, held, verified, failed;
+    char why[400];
+};
+
+static const char *group_name(const struct switchover *s)
+{
+    return s->core->sources.config->traffic.groups[s->group].name;
+}
+
+static void enter(struct switchover *s, enum phase phase, int64_t limit_ms)
+{
+    int64_t now = clock_ms();
+    s->took_ms[s->phase] += now - s->phase_ms;
+    s->phase = phase;
+    s->phase_ms = now;
+    s->until_ms = now + limit_ms;
+}
+
+__attribute__((format(printf, 2, 3))) static void fail(struct switchover *s, const char *format,
+                                                       ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(s->why, sizeof(s->why), format, args);
+    va_end(args);
+    s->failed = true;
+}
+
+/* ---- the end ---- */
+
+static cJSON *report(struct switchover *s)
+{
+    static const char *const names[PHASES] = {"check_quorum", "check_replicas", "check_step",
+                                              "hold",         "catch_up",       "ask",
+                                              "wait",         "verify"};
+    cJSON *result = cJSON_CreateObject(), *phases = cJSON_CreateArray();
+    int64_t held_ms = s->took_ms[HOLD] + s->took_ms[CATCH_UP] + s->took_ms[ASK] + s->took_ms[WAIT];
+    admin_add_text(result, "group", group_name(s));
+    admin_add_text(result, "from", s->master_name);
+    admin_add_text(result, "to", s->now_name);
+    cJSON_AddBoolToObject(result, "coordinated", s->coordinated);
+    admin_add_number(result, "held_ms", held_ms);
+    admin_add_number(result, "total_ms", clock_ms() - s->call->since_ms);
+    for (int i = 0; i <= (int)s->phase; i++) {
+        cJSON *row = cJSON_CreateObject();
+        admin_add_text(row, "phase", names[i]);
+        admin_add_number(row, "took_ms", s->took_ms[i]);
+        cJSON_AddItemToArray(phases, row);
+    }
+    cJSON_AddItemToObject(result, "phases", phases);
+    return result;
+}
+
+static void finish(struct switchover *s)
+{
+    admin_ask_cancel(s->question);
+    enter(s, s->phase, 0);
+    if (s->held && s->failed)
+        admin_hold_end(s->core, s->group);
+    cJSON *result = report(s);
+    s->core->switching = false;
+    if (s->failed)
+        admin_failed_with(s->call, result, "%s", s->why);
+    else
+        admin_done(s->call, result);
+    free(s);
+}
+
+/* ---- questions ---- */
+
+static void ask_server(struct switchover *s, const struct control_conn_options *options, int argc,
+                       const char *const *argv, admin_answer *answered)
+{
+    s->question = admin_ask(s->core->loop, options, argc, argv, answered, s);
+    credential_release(options->credential);
+}
+
+static void ask_sentinel(struct switchover *s, const char *what, const char *more,
+                         admin_answer *answered)
+{
+    struct control_conn_options options = admin_sentinel_options(s->core, s->group, s->sentinel);
+    const char *argv[] = {"SENTINEL", what, group_name(s), more};
+    ask_server(s, &options, more ? 4 : 3, argv, answered);
+}
+
+static void ask_node(struct switchover *s, const struct endpoint *node, int argc,
+                     const char *const *argv, admin_answer *answered)
+{
+    struct control_conn_options options = admin_node_options(s->core, s->group, node, NULL);
+    ask_server(s, &options, argc, argv, answered);
+}
+
+static bool is_error(const redisReply *reply)
+{
+    return !reply || reply->type == REDIS_REPLY_ERROR;
+}
+
+static const char *words_of(const redisReply *reply, const char *why)
+{
+    return reply && reply->str ? reply->str : why ? why : "no answer";
+}
+
+/* ---- check: quorum ---- */
+
+static void on_quorum(void *owner, const redisReply *reply, const char *why)
+{
+    struct switchover *s = owner;
+    s->question = NULL;
+    if (!is_error(reply)) {
+        enter(s, CHECK_REPLICAS, ANSWER_MS);
+    } else if (reply) {
+        fail(s, "nothing was changed: there is no quorum for a failover: %s", words_of(reply, why));
+    } else if (++s->sentinel == s->core->sources.config->topology[s->group].sentinel_count) {
+        fail(s, "nothing was changed: no Sentinel can be asked: %s", words_of(reply, why));
+    }
+}
+
+static void check_quorum(struct switchover *s)
+{
+    s->until_ms = clock_ms() + ANSWER_MS; /* for each Sentinel */
+    ask_sentinel(s, "CKQUORUM", NULL, on_quorum);
+}
+
+/* ---- check: replicas ---- */
+
+static void on_replicas(void *owner, const redisReply *reply, const char *why)
+{
+    struct switchover *s = owner;
+    char text[320];
+    s->question = NULL;
+    if (is_error(reply) || candidates_read(&s->candidates, reply) != 0)
+        fail(s, "nothing was changed: Sentinel does not list the replicas: %s",
+             words_of(reply, why));
+    else if (s->candidates.count == 0)
+        fail(s,
+             "nothing was changed: of %zu replicas none can be promoted: they are down, cut off "
+             "from the master, or have replica-priority 0",
+             s->candidates.replicas);
+    else if (s->to && !candidates_only(&s->candidates, s->to, text, sizeof(text)))
+        fail(s, "nothing was changed: %s", text);
+    else
+        enter(s, CHECK_STEP, ANSWER_MS);
+}
+
+/* ---- are they in step? The master is asked first, so that a replica can only be ahead of its answer. ---- */
+
+static void measure_again(struct switchover *s)
+{
+    s->master_offset = -1;
+    s->measured = 0;
+}
+
+static void on_offset(void *owner, const redisReply *reply, const char *why)
+{
+    struct switchover *s = owner;
+    bool of_master = s->master_offset < 0;
+    const char *who = of_master ? s->master_name : s->candidates.each[s->measured].name;
+    int64_t offset = -1;
+    s->question = NULL;
+    if (!is_error(reply) && reply->str)
+        offset = info_number(reply->str, of_master ? "master_repl_offset" : "slave_repl_offset");
+    if (offset < 0)
+        fail(s, "%s: %.100s does not say how far it is: %.100s",
+             s->held ? "given up" : "nothing was changed", who,
+             is_error(reply) ? words_of(reply, why) : "it is no replica");
+    else if (of_master)
+        s->master_offset = offset;
+    else
+        s->candidates.each[s->measured++].offset = offset;
+}
+
+/* Returns whether a round is through. */
+static bool measure(struct switchover *s)
+{
+    static const char *const argv[] = {"INFO", "replication"};
+    if (s->master_offset >= 0 && s->measured == s->candidates.count)
+        return true;
+    ask_node(s, s->master_offset < 0 ? &s->master : &s->candidates.each[s->measured].endpoint, 2,
+             argv, on_offset);
+    return false;
+}
+
+static void check_step(struct switchover *s)
+{
+    int64_t behind;
+    if (!measure(s))
+        return;
+    behind = candidates_behind(&s->candidates, s->master_offset);
+    if (behind > BEHIND_MAX) {
+        fail(s,
+             "nothing was changed: a replica that may be promoted is %" PRId64
+             " bytes behind the master: wait until it has caught up",
+             behind);
+        return;
+    }
+    s->held = true;
+    enter(s, HOLD, QUIET_MS);
+    admin_hold_begin(&s->hold, s->core, s->group,
+                     clock_ms() + admin_hold_longest(s->core, s->group), s->old);
+}
+
+static void catch_up(struct switchover *s)
+{
+    if (!measure(s))
+        return;
+    if (candidates_behind(&s->candidates, s->master_offset) == 0)
+        enter(s, ASK, ANSWER_MS);
+    else
+        measure_again(s);
+}
+
+/* ---- ask ---- */
+
+static void on_failover(void *owner, const redisReply *reply, const char *why)
+{
+    struct switchover *s = owner;
+    s->question = NULL;
+    if (!is_error(reply)) {
+        enter(s, WAIT, s->timeout_ms);
+    } else if (reply && s->coordinated) {
+        s->coordinated = false; /* an older one knows no such word */
+    } else {
+        /* Without an answer it may have taken the request. */
+        fail(s, "%s: %s",
+             reply ? "Sentinel refuses; the old master goes on" : "Sentinel does not answer",
+             words_of(reply, why));
+    }
+}
+
+/* ---- wait ---- */
+
+/* What the newest snapshot says: is another node master, and may it be written to? */
+static void look_for_master(struct switchover *s)
+{
+    struct topology *topology = board_acquire(s->core->sources.board);
+    const struct topology_group *group = &topology->groups[s->group];
+    if (group->master >= 0 && group->nodes[group->master].id != s->old && group->writable) {
+        const struct topology_node *node = &group->nodes[group->master];
+        snprintf(s->now_name, sizeof(s->now_name), "%s", node->name);
+        if (endpoint_parse(&s->now, node->name, 0) == 0)
+            enter(s, VERIFY, ANSWER_MS);
+    }
+    topology_release(topology);
+}
+
+/* ---- verify ---- */
+
+static void on_role(void *owner, const redisReply *reply, const char *why)
+{
+    struct switchover *s = owner;
+    s->question = NULL;
+    s->verified = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+                  reply->element[0]->str && strcmp(reply->element[0]->str, "master") == 0;
+    if (!s->verified)
+        fail(s, "it was switched over, but %.100s does not say that it is master: %.100s",
+             s->now_name, words_of(reply, why));
+    else if (s->to && strcmp(s->to, s->now_name) != 0 && strcmp(s->to, s->now.host) != 0)
+        fail(s, "it was switched over, but to %.100s instead of %.100s", s->now_name, s->to);
+}
+
+/* ---- the job ---- */
+
+static void too_late(struct switchover *s)
+{
+    static const char *const texts[PHASES] = {
+        [CHECK_REPLICAS] = "nothing was changed: Sentinel does not answer",
+        [CHECK_STEP] = "nothing was changed: a node does not answer",
+        [HOLD] =
+            "given up, the old master goes on: commands that were sent before are not answered",
+        [CATCH_UP] = "given up, the old master goes on: the replicas do not catch up with it",
+        [ASK] = "Sentinel does not answer",
+        [WAIT] =
+            "Sentinel has taken the request, and there is no new master in time: what was held "
+            "goes on with the present one (Sentinel's log says why)",
+        [VERIFY] = "it was switched over, but the new master does not answer"};
+    if (s->phase == CHECK_QUORUM) {
+        admin_ask_cancel(s->question);
+        on_quorum(s, NULL, "no answer");
+        return;
+    }
+    fail(s, "%s", texts[s->phase]);
+}
+
+static void work(struct switchover *s)
+{
+    static const char *const role[] = {"ROLE"};
+    switch (s->phase) {
+    case CHECK_QUORUM:
+        check_quorum(s);
+        break;
+    case CHECK_REPLICAS:
+        ask_sentinel(s, "SLAVES", NULL, on_replicas);
+        break;
+    case CHECK_STEP:
+        check_step(s);
+        break;
+    case HOLD:
+        if (admin_hold_is_quiet(&s->hold, s->core)) {
+            measure_again(s);
+            enter(s, CATCH_UP, CATCH_UP_MS);
+        }
+        break;
+    case CATCH_UP:
+        catch_up(s);
+        break;
+    case ASK:
+        ask_sentinel(s, "FAILOVER", s->coordinated ? "COORDINATED" : NULL, on_failover);
+        break;
+    case WAIT:
+        look_for_master(s);
+        break;
+    case VERIFY:
+        ask_node(s, &s->now, 1, role, on_role);
+        break;
+    case PHASES:
+        break;
+    }
+}
+
+static bool step(struct admin_job *job, int64_t now, bool ending)
+{
+    struct switchover *s = container_of(job, struct switchover, job);
+    if (ending && !s->failed)
+        fail(s, "the proxy stops");
+    else if (now >= s->until_ms && !s->failed && !s->verified)
+        too_late(s);
+    if (!s->failed && !s->verified && !s->question)
+        work(s);
+    if (!s->failed && !s->verified)
+        return true;
+    finish(s);
+    return false;
+}
+
+/* ---- the beginning ---- */
+
+/* Notes the old master. Returns false after refusing. */
+static bool find_master(struct switchover *s)
+{
+    struct topology *topology = board_acquire(s->core->sources.board);
+    const struct topology_group *group = &topology->groups[s->group];
+    const char *why = group->paused                  ? "it is paused: resume it first"
+                      : group->state != GROUP_STEADY ? "it is being switched over, or has no master"
+                      : group->master < 0            ? "it has no master"
+                      : !group->writable             ? "its master is not written to now"
+                                                     : NULL;
+    if (!why) {
+        const struct topology_node *node = &group->nodes[group->master];
+        s->old = node->id;
+        snprintf(s->master_name, sizeof(s->master_name), "%s", node->name);
+        if (endpoint_parse(&s->master, node->name, 0) != 0)
+            why = "its master's address is not known";
+    }
+    if (why)
+        admin_failed(s->call, "nothing was changed: %s: %s", group_name(s), why);
+    topology_release(topology);
+    return !why;
+}
+
+void admin_switchover(struct admin_call *call)
+{
+    const char *timeout = admin_option(call, "timeout");
+    int group = admin_group(call, admin_word(call, 0));
+    if (group < 0)
+        return;
+    int64_t timeout_ms = admin_hold_longest(call->core, (size_t)group);
+    if (timeout && (!admin_parse_duration(&timeout_ms, timeout) || timeout_ms <= 0 ||
+                    timeout_ms > TIMEOUT_MAX_MS)) {
+        admin_failed(call, "--timeout %.40s is no time up to 10 minutes: write 20s", timeout);
+        return;
+    }
+    if (call->core->switching) {
+        admin_failed(call, "nothing was changed: another switchover goes on: wait for its end");
+        return;
+    }
+    struct switchover *s = calloc(1, sizeof(*s));
+    if (!s)
+        abort();
+    s->call = call;
+    s->core = call->core;
+    s->group = (size_t)group;
+    s->to = admin_option(call, "to");
+    s->timeout_ms = timeout_ms;
+    s->coordinated = true;
+    s->phase_ms = clock_ms();
+    s->until_ms = s->phase_ms + ANSWER_MS;
+    measure_again(s);
+    if (!find_master(s)) {
+        free(s);
+        return;
+    }
+    log_event(LOG_INFO, "a switchover is asked for", "group=%s master=%s to=%s uid=%lu pid=%ld",
+              group_name(s), s->master_name, s->to ? s->to : "any", (unsigned long)call->uid,
+              (long)call->pid);
+    call->core->switching = true;
+    admin_job_start(call->core, &s->job, step);
+}
