@@ -91,7 +91,7 @@ static cJSON *report(struct switchover *s)
     admin_add_text(result, "group", group_name(s));
     admin_add_text(result, "from", s->master_name);
     admin_add_text(result, "to", s->now_name);
-    cJSON_AddBoolToObject(result, "coordinated", s->coordinated);
+    cJSON_AddBoolToObject(result, "coordinated", s->phase > ASK && s->coordinated);
     admin_add_number(result, "held_ms", held_ms);
     admin_add_number(result, "total_ms", clock_ms() - s->call->since_ms);
     for (int i = 0; i <= (int)s->phase; i++) {

@@ -353,7 +353,7 @@ Test(admin, answers_with_max_clients_reached, .timeout = 60)
     EXPECT(c[0], "+PONG", "PING");
     EXPECT(c[1], "+PONG", "PING");
     EXPECT_PREFIX(c[2], "-ERR max number", "PING");
-    cr_expect_eq(shown(""), 2);
+    cr_expect_eq(shown(""), 2, "%s", out);
     EXPECT_CTL(0, "kill address=127.*");
     for (int i = 0; i < 3; i++)
         redisFree(c[i]);
