@@ -24,6 +24,7 @@
 #include "ops/ctl.h"
 #include "ops/http.h"
 #include "ops/log_setup.h"
+#include "ops/manual.h"
 #include "ops/open_files.h"
 #include "ops/port_owner.h"
 #include "ops/supervisor.h"
@@ -386,6 +387,8 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "ctl") == 0)
         return ctl_main(argc - 1, argv + 1);
+    if (argc == 3 && strcmp(argv[1], "--print") == 0)
+        return manual_print(stdout, argv[2]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     enum command command = read_command_line(argc, argv, &path);
 
     memory_install_last_words();
