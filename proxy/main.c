@@ -18,6 +18,7 @@
 #include "ops/admin.h"
 #include "ops/config.h"
 #include "ops/config_table.h"
+#include "ops/ctl.h"
 #include "ops/doctor.h"
 #include "ops/handed_sockets.h"
 #include "ops/history_file.h"
@@ -382,6 +383,7 @@ int main(int argc, char **argv)
 {
     const char *path = NULL;
     int result = EXIT_SUCCESS;
+
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
         return doctor_main(argc - 1, argv + 1);
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 struct admin_call;
+struct config;
 
 /* What a shell offers behind the verb. */
 enum verb_words {
@@ -26,10 +27,12 @@ struct verb {
     const char *more;    /* paragraphs for the man page, or NULL */
     const char *options; /* separated by blanks: "--for --to"; NULL: it has none */
     enum verb_words words;
-    int least, most;                        /* how many words it takes that belong to no option */
-    bool changes;                           /* it changes something: who did it is logged */
-    bool only_asks_alone;                   /* without a word it only tells */
-    bool slow;                              /* it may take minutes */
+    int least, most;      /* how many words it takes that belong to no option */
+    bool changes;         /* it changes something: who did it is logged */
+    bool only_asks_alone; /* without a word it only tells */
+    bool slow;            /* it may take minutes */
+    /* ctl does it itself, by the configuration: no running proxy is asked. Returns the exit status. */
+    int (*local)(const struct config *config, bool json);
     void (*begin)(struct admin_call *call); /* answers now, or later; NULL: not in this build */
 };
 

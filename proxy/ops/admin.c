@@ -202,7 +202,8 @@ static void begin(struct connection *c, const char *line, size_t len)
     if (call->verb->begin)
         call->verb->begin(call);
     else
-        admin_failed(call, "%s is not in this build", call->verb->name);
+        admin_failed(call, "%s is not done here: use \"redisproxy ctl -c proxy.conf %s\"",
+                     call->verb->name, call->verb->name);
 }
 
 static void refuse(struct connection *c, const char *why)

@@ -72,11 +72,7 @@ static int path_from(struct ctl *ctl, const char *file)
     ctl->config = config_load(file, stderr);
     if (!ctl->config)
         return CTL_UNREACHABLE;
-    if (!ctl->config->admin.path) {
-        complain("%s says admin = off: there is no socket to ask", file);
-        return CTL_UNREACHABLE;
-    }
-    ctl->path = ctl->config->admin.path;
+    ctl->path = ctl->config->admin.path ? ctl->config->admin.path : "";
     return 0;
 }
 
@@ -126,6 +122,11 @@ static int reach(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (!*path) {
+        complain("%s", "the configuration says admin = off: there is no socket to ask");
+        close(fd);
+        return -1;
+    }
     if (strlen(path) >= sizeof(address.sun_path)) {
         complain("%s: the path is too long for a socket", path);
         close(fd);
@@ -244,6 +245,14 @@ static int help(const struct ctl *ctl)
     return CTL_OK;
 }
 
+static int run_here(const struct ctl *ctl)
+{
+    if (!ctl->config)
+        return complain("%s goes by the configuration: say which, with -c proxy.conf",
+                        ctl->verb_name);
+    return ctl->verb->local(ctl->config, ctl->json);
+}
+
 static int run(struct ctl *ctl, int argc, char **argv)
 {
     int status = read_command_line(ctl, argc, argv);
@@ -258,7 +267,7 @@ static int run(struct ctl *ctl, int argc, char **argv)
     }
     if (!ctl->verb)
         return complain("there is no verb %s: \"redisproxy ctl help\" lists them", ctl->verb_name);
-    return ask(ctl);
+    return ctl->verb->local ? run_here(ctl) : ask(ctl);
 }
 
 int ctl_main(int argc, char **argv)

@@ -2,8 +2,14 @@
 #include "ops/verb.h"
 
 #include "ops/admin_verbs.h"
+#include "ops/doctor.h"
 
 #include <string.h>
+
+static int doctor(const struct config *config, bool json)
+{
+    return doctor_run(config, json, stdout);
+}
 
 /* clang-format off */
 static const struct verb table[] = {
@@ -65,8 +71,8 @@ static const struct verb table[] = {
      .help = "reads the configuration file again: all of it is used, or, with an error, nothing"},
     {.name = "history", .args = "[GROUP]", .most = 1, .words = WORDS_GROUP,
      .help = "the last switchovers: when, how long each phase took, what was held"},
-    {.name = "doctor", .args = "[GROUP]", .most = 1, .words = WORDS_GROUP, .slow = true,
-     .help = "what is wrong with this deployment, each with the setting to change"},
+    {.name = "doctor", .args = "", .local = doctor,
+     .help = "what is wrong with this deployment, each with the setting to change; it needs -c"},
 };
 /* clang-format on */
 
