@@ -17,107 +17,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ops/admin_ask.h"
-#include "ops/admin_hold.h"
-#include "ops/candidates.h"
+#include "ops/switchover.h"
 
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MS 3000           /* for one question */
-#define QUIET_MS 3000            /* for what is unanswered when the hold begins */
-#define CATCH_UP_MS 3000         /* for the replicas, once it is held */
-#define BEHIND_MAX (1024 * 1024) /* bytes, before it is held */
 #define TIMEOUT_MAX_MS 600000
-
-enum phase { CHECK_QUORUM, CHECK_REPLICAS, CHECK_STEP, HOLD, CATCH_UP, ASK, WAIT, VERIFY, PHASES };
-
-struct switchover {
-    struct admin_job job;
-    struct admin_call *call;
-    struct admin_core *core;
-    struct admin_hold hold;
-    struct admin_ask *question; /* is under way */
-    enum phase phase;
-    int64_t phase_ms, until_ms; /* when this phase began; when it has failed */
-    int64_t took_ms[PHASES], timeout_ms;
-    size_t group, sentinel; /* which of the configured ones is asked */
-    uint64_t old;
-    struct endpoint master, now; /* the old one; the new one */
-    char master_name[ENDPOINT_TEXT_MAX], now_name[ENDPOINT_TEXT_MAX];
-    const char *to; /* NULL: whom Sentinel likes */
-    struct candidates candidates;
-    size_t measured;       /* candidates whose offset is known, of this round */
-    int64_t master_offset; /* of this round; -1: not known yet */
-    bool coordinated, held, verified, failed;
-    char why[400];
-};
-
-static const char *group_name(const struct switchover *s)
-{
-    return s->core->sources.config->traffic.groups[s->group].name;
-}
-
-static void enter(struct switchover *s, enum phase phase, int64_t limit_ms)
-{
-    int64_t now = clock_ms();
-    s->took_ms[s->phase] += now - s->phase_ms;
-    s->phase = phase;
-    s->phase_ms = now;
-    s->until_ms = now + limit_ms;
-}
-
-__attribute__((format(printf, 2, 3))) static void fail(struct switchover *s, const char *format,
-                                                       ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(s->why, sizeof(s->why), format, args);
-    va_end(args);
-    s->failed = true;
-}
-
-/* ---- the end ---- */
-
-static cJSON *report(struct switchover *s)
-{
-    static const char *const names[PHASES] = {"check_quorum", "check_replicas", "check_step",
-                                              "hold",         "catch_up",       "ask",
-                                              "wait",         "verify"};
-    cJSON *result = cJSON_CreateObject(), *phases = cJSON_CreateArray();
-    int64_t held_ms = s->took_ms[HOLD] + s->took_ms[CATCH_UP] + s->took_ms[ASK] + s->took_ms[WAIT];
-    admin_add_text(result, "group", group_name(s));
-    admin_add_text(result, "from", s->master_name);
-    admin_add_text(result, "to", s->now_name);
-    cJSON_AddBoolToObject(result, "coordinated", s->phase > ASK && s->coordinated);
-    admin_add_number(result, "held_ms", held_ms);
-    admin_add_number(result, "total_ms", clock_ms() - s->call->since_ms);
-    for (int i = 0; i <= (int)s->phase; i++) {
-        cJSON *row = cJSON_CreateObject();
-        admin_add_text(row, "phase", names[i]);
-        admin_add_number(row, "took_ms", s->took_ms[i]);
-        cJSON_AddItemToArray(phases, row);
-    }
-    cJSON_AddItemToObject(result, "phases", phases);
-    return result;
-}
-
-static void finish(struct switchover *s)
-{
-    admin_ask_cancel(s->question);
-    enter(s, s->phase, 0);
-    if (s->held && s->failed)
-        admin_hold_end(s->core, s->group);
-    cJSON *result = report(s);
-    s->core->switching = false;
-    if (s->failed)
-        admin_failed_with(s->call, result, "%s", s->why);
-    else
-        admin_done(s->call, result);
-    free(s);
-}
 
 /* ---- questions ---- */
 
@@ -132,7 +39,7 @@ static void ask_sentinel(struct switchover *s, const char *what, const char *mor
                          admin_answer *answered)
 {
     struct control_conn_options options = admin_sentinel_options(s->core, s->group, s->sentinel);
-    const char *argv[] = {"SENTINEL", what, group_name(s), more};
+    const char *argv[] = {"SENTINEL", what, switchover_group(s), more};
     ask_server(s, &options, more ? 4 : 3, argv, answered);
 }
 
@@ -160,11 +67,13 @@ static void on_quorum(void *owner, const redisReply *reply, const char *why)
     struct switchover *s = owner;
     s->question = NULL;
     if (!is_error(reply)) {
-        enter(s, CHECK_REPLICAS, ANSWER_MS);
+        switchover_enter(s, CHECK_REPLICAS, ANSWER_MS);
     } else if (reply) {
-        fail(s, "nothing was changed: there is no quorum for a failover: %s", words_of(reply, why));
+        switchover_fail(s, "nothing was changed: there is no quorum for a failover: %s",
+                        words_of(reply, why));
     } else if (++s->sentinel == s->core->sources.config->topology[s->group].sentinel_count) {
-        fail(s, "nothing was changed: no Sentinel can be asked: %s", words_of(reply, why));
+        switchover_fail(s, "nothing was changed: no Sentinel can be asked: %s",
+                        words_of(reply, why));
     }
 }
 
@@ -182,17 +91,18 @@ static void on_replicas(void *owner, const redisReply *reply, const char *why)
     char text[320];
     s->question = NULL;
     if (is_error(reply) || candidates_read(&s->candidates, reply) != 0)
-        fail(s, "nothing was changed: Sentinel does not list the replicas: %s",
-             words_of(reply, why));
+        switchover_fail(s, "nothing was changed: Sentinel does not list the replicas: %s",
+                        words_of(reply, why));
     else if (s->candidates.count == 0)
-        fail(s,
-             "nothing was changed: of %zu replicas none can be promoted: they are down, cut off "
-             "from the master, or have replica-priority 0",
-             s->candidates.replicas);
+        switchover_fail(
+            s,
+            "nothing was changed: of %zu replicas none can be promoted: they are down, cut off "
+            "from the master, or have replica-priority 0",
+            s->candidates.replicas);
     else if (s->to && !candidates_only(&s->candidates, s->to, text, sizeof(text)))
-        fail(s, "nothing was changed: %s", text);
+        switchover_fail(s, "nothing was changed: %s", text);
     else
-        enter(s, CHECK_STEP, ANSWER_MS);
+        switchover_enter(s, CHECK_STEP, ANSWER_MS);
 }
 
 /* ---- are they in step? The master is asked first, so that a replica can only be ahead of its answer. ---- */
@@ -213,9 +123,9 @@ static void on_offset(void *owner, const redisReply *reply, const char *why)
     if (!is_error(reply) && reply->str)
         offset = info_number(reply->str, of_master ? "master_repl_offset" : "slave_repl_offset");
     if (offset < 0)
-        fail(s, "%s: %.100s does not say how far it is: %.100s",
-             s->held ? "given up" : "nothing was changed", who,
-             is_error(reply) ? words_of(reply, why) : "it is no replica");
+        switchover_fail(s, "%s: %.100s does not say how far it is: %.100s",
+                        s->held ? "given up" : "nothing was changed", who,
+                        is_error(reply) ? words_of(reply, why) : "it is no replica");
     else if (of_master)
         s->master_offset = offset;
     else
@@ -240,14 +150,14 @@ static void check_step(struct switchover *s)
         return;
     behind = candidates_behind(&s->candidates, s->master_offset);
     if (behind > BEHIND_MAX) {
-        fail(s,
-             "nothing was changed: a replica that may be promoted is %" PRId64
-             " bytes behind the master: wait until it has caught up",
-             behind);
+        switchover_fail(s,
+                        "nothing was changed: a replica that may be promoted is %" PRId64
+                        " bytes behind the master: wait until it has caught up",
+                        behind);
         return;
     }
     s->held = true;
-    enter(s, HOLD, QUIET_MS);
+    switchover_enter(s, HOLD, QUIET_MS);
     admin_hold_begin(&s->hold, s->core, s->group,
                      clock_ms() + admin_hold_longest(s->core, s->group), s->old);
 }
@@ -257,7 +167,7 @@ static void catch_up(struct switchover *s)
     if (!measure(s))
         return;
     if (candidates_behind(&s->candidates, s->master_offset) == 0)
-        enter(s, ASK, ANSWER_MS);
+        switchover_enter(s, ASK, ANSWER_MS);
     else
         measure_again(s);
 }
@@ -269,14 +179,15 @@ static void on_failover(void *owner, const redisReply *reply, const char *why)
     struct switchover *s = owner;
     s->question = NULL;
     if (!is_error(reply)) {
-        enter(s, WAIT, s->timeout_ms);
+        switchover_enter(s, WAIT, s->timeout_ms);
     } else if (reply && s->coordinated) {
         s->coordinated = false; /* an older one knows no such word */
     } else {
         /* Without an answer it may have taken the request. */
-        fail(s, "%s: %s",
-             reply ? "Sentinel refuses; the old master goes on" : "Sentinel does not answer",
-             words_of(reply, why));
+        switchover_fail(s, "%s: %s",
+                        reply ? "Sentinel refuses; the old master goes on"
+                              : "Sentinel does not answer",
+                        words_of(reply, why));
     }
 }
 
@@ -291,7 +202,7 @@ static void look_for_master(struct switchover *s)
         const struct topology_node *node = &group->nodes[group->master];
         snprintf(s->now_name, sizeof(s->now_name), "%s", node->name);
         if (endpoint_parse(&s->now, node->name, 0) == 0)
-            enter(s, VERIFY, ANSWER_MS);
+            switchover_enter(s, VERIFY, ANSWER_MS);
     }
     topology_release(topology);
 }
@@ -305,33 +216,39 @@ static void on_role(void *owner, const redisReply *reply, const char *why)
     s->verified = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
                   reply->element[0]->str && strcmp(reply->element[0]->str, "master") == 0;
     if (!s->verified)
-        fail(s, "it was switched over, but %.100s does not say that it is master: %.100s",
-             s->now_name, words_of(reply, why));
+        switchover_fail(s,
+                        "it was switched over, but %.100s does not say that it is master: %.100s",
+                        s->now_name, words_of(reply, why));
     else if (s->to && strcmp(s->to, s->now_name) != 0 && strcmp(s->to, s->now.host) != 0)
-        fail(s, "it was switched over, but to %.100s instead of %.100s", s->now_name, s->to);
+        switchover_fail(s, "it was switched over, but to %.100s instead of %.100s", s->now_name,
+                        s->to);
 }
 
 /* ---- the job ---- */
 
+static void finish(struct switchover *s)
+{
+    admin_ask_cancel(s->question);
+    switchover_enter(s, s->phase, 0);
+    if (s->held && s->failed)
+        admin_hold_end(s->core, s->group);
+    cJSON *result = switchover_report(s);
+    s->core->switching = false;
+    if (s->failed)
+        admin_failed_with(s->call, result, "%s", s->why);
+    else
+        admin_done(s->call, result);
+    free(s);
+}
+
 static void too_late(struct switchover *s)
 {
-    static const char *const texts[PHASES] = {
-        [CHECK_REPLICAS] = "nothing was changed: Sentinel does not answer",
-        [CHECK_STEP] = "nothing was changed: a node does not answer",
-        [HOLD] =
-            "given up, the old master goes on: commands that were sent before are not answered",
-        [CATCH_UP] = "given up, the old master goes on: the replicas do not catch up with it",
-        [ASK] = "Sentinel does not answer",
-        [WAIT] =
-            "Sentinel has taken the request, and there is no new master in time: what was held "
-            "goes on with the present one (Sentinel's log says why)",
-        [VERIFY] = "it was switched over, but the new master does not answer"};
     if (s->phase == CHECK_QUORUM) {
         admin_ask_cancel(s->question);
         on_quorum(s, NULL, "no answer");
         return;
     }
-    fail(s, "%s", texts[s->phase]);
+    switchover_fail(s, "%s", switchover_late(s));
 }
 
 static void work(struct switchover *s)
@@ -350,7 +267,7 @@ static void work(struct switchover *s)
     case HOLD:
         if (admin_hold_is_quiet(&s->hold, s->core)) {
             measure_again(s);
-            enter(s, CATCH_UP, CATCH_UP_MS);
+            switchover_enter(s, CATCH_UP, CATCH_UP_MS);
         }
         break;
     case CATCH_UP:
@@ -374,7 +291,7 @@ static bool step(struct admin_job *job, int64_t now, bool ending)
 {
     struct switchover *s = container_of(job, struct switchover, job);
     if (ending && !s->failed)
-        fail(s, "the proxy stops");
+        switchover_fail(s, "the proxy stops");
     else if (now >= s->until_ms && !s->failed && !s->verified)
         too_late(s);
     if (!s->failed && !s->verified && !s->question)
@@ -405,7 +322,7 @@ static bool find_master(struct switchover *s)
             why = "its master's address is not known";
     }
     if (why)
-        admin_failed(s->call, "nothing was changed: %s: %s", group_name(s), why);
+        admin_failed(s->call, "nothing was changed: %s: %s", switchover_group(s), why);
     topology_release(topology);
     return !why;
 }
@@ -443,7 +360,7 @@ void admin_switchover(struct admin_call *call)
         return;
     }
     log_event(LOG_INFO, "a switchover is asked for", "group=%s master=%s to=%s uid=%lu pid=%ld",
-              group_name(s), s->master_name, s->to ? s->to : "any", (unsigned long)call->uid,
+              switchover_group(s), s->master_name, s->to ? s->to : "any", (unsigned long)call->uid,
               (long)call->pid);
     call->core->switching = true;
     admin_job_start(call->core, &s->job, step);

@@ -56,8 +56,8 @@ Test(ctl_table, lists_are_tables)
     expect("{\"n\":2,\"rows\":[{\"name\":\"x\",\"idle_ms\":5,\"yes\":false},"
            "{\"name\":\"longer\",\"idle_ms\":70000,\"yes\":true}]}",
            "n  2\n\n"
-           "NAME     IDLE  YES\n"
-           "x         5ms  no\n"
+           "NAME      IDLE  YES\n"
+           "x          5ms  no\n"
            "longer  1m 10s  yes\n");
     expect("{\"rows\":[]}", "no rows\n");
 }
