@@ -145,7 +145,7 @@ void admin_add_text(cJSON *object, const char *name, const char *text)
 {
     char clean[TEXT_MAX];
     size_t i;
-    for (i = 0; text[i] && i < sizeof(clean) - 1; i++)
+    for (i = 0; i < sizeof(clean) - 1 && text[i]; i++)
         clean[i] = (char)(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
     clean[i] = '\0';
     cJSON_AddStringToObject(object, name, clean);

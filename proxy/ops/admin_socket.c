@@ -83,7 +83,7 @@ static int listen_at(struct admin_socket *out, const struct config_admin *admin)
     struct stat file;
     if (strlen(admin->path) >= sizeof(address.sun_path))
         return complain(admin->path, "the admin socket's path is too long: 107 bytes at most", "");
-    strcpy(address.sun_path, admin->path);
+    memcpy(address.sun_path, admin->path, strlen(admin->path) + 1);
     out->path = admin->path;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int status = fd < 0 ? -errno : bind_privately(fd, &address);

@@ -132,7 +132,7 @@ static int reach(const char *path)
         close(fd);
         return -1;
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
     fprintf(stderr, "redisproxy ctl: cannot reach a proxy at %s (%s): %s\n", path, strerror(errno),

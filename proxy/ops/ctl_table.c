@@ -184,7 +184,10 @@ static void print_table(FILE *out, const cJSON *list)
                                            is_number_column(list, item->string)};
     }
     print_row(out, columns, count, NULL);
-    cJSON_ArrayForEach(item, list) print_row(out, columns, count, item);
+    cJSON_ArrayForEach(item, list)
+    {
+        print_row(out, columns, count, item);
+    }
     free(columns);
 }
 

@@ -128,7 +128,7 @@ static int check_value(struct filter_term *term, const char *value, char *why, s
                         value);
     if (strlen(value) >= sizeof(term->text))
         return complain(why, size, "%.40s... is too long", value);
-    strcpy(term->text, value);
+    memcpy(term->text, value, strlen(value) + 1);
     return 0;
 }
 

@@ -54,6 +54,9 @@ cJSON *switchover_report(struct switchover *s)
 
 const char *switchover_late(const struct switchover *s)
 {
+    static const char no_master[] =
+        "Sentinel has taken the request, and there is no new master in time: what was held goes on "
+        "with the present one (Sentinel's log says why)";
     static const char *const texts[PHASES] = {
         [CHECK_REPLICAS] = "nothing was changed: Sentinel does not answer",
         [CHECK_STEP] = "nothing was changed: a node does not answer",
@@ -61,9 +64,7 @@ const char *switchover_late(const struct switchover *s)
             "given up, the old master goes on: commands that were sent before are not answered",
         [CATCH_UP] = "given up, the old master goes on: the replicas do not catch up with it",
         [ASK] = "Sentinel does not answer",
-        [WAIT] =
-            "Sentinel has taken the request, and there is no new master in time: what was held "
-            "goes on with the present one (Sentinel's log says why)",
+        [WAIT] = no_master,
         [VERIFY] = "it was switched over, but the new master does not answer"};
     return texts[s->phase];
 }

@@ -348,6 +348,7 @@ Test(admin, answers_with_max_clients_reached, .timeout = 60)
 {
     start("max_clients = 2\n", NULL);
     redisContext *c[3];
+    cr_assert(wait_until(5000, shown("") == 0)); /* those that saw that it serves have gone */
     for (int i = 0; i < 3; i++)
         c[i] = proxy_client(&s.proxy, PROXY_MASTER);
     EXPECT(c[0], "+PONG", "PING");
