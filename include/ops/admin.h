@@ -28,6 +28,10 @@ int admin_bind(struct admin_socket *socket, const struct config *config)
 /* Closes it, and removes the file. */
 void admin_unbind(struct admin_socket *socket);
 
+/* Whether this peer may: the socket's mode has let it in, but a file's mode is easily changed by mistake. Any thread. */
+struct ucred;
+bool admin_socket_admits(const struct admin_socket *socket, int fd, const struct ucred *peer);
+
 struct admin;
 
 /* Starts the thread, which has the socket from now on, until admin_stop(). Returns NULL after logging why. */

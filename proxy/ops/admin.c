@@ -26,7 +26,6 @@
 #define CONNECTION_MS 5000
 /* How exactly that is looked at. */
 #define LOOK_MS 100
-#define GROUPS_MAX 256
 
 struct admin {
     struct admin_core core;
@@ -173,28 +172,6 @@ static void on_event(uv_poll_t *poll, int status, int events)
 
 /* ---- coming ---- */
 
-static bool is_in_group(int fd, const struct ucred *peer, gid_t group)
-{
-    gid_t groups[GROUPS_MAX];
-    socklen_t len = sizeof(groups);
-    if (peer->gid == group)
-        return true;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) != 0)
-        return false;
-    for (size_t i = 0; i < len / sizeof(groups[0]); i++)
-        if (groups[i] == group)
-            return true;
-    return false;
-}
-
-/* The socket's mode has let it in; but a file's mode is easily changed by mistake. */
-static bool may(const struct admin *admin, int fd, const struct ucred *peer)
-{
-    gid_t group = admin->socket->group;
-    return peer->uid == 0 || peer->uid == geteuid() ||
-           (group != (gid_t)-1 && is_in_group(fd, peer, group));
-}
-
 /* Room for one more: cuts the oldest whose request has not come, or whose answer is not read. */
 static bool make_room(struct admin *admin)
 {
@@ -228,7 +205,7 @@ static void welcome(struct admin *admin, int fd)
     bool room = make_room(admin);
     list_append(&admin->connections, &c->entry);
     admin->count++;
-    if (!may(admin, fd, &c->peer)) {
+    if (!admin_socket_admits(admin->socket, fd, &c->peer)) {
         log_event(LOG_WARN, "administration is refused", "uid=%lu pid=%ld",
                   (unsigned long)c->peer.uid, (long)c->peer.pid);
         refuse(c, "this is for the proxy's user, root, and the members of admin_group");

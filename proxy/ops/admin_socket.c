@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define BACKLOG 64
+#define GROUPS_MAX 256
 
 static int complain(const char *path, const char *what, const char *why)
 {
@@ -150,4 +151,26 @@ void admin_unbind(struct admin_socket *out)
     out->fd = -1;
     if (lstat(out->path, &file) == 0 && file.st_dev == out->device && file.st_ino == out->inode)
         unlink(out->path);
+}
+
+/* ---- who may ---- */
+
+static bool is_in_group(int fd, const struct ucred *peer, gid_t group)
+{
+    gid_t groups[GROUPS_MAX];
+    socklen_t len = sizeof(groups);
+    if (peer->gid == group)
+        return true;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) != 0)
+        return false;
+    for (size_t i = 0; i < len / sizeof(groups[0]); i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
+bool admin_socket_admits(const struct admin_socket *out, int fd, const struct ucred *peer)
+{
+    return peer->uid == 0 || peer->uid == geteuid() ||
+           (out->group != (gid_t)-1 && is_in_group(fd, peer, out->group));
 }

@@ -43,14 +43,17 @@ static void begin(void)
 }
 
 /* A proxy of the test's own, beside the shared one's trio. */
-static void start(const char *proxy_lines, const char *master_lines)
+static void start_with(const struct proxy_options *options)
 {
     s = shared();
     snprintf(s.trio.proxy_host, sizeof(s.trio.proxy_host), "%s.101", s.trio.scratch.prefix);
-    cr_assert(proxy_start(&s.proxy, &s.trio,
-                          &(struct proxy_options){.proxy_lines = proxy_lines,
-                                                  .master_lines = master_lines}) == 0);
+    cr_assert(proxy_start(&s.proxy, &s.trio, options) == 0);
     cr_assert(proxy_wait_serving(&s.proxy, &s.trio) == 0);
+}
+
+static void start(const char *proxy_lines, const char *master_lines)
+{
+    start_with(&(struct proxy_options){.proxy_lines = proxy_lines, .master_lines = master_lines});
 }
 
 /* The number behind "name": in the answer, -1: there is none. */
@@ -288,6 +291,23 @@ Test(admin, connections_are_made_anew, .timeout = 60)
     EXPECT_CTL(1, "reconnect nobody");
     redisFree(c);
     redisFree(tx);
+}
+
+/* Without multiplexing each client has a connection of its own, and gets another one with its next request. */
+Test(admin, a_clients_own_connection_is_made_anew, .timeout = 60)
+{
+    start_with(&(struct proxy_options){.listen_lines = "multiplexing = no\n"});
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(c, "+OK", "SET own 0");
+    int received = connections_at_master();
+    EXPECT_CTL(0, "reconnect mymaster --json");
+    cr_expect_eq(number_of("own_later"), 0, "%s", out);
+    cr_expect_geq(number_of("own"), 1);
+    EXPECT(c, ":1", "INCR own");
+    /* Two of them: the test's own one, and the new one. */
+    cr_expect_geq(connections_at_master(), received + 2);
+    redisFree(c);
+    cr_expect(proxy_stop(&s.proxy) == 0);
 }
 
 Test(admin, clients_are_rebalanced, .timeout = 60)
