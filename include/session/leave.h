@@ -6,8 +6,8 @@
 
 struct session;
 
-/* Nothing more is read of its client, and it ends when what was read is answered: at once, if nothing is unanswered. `why`
- * is for the log. On its worker's thread; it may be gone when this returns. */
+/* It is served on up to its next boundary (boundary.h), and ends there: at once, if it is at one. `why` is for the log. On its
+ * worker's thread; it may be gone when this returns. */
 void session_leave(struct session *s, const char *why);
 
 /* Whether its client would lose more than its connection now: a transaction or a WATCH is open, or its command blocks. */
