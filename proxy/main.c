@@ -22,7 +22,6 @@
 #include "ops/doctor.h"
 #include "ops/handed_sockets.h"
 #include "ops/history_file.h"
-#include "ops/ctl.h"
 #include "ops/http.h"
 #include "ops/log_setup.h"
 #include "ops/manual.h"

@@ -26,6 +26,9 @@ void admin_reconnect(struct admin_call *call);
 void admin_pause(struct admin_call *call);
 void admin_resume(struct admin_call *call);
 
+/* ---- admin_history.c ---- */
+void admin_history(struct admin_call *call);
+
 /* ---- admin_switchover.c ---- */
 void admin_switchover(struct admin_call *call);
 

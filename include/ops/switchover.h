@@ -16,7 +16,7 @@
 
 enum phase { CHECK_QUORUM, CHECK_REPLICAS, CHECK_STEP, HOLD, CATCH_UP, ASK, WAIT, VERIFY, PHASES };
 
-struct switchover {
+struct planned_switch {
     struct admin_job job;
     struct admin_call *call;
     struct admin_core *core;
@@ -37,15 +37,15 @@ struct switchover {
     char why[400];
 };
 
-const char *switchover_group(const struct switchover *s);
+const char *switchover_group(const struct planned_switch *s);
 /* The next phase begins; it has failed when it takes longer. */
-void switchover_enter(struct switchover *s, enum phase phase, int64_t limit_ms);
+void switchover_enter(struct planned_switch *s, enum phase phase, int64_t limit_ms);
 /* It is over: why. */
-void switchover_fail(struct switchover *s, const char *format, ...)
+void switchover_fail(struct planned_switch *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* What it means that the present phase takes too long. */
-const char *switchover_late(const struct switchover *s);
+const char *switchover_late(const struct planned_switch *s);
 /* What was done, and how long each phase took: the call's result. */
-cJSON *switchover_report(struct switchover *s);
+cJSON *switchover_report(struct planned_switch *s);
 
 #endif

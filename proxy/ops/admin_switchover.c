@@ -28,14 +28,14 @@
 
 /* ---- questions ---- */
 
-static void ask_server(struct switchover *s, const struct control_conn_options *options, int argc,
-                       const char *const *argv, admin_answer *answered)
+static void ask_server(struct planned_switch *s, const struct control_conn_options *options,
+                       int argc, const char *const *argv, admin_answer *answered)
 {
     s->question = admin_ask(s->core->loop, options, argc, argv, answered, s);
     credential_release(options->credential);
 }
 
-static void ask_sentinel(struct switchover *s, const char *what, const char *more,
+static void ask_sentinel(struct planned_switch *s, const char *what, const char *more,
                          admin_answer *answered)
 {
     struct control_conn_options options = admin_sentinel_options(s->core, s->group, s->sentinel);
@@ -43,7 +43,7 @@ static void ask_sentinel(struct switchover *s, const char *what, const char *mor
     ask_server(s, &options, more ? 4 : 3, argv, answered);
 }
 
-static void ask_node(struct switchover *s, const struct endpoint *node, int argc,
+static void ask_node(struct planned_switch *s, const struct endpoint *node, int argc,
                      const char *const *argv, admin_answer *answered)
 {
     struct control_conn_options options = admin_node_options(s->core, s->group, node, NULL);
@@ -64,7 +64,7 @@ static const char *words_of(const redisReply *reply, const char *why)
 
 static void on_quorum(void *owner, const redisReply *reply, const char *why)
 {
-    struct switchover *s = owner;
+    struct planned_switch *s = owner;
     s->question = NULL;
     if (!is_error(reply)) {
         switchover_enter(s, CHECK_REPLICAS, ANSWER_MS);
@@ -77,7 +77,7 @@ static void on_quorum(void *owner, const redisReply *reply, const char *why)
     }
 }
 
-static void check_quorum(struct switchover *s)
+static void check_quorum(struct planned_switch *s)
 {
     s->until_ms = clock_ms() + ANSWER_MS; /* for each Sentinel */
     ask_sentinel(s, "CKQUORUM", NULL, on_quorum);
@@ -87,7 +87,7 @@ static void check_quorum(struct switchover *s)
 
 static void on_replicas(void *owner, const redisReply *reply, const char *why)
 {
-    struct switchover *s = owner;
+    struct planned_switch *s = owner;
     char text[320];
     s->question = NULL;
     if (is_error(reply) || candidates_read(&s->candidates, reply) != 0)
@@ -107,7 +107,7 @@ static void on_replicas(void *owner, const redisReply *reply, const char *why)
 
 /* ---- are they in step? The master is asked first, so that a replica can only be ahead of its answer. ---- */
 
-static void measure_again(struct switchover *s)
+static void measure_again(struct planned_switch *s)
 {
     s->master_offset = -1;
     s->measured = 0;
@@ -115,7 +115,7 @@ static void measure_again(struct switchover *s)
 
 static void on_offset(void *owner, const redisReply *reply, const char *why)
 {
-    struct switchover *s = owner;
+    struct planned_switch *s = owner;
     bool of_master = s->master_offset < 0;
     const char *who = of_master ? s->master_name : s->candidates.each[s->measured].name;
     int64_t offset = -1;
@@ -133,7 +133,7 @@ static void on_offset(void *owner, const redisReply *reply, const char *why)
 }
 
 /* Returns whether a round is through. */
-static bool measure(struct switchover *s)
+static bool measure(struct planned_switch *s)
 {
     static const char *const argv[] = {"INFO", "replication"};
     if (s->master_offset >= 0 && s->measured == s->candidates.count)
@@ -143,7 +143,7 @@ static bool measure(struct switchover *s)
     return false;
 }
 
-static void check_step(struct switchover *s)
+static void check_step(struct planned_switch *s)
 {
     int64_t behind;
     if (!measure(s))
@@ -162,7 +162,7 @@ static void check_step(struct switchover *s)
                      clock_ms() + admin_hold_longest(s->core, s->group), s->old);
 }
 
-static void catch_up(struct switchover *s)
+static void catch_up(struct planned_switch *s)
 {
     if (!measure(s))
         return;
@@ -176,7 +176,7 @@ static void catch_up(struct switchover *s)
 
 static void on_failover(void *owner, const redisReply *reply, const char *why)
 {
-    struct switchover *s = owner;
+    struct planned_switch *s = owner;
     s->question = NULL;
     if (!is_error(reply)) {
         switchover_enter(s, WAIT, s->timeout_ms);
@@ -194,7 +194,7 @@ static void on_failover(void *owner, const redisReply *reply, const char *why)
 /* ---- wait ---- */
 
 /* What the newest snapshot says: is another node master, and may it be written to? */
-static void look_for_master(struct switchover *s)
+static void look_for_master(struct planned_switch *s)
 {
     struct topology *topology = board_acquire(s->core->sources.board);
     const struct topology_group *group = &topology->groups[s->group];
@@ -211,7 +211,7 @@ static void look_for_master(struct switchover *s)
 
 static void on_role(void *owner, const redisReply *reply, const char *why)
 {
-    struct switchover *s = owner;
+    struct planned_switch *s = owner;
     s->question = NULL;
     s->verified = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
                   reply->element[0]->str && strcmp(reply->element[0]->str, "master") == 0;
@@ -226,7 +226,7 @@ static void on_role(void *owner, const redisReply *reply, const char *why)
 
 /* ---- the job ---- */
 
-static void finish(struct switchover *s)
+static void finish(struct planned_switch *s)
 {
     admin_ask_cancel(s->question);
     switchover_enter(s, s->phase, 0);
@@ -241,7 +241,7 @@ static void finish(struct switchover *s)
     free(s);
 }
 
-static void too_late(struct switchover *s)
+static void too_late(struct planned_switch *s)
 {
     if (s->phase == CHECK_QUORUM) {
         admin_ask_cancel(s->question);
@@ -251,7 +251,7 @@ static void too_late(struct switchover *s)
     switchover_fail(s, "%s", switchover_late(s));
 }
 
-static void work(struct switchover *s)
+static void work(struct planned_switch *s)
 {
     static const char *const role[] = {"ROLE"};
     switch (s->phase) {
@@ -289,7 +289,7 @@ static void work(struct switchover *s)
 
 static bool step(struct admin_job *job, int64_t now, bool ending)
 {
-    struct switchover *s = container_of(job, struct switchover, job);
+    struct planned_switch *s = container_of(job, struct planned_switch, job);
     if (ending && !s->failed)
         switchover_fail(s, "the proxy stops");
     else if (now >= s->until_ms && !s->failed && !s->verified)
@@ -305,7 +305,7 @@ static bool step(struct admin_job *job, int64_t now, bool ending)
 /* ---- the beginning ---- */
 
 /* Notes the old master. Returns false after refusing. */
-static bool find_master(struct switchover *s)
+static bool find_master(struct planned_switch *s)
 {
     struct topology *topology = board_acquire(s->core->sources.board);
     const struct topology_group *group = &topology->groups[s->group];
@@ -343,7 +343,7 @@ void admin_switchover(struct admin_call *call)
         admin_failed(call, "nothing was changed: another switchover goes on: wait for its end");
         return;
     }
-    struct switchover *s = calloc(1, sizeof(*s));
+    struct planned_switch *s = calloc(1, sizeof(*s));
     if (!s)
         abort();
     s->call = call;

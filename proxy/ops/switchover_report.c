@@ -6,12 +6,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-const char *switchover_group(const struct switchover *s)
+const char *switchover_group(const struct planned_switch *s)
 {
     return s->core->sources.config->traffic.groups[s->group].name;
 }
 
-void switchover_enter(struct switchover *s, enum phase phase, int64_t limit_ms)
+void switchover_enter(struct planned_switch *s, enum phase phase, int64_t limit_ms)
 {
     int64_t now = clock_ms();
     s->took_ms[s->phase] += now - s->phase_ms;
@@ -20,7 +20,7 @@ void switchover_enter(struct switchover *s, enum phase phase, int64_t limit_ms)
     s->until_ms = now + limit_ms;
 }
 
-void switchover_fail(struct switchover *s, const char *format, ...)
+void switchover_fail(struct planned_switch *s, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -29,7 +29,7 @@ void switchover_fail(struct switchover *s, const char *format, ...)
     s->failed = true;
 }
 
-cJSON *switchover_report(struct switchover *s)
+cJSON *switchover_report(struct planned_switch *s)
 {
     static const char *const names[PHASES] = {"check_quorum", "check_replicas", "check_step",
                                               "hold",         "catch_up",       "ask",
@@ -52,7 +52,7 @@ cJSON *switchover_report(struct switchover *s)
     return result;
 }
 
-const char *switchover_late(const struct switchover *s)
+const char *switchover_late(const struct planned_switch *s)
 {
     static const char no_master[] =
         "Sentinel has taken the request, and there is no new master in time: what was held goes on "

@@ -66,11 +66,11 @@ static const struct verb table[] = {
      .help = "shows or sets which lines are logged: debug, info, warn or error; until the next start"},
     {.name = "config", .args = "[get [NAME]]", .most = 2, .words = WORDS_CONFIG,
      .begin = admin_config, .help = "the settings in effect, with the line that set them; secrets are ***"},
-    /* These are joined with the parts that do the work: .begin is all that is missing. */
+    {.name = "history", .args = "[GROUP]", .most = 1, .words = WORDS_GROUP, .begin = admin_history,
+     .help = "the last switchovers: when, how long each phase took, what was held"},
+    /* To be joined: whoever reloads gives it a function. */
     {.name = "reload", .args = "", .changes = true,
      .help = "reads the configuration file again: all of it is used, or, with an error, nothing"},
-    {.name = "history", .args = "[GROUP]", .most = 1, .words = WORDS_GROUP,
-     .help = "the last switchovers: when, how long each phase took, what was held"},
     {.name = "doctor", .args = "", .local = doctor,
      .help = "what is wrong with this deployment, each with the setting to change; it needs -c"},
 };

@@ -11,8 +11,8 @@
 #include "topology/errands.h"
 #include "topology/group.h"
 #include "topology/names.h"
-#include "topology/summaries.h"
 #include "topology/pause.h"
+#include "topology/summaries.h"
 
 #include <assert.h>
 #include <stdatomic.h>

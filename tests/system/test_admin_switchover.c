@@ -117,6 +117,9 @@ Test(admin_switchover, nothing_is_lost, .timeout = 120)
     snprintf(options, sizeof(options), "--to %s:%d", s.trio.host[wanted], TRIO_PORT);
     cr_expect_eq(switch_over(options), 0, "%s", out);
     cr_expect_eq(trio_named(&s.trio), wanted);
+    cr_expect(wait_until(10000, (proxy_ctl(&s.proxy, out, sizeof(out), "history --json mymaster"),
+                                 strstr(out, "\"result\":\"new\"") != NULL)),
+              "%s", out);
     set_priority(wanted, "100");
     wait_for_writes(plain);
     wait_for_writes(pipelines);
