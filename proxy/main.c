@@ -15,13 +15,16 @@
 #include "net/address.h"
 #include "net/listener.h"
 #include "net/tls_watch.h"
+#include "ops/admin.h"
 #include "ops/config.h"
 #include "ops/config_table.h"
+#include "ops/ctl.h"
 #include "ops/doctor.h"
 #include "ops/handed_sockets.h"
 #include "ops/history_file.h"
 #include "ops/http.h"
 #include "ops/log_setup.h"
+#include "ops/manual.h"
 #include "ops/open_files.h"
 #include "ops/port_owner.h"
 #include "ops/supervisor.h"
@@ -54,6 +57,8 @@ struct app {
     struct tls_watch *tls_watch;
     struct supervisor supervisor;
     struct history_file *history_file;
+    struct admin_socket admin_socket;
+    struct admin *admin;
 };
 
 /* ---- command line ---- */
@@ -67,6 +72,8 @@ static void print_help(void)
            "       redisproxy -t -c FILE     only check it\n"
            "       redisproxy doctor -c FILE what is wrong with the Sentinels and nodes that it "
            "names\n"
+           "       redisproxy ctl VERB       ask or tell a running one; \"redisproxy ctl help\" "
+           "lists the verbs\n"
            "       redisproxy --version\n"
            "       redisproxy --help\n\n"
            "The log goes to stderr, unless log_target says otherwise. SIGTERM or SIGINT drains and "
@@ -157,6 +164,8 @@ static int bind_all(struct app *app)
     }
     handed_sockets_free(app->handed);
     app->handed = NULL;
+    if (admin_bind(&app->admin_socket, app->config) != 0)
+        result = -1;
     return result;
 }
 
@@ -168,6 +177,24 @@ static void close_fd(int *fd)
 }
 
 /* ---- starting and stopping ---- */
+
+/* The main thread takes it as if it came from outside. */
+static void drain_by_signal(void)
+{
+    kill(getpid(), SIGTERM);
+}
+
+static int start_admin(struct app *app)
+{
+    if (app->admin_socket.fd < 0)
+        return 0;
+    app->admin = admin_start(&app->admin_socket, &(struct admin_sources){.config = app->config,
+                                                                         .board = app->board,
+                                                                         .control = app->control,
+                                                                         .workers = app->workers,
+                                                                         .drain = drain_by_signal});
+    return app->admin ? 0 : -1;
+}
 
 /* Returns 0, or -1 after the part that failed has logged why. */
 static int start(struct app *app)
@@ -201,18 +228,21 @@ static int start(struct app *app)
         if (!app->http)
             return -1;
     }
-    return 0;
+    return start_admin(app);
 }
 
 /* The way back, from wherever start() came to. */
 static void stop(struct app *app)
 {
     http_stop(app->http);
+    admin_stop(app->admin);
     if (app->workers)
         workers_stop(app->workers);
     if (app->control)
         control_stop(app->control);
     history_file_stop(app->history_file);
+    admin_free(app->admin);
+    admin_unbind(&app->admin_socket);
     if (app->board)
         board_free(app->board);
     tls_watch_stop(app->tls_watch);
@@ -312,6 +342,7 @@ static void run_until_told(struct app *app, const sigset_t *taken)
     supervisor_stopping(&app->supervisor, options->drain_delay_ms + options->drain_timeout_ms);
     if (app->http)
         http_draining(app->http);
+    admin_draining(app->admin);
     if (options->drain_delay_ms && live_on(app, taken, options->drain_delay_ms))
         exit_undrained();
     workers_drain(app->workers);
@@ -324,7 +355,7 @@ static void run_until_told(struct app *app, const sigset_t *taken)
 
 static int run(struct config *config)
 {
-    struct app app = {.config = config, .http_fd = -1};
+    struct app app = {.config = config, .http_fd = -1, .admin_socket = {.fd = -1}};
     sigset_t taken;
     int result = EXIT_FAILURE;
 
@@ -351,8 +382,14 @@ int main(int argc, char **argv)
 {
     const char *path = NULL;
     int result = EXIT_SUCCESS;
+
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
         return doctor_main(argc - 1, argv + 1);
+
+    if (argc > 1 && strcmp(argv[1], "ctl") == 0)
+        return ctl_main(argc - 1, argv + 1);
+    if (argc == 3 && strcmp(argv[1], "--print") == 0)
+        return manual_print(stdout, argv[2]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     enum command command = read_command_line(argc, argv, &path);
 
     memory_install_last_words();

@@ -21,7 +21,7 @@ if [[ ${1:-} == test ]]; then
     # Node.js with its own npm may be there from elsewhere: Debian's would be in its way.
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == lint ]]; then
-    packages+=(clang clang-format clang-tidy cppcheck)
+    packages+=(clang clang-format clang-tidy cppcheck groff-base mandoc zsh)
 elif [[ ${1:-} == bench ]]; then
     packages+=(haproxy nutcracker)
 elif [[ ${1:-} == profile ]]; then

@@ -12,6 +12,7 @@
 #include "ops/log_setup.h"
 #include "topology/control.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct config_sections;
@@ -25,12 +26,20 @@ struct config_tls {
     size_t user_count;
 };
 
+/* The admin socket; the strings are the sections'. */
+struct config_admin {
+    const char *path;  /* NULL: off */
+    bool given;        /* the file says so; otherwise it is the default */
+    const char *group; /* NULL: none */
+};
+
 /* Immutable once loaded; owns all that it points to. */
 struct config {
     enum log_level log;
     struct log_setup log_setup;
-    const char *history_file;          /* NULL: none */
-    struct address http;               /* len 0: off */
+    const char *history_file; /* NULL: none */
+    struct address http;      /* len 0: off */
+    struct config_admin admin;
     struct topology_options *topology; /* traffic.group_count of them, with the same indices */
     struct traffic_options traffic;
     struct config_tls tls;

@@ -71,8 +71,11 @@ struct topology_group {
      * may be held: it is the master in office, the promoted one, or, where nobody else is left, the
      * old one (election_readers.c). */
     int reader;
-    bool writable;    /* requests may be written to the master now; false: they are held */
-    bool settling;    /* shortly after a promotion: NOREPLICAS is a reason to hold, not an answer */
+    bool writable; /* requests may be written to the master now; false: they are held */
+    bool settling; /* shortly after a promotion: NOREPLICAS is a reason to hold, not an answer */
+    /* An operator has what is for the master held, until then at most (pause.h): `writable` is false for that alone. */
+    bool paused;
+    int64_t paused_until_ms;
     bool quorum;      /* a majority of the Sentinels names one master; for people */
     uint64_t epoch;   /* Sentinel's config-epoch of the master */
     int64_t since_ms; /* clock_ms() when state, master, or the master being suspect last changed */

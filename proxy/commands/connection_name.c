@@ -45,24 +45,20 @@ static void client_setname(struct session *s, struct session_request *r)
     session_answer(s, r, "+OK\r\n");
 }
 
-/* Longer ones are nobody's name: they are shown as another one's (counters.h). */
-static char *text_of(struct slice arg)
-{
-    return strndup(arg.data, arg.len < CLIENT_LIB_SIZE ? arg.len : CLIENT_LIB_SIZE);
-}
-
-/* What it says of itself is only counted. Libraries send the name first, and then the version. */
+/* For who looks at the proxy's clients; nodes are not told, for connections are shared. Libraries send the name first, and then
+ * the version. */
 static void client_setinfo(struct session *s, struct session_request *r)
 {
-    char *text = text_of(session_arg(r, 3));
-    if (text && slice_is(session_arg(r, 2), "lib-ver") && s->client.lib)
-        counters_note_lib(s->host->counters, s->client.lib, text);
-    if (slice_is(session_arg(r, 2), "lib-name")) {
-        free(s->client.lib);
-        s->client.lib = text;
-        text = NULL;
+    struct slice what = session_arg(r, 2), value = session_arg(r, 3);
+    char **library = s->client.library;
+    int at = slice_is(what, "lib-name") ? 0 : slice_is(what, "lib-ver") ? 1 : -1;
+    if (at >= 0) {
+        free(library[at]);
+        library[at] =
+            strndup(value.data, value.len < CLIENT_LIB_SIZE ? value.len : CLIENT_LIB_SIZE);
     }
-    free(text);
+    if (at == 1 && library[0] && library[1])
+        counters_note_lib(s->host->counters, library[0], library[1]);
     session_answer(s, r, "+OK\r\n");
 }
 

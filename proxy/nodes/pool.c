@@ -237,8 +237,8 @@ void pool_return(struct pool *pool, struct upstream *up, bool clean)
         return;
     up->on_lost = NULL;
     up->lease_data = NULL;
-    if (!clean || up->tap || !upstream_idle(up) || up->state != UPSTREAM_READY || up->paused ||
-        slot->idle_count >= IDLE_LEASES_MAX || pool->closing) {
+    if (!clean || up->stale || up->tap || !upstream_idle(up) || up->state != UPSTREAM_READY ||
+        up->paused || slot->idle_count >= IDLE_LEASES_MAX || pool->closing) {
         upstream_close(up, "the lease ended");
         return;
     }

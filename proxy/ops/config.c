@@ -307,6 +307,21 @@ static void fill_log(struct config *config, const struct proxy_settings *proxy)
 
 /* ---- loading ---- */
 
+static void fill_admin(struct config *config)
+{
+    for (size_t i = 0; i < config->sections->count; i++) {
+        const struct section *section = config->sections->items[i];
+        if (section->kind != SECTION_PROXY)
+            continue;
+        const char *path = section->settings.proxy.admin;
+        config->admin = (struct config_admin){
+            .path = path && strcmp(path, "off") != 0 ? path : NULL,
+            .given = config_section_line(section, "admin") != section->line,
+            .group = section->settings.proxy.admin_group,
+        };
+    }
+}
+
 /* The file's text, to be wiped and freed, or NULL after an error. */
 static char *read_file(const char *path, size_t *len, struct config_errors *errors)
 {
@@ -353,6 +368,7 @@ struct config *config_load(const char *path, FILE *errors_out)
     const struct proxy_settings *proxy = proxy_settings(config->sections);
     fill_log(config, proxy);
     config->http = proxy->http;
+    fill_admin(config);
     add_default_listeners(config->sections);
     if (!unread)
         check(config, &errors);

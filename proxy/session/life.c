@@ -84,7 +84,8 @@ void session_close(struct session *s, enum close_reason reason, const char *why)
     identity_release(s->identity);
     buf_free(&s->client.out);
     free(s->client.name);
-    free(s->client.lib);
+    free(s->client.library[0]);
+    free(s->client.library[1]);
     free(s->client.hello_name);
 }
 

@@ -8,8 +8,10 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "topology/errands.h"
 #include "topology/group.h"
 #include "topology/names.h"
+#include "topology/pause.h"
 #include "topology/summaries.h"
 
 #include <assert.h>
@@ -25,9 +27,11 @@
 struct control {
     uv_loop_t loop;
     uv_thread_t thread;
-    uv_async_t stop, credential;
+    uv_async_t stop, credential, errand;
     uv_prepare_t before_sleep;
-    uv_timer_t turn, summary;
+    uv_timer_t turn, summary, pause;
+    struct errands errands;
+    struct pause *pauses; /* one for each group */
     atomic_int_least64_t last_turn;
     struct board *board;
     struct topology *shown; /* what is on the board: a reference of our own */
@@ -54,8 +58,9 @@ static bool same_group(const struct topology_group *a, const struct topology_gro
     if (a->state != b->state || a->master != b->master || a->writable != b->writable ||
         a->settling != b->settling || a->quorum != b->quorum || a->epoch != b->epoch ||
         a->sentinel_cert_ends_s != b->sentinel_cert_ends_s || a->since_ms != b->since_ms ||
-        a->own != b->own || a->node_count != b->node_count || strcmp(a->reason, b->reason) != 0 ||
         a->had_master != b->had_master || strcmp(a->disagreement, b->disagreement) != 0 ||
+        a->own != b->own || a->paused != b->paused || a->paused_until_ms != b->paused_until_ms ||
+        a->node_count != b->node_count || strcmp(a->reason, b->reason) != 0 ||
         strcmp(a->replid[0], b->replid[0]) != 0 || strcmp(a->replid[1], b->replid[1]) != 0)
         return false;
     for (size_t i = 0; i < a->node_count; i++) {
@@ -65,12 +70,41 @@ static bool same_group(const struct topology_group *a, const struct topology_gro
     return true;
 }
 
+static void on_pause_timer(uv_timer_t *timer);
+
+/* Makes sure that it is looked at again when the first one ends. */
+static void arm_pauses(struct control *control)
+{
+    int64_t now = (int64_t)uv_now(&control->loop), first = INT64_MAX;
+    for (size_t i = 0; i < control->group_count; i++) {
+        const struct pause *pause = &control->pauses[i];
+        if (pause_is_on(pause) && pause->until_ms < first)
+            first = pause->until_ms;
+    }
+    if (first < INT64_MAX)
+        uv_timer_start(&control->pause, on_pause_timer, first > now ? (uint64_t)(first - now) : 0,
+                       0);
+}
+
+static void apply_pause(struct control *control, size_t group, struct topology_group *shown)
+{
+    static const char *const why[] = {
+        [PAUSE_TIME] = "its time is over", [PAUSE_SWITCHED] = "there is another master"};
+    int64_t since = control->pauses[group].since_ms, now = (int64_t)uv_now(&control->loop);
+    enum pause_end end = pause_apply(&control->pauses[group], shown, now);
+    if (end != PAUSE_GOES_ON)
+        log_event(end == PAUSE_TIME ? LOG_WARN : LOG_INFO, "a group is resumed",
+                  "group=%s reason=\"%s\" paused_ms=%lld", shown->name, why[end],
+                  (long long)(now - since));
+}
+
 static void publish(struct control *control)
 {
     struct topology *next = topology_new(control->group_count);
     bool same = control->shown != NULL;
     for (size_t i = 0; i < control->group_count; i++) {
         group_show(control->groups[i], &next->groups[i]);
+        apply_pause(control, i, &next->groups[i]);
         same = same && same_group(&next->groups[i], &control->shown->groups[i]);
     }
     if (same) {
@@ -91,9 +125,26 @@ static void before_sleep(uv_prepare_t *handle)
     struct control *control = handle->data;
     atomic_store_explicit(&control->last_turn, (int64_t)uv_now(&control->loop),
                           memory_order_relaxed);
-    if (control->dirty && !control->stopping)
+    if (control->dirty && !control->stopping) {
         publish(control);
+        arm_pauses(control);
+    }
     control->dirty = false;
+}
+
+static void on_pause_timer(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    control->dirty = true;
+}
+
+void control_pause(struct control *control, size_t group, int64_t until_ms, uint64_t leaving)
+{
+    if (until_ms)
+        pause_begin(&control->pauses[group], (int64_t)uv_now(&control->loop), until_ms, leaving);
+    else
+        pause_end(&control->pauses[group]);
+    control->dirty = true;
 }
 
 static void group_changed(void *owner)
@@ -164,6 +215,27 @@ static void credential_news(void *owner)
     uv_async_send(&control->credential);
 }
 
+/* ---- errands ---- */
+
+static void on_errand(uv_async_t *async)
+{
+    struct control *control = async->data;
+    if (!control->stopping)
+        errands_run(&control->errands, control);
+}
+
+void control_run(struct control *control, struct errand *errand)
+{
+    errands_add(&control->errands, errand);
+    uv_async_send(&control->errand);
+}
+
+void control_each_sentinel(const struct control *control, size_t group, sentinel_visitor *each,
+                           void *data)
+{
+    group_each_sentinel(control->groups[group], each, data);
+}
+
 /* ---- life ---- */
 
 static void show_facts(const struct control *control)
@@ -198,6 +270,8 @@ static void group_closed(void *owner)
     uv_close((uv_handle_t *)&control->before_sleep, NULL);
     uv_close((uv_handle_t *)&control->turn, NULL);
     uv_close((uv_handle_t *)&control->summary, NULL);
+    uv_close((uv_handle_t *)&control->pause, NULL);
+    uv_close((uv_handle_t *)&control->errand, NULL);
     uv_close((uv_handle_t *)&control->credential, NULL);
     uv_close((uv_handle_t *)&control->stop, NULL);
 }
@@ -243,6 +317,12 @@ static int init_handles(struct control *control)
     uv_timer_init(&control->loop, &control->summary);
     control->summary.data = control;
     control->stop.data = control->credential.data = control;
+    uv_timer_init(&control->loop, &control->pause);
+    control->stop.data = control->credential.data = control->errand.data = control->pause.data =
+        control;
+    error = uv_async_init(&control->loop, &control->errand, on_errand);
+    if (error)
+        return error;
     error = uv_async_init(&control->loop, &control->credential, on_credential);
     if (error)
         return error;
@@ -265,8 +345,10 @@ struct control *control_start(const struct topology_options *groups, size_t grou
     control->board = board;
     control->summaries = summaries_new(board, group_count);
     control->names = names_new(&control->loop, name_changed, control);
+    errands_init(&control->errands);
     control->groups = calloc(group_count ? group_count : 1, sizeof(struct group *));
-    if (!control->groups)
+    control->pauses = calloc(group_count ? group_count : 1, sizeof(*control->pauses));
+    if (!control->groups || !control->pauses)
         abort();
     for (size_t i = 0; i < group_count; i++)
         control->groups[i] =
@@ -298,6 +380,8 @@ void control_stop(struct control *control)
     if (control->shown)
         topology_release(control->shown);
     summaries_free(control->summaries);
+    errands_close(&control->errands);
     free(control->groups);
+    free(control->pauses);
     free(control);
 }

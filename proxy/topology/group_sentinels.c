@@ -284,6 +284,11 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
         list_node(group, key, &report->replicas[i], &address);
     if (report->known)
         list_node(group, key, &report->named, &answer.named);
+    seat->said.known = answer.known;
+    seat->said.named = answer.named;
+    seat->said.epoch = answer.epoch;
+    seat->said.step = answer.step;
+    seat->said.answered_ms = now_of(group);
     election_sentinel_answer(group->election, key, &answer, report->asked_ms, now_of(group));
     learn_peers(group, report);
     seat = group_seat_by_key(group, key);
@@ -360,6 +365,24 @@ int64_t group_sentinels_cert_ends(const struct group *group)
             first = ends;
     }
     return first;
+}
+
+void group_each_sentinel(const struct group *group, sentinel_visitor *each, void *data)
+{
+    for (size_t i = 0; i < group->seat_count; i++) {
+        const struct seat *seat = &group->seats[i];
+        struct sentinel_view view = {.name = sentinel_name(seat->sentinel),
+                                     .runid = seat->runid,
+                                     .configured = seat->configured,
+                                     .reachable = seat->reachable,
+                                     .known = seat->said.known,
+                                     .named = seat->said.named,
+                                     .epoch = seat->said.epoch,
+                                     .step = seat->said.step,
+                                     .answered_ms = seat->said.answered_ms,
+                                     .peers = (unsigned)seat->peer_count};
+        each(data, &view);
+    }
 }
 
 void group_forget_seats(struct group *group)

@@ -73,6 +73,11 @@ struct counters *workers_counters(const struct workers *workers, size_t worker)
     return workers->shared->slots[worker].counters;
 }
 
+void workers_ask(const struct workers *workers, struct relay *relay)
+{
+    relay_start_from_outside(relay, workers->shared, 0);
+}
+
 void workers_drain(struct workers *workers)
 {
     size_t sessions = 0;
