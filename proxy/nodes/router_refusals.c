@@ -25,7 +25,7 @@ const char *router_refusal(const struct router *router, size_t group, char *out,
         return out;
     }
     probes = credential_refusal(view->own);
-    if (!probes || view->own->owner->file)
+    if (!probes || view->own->owner.file)
         return NULL;
     snprintf(out, size, "%s", probes);
     return out;

@@ -203,9 +203,9 @@ void config_tls_fill(struct config *config, const struct proxy_settings *proxy,
 void config_tls_free(struct config_tls *tls)
 {
     for (size_t i = 0; i < tls->count; i++)
-        tls_source_free(tls->sources[i]);
+        tls_source_release(tls->sources[i]);
     free(tls->sources);
     for (size_t i = 0; i < tls->user_count; i++)
-        certificate_users_free(tls->users[i]);
+        certificate_users_release(tls->users[i]);
     free(tls->users);
 }

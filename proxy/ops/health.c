@@ -136,7 +136,7 @@ static bool is_shut_out(const struct health_view *view, const struct topology_gr
     if (master_refuses(view, group, &refusal) && view->now >= refusal.until_ms)
         snprintf(reason, size, "%s: %s refuses the proxy: %s", group->name,
                  group->nodes[group->master].name, refusal.text);
-    else if (probes && !group->own->owner->file)
+    else if (probes && !group->own->owner.file)
         snprintf(reason, size, "%s: %s", group->name, probes);
     else
         return false;
