@@ -28,7 +28,7 @@ struct credential {
     atomic_uint refs;
     struct credential_owner owner; /* with strings of its own */
     char *username;                /* NULL: AUTH without a user name */
-    char *password;       /* locked */
+    char *password;                /* locked */
     size_t password_len;
     atomic_bool refused;  /* until the file was read again */
     atomic_bool accepted; /* by some server */

@@ -56,7 +56,8 @@ struct topology_node {
 };
 
 struct topology_group {
-    const char *name; /* the Sentinel master name; the configuration's string */
+    const char *name; /* the Sentinel master name, which lives as long as the process */
+    bool gone;        /* the group is not configured any more, and knows nothing */
     enum group_state state;
     /* The index of the master, -1: none. While SWITCHING it is still the old master as long as no
      * sign of the promotion was seen: what is in flight there is being answered and counts. When

@@ -51,9 +51,8 @@ enum { TEXTS = 7 };
 
 static void find_texts(struct tls_settings *settings, const char **texts[TEXTS])
 {
-    const char **all[TEXTS] = {&settings->cert,         &settings->key,
-                               &settings->ca,           &settings->ciphers,
-                               &settings->ciphersuites, &settings->groups,
+    const char **all[TEXTS] = {&settings->cert,       &settings->key,          &settings->ca,
+                               &settings->ciphers,    &settings->ciphersuites, &settings->groups,
                                &settings->server_name};
     memcpy(texts, all, sizeof(all));
 }

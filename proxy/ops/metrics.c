@@ -102,6 +102,8 @@ static void put_states(FILE *out, const struct topology *topology)
     put_head(out, "group_state", "Whether the group is in this state.");
     for (size_t i = 0; i < topology->group_count; i++) {
         const struct topology_group *g = &topology->groups[i];
+        if (g->gone)
+            continue;
         for (enum group_state s = GROUP_NONE; s <= GROUP_PROVISIONAL; s++)
             put(out, "group_state", g, "state", group_state_name(s), g->state == s);
     }
@@ -114,7 +116,8 @@ static void put_groups(FILE *out, const struct topology *topology)
         put_head(out, gauge->name, gauge->help);
         for (size_t i = 0; i < topology->group_count; i++) {
             const struct topology_group *g = &topology->groups[i];
-            put(out, gauge->name, g, NULL, NULL, group_value(g, (enum group_gauge)k));
+            if (!g->gone)
+                put(out, gauge->name, g, NULL, NULL, group_value(g, (enum group_gauge)k));
         }
     }
 }

@@ -19,18 +19,28 @@
 
 #define TURN_MS 500
 
+/* A group keeps its number. */
+struct place {
+    struct group *group; /* NULL: it is gone */
+    const char *name;
+    int64_t leaves_ms; /* it goes then; 0: it is configured */
+};
+
 struct control {
     uv_loop_t loop;
     uv_thread_t thread;
-    uv_async_t stop, credential;
+    uv_async_t stop, credential, reload;
     uv_prepare_t before_sleep;
     uv_timer_t turn;
     atomic_int_least64_t last_turn;
     struct board *board;
     struct topology *shown; /* what is on the board: a reference of our own */
     struct names *names;
-    struct group **groups;
-    size_t group_count, groups_open;
+    struct place *places;
+    size_t place_count, groups_open;
+    /* What is to be followed, and what is. */
+    _Atomic(const struct topology_options *) wanted, followed;
+    atomic_size_t wanted_count;
     bool dirty, stopping;
 };
 
@@ -47,11 +57,12 @@ static bool same_node(const struct topology_node *a, const struct topology_node 
 
 static bool same_group(const struct topology_group *a, const struct topology_group *b)
 {
-    if (a->state != b->state || a->master != b->master || a->writable != b->writable ||
-        a->settling != b->settling || a->quorum != b->quorum || a->epoch != b->epoch ||
-        a->sentinel_cert_ends_s != b->sentinel_cert_ends_s || a->since_ms != b->since_ms ||
-        a->own != b->own || a->node_count != b->node_count || strcmp(a->reason, b->reason) != 0 ||
-        strcmp(a->replid[0], b->replid[0]) != 0 || strcmp(a->replid[1], b->replid[1]) != 0)
+    if (a->gone != b->gone || a->state != b->state || a->master != b->master ||
+        a->writable != b->writable || a->settling != b->settling || a->quorum != b->quorum ||
+        a->epoch != b->epoch || a->sentinel_cert_ends_s != b->sentinel_cert_ends_s ||
+        a->since_ms != b->since_ms || a->own != b->own || a->node_count != b->node_count ||
+        strcmp(a->reason, b->reason) != 0 || strcmp(a->replid[0], b->replid[0]) != 0 ||
+        strcmp(a->replid[1], b->replid[1]) != 0)
         return false;
     for (size_t i = 0; i < a->node_count; i++) {
         if (!same_node(&a->nodes[i], &b->nodes[i]))
@@ -60,12 +71,22 @@ static bool same_group(const struct topology_group *a, const struct topology_gro
     return true;
 }
 
+static void show(const struct place *place, struct topology_group *out)
+{
+    if (place->group) {
+        group_show(place->group, out);
+        return;
+    }
+    out->name = place->name;
+    out->gone = true;
+}
+
 static void publish(struct control *control)
 {
-    struct topology *next = topology_new(control->group_count);
-    bool same = control->shown != NULL;
-    for (size_t i = 0; i < control->group_count; i++) {
-        group_show(control->groups[i], &next->groups[i]);
+    struct topology *next = topology_new(control->place_count);
+    bool same = control->shown && control->shown->group_count == control->place_count;
+    for (size_t i = 0; i < control->place_count; i++) {
+        show(&control->places[i], &next->groups[i]);
         same = same && same_group(&next->groups[i], &control->shown->groups[i]);
     }
     if (same) {
@@ -76,8 +97,9 @@ static void publish(struct control *control)
         topology_release(control->shown);
     board_publish(control->board, next);
     control->shown = board_acquire(control->board);
-    for (size_t i = 0; i < control->group_count; i++)
-        group_published(control->groups[i], control->shown->seq);
+    for (size_t i = 0; i < control->place_count; i++)
+        if (control->places[i].group)
+            group_published(control->places[i].group, control->shown->seq);
 }
 
 static void before_sleep(uv_prepare_t *handle)
@@ -105,25 +127,27 @@ static uint64_t acknowledged(void *owner)
 static int64_t paused_until(void *owner, const struct group *group, uint64_t node)
 {
     const struct control *control = owner;
-    size_t number = 0;
-    while (control->groups[number] != group)
-        number++;
-    return board_paused_until(control->board, number, node);
+    for (size_t i = 0; i < control->place_count; i++)
+        if (control->places[i].group == group)
+            return board_paused_until(control->board, i, node);
+    return 0;
 }
 
 static void name_changed(void *owner)
 {
     struct control *control = owner;
-    for (size_t i = 0; i < control->group_count && !control->stopping; i++)
-        group_ask_all(control->groups[i]);
+    for (size_t i = 0; i < control->place_count && !control->stopping; i++)
+        if (control->places[i].group)
+            group_ask_all(control->places[i].group);
 }
 
 /* ---- credentials ---- */
 
 static void look_at_credentials(struct control *control)
 {
-    for (size_t i = 0; i < control->group_count && !control->stopping; i++)
-        group_look_at_credentials(control->groups[i]);
+    for (size_t i = 0; i < control->place_count && !control->stopping; i++)
+        if (control->places[i].group)
+            group_look_at_credentials(control->places[i].group);
 }
 
 static void on_credential(uv_async_t *async)
@@ -140,22 +164,26 @@ static void credential_news(void *owner)
 
 /* ---- life ---- */
 
+static void let_go(struct control *control);
+
 /* A file that was read a moment ago is due now. And it makes the loop turn. */
 static void turned(uv_timer_t *timer)
 {
     look_at_credentials(timer->data);
+    let_go(timer->data);
 }
 
 /* The names go last: groups ask them until they are closed. */
 static void group_closed(void *owner)
 {
     struct control *control = owner;
-    if (--control->groups_open > 0)
+    if (--control->groups_open > 0 || !control->stopping)
         return;
     names_free(control->names);
     uv_close((uv_handle_t *)&control->before_sleep, NULL);
     uv_close((uv_handle_t *)&control->turn, NULL);
     uv_close((uv_handle_t *)&control->credential, NULL);
+    uv_close((uv_handle_t *)&control->reload, NULL);
     uv_close((uv_handle_t *)&control->stop, NULL);
 }
 
@@ -174,10 +202,91 @@ static void on_stop(uv_async_t *async)
         return;
     control->stopping = true;
     control->groups_open++; /* held until all were told, and for the case that there is none */
-    for (size_t i = 0; i < control->group_count; i++)
-        group_close(control->groups[i]);
+    for (size_t i = 0; i < control->place_count; i++)
+        if (control->places[i].group)
+            group_close(control->places[i].group);
     group_closed(control);
 }
+
+/* ---- other options ---- */
+
+static void add_place(struct control *control)
+{
+    struct place *places =
+        realloc(control->places, (control->place_count + 1) * sizeof(*control->places));
+    if (!places)
+        abort();
+    control->places = places;
+    places[control->place_count++] = (struct place){0};
+}
+
+static void follow_one(struct control *control, struct place *place,
+                       const struct topology_options *options)
+{
+    place->name = options->name;
+    if (options->gone) {
+        if (place->group && !place->leaves_ms)
+            place->leaves_ms = (int64_t)uv_now(&control->loop) + options->linger_ms;
+        if (place->group)
+            group_linger(place->group);
+        return;
+    }
+    place->leaves_ms = 0;
+    if (place->group) {
+        group_reload(place->group, options);
+        return;
+    }
+    place->group = group_new(&control->loop, options, control->names, &group_callbacks, control);
+    control->groups_open++;
+}
+
+/* Those whose time is over. */
+static void let_go(struct control *control)
+{
+    for (size_t i = 0; i < control->place_count && !control->stopping; i++) {
+        struct place *place = &control->places[i];
+        struct group *group = place->group;
+        if (!place->leaves_ms || place->leaves_ms > (int64_t)uv_now(&control->loop))
+            continue;
+        log_event(LOG_INFO, "a group that is not configured any more is let go", "group=%s",
+                  place->name);
+        place->group = NULL;
+        place->leaves_ms = 0;
+        control->dirty = true;
+        group_close(group);
+    }
+}
+
+static void on_reload(uv_async_t *async)
+{
+    struct control *control = async->data;
+    const struct topology_options *wanted = atomic_load(&control->wanted);
+    size_t count = atomic_load(&control->wanted_count);
+    if (control->stopping || wanted == atomic_load(&control->followed))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (i == control->place_count)
+            add_place(control);
+        follow_one(control, &control->places[i], &wanted[i]);
+    }
+    publish(control);
+    atomic_store(&control->followed, wanted);
+}
+
+void control_reload(struct control *control, const struct topology_options *groups,
+                    size_t group_count)
+{
+    atomic_store(&control->wanted_count, group_count);
+    atomic_store(&control->wanted, groups);
+    uv_async_send(&control->reload);
+}
+
+bool control_follows(const struct control *control, const struct topology_options *groups)
+{
+    return atomic_load(&control->followed) == groups;
+}
+
+/* ---- starting ---- */
 
 static void run(void *arg)
 {
@@ -196,8 +305,10 @@ static int init_handles(struct control *control)
     uv_timer_init(&control->loop, &control->turn);
     control->turn.data = control;
     uv_timer_start(&control->turn, turned, TURN_MS, TURN_MS);
-    control->stop.data = control->credential.data = control;
+    control->stop.data = control->credential.data = control->reload.data = control;
     error = uv_async_init(&control->loop, &control->credential, on_credential);
+    if (!error)
+        error = uv_async_init(&control->loop, &control->reload, on_reload);
     if (error)
         return error;
     return uv_async_init(&control->loop, &control->stop, on_stop);
@@ -218,13 +329,12 @@ struct control *control_start(const struct topology_options *groups, size_t grou
     atomic_init(&control->last_turn, (int64_t)uv_now(&control->loop));
     control->board = board;
     control->names = names_new(&control->loop, name_changed, control);
-    control->groups = calloc(group_count ? group_count : 1, sizeof(struct group *));
-    if (!control->groups)
-        abort();
-    for (size_t i = 0; i < group_count; i++)
-        control->groups[i] =
-            group_new(&control->loop, &groups[i], control->names, &group_callbacks, control);
-    control->group_count = control->groups_open = group_count;
+    for (size_t i = 0; i < group_count; i++) {
+        add_place(control);
+        follow_one(control, &control->places[i], &groups[i]);
+    }
+    atomic_store(&control->wanted, groups);
+    atomic_store(&control->followed, groups);
     publish(control);
     error = uv_thread_create(&control->thread, run, control);
     if (error) {
@@ -249,6 +359,6 @@ void control_stop(struct control *control)
     (void)error;
     if (control->shown)
         topology_release(control->shown);
-    free(control->groups);
+    free(control->places);
     free(control);
 }

@@ -73,9 +73,9 @@ bool keyring_change(struct keyring *keyring, const char *file, const char *usern
     }
     if (is_current(keyring, username, password))
         return false;
-    keyring->current = password ? credential_new(&keyring->owner, keyring->username, password,
-                                                 strlen(password))
-                                : NULL;
+    keyring->current =
+        password ? credential_new(&keyring->owner, keyring->username, password, strlen(password))
+                 : NULL;
     keyring->fresh = false;
     credential_release(before);
     return true;
