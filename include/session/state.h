@@ -67,7 +67,9 @@ struct session {
     bool auth_not_needed; /* not authenticated, and Redis does not mind */
     uint64_t id;
     struct session_host *host;
-    const struct traffic_listener_options *listener;
+    const struct traffic_listener_options *listener; /* as it was when the session began; kept */
+    int64_t
+        leaves_ms; /* it is not to be here any more, and ends then at the latest; 0: it may stay */
     struct identity *identity; /* who it is, at the nodes */
     struct place place;        /* where its requests go */
     struct list in_host, in_woken, in_dirty, in_expiring, in_unread;

@@ -96,6 +96,7 @@ static void on_closed(struct stream *stream)
 {
     struct session *s = session_of(stream);
     s->magic = 0;
+    traffic_listener_release(s->listener);
     free(s);
 }
 
@@ -115,7 +116,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
                       host->options->tcp_user_timeout_ms);
     s->magic = SESSION_MAGIC;
     s->host = host;
-    s->listener = listener;
+    s->listener = traffic_listener_retain(listener);
     s->id = id;
     s->client.opened_ms = s->client.read_ms = turn_now(host->turn);
     queue_init(&s->queue);

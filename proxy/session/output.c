@@ -58,7 +58,9 @@ void session_flush(struct session *s)
         !stream_is_behind(&s->client.stream))
         session_close(s, "the client quit");
     else if (life_ends_when_finished(&s->life) && session_is_finished(s))
-        session_close(s, s->life.stage == LIFE_DRAINING ? "the proxy stops" : "done");
+        session_close(s, s->leaves_ms ? "its listener is not configured any more"
+                         : s->life.stage == LIFE_DRAINING ? "the proxy stops"
+                                                          : "done");
     else
         session_update_interest(s);
 }

@@ -1,0 +1,60 @@
+/*
+ * worker_state: the inside of a worker, which worker.c and accept_points.c share. Nobody else includes this.
+ */
+#ifndef REDISPROXY_WORKER_WORKER_STATE_H
+#define REDISPROXY_WORKER_WORKER_STATE_H
+
+#include "base/list.h"
+#include "nodes/turn.h"
+#include "session/session.h"
+#include "worker/balance.h"
+#include "worker/worker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+/* Of the worker that accepts. */
+struct accept_point {
+    struct list in_worker;
+    struct worker *worker;
+    struct listener *listener;
+    struct traffic_listener_options *options; /* a copy of its own, which its sessions keep, too */
+};
+
+struct worker {
+    pthread_t thread;
+    bool started;
+    const struct traffic_options *options;
+    struct board *board;
+    size_t subscriber;
+    uint64_t acknowledged; /* of the one that is carried out */
+    uv_loop_t loop;
+    uv_async_t async;
+    uv_prepare_t prepare;
+    bool left;
+    uv_idle_t idle; /* active while `left`: something is left to be done in the next turn */
+    uv_timer_t tick;
+    struct turn turn;
+    struct session_host host;
+    bool accepts; /* for all */
+    struct list accept_points;
+    void (*on_accept)(void *accept_point, int fd);
+    struct balance balance;
+    /* Other options: what is to be followed, as others say it and as this thread takes it up, and what is. */
+    _Atomic(const struct traffic_options *) reload, followed;
+    const struct traffic_options *wanted; /* NULL: nothing else */
+    const int *wanted_fds; /* of the one that accepts: one for each listener, -1: it has that one */
+    uint64_t accepted;     /* clients, ever */
+    size_t given;          /* sessions, ever */
+    bool draining, closing;
+    int64_t drain_until_ms;
+    atomic_bool drain, stop, finished;
+};
+
+static inline struct worker_slot *worker_slot_of(const struct worker *w)
+{
+    return &w->host.stop.shared->slots[w->host.stop.number];
+}
+
+#endif
