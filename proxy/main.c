@@ -15,12 +15,13 @@
 #include "net/address.h"
 #include "net/listener.h"
 #include "net/tls_watch.h"
+#include "ops/bind.h"
 #include "ops/config.h"
 #include "ops/config_table.h"
 #include "ops/doctor.h"
 #include "ops/http.h"
 #include "ops/open_files.h"
-#include "ops/port_owner.h"
+#include "ops/reload.h"
 #include "topology/control.h"
 #include "topology/topology.h"
 #include "worker/workers.h"
@@ -35,18 +36,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
 #define DRAIN_LOOK_MS 10
 
 struct app {
-    struct config *config;
+    struct reload_parts; /* what runs; a reload replaces some of it */
+    struct reload *reload;
     int *listen_fds; /* one for each listener; the workers's once it is started */
-    int http_fd;     /* -1: none, or the web server's */
-    struct board *board;
-    struct control *control;
-    struct workers *workers;
-    struct http *http;
-    struct tls_watch *tls_watch;
+    size_t listen_count;
+    int http_fd; /* -1: none, or the web server's */
 };
 
 /* ---- command line ---- */
@@ -63,8 +60,12 @@ static void print_help(void)
            "       redisproxy --version\n"
            "       redisproxy --help\n\n"
            "Logs go to stderr. SIGTERM or SIGINT drains and exits, a second one exits at once;\n"
-           "SIGHUP, SIGUSR1 and SIGUSR2 do nothing.\n\n"
-           "The configuration's sections and settings, with their defaults:\n\n",
+           "SIGHUP reloads the configuration; SIGUSR1 and SIGUSR2 do nothing.\n\n"
+           "The configuration's sections and settings, with their defaults. A reload applies what "
+           "has\n"
+           "changed at once; [new connections]: to those that are opened from then on; [restart]: "
+           "not\n"
+           "before the next start.\n\n",
            REDISPROXY_VERSION);
     config_print_reference(stdout);
 }
@@ -105,41 +106,25 @@ static enum command read_command_line(int argc, char **argv, const char **path)
 
 /* ---- sockets ---- */
 
-/* Returns the descriptor, or -1 after logging why. */
-static int bind_address(const struct address *address, const char *use)
-{
-    char text[ENDPOINT_TEXT_MAX], owner[128], why[256];
-    int fd = listener_bind(address, BACKLOG);
-
-    if (fd >= 0)
-        return fd;
-    address_format(text, sizeof(text), address);
-    log_quote(why, sizeof(why), strerror(-fd));
-    if (fd == -EADDRINUSE)
-        log_event(LOG_ERROR, "the address is taken: stop who has it, or choose another one",
-                  "address=%s use=%s by=\"%s\"", text, use,
-                  port_owner(owner, sizeof(owner), address));
-    else
-        log_event(LOG_ERROR, "cannot listen", "address=%s use=%s error=%s", text, use, why);
-    return -1;
-}
-
 /* Tries all of them, so that every taken address is reported. Returns 0 or -1. */
 static int bind_all(struct app *app)
 {
     const struct traffic_options *options = &app->config->traffic;
+    char why[BIND_TEXT_MAX];
     int result = 0;
 
+    app->listen_count = options->listener_count;
     app->listen_fds = calloc(options->listener_count, sizeof(int));
     if (!app->listen_fds)
         abort();
     for (size_t i = 0; i < options->listener_count; i++) {
-        app->listen_fds[i] = bind_address(&options->listeners[i].address, "clients");
+        app->listen_fds[i] =
+            bind_address(&options->listeners[i].address, "clients", why, sizeof(why));
         if (app->listen_fds[i] < 0)
             result = -1;
     }
     if (app->config->http.len) {
-        app->http_fd = bind_address(&app->config->http, "http");
+        app->http_fd = bind_address(&app->config->http, "http", why, sizeof(why));
         if (app->http_fd < 0)
             result = -1;
     }
@@ -184,6 +169,7 @@ static int start(struct app *app)
         if (!app->http)
             return -1;
     }
+    app->reload = reload_new((struct reload_parts *)app);
     return 0;
 }
 
@@ -198,9 +184,10 @@ static void stop(struct app *app)
     if (app->board)
         board_free(app->board);
     tls_watch_stop(app->tls_watch);
-    for (size_t i = 0; app->listen_fds && i < app->config->traffic.listener_count; i++)
+    for (size_t i = 0; app->listen_fds && i < app->listen_count; i++)
         close_fd(&app->listen_fds[i]);
     close_fd(&app->http_fd);
+    reload_free(app->reload);
     free(app->listen_fds);
 }
 
@@ -225,7 +212,7 @@ static void announce(const struct config *config)
 
 /* ---- signals ---- */
 
-/* SIGHUP, SIGUSR1 and SIGUSR2 would end the process, undrained: until they mean something they do nothing. */
+/* SIGUSR1 and SIGUSR2 would end the process, undrained: until they mean something they do nothing. */
 static void block_signals(sigset_t *taken)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
@@ -237,9 +224,18 @@ static void block_signals(sigset_t *taken)
     signal(SIGPIPE, SIG_IGN);
 }
 
+static void take_hangup(struct app *app)
+{
+    char *text;
+
+    log_event(LOG_INFO, "reloading the configuration", "signal=SIGHUP file=%s", app->path);
+    (void)reload_run(app->reload, &text); /* the log has it */
+    free(text);
+}
+
 /* Waits for a signal that ends, for at most `ms` (-1: for ever) after the last of the others. Returns its
  * number, 0: none came. */
-static int wait_signal(const sigset_t *taken, long ms)
+static int wait_signal(struct app *app, const sigset_t *taken, long ms)
 {
     const struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
     int number;
@@ -248,7 +244,9 @@ static int wait_signal(const sigset_t *taken, long ms)
         number = ms < 0 ? sigwaitinfo(taken, NULL) : sigtimedwait(taken, NULL, &limit);
         if (number == SIGTERM || number == SIGINT)
             return number;
-        if (number > 0)
+        if (number == SIGHUP)
+            take_hangup(app);
+        else if (number > 0)
             log_event(LOG_INFO, "a signal without a meaning is ignored", "signal=\"%s\"",
                       strsignal(number));
         else if (errno != EINTR)
@@ -258,16 +256,17 @@ static int wait_signal(const sigset_t *taken, long ms)
 
 static void run_until_told(struct app *app, const sigset_t *taken)
 {
-    int number = wait_signal(taken, -1);
+    int number = wait_signal(app, taken, -1);
     int64_t since = clock_ms();
 
+    reload_end(app->reload);
     log_event(LOG_INFO, "stopping", "signal=%s drain_timeout_ms=%" PRId64, strsignal(number),
               app->config->traffic.drain_timeout_ms);
     if (app->http)
         http_draining(app->http);
     workers_drain(app->workers);
     while (!workers_finished(app->workers)) {
-        if (wait_signal(taken, DRAIN_LOOK_MS)) {
+        if (wait_signal(app, taken, DRAIN_LOOK_MS)) {
             log_event(LOG_WARN, "a second signal: stopped without draining", "");
             log_stop();
             _exit(EXIT_FAILURE);
@@ -276,9 +275,9 @@ static void run_until_told(struct app *app, const sigset_t *taken)
     log_event(LOG_INFO, "drained", "ms=%" PRId64, clock_ms() - since);
 }
 
-static int run(struct config *config)
+static int run(const char *path, struct config *config)
 {
-    struct app app = {.config = config, .http_fd = -1};
+    struct app app = {.path = path, .config = config, .http_fd = -1};
     sigset_t taken;
     int result = EXIT_FAILURE;
 
@@ -296,6 +295,7 @@ static int run(struct config *config)
     stop(&app);
     log_event(LOG_INFO, "redisproxy stopped", "code=%d", result);
     log_stop();
+    config_free(app.config);
     return result;
 }
 
@@ -320,10 +320,10 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     if (command == COMMAND_TEST) {
         printf("%s: good\n", path);
+        config_free(config);
     } else {
         log_set_level(config->log);
-        result = run(config);
+        result = run(path, config);
     }
-    config_free(config);
     return result;
 }

@@ -24,6 +24,7 @@ struct proxy {
  * newline; or NULL. */
 struct proxy_options {
     const char *proxy_lines, *master_lines, *listen_lines;
+    const char *sections;          /* further ones, behind all; or NULL */
     bool password_file;            /* the trio's password is in a file, not in the configuration */
     const char *sentinel_password; /* in a file as well; NULL: none */
     int open_files; /* as many descriptors as the system grants it; 0: what there are */
@@ -44,6 +45,14 @@ const char *proxy_program(void);
  * they accept. Returns 0, or -1 after saying why, the log included, on stderr. */
 int proxy_start(struct proxy *proxy, const struct trio *trio, const struct proxy_options *options)
     __attribute__((warn_unused_result));
+
+/* Writes its configuration anew; it does not read it by itself. Returns 0 or -1. */
+int proxy_configure(const struct proxy *proxy, const struct trio *trio,
+                    const struct proxy_options *options) __attribute__((warn_unused_result));
+/* SIGHUP, and its answer in the log: 1: reloaded, 0: it was not, -1: none within 10 s. */
+int proxy_reload(const struct proxy *proxy) __attribute__((warn_unused_result));
+/* How often this stands in its log. */
+int proxy_said(const struct proxy *proxy, const char *text);
 
 /* Waits until a write goes through and every replica is read. */
 int proxy_wait_serving(const struct proxy *proxy, const struct trio *trio)

@@ -1,0 +1,63 @@
+/*
+ * reload: the configuration file is read again while the proxy serves.
+ *
+ *     whole file -> checked -> new sockets bound -> control plane -> workers -> web server -> the old one is freed
+ *                      |             |
+ *                      +-------------+--> an error: nothing has changed, and the answer says why
+ *
+ * Each of them goes on with the new options when it has come to it, says so, and needs the old ones no longer: there is no
+ * count on the data path. So a reload returns when all have followed, within milliseconds; what a changed setting means
+ * for connections that stand says the option table (enum option_reload) and session/leaving.h.
+ *
+ * Any thread; one reload at a time, the others wait.
+ */
+#ifndef REDISPROXY_OPS_RELOAD_H
+#define REDISPROXY_OPS_RELOAD_H
+
+#include "ops/config.h"
+#include "ops/http.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tls_watch;
+
+/* What runs, and is told. The pointers that a reload replaces are its own until reload_end(). */
+struct reload_parts {
+    const char *path;
+    struct config *config;
+    struct board *board;
+    struct control *control;
+    struct workers *workers;
+    struct http *http;           /* NULL: off */
+    struct tls_watch *tls_watch; /* NULL: there is no certificate */
+};
+
+struct reload;
+
+/* `parts` outlives it. */
+struct reload *reload_new(struct reload_parts *parts);
+/* Waits for one that is under way; there are none from then on, and the parts are the caller's again. */
+void reload_end(struct reload *reload);
+void reload_free(struct reload *reload);
+
+/* Reads the file and goes on with it. What has changed is logged, and stands in `*text` (to be freed), a line for each; after
+ * an error it holds "file:line: what is wrong: how to mend it" lines, and everything is as it was. Returns whether it went well. */
+bool reload_run(struct reload *reload, char **text);
+
+/* What reload_run() would change, without doing it: the same text. Returns whether the file is good. */
+bool reload_preview(struct reload *reload, char **text);
+
+/* The configuration that is in use, all settings, with the defaults and without secrets; to be freed. */
+char *reload_show(struct reload *reload);
+
+/* For the metrics. */
+struct reload_state {
+    bool successful; /* the last one, or the start */
+    int64_t
+        changed_s; /* when the configuration that is in use was taken up, in seconds since 1970 */
+    uint64_t done, failed; /* reloads, ever */
+};
+struct reload_state reload_state(struct reload *reload);
+
+#endif
