@@ -150,6 +150,7 @@ static int start(struct app *app)
         if (!app->tls_watch)
             return -1;
     }
+    app->reload = reload_new((struct reload_parts *)app);
     app->board = board_new();
     app->control = control_start(app->config->topology, options->group_count, app->board);
     if (!app->control)
@@ -160,16 +161,10 @@ static int start(struct app *app)
     if (!app->workers)
         return -1;
     if (app->http_fd >= 0) {
-        app->http = http_start(app->http_fd, &(struct http_sources){.board = app->board,
-                                                                    .control = app->control,
-                                                                    .workers = app->workers,
-                                                                    .options = options,
-                                                                    .tls = &app->config->tls});
+        int fd = app->http_fd;
         app->http_fd = -1;
-        if (!app->http)
-            return -1;
+        return reload_start_http(app->reload, fd);
     }
-    app->reload = reload_new((struct reload_parts *)app);
     return 0;
 }
 

@@ -35,8 +35,11 @@ struct reload_parts {
 
 struct reload;
 
-/* `parts` outlives it. */
+/* `parts` outlives it, and may be filled afterwards: before the first reload. */
 struct reload *reload_new(struct reload_parts *parts);
+/* Starts the web server on a listening descriptor, which is the server's from now on; sets parts->http. Returns 0, or -1 after
+ * logging why. */
+int reload_start_http(struct reload *reload, int fd) __attribute__((warn_unused_result));
 /* Waits for one that is under way; there are none from then on, and the parts are the caller's again. */
 void reload_end(struct reload *reload);
 void reload_free(struct reload *reload);

@@ -131,6 +131,16 @@ static void follow_files(struct attempt *attempt)
     parts->tls_watch = tls->count ? tls_watch_start(tls->sources, tls->count) : NULL;
 }
 
+static struct http *start_http(const struct reload_parts *parts, const struct config *config,
+                               int fd)
+{
+    return http_start(fd, &(struct http_sources){.board = parts->board,
+                                                 .control = parts->control,
+                                                 .workers = parts->workers,
+                                                 .options = &config->traffic,
+                                                 .tls = &config->tls});
+}
+
 /* Its address, or how it speaks TLS, is another one: it begins anew. */
 static void restart_http(struct attempt *attempt)
 {
@@ -145,11 +155,7 @@ static void restart_http(struct attempt *attempt)
         close(old);
     if (fd < 0)
         return;
-    parts->http = http_start(fd, &(struct http_sources){.board = parts->board,
-                                                        .control = parts->control,
-                                                        .workers = parts->workers,
-                                                        .options = &next->traffic,
-                                                        .tls = &next->tls});
+    parts->http = start_http(parts, next, fd);
     if (!parts->http)
         fputs("the web server did not start: the log says why\n", attempt->said);
 }
@@ -172,7 +178,8 @@ static bool follow(struct attempt *attempt)
     struct reload_parts *parts = attempt->parts;
     struct config *next = attempt->next;
     open_files_share_out(&next->traffic);
-    log_set_level(next->log);
+    if (next->log != parts->config->log) /* one that the administrator has set otherwise stays */
+        log_set_level(next->log);
     follow_files(attempt);
     control_reload(parts->control, next->topology, next->traffic.group_count);
     if (!wait_for(control_has, attempt))
@@ -335,6 +342,13 @@ struct reload *reload_new(struct reload_parts *parts)
     pthread_mutex_init(&reload->lock, NULL);
     pthread_mutex_init(&reload->state_lock, NULL);
     return reload;
+}
+
+int reload_start_http(struct reload *reload, int fd)
+{
+    struct reload_parts *parts = reload->parts;
+    parts->http = start_http(parts, parts->config, fd);
+    return parts->http ? 0 : -1;
 }
 
 struct reload_state reload_state(struct reload *reload)

@@ -31,7 +31,7 @@ static void let_go(struct session *s, int64_t until_ms)
 void session_host_reload(struct session_host *host, const struct traffic_options *options)
 {
     int64_t until_ms = turn_now(host->turn) + options->drain_timeout_ms;
-    size_t before = host->count;
+    size_t before = host->count, leaving = 0;
     host->options = options;
     host->request_share = options->request_memory / options->workers;
     router_reload(host->router, options);
@@ -39,13 +39,15 @@ void session_host_reload(struct session_host *host, const struct traffic_options
         struct session *s = container_of(it, struct session, in_host);
         if (may_stay(s, options))
             continue;
+        leaving += !s->leaves_ms;
         let_go(s, until_ms);
         if (!host->leaves_ms || until_ms < host->leaves_ms)
             host->leaves_ms = until_ms;
     }
-    if (host->leaves_ms)
+    if (leaving)
         log_event(LOG_INFO, "sessions of listeners that are not configured any more are let go",
-                  "worker=%zu ended=%zu", host->stop.number, before - host->count);
+                  "worker=%zu sessions=%zu ended=%zu", host->stop.number, leaving,
+                  before - host->count);
 }
 
 void session_look_at_leaving(struct session_host *host, int64_t now_ms)
