@@ -29,7 +29,8 @@ struct election *election_new(const struct election_options *options, int64_t no
 
 void election_change(struct election *e, const struct election_options *options, int64_t now_ms)
 {
-    e->options = *options;
+    e->next = *options;
+    e->has_next = true;
     election_settle(e, now_ms);
 }
 
