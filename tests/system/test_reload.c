@@ -592,9 +592,9 @@ Test(reload, again_and_again_under_load, .timeout = 120)
     cr_expect_eq(report.read_errors + report.read_disconnects, 0, "%s", report.first_error);
     cr_expect_eq(report.strays_accepted + report.stray_errors + report.stray_disconnects, 0);
     cr_expect_eq(report.lost + report.doubled + report.out_of_order, 0);
-    if (before && !proxy_sanitized())
-        cr_expect(proxy_memory(&s.proxy) - before < GROWTH_MAX, "it grew by %ld KB",
-                  (proxy_memory(&s.proxy) - before) / 1024);
+    long growth = before ? proxy_memory(&s.proxy) - before : 0;
+    fprintf(stderr, "memory: %ld KB more than after ten\n", growth / 1024);
+    cr_expect(proxy_sanitized() || growth < GROWTH_MAX);
     load_free(load);
     trio_tell_sentinels(&s.trio, "SENTINEL REMOVE " OTHER_GROUP);
     stop();
