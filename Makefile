@@ -46,7 +46,7 @@ endif
 
 # ---- flags ------------------------------------------------------------------------------------
 
-PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libssl libsodium gnutls
+PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libssl libsodium gnutls libsystemd
 # log_event() takes "" for "no pairs": not a mistake. A struct may begin with another one's fields
 # (-fms-extensions, include/session/session_request.h): clang would warn of that, gcc does not know the warning.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
@@ -94,6 +94,9 @@ CLIENT_SOURCES := $(sort $(wildcard tests/clients/*.c))
 FUZZERS := resp inline session tls
 FUZZ_SOURCES := $(wildcard tests/fuzz/*.c tests/fuzz/session/*.c)
 CLIENT_PROGRAMS := $(CLIENT_SOURCES:%.c=build/%)
+# It starts a program with what the unit's sandbox leaves of the system calls: test_supervisor uses it.
+SANDBOX_SOURCES := tests/systemd/sandboxed.c
+SANDBOX := $(SANDBOX_SOURCES:%.c=build/%)
 # A module for redis-server: test_versions loads it.
 MODULE_SOURCES := tests/module/tiny.c
 MODULE := $(MODULE_SOURCES:%.c=build/%.so)
@@ -128,7 +131,7 @@ TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/ob
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs node-libraries bench bench-scale profile profile-check profile-keep failover series soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
+.PHONY: all deps run test unit system programs node-libraries units units-boot bench bench-scale profile profile-check profile-keep failover series soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
 
 all: $(BINARY)
 
@@ -191,6 +194,13 @@ $(CLIENT_PROGRAMS): build/tests/clients/%: build/obj/tests/clients/%.o \
 	$(say) LD $@
 	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$(SANDBOX): build/%: %.c build/obj/flags
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(PLAIN_FLAGS) $(CFLAGS) $(LINK_PLAIN) $(LDFLAGS) -o $@ $< $(call pkg,libseccomp,--libs)
+
+build/tests/system/test_supervisor: | $(SANDBOX)
+
 build/tests/module/%.so: tests/module/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) LD $@
@@ -204,14 +214,16 @@ build/obj/tests/system/test_versions.o: private PLAIN_FLAGS += -DTINY_MODULE='"$
 # ---- running ----------------------------------------------------------------------------------
 
 RUN_UNIT = SANITIZE=$(SANITIZE) tests/programs.sh $(UNIT_PROGRAMS)
-# Each program has loopback addresses of its own, so that two may run at once; but not where time is measured, or where a
-# client of others must not be late.
-TIMED       := $(patsubst %,build/tests/system/test_%,backpressure clients failover_% hold services slow strangers_% \
-               switchover)
+# Each program has loopback addresses of its own, so that two may run at once: those that wait most of the time (a
+# switchover takes a fifth of a core), and those that measure nothing. Where bounds are tight one runs alone.
+system_named = $(patsubst %,build/tests/system/test_%,$(1))
+WAITING     := $(call system_named,failover_% switchover)
+ALONE       := $(call system_named,backpressure clients hold services slow strangers_%)
 PROGRAMS_SH  = SANITIZE=$(SANITIZE) REDISPROXY=$(CURDIR)/$(BINARY) tests/programs.sh
 RUN_SYSTEM   = failed=0; \
-               $(PROGRAMS_SH) -l 2 -j1 $(filter-out $(TIMED),$(SYSTEM_PROGRAMS)) || failed=1; \
-               $(PROGRAMS_SH) -j1 $(filter $(TIMED),$(SYSTEM_PROGRAMS)) || failed=1; \
+               $(PROGRAMS_SH) -l 2 -j1 $(filter-out $(WAITING) $(ALONE),$(SYSTEM_PROGRAMS)) || failed=1; \
+               $(PROGRAMS_SH) -l 2 -j1 $(filter $(WAITING),$(SYSTEM_PROGRAMS)) || failed=1; \
+               $(PROGRAMS_SH) -j1 $(filter $(ALONE),$(SYSTEM_PROGRAMS)) || failed=1; \
                exit $$failed
 
 deps:
@@ -225,7 +237,18 @@ run:
 test: deps
 	$(if $(T),$(if $(UNIT_PROGRAMS)$(SYSTEM_PROGRAMS),,$(error there is no test named $(T))))
 	@$(MAKE) --no-print-directory programs
-	@failed=0; $(RUN_UNIT) || failed=1; ($(RUN_SYSTEM)) || failed=1; exit $$failed
+	@failed=0; $(RUN_UNIT) || failed=1; ($(RUN_SYSTEM)) || failed=1; \
+	$(if $(T)$(SANITIZE),,$(MAKE) --no-print-directory units || failed=1;) exit $$failed
+
+# What "make install" installs, and what systemd says of the units.
+units: $(BINARY)
+	@rm -rf build/installed
+	@$(MAKE) --silent --no-print-directory install DESTDIR=$(CURDIR)/build/installed PREFIX=/usr
+	@tests/systemd/units.sh build/installed /usr
+
+# The same tree, started by a systemd of its own in namespaces; needs root. Not among the tests: not every machine can.
+units-boot: units
+	@tests/systemd/boot.sh build/installed
 
 unit: $(UNIT_PROGRAMS)
 	@$(RUN_UNIT)
@@ -238,7 +261,7 @@ programs: $(UNIT_PROGRAMS) $(SYSTEM_PROGRAMS) $(if $(SYSTEM_PROGRAMS),$(BINARY))
 node-libraries:
 	@tests/clients/install.sh
 
-# Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE, ROWS, ONLY and PEER: see tests/bench/bench.sh.
+# Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE, ROWS, ONLY, PEER and TLS=1: see tests/bench/bench.sh.
 bench:
 	@tests/deps.sh bench
 	@$(MAKE) --silent --no-print-directory $(BINARY) $(BENCH_SOURCES:%.c=build/%)
@@ -291,7 +314,8 @@ $(FAILOVER_SOURCES:%.c=build/%): build/tests/failover/%: build/obj/tests/failove
 build/tests/bench/%: tests/bench/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $@
-	$(Q)$(CC) $(PLAIN_FLAGS) $(CFLAGS) $(LINK_PLAIN) $(LDFLAGS) -o $@ $<
+	$(Q)$(CC) $(PLAIN_FLAGS) $(CFLAGS) $(LINK_PLAIN) $(LDFLAGS) -o $@ $< $(BENCH_LIBS)
+build/tests/bench/handshakes: private BENCH_LIBS := $(shell pkg-config --libs openssl)
 
 # ---- looking after the code -------------------------------------------------------------------
 
@@ -301,7 +325,7 @@ FUZZ_resp    := tests/fuzz/fuzz_resp $(call files_of,redis) $(call files_of,base
 FUZZ_inline  := tests/fuzz/fuzz_inline $(call files_of,redis) $(call files_of,base)
 # Streams without sockets stand in for net/stream (tests/fuzz/session/world.h); the control plane is the fuzzer's.
 FUZZ_session := $(basename $(wildcard tests/fuzz/session/*.c)) proxy/net/address \
-                $(addprefix proxy/topology/,topology refusals credential) \
+                $(addprefix proxy/topology/,topology history refusals credential) \
                 $(foreach room,base redis threads nodes session commands,$(call files_of,$(room)))
 FUZZ_tls     := tests/fuzz/fuzz_tls $(filter-out proxy/net/stream,$(call files_of,net)) $(call files_of,base)
 # The session's world has a libuv of its own.
@@ -334,17 +358,27 @@ lint:
 	@tests/deps.sh lint
 	@$(MAKE) --silent --no-print-directory $(OBJECTS)
 	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests)' tests/lint/all.sh \
-	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES)' \
+	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(SANDBOX_SOURCES)' \
 	    '$(HEADERS)' '$(OBJECTS)'
 
 format:
 	@clang-format -i $(FUZZ_SOURCES) $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) \
-	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(HEADERS)
+	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(SANDBOX_SOURCES) $(HEADERS)
 
+# systemd looks for all of this below /usr/local, too. Where it is older than 253 (Debian 12) the service is as it stands.
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 install: $(BINARY)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/redisproxy
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/redisproxy $(UNITS) \
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/redisproxy
-	install -m 644 conf/proxy.conf $(DESTDIR)$(PREFIX)/share/doc/redisproxy/proxy.conf
+	install -m 644 conf/proxy.conf README.md docs/operations.md $(DESTDIR)$(PREFIX)/share/doc/redisproxy
+	sed 's,@PREFIX@,$(PREFIX),g' systemd/redisproxy.service >$(UNITS)/redisproxy.service
+	chmod 644 $(UNITS)/redisproxy.service
+	install -m 644 systemd/redisproxy.socket $(UNITS)/redisproxy.socket
+	if pkg-config --atleast-version=253 libsystemd; then \
+	    install -Dm 644 systemd/notify-reload.conf $(UNITS)/redisproxy.service.d/notify-reload.conf; fi
+	install -m 644 systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/redisproxy.conf
+	install -m 644 systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/redisproxy.conf
 
 clean:
 	rm -rf build
@@ -355,6 +389,8 @@ help:
 	@echo 'make test            build and run all tests           (T=name: only that one)'
 	@echo 'make unit            only the unit tests               (T=name)'
 	@echo 'make system          only the tests with real servers  (T=name)'
+	@echo 'make units           install into a folder, and let systemd judge the units there'
+	@echo 'make units-boot      start them for real, under a systemd of their own (root; 30 s)'
 	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 ROWS="get ..." PEER=program:conf)'
 	@echo 'make bench-scale     8,000 connections, replicas, groups, busy neighbours  (ROUNDS=3 N=50000 ROWS="groups ...")'
 	@echo 'make profile         where the instructions of a request go  (WITH=perf: the time, the kernel too)'
@@ -371,6 +407,6 @@ help:
 	@echo
 	@echo 'CC=gcc|clang         the compiler;  V=1 shows its command lines'
 	@echo 'WORKERS=2            of the proxies in the tests with real servers'
-	@echo 'TLS=1                everybody in the tests with real servers speaks TLS'
+	@echo 'TLS=1                everybody in the tests with real servers speaks TLS; or some: TLS=clients,nodes,sentinels'
 	@echo 'SERVERS=folder       its redis-server, redis-sentinel and redis-cli are tested with'
 	@echo 'SANITIZE=address,undefined | thread      a build in a folder of its own, for all of the above'

@@ -13,15 +13,18 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/address.h"
-#include "net/listener.h"
 #include "net/tls_watch.h"
 #include "ops/bind.h"
 #include "ops/config.h"
 #include "ops/config_table.h"
 #include "ops/doctor.h"
+#include "ops/handed_sockets.h"
+#include "ops/history_file.h"
 #include "ops/http.h"
+#include "ops/log_setup.h"
 #include "ops/open_files.h"
 #include "ops/reload.h"
+#include "ops/supervisor.h"
 #include "topology/control.h"
 #include "topology/topology.h"
 #include "worker/workers.h"
@@ -41,9 +44,12 @@
 struct app {
     struct reload_parts; /* what runs; a reload replaces some of it */
     struct reload *reload;
-    int *listen_fds; /* one for each listener; the workers's once it is started */
+    struct handed_sockets *handed; /* until all sockets are there */
+    int *listen_fds;               /* one for each listener; the workers's once it is started */
     size_t listen_count;
     int http_fd; /* -1: none, or the web server's */
+    struct supervisor supervisor;
+    struct history_file *history_file;
 };
 
 /* ---- command line ---- */
@@ -59,8 +65,10 @@ static void print_help(void)
            "names\n"
            "       redisproxy --version\n"
            "       redisproxy --help\n\n"
-           "Logs go to stderr. SIGTERM or SIGINT drains and exits, a second one exits at once;\n"
-           "SIGHUP reloads the configuration; SIGUSR1 and SIGUSR2 do nothing.\n\n"
+           "The log goes to stderr, unless log_target says otherwise. SIGTERM or SIGINT drains and "
+           "exits, a\n"
+           "second one exits at once; SIGHUP reloads the configuration; SIGUSR1 and SIGUSR2 do "
+           "nothing.\n\n"
            "The configuration's sections and settings, with their defaults. A reload applies what "
            "has\n"
            "changed at once; [new connections]: to those that are opened from then on; [restart]: "
@@ -106,28 +114,39 @@ static enum command read_command_line(int argc, char **argv, const char **path)
 
 /* ---- sockets ---- */
 
+/* The socket that was handed in, or a new one. Returns the descriptor, or -1 after logging why. */
+static int take_or_bind(const struct app *app, const struct address *address, const char *use,
+                        const char *name)
+{
+    char why[BIND_TEXT_MAX];
+    int fd = handed_sockets_take(app->handed, address, name);
+
+    return fd >= 0 ? fd : bind_address(address, use, why, sizeof(why));
+}
+
 /* Tries all of them, so that every taken address is reported. Returns 0 or -1. */
 static int bind_all(struct app *app)
 {
     const struct traffic_options *options = &app->config->traffic;
-    char why[BIND_TEXT_MAX];
     int result = 0;
 
+    app->handed = handed_sockets_new();
     app->listen_count = options->listener_count;
     app->listen_fds = calloc(options->listener_count, sizeof(int));
     if (!app->listen_fds)
         abort();
-    for (size_t i = 0; i < options->listener_count; i++) {
-        app->listen_fds[i] =
-            bind_address(&options->listeners[i].address, "clients", why, sizeof(why));
-        if (app->listen_fds[i] < 0)
-            result = -1;
-    }
-    if (app->config->http.len) {
-        app->http_fd = bind_address(&app->config->http, "http", why, sizeof(why));
+    if (app->config->http.len) { /* first: what is named http is not for clients */
+        app->http_fd = take_or_bind(app, &app->config->http, "http", "http");
         if (app->http_fd < 0)
             result = -1;
     }
+    for (size_t i = 0; i < options->listener_count; i++) {
+        app->listen_fds[i] = take_or_bind(app, &options->listeners[i].address, "clients", NULL);
+        if (app->listen_fds[i] < 0)
+            result = -1;
+    }
+    handed_sockets_free(app->handed);
+    app->handed = NULL;
     return result;
 }
 
@@ -151,7 +170,10 @@ static int start(struct app *app)
             return -1;
     }
     app->reload = reload_new((struct reload_parts *)app);
-    app->board = board_new();
+    app->board = board_new(traffic_group_room(options));
+    if (app->config->history_file)
+        app->history_file =
+            history_file_start(board_history(app->board), app->config->history_file);
     app->control = control_start(app->config->topology, options->group_count, app->board);
     if (!app->control)
         return -1;
@@ -176,6 +198,7 @@ static void stop(struct app *app)
         workers_stop(app->workers);
     if (app->control)
         control_stop(app->control);
+    history_file_stop(app->history_file);
     if (app->board)
         board_free(app->board);
     tls_watch_stop(app->tls_watch);
@@ -219,53 +242,76 @@ static void block_signals(sigset_t *taken)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void take_hangup(struct app *app)
+/* Waits for a signal for at most `ms` (-1: for ever). Returns its number, 0: none came. */
+static int wait_signal(const sigset_t *taken, int64_t ms)
+{
+    const struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    int number = ms < 0 ? sigwaitinfo(taken, NULL) : sigtimedwait(taken, NULL, &limit);
+
+    return number > 0 ? number : 0;
+}
+
+/* One that does not end the process. */
+static void take_signal(struct app *app, int number)
 {
     char *text;
 
+    if (number != SIGHUP) {
+        log_event(LOG_INFO, "a signal without a meaning is ignored", "signal=\"%s\"",
+                  strsignal(number));
+        return;
+    }
+    supervisor_reloading(&app->supervisor);
     log_event(LOG_INFO, "reloading the configuration", "signal=SIGHUP file=%s", app->path);
     (void)reload_run(app->reload, &text); /* the log has it */
     free(text);
+    supervisor_ready(&app->supervisor);
 }
 
-/* Waits for a signal that ends, for at most `ms` (-1: for ever) after the last of the others. Returns its
- * number, 0: none came. */
-static int wait_signal(struct app *app, const sigset_t *taken, long ms)
+/* Returns the number of a signal that ends the process, 0: none came in `ms` (-1: for ever). */
+static int live_on(struct app *app, const sigset_t *taken, int64_t ms)
 {
-    const struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    int number;
+    int64_t until = ms < 0 ? INT64_MAX : clock_ms() + ms, left = ms;
 
     for (;;) {
-        number = ms < 0 ? sigwaitinfo(taken, NULL) : sigtimedwait(taken, NULL, &limit);
+        int number = wait_signal(taken, supervisor_sleep(&app->supervisor, left));
         if (number == SIGTERM || number == SIGINT)
             return number;
-        if (number == SIGHUP)
-            take_hangup(app);
-        else if (number > 0)
-            log_event(LOG_INFO, "a signal without a meaning is ignored", "signal=\"%s\"",
-                      strsignal(number));
-        else if (errno != EINTR)
+        if (number)
+            take_signal(app, number);
+        supervisor_turn(&app->supervisor);
+        left = ms < 0 ? -1 : until - clock_ms();
+        if (ms >= 0 && left <= 0)
             return 0;
     }
 }
 
+static void exit_undrained(void)
+{
+    log_event(LOG_WARN, "a second signal: stopped without draining", "");
+    log_stop();
+    _exit(EXIT_FAILURE);
+}
+
 static void run_until_told(struct app *app, const sigset_t *taken)
 {
-    int number = wait_signal(app, taken, -1);
+    int number = live_on(app, taken, -1);
     int64_t since = clock_ms();
 
     reload_end(app->reload);
-    log_event(LOG_INFO, "stopping", "signal=%s drain_timeout_ms=%" PRId64, strsignal(number),
-              app->config->traffic.drain_timeout_ms);
+    const struct traffic_options *options = &app->config->traffic;
+    log_event(LOG_INFO, "stopping",
+              "signal=%s drain_delay_ms=%" PRId64 " drain_timeout_ms=%" PRId64, strsignal(number),
+              options->drain_delay_ms, options->drain_timeout_ms);
+    supervisor_stopping(&app->supervisor, options->drain_delay_ms + options->drain_timeout_ms);
     if (app->http)
         http_draining(app->http);
+    if (options->drain_delay_ms && live_on(app, taken, options->drain_delay_ms))
+        exit_undrained();
     workers_drain(app->workers);
     while (!workers_finished(app->workers)) {
-        if (wait_signal(app, taken, DRAIN_LOOK_MS)) {
-            log_event(LOG_WARN, "a second signal: stopped without draining", "");
-            log_stop();
-            _exit(EXIT_FAILURE);
-        }
+        if (live_on(app, taken, DRAIN_LOOK_MS))
+            exit_undrained();
     }
     log_event(LOG_INFO, "drained", "ms=%" PRId64, clock_ms() - since);
 }
@@ -283,6 +329,8 @@ static int run(const char *path, struct config *config)
     if (bind_all(&app) == 0) {
         announce(config);
         if (start(&app) == 0) {
+            supervisor_init(&app.supervisor, app.board, app.control, app.workers);
+            supervisor_ready(&app.supervisor);
             run_until_told(&app, &taken);
             result = EXIT_SUCCESS;
         }
@@ -318,6 +366,7 @@ int main(int argc, char **argv)
         config_free(config);
     } else {
         log_set_level(config->log);
+        log_setup_apply(&config->log_setup);
         result = run(path, config);
     }
     return result;

@@ -11,13 +11,13 @@ set -euo pipefail
 packages=(
     # building
     gcc libc6-dev make pkg-config libuv1-dev libhiredis-dev libmicrohttpd-dev libinih-dev
-    libcjson-dev uthash-dev libssl-dev libsodium-dev libgnutls28-dev
+    libcjson-dev uthash-dev libssl-dev libsodium-dev libgnutls28-dev libsystemd-dev
     # running it on a trio, and testing
     redis-server redis-sentinel redis-tools libcriterion-dev procps iproute2
 )
 if [[ ${1:-} == test ]]; then
-    # the client libraries of tests/clients
-    packages+=(python3-redis python3-celery)
+    # the client libraries of tests/clients; what judges the units, and a sandbox as theirs
+    packages+=(python3-redis python3-celery systemd libseccomp-dev)
     # Node.js with its own npm may be there from elsewhere: Debian's would be in its way.
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == lint ]]; then

@@ -1,8 +1,8 @@
 /*
- * log: one line an event on stderr, in logfmt:
+ * log: one line an event, in logfmt or as a JSON object, on stderr or to the system's log:
  *
- *     time=2026-11-22T16:52:01.123Z level=info msg="master elected" group=mymaster
- * master=127.0.1.2:6379
+ *     ts=2026-11-22T16:52:01.123Z level=info msg="master elected" group=mymaster master=127.0.1.2:6379
+ *     {"ts":"2026-11-22T16:52:01.123Z","level":"info","msg":"master elected","group":"mymaster",...}
  *
  * msg is a fixed text that can be searched for; what varies stands behind it
  * as key=value pairs. Lines of several threads do not mix. Never log a secret. Any thread.
@@ -17,8 +17,19 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-/* Lines below this level are dropped; LOG_INFO until told otherwise. */
+/* Lines below this level are dropped; LOG_INFO until told otherwise. Any time. */
 void log_set_level(enum log_level level);
+
+/* LOG_LOGFMT until told otherwise. Any time: it holds for what is written from then on. */
+enum log_format { LOG_LOGFMT, LOG_JSON };
+void log_set_format(enum log_format format);
+
+/* Lines go to the system's log, which listens for datagrams on the Unix socket at `path`, with this facility (as
+ * <syslog.h> numbers them, 3: daemon); where they cannot, to stderr. Returns 0, or -ENAMETOOLONG. log_set_stderr() is what
+ * holds until then, and ends it. Any time. */
+#define LOG_SOCKET_MAX 107 /* bytes of the path */
+int log_set_syslog(const char *path, int facility) __attribute__((warn_unused_result));
+void log_set_stderr(void);
 
 /* Whether a line of this level would be written: to skip expensive arguments. */
 int log_enabled(enum log_level level);
@@ -35,13 +46,13 @@ void log_stop(void);
 enum log_drop { LOG_DROP_QUEUE, LOG_DROP_KIND, LOG_DROPS };
 unsigned long long log_dropped(enum log_drop why);
 
-/* Writes a line. `msg` is quoted; `pairs` is a printf format that yields "key=value key=value"
- * (may be ""): quote values that can hold a space with log_quote(). */
+/* Writes a line. `pairs` is a printf format that yields "key=value key=value" (may be ""): keys are part of the format;
+ * values may hold anything, and are quoted where they need to be (log_fields.h). */
 void log_event(enum log_level level, const char *msg, const char *pairs, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Copies `text` into `out` (of `size` bytes, cut short to fit) in logfmt's quotes, escaping quotes,
- * backslashes and control characters. Returns out. */
+/* Copies `text` into `out` (of `size` bytes, cut short to fit) in logfmt's quotes, escaped as log_text.h says: for a value
+ * that shall have them whatever it holds, or a shorter bound than the line has. Returns out. */
 const char *log_quote(char *out, unsigned long size, const char *text);
 
 #endif

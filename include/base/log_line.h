@@ -1,5 +1,6 @@
 /*
- * log_line: how a line of the log is put together.
+ * log_line: how a line of the log is put together, in logfmt. One that would be longer than LOG_LINE_MAX is cut: the
+ * last value ends in "..." then, and is still one value.
  */
 #ifndef REDISPROXY_BASE_LOG_LINE_H
 #define REDISPROXY_BASE_LOG_LINE_H

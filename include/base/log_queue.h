@@ -1,7 +1,7 @@
 /*
  * log_queue: the lines that wait for the log's writer, a thread, and that thread.
  *
- *     any thread -> log_queue_admits() -> log_queue_put() -> [ 256 KB of lines ] -> writer -> stderr
+ *     any thread -> log_queue_admits() -> log_queue_put() -> [ 256 KB of lines ] -> writer -> log_target
  *                        too many of its kind    no room             nobody reads: it alone waits
  *                        = counted               = counted
  *
@@ -32,8 +32,5 @@ void log_queue_stop(void);
 
 /* As log_dropped(). */
 unsigned long long log_queue_dropped(enum log_drop why);
-
-/* Writes bytes to stderr, waiting until they are taken. Returns how many could not be written. */
-size_t log_queue_write(const char *bytes, size_t len);
 
 #endif

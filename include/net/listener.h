@@ -25,6 +25,9 @@ int listener_bind(const struct address *address, int backlog) __attribute__((war
 struct listener *listener_open(uv_loop_t *loop, int fd, listener_on_accept *on_accept, void *owner)
     __attribute__((warn_unused_result));
 
+/* Accepts who waits now, for the last time: closing the socket would reset them. */
+void listener_accept_rest(struct listener *listener);
+
 /* Stops accepting, closes the socket; the memory goes on a later loop turn. */
 void listener_close(struct listener *listener);
 

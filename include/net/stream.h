@@ -126,6 +126,9 @@ void stream_close(struct stream *stream);
 
 bool stream_is_open(const struct stream *stream);
 
+/* Whether the peer has taken the connection, and TLS has yet to shake hands. */
+bool stream_is_shaking(const struct stream *stream);
+
 /* After UV_EOF: whether the peer has ended it in the middle of something (of a record of TLS). */
 bool stream_ended_short(const struct stream *stream);
 

@@ -29,6 +29,11 @@ void tls_free(struct tls *tls);
  * is unsent); a negative libuv code: it has failed, tls_why() says why. */
 int tls_shake(struct tls *tls);
 
+/* Whether the handshake went on with the session of an earlier one: no certificates were shown. How many have done
+ * so, ever, and how many were full ones; any thread. */
+bool tls_resumed(const struct tls *tls);
+unsigned long long tls_handshakes(enum tls_side side, bool resumed);
+
 /* As stream_read() and stream_write(). */
 ssize_t tls_read(struct tls *tls, void *into, size_t len);
 ssize_t tls_write(struct tls *tls, const struct iovec *parts, int count);
@@ -52,6 +57,14 @@ const char *tls_why(const struct tls *tls);
 enum tls_failure tls_failure(const struct tls *tls);
 bool tls_was_silent(const struct tls *tls);
 void tls_timed_out(struct tls *tls);
+
+/* Whether it has failed over what both sides are: a certificate, a version, one that is plain. Another connection will do
+ * no better until somebody changes something. NULL: no. */
+static inline bool tls_disagrees(const struct tls *tls)
+{
+    return tls && *tls_why(tls) && tls_failure(tls) != TLS_FAIL_CLOSED &&
+           tls_failure(tls) != TLS_FAIL_TIMEOUT;
+}
 
 /* What a peer's certificate says of who it is: its CN, or its first URI. Returns out; "" where there is none, or none
  * that fits, or one with a NUL in it. */

@@ -41,7 +41,7 @@ struct tls_source_counts tls_source_counts(struct tls_source *source);
  * looked at again soon. */
 bool tls_source_refresh(struct tls_source *source, int64_t now_ms);
 
-/* Tells in the log that a certificate will end in 30, 7, 1 days, each once. `now_s`: since 1970. */
+/* Tells in the log that a certificate will end in 30, 7, 1 days, or has ended, each once. `now_s`: since 1970. */
 void tls_source_warn(struct tls_source *source, int64_t now_s);
 
 #endif

@@ -74,8 +74,9 @@ struct traffic_options {
     size_t
         output_high; /* bytes of replies a session may have waiting before its sources are paused */
     size_t output_limit,
-        output_memory; /* bytes of requests that are read ahead: a client's, all clients' */
-    int64_t drain_timeout_ms;
+        output_memory;  /* bytes of requests that are read ahead: a client's, all clients' */
+    int64_t slowlog_ms; /* a request that takes so long is logged; 0: none is */
+    int64_t drain_timeout_ms, drain_delay_ms;
     int64_t handshake_timeout_ms;                  /* of a client with TLS */
     int64_t tcp_keepalive_ms, tcp_user_timeout_ms; /* towards clients: stream_watch_peer() */
 };

@@ -9,6 +9,7 @@
 #include "net/address.h"
 #include "net/tls_source.h"
 #include "nodes/options.h"
+#include "ops/log_setup.h"
 #include "topology/control.h"
 
 #include <stdio.h>
@@ -29,6 +30,8 @@ struct config_tls {
  * sources of TLS, users' passwords and the groups' names, which are counted. */
 struct config {
     enum log_level log;
+    struct log_setup log_setup;
+    const char *history_file;          /* NULL: none */
     struct address http;               /* len 0: off */
     struct topology_options *topology; /* traffic.group_count of them, with the same indices */
     struct traffic_options traffic;

@@ -36,9 +36,12 @@ struct endpoints {
 /* What the sections hold once read. */
 struct proxy_settings {
     struct address http;
-    int64_t log, workers, max_clients, drain_timeout, request_max, request_memory, output_high;
+    int64_t log, workers, max_clients, drain_timeout, drain_delay, request_max, request_memory,
+        output_high;
     int64_t output_limit, output_memory;
     int64_t tcp_keepalive, tcp_user_timeout;
+    int64_t log_format, log_target, syslog_facility, slowlog_threshold;
+    char *syslog_socket, *history_file;
     int64_t handshake_timeout, tls_min_version;
     char *tls_ciphers, *tls_ciphersuites, *tls_groups;
     char *http_tls_cert, *http_tls_key, *http_tls_ca;

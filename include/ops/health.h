@@ -29,6 +29,10 @@ struct health_view {
     bool draining;
 };
 
+/* Whether every loop has turned in the last HEALTH_TURN_MS; if not, `reason` says which one. */
+bool health_loops_turn(const struct health_loop *loops, size_t count, int64_t now_ms, char *reason,
+                       size_t size);
+
 /* Whether every loop turns. Returns the HTTP status, 200 or 503, and the answer's text, to be
  * freed. */
 unsigned health_alive(const struct health_view *view, char **json);

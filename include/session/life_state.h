@@ -10,7 +10,8 @@
 
 enum life_stage {
     LIFE_OPEN,
-    LIFE_DRAINING, /* the proxy stops: nothing more is read, and it closes when nothing is unfinished */
+    LIFE_LEAVING, /* the proxy stops: it is served on up to its next boundary (boundary.h), and closes there */
+    LIFE_DRAINING, /* it came to none: nothing more is read, and it closes when nothing is unfinished */
     LIFE_LAST_WORDS, /* after a protocol error: the same, and what stands behind it does not count */
     LIFE_QUITTING,   /* nothing more is dispatched either: a reply is on its way that ends it */
     LIFE_SAID_ALL,   /* that reply was delivered: closes when it is written */
@@ -44,7 +45,7 @@ static inline void life_client_left(struct life *life, enum client_side how)
 /* Whether what the client sends is read. */
 static inline bool life_reads(const struct life *life)
 {
-    return life->stage == LIFE_OPEN && life->client != CLIENT_ENDED;
+    return life->stage <= LIFE_LEAVING && life->client != CLIENT_ENDED;
 }
 
 /* Whether what was read is framed: not behind a protocol error, or what ends the session. */
@@ -63,10 +64,15 @@ static inline bool life_closing(const struct life *life)
     return life->stage == LIFE_CLOSING;
 }
 
-/* Whether it closes when everything is answered and written. */
+/* Whether it closes when everything is answered and written; one that leaves does so at a boundary only. */
 static inline bool life_ends_when_finished(const struct life *life)
 {
     return life->stage > LIFE_OPEN || life->client == CLIENT_ENDED;
+}
+
+static inline bool life_ends_at_boundary(const struct life *life)
+{
+    return life->stage == LIFE_LEAVING && life->client != CLIENT_ENDED;
 }
 
 #endif

@@ -5,7 +5,10 @@
 #define REDISPROXY_SESSION_REQUESTS_H
 
 #include "session/state.h"
+#include "topology/switch_counts.h"
 
+/* Counts what became of a request of this session for want of a master. */
+void session_count(const struct session *s, enum switch_count what);
 /* A request that was on its way waits again, before all that waits. */
 void session_wait_again(struct session *s, struct session_request *r);
 /* Replaces a WAITING request's bytes. */

@@ -73,6 +73,8 @@ struct session_host {
     size_t over_output;  /* and those of them that were over output_limit or output_memory */
     int64_t
         leaves_ms; /* when the first of those ends who are not to be here any more (leaving.h); 0: all may stay */
+    int64_t
+        slowlog_ms; /* a request that takes so long is logged (slowlog.h), of those who come from now on; 0: none is */
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 
@@ -95,8 +97,5 @@ int session_open(struct session_host *host, const struct traffic_listener_option
 
 /* Reads those who have to wait for their turn to be read, within the turn's budget. */
 void session_run_unread(struct session_host *host);
-
-/* Draining: closes it once nothing is unfinished. `now`: closes it at once. */
-void session_drain_all(struct session_host *host, bool now);
 
 #endif

@@ -34,6 +34,12 @@ struct session_request {
         struct request;
     };
     struct list in_session; /* the session's unfinished requests, in order */
+    /* Where a slow request is logged (slowlog.h): turn_now() when it came, was sent last, and was answered, cut to 32
+     * bits; 0: not yet; and to which node. Set by slowlog_came(), otherwise not even zero. */
+    struct {
+        uint32_t came, sent, answered;
+        uint64_t node;
+    } times;
 
     /* From here on a new one is zero: session_request_begin(). */
     const struct verb *verb;  /* what its command adds (hooks.h), once it is classified */

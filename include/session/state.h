@@ -65,6 +65,7 @@ struct special {
 struct session {
     unsigned magic;
     bool auth_not_needed; /* not authenticated, and Redis does not mind */
+    bool timed;           /* its slow requests are logged (slowlog.h) */
     uint64_t id;
     struct session_host *host;
     const struct traffic_listener_options *listener; /* as it was when the session began; kept */

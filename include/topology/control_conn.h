@@ -74,6 +74,10 @@ struct control_conn {
     bool refused;   /* the last try: nobody listens there, says the peer's kernel */
     bool reached;   /* the last try: somebody accepted the connection */
     bool denied;    /* the last try: ... and refused the credential */
+    bool tried;     /* a try has ended, or brought an answer */
+    bool disagrees; /* the last try: TLS could not be agreed on; `why` says why */
+    bool agreed;    /* TLS has been, once */
+    bool answered;  /* the peer, on this connection */
     bool was_up;    /* what is being dropped was up */
     bool timer_closed, stream_used, corked;
     struct {
@@ -88,6 +92,8 @@ void control_conn_init(struct control_conn *conn, uv_loop_t *loop);
 /* Connects after a delay; only when it is idle. */
 void control_conn_open(struct control_conn *conn, int64_t delay_ms);
 bool control_conn_is_up(const struct control_conn *conn);
+/* Why TLS cannot be agreed on with the peer, until it answers; NULL: it can, as far as is known. */
+const char *control_conn_disagreement(const struct control_conn *conn);
 /* Whether it waits for control_conn_open()'s delay to pass. */
 bool control_conn_is_waiting(const struct control_conn *conn);
 /* From now on it authenticates so; and at once, to see whether that is right, if it is up and

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "net/address.h"
 #include "topology/fence.h"
+#include "topology/history.h"
 #include "topology/topology.h"
 #include "topology/votes.h"
 
@@ -49,6 +50,7 @@ struct election_options {
     /* With `eager`: point a replica at the candidate without waiting for Sentinel to do it. */
     bool reconfigure_assist;
     enum fence fence; /* election_fence.c */
+    bool spare_links; /* ... which leaves the replicas' links alone: the nodes speak TLS */
     bool demote;
     struct election_writes writes;
     int64_t settle_timeout_ms;
@@ -56,9 +58,13 @@ struct election_options {
     int64_t replica_lag_ms;     /* a replica that is behind by more is not read; -1: unlimited */
     int64_t quorum_timeout_ms;  /* writes are held so long after the last majority; -1: never */
     int64_t failover_assist_ms; /* a master that refuses for so long is failed over; -1: never */
-    /* Receives the story that an operator reads: log_event()'s arguments, already formatted. */
+    /* Receives the story that an operator reads: log_event()'s arguments, `pairs` as log_fields() writes them. */
     void (*story)(void *arg, enum log_level level, const char *msg, const char *pairs);
     void *story_arg;
+    /* Hears of each switch when it has ended: all of it but `counts` and `began_ms`, which is how many milliseconds
+     * ago it began. NULL: nobody wants to. */
+    void (*switched)(void *arg, const struct switchover *s);
+    void *switched_arg;
 };
 
 /* ---- inputs: Sentinels ---- */

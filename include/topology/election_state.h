@@ -32,10 +32,13 @@
 /* One change of master, from the hold to the release: what was heard of it, and what was done about it. Whatever
  * stands here of the last one means nothing while the group is steady. */
 struct change {
-    struct address old;       /* who was master before; len 0: nobody */
+    struct address from; /* who was master when writes were held; */
+    struct address old;  /* the same, or the new one that is failed over as well; len 0: nobody */
     struct address selected;  /* as its leader published; len 0: not yet */
     struct address confirmed; /* named by a majority, ROLE agrees; waits for good replicas */
     int64_t hold_ms; /* when writes were held; stays when the new master is failed over as well */
+    const char *why; /* a constant */
+    int64_t selected_ms; /* when a candidate was first known; -1: none is */
 
     /* The promotion. */
     bool promoted;    /* a sign of it was seen: the old master is cut off */
@@ -155,6 +158,10 @@ void election_recheck(struct election *e, int64_t now_ms);
 /* A steady master was found: the end of every switch, and of the search at the start. */
 void election_become_steady(struct election *e, struct election_node *master, int64_t now_ms);
 void election_start_with(struct election *e, struct election_node *master, int64_t now_ms);
+
+/* Tells the owner of the switch that has just ended. `provisional`: writes have gone on for a while. */
+void election_report_switch(struct election *e, const struct election_node *master,
+                            bool provisional, int64_t now_ms);
 
 /* ---- election_confirm.c: each ends the switch at a new master if it may ---- */
 

@@ -29,6 +29,7 @@ struct fence_order {
     int64_t ms;                    /* how long the pause lasts by itself */
     bool keep;                     /* a client's pause stands: it is not lifted */
     bool extend;                   /* FENCE_CUT: the last one still stands, nobody is let through */
+    bool spare;                    /* FENCE_CUT: not the replicas' links, see election_fence.c */
     const struct endpoint *master; /* of FENCE_DEMOTE */
 };
 

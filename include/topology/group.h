@@ -21,6 +21,8 @@ struct group_callbacks {
      * paused a node; NULL: there are none. */
     uint64_t (*acknowledged)(void *owner);
     int64_t (*paused_until)(void *owner, const struct group *group, uint64_t node);
+    /* A switch has ended, as the election reports it; NULL: nobody wants to know. */
+    void (*switched)(void *owner, const struct group *group, const struct switchover *s);
     /* A credential was refused, or accepted: group_look_at_credentials() is to be called soon. Any
      * thread. */
     void (*credential)(void *owner);

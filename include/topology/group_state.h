@@ -65,6 +65,7 @@ struct group {
     struct election_request obeyed; /* what was carried out */
     uint32_t shown_hold;            /* the election's newest hold that was published, */
     uint64_t hold_seq;              /* and in which snapshot */
+    bool had_master;
     size_t open_handles;
     bool closing;
 };
@@ -93,6 +94,12 @@ void group_unseat(struct group *group);
 int64_t group_sentinels_cert_ends(const struct group *group);
 /* Closes and forgets all of them. */
 void group_forget_seats(struct group *group);
+
+/* ---- group_disagreement.c ---- */
+
+/* Fills what the snapshot says of TLS that cannot be agreed on: of each node, and whether that is why there is no
+ * master. */
+void group_show_disagreement(const struct group *group, struct topology_group *out);
 
 /* ---- group_vouch.c ---- */
 

@@ -75,6 +75,10 @@ bool probe_fence(struct probe *probe, const struct fence_order *order);
 const struct address *probe_address(const struct probe *probe);
 /* When the certificate ends that the node showed last, in seconds since 1970; 0: none. */
 int64_t probe_cert_ends(const struct probe *probe);
+/* Why TLS cannot be agreed on with the node; NULL: no such thing. */
+const char *probe_disagreement(const struct probe *probe);
+/* Whether anything is known yet: that it answers, or that it does not. */
+bool probe_has_tried(const struct probe *probe);
 const char *probe_name(const struct probe *probe);
 
 #endif

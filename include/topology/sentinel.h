@@ -45,9 +45,10 @@ struct sentinel_report {
 struct sentinel_callbacks {
     void (*report)(void *owner, struct sentinel *sentinel, const struct sentinel_report *report);
     void (*event)(void *owner, struct sentinel *sentinel, const char *channel, const char *payload);
-    void (*lost)(void *owner, struct sentinel *sentinel);              /* the command connection */
-    void (*deaf)(void *owner, struct sentinel *sentinel);              /* the subscription */
-    void (*refused)(void *owner, struct sentinel *sentinel);           /* nobody listens there */
+    void (*lost)(void *owner, struct sentinel *sentinel);    /* the command connection */
+    void (*deaf)(void *owner, struct sentinel *sentinel);    /* the subscription */
+    void (*refused)(void *owner, struct sentinel *sentinel); /* nobody listens there */
+    void (*failed)(void *owner, struct sentinel *sentinel);  /* nor comes about otherwise */
     void (*quorum)(void *owner, struct sentinel *sentinel, bool good); /* CKQUORUM's answer */
     /* After sentinel_close(): it is freed when this returns. */
     void (*closed)(void *owner, struct sentinel *sentinel);
@@ -80,6 +81,9 @@ void sentinel_set_urgent(struct sentinel *sentinel, bool urgent);
 
 /* When the certificate ends that it showed last, in seconds since 1970; 0: none. */
 int64_t sentinel_cert_ends(const struct sentinel *sentinel);
+/* Why TLS cannot be agreed on with it; NULL: no such thing. Whether anything is known yet. */
+const char *sentinel_disagreement(const struct sentinel *sentinel);
+bool sentinel_has_tried(const struct sentinel *sentinel);
 /* Where the command connection goes; len 0 before it first stood. */
 const struct address *sentinel_address(const struct sentinel *sentinel);
 const char *sentinel_name(const struct sentinel *sentinel);

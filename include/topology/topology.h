@@ -14,6 +14,7 @@
 
 #include "net/address.h"
 #include "topology/credential.h"
+#include "topology/history.h"
 #include "topology/refusals.h"
 
 #include <stdatomic.h>
@@ -46,8 +47,9 @@ struct topology_node {
      * have caught up): a write that it has not answered when its connection ends was not executed.
      */
     bool leaving;
-    bool suspect; /* silent for 500 ms, or refusing connections: write nothing more to it */
-    bool up;      /* it answers its probe */
+    bool suspect;   /* silent for 500 ms, or refusing connections: write nothing more to it */
+    bool up;        /* it answers its probe */
+    bool disagrees; /* its probe cannot agree with it about TLS */
     /* Which process answers at the address: another one after a restart; 0: not known. */
     uint32_t process;
     /* Grows when it is another process, has another role, or another master: who is connected since then
@@ -78,6 +80,9 @@ struct topology_group {
     int64_t sentinel_cert_ends_s; /* of the Sentinels': the first to end; 0: they showed none */
     char reason[160];             /* for people: why the state is what it is; "" when steady */
     struct credential *own;       /* how the proxy itself enters the nodes; NULL: without AUTH */
+    char disagreement
+        [512]; /* there is no master, since TLS cannot be agreed on: with whom, and why; "": not so */
+    bool had_master; /* at some time */
     size_t node_count;
     struct topology_node *nodes;
 };
@@ -101,6 +106,12 @@ void topology_release(struct topology *topology);
  * with PROCESS_BITS bits, so that one in a million is another one's, too. "" gives 0: not known. */
 uint32_t topology_process(const char *runid);
 
+/* Why a group has no master, when that will not mend by itself: the proxy's own password is refused, or TLS cannot be
+ * agreed on. Certificates are read anew when they change, so a group that had a master is waited for as long as for a
+ * new one, `patience_ms`. NULL: no such thing. */
+const char *topology_shut_out(const struct topology_group *group, int64_t now_ms,
+                              int64_t patience_ms);
+
 /* The node with this id in a group, or NULL. */
 const struct topology_node *topology_node_by_id(const struct topology_group *group, uint64_t id);
 
@@ -108,12 +119,17 @@ const struct topology_node *topology_node_by_id(const struct topology_group *gro
 
 struct board;
 
-struct board *board_new(void);
+/* For so many groups: those that a reload may bring are counted. */
+struct board *board_new(size_t groups);
+size_t board_groups(const struct board *board);
 /* Releases the newest snapshot; nobody may use the board any more. */
 void board_free(struct board *board);
 
 /* Which nodes refuse the proxy: the workers', and whoever shows it. */
 struct refusals *board_refusals(const struct board *board);
+
+/* The last switchovers: whoever shows them, any thread. */
+struct history *board_history(const struct board *board);
 
 /* `notify(arg)` is called after every publication, on the publishing thread, until the subscription
  * is taken back: it must be safe there, and not call the board (uv_async_send is, and does not). At
@@ -138,6 +154,11 @@ struct topology *board_acquire(struct board *board);
 void board_acknowledge(struct board *board, size_t subscriber, uint64_t seq);
 /* The newest snapshot that all subscribers have carried out; UINT64_MAX without subscribers. */
 uint64_t board_acknowledged(struct board *board);
+
+/* Counts what became of a request of this group for want of a master. */
+void board_count(struct board *board, size_t group, enum switch_count what);
+/* What was counted for this group so far. */
+void board_counts(const struct board *board, size_t group, uint64_t out[SWITCH_COUNTS]);
 
 /* A client asked this node of a group to pause until then (clock_ms()); 0: to pause no longer. */
 void board_note_pause(struct board *board, size_t group, uint64_t node, int64_t until_ms);

@@ -13,6 +13,8 @@
 int accept_points_follow(struct worker *worker, const struct traffic_options *options,
                          const int *listen_fds) __attribute__((warn_unused_result));
 
+/* Accepts whoever waits for that: it was connected already, and would be reset. */
+void accept_points_empty(struct worker *worker);
 /* Closes all. */
 void accept_points_close(struct worker *worker);
 

@@ -36,11 +36,11 @@ void worker_reload(struct worker *worker, const struct traffic_options *options,
                    const int *listen_fds);
 bool worker_follows(const struct worker *worker, const struct traffic_options *options);
 
-/* Stops accepting and lets what is in flight or held finish, for at most drain_timeout_ms; sessions
- * without unfinished requests are closed. Returns at once. Any thread. */
+/* Stops accepting, and ends the sessions, each at its request boundary, spread over drain_timeout_ms (session/drain.h);
+ * after that time the rest is cut. Returns at once. Any thread. */
 void worker_drain(struct worker *worker);
 
-/* Whether the thread has nothing more to do (only after worker_drain()). Any thread. */
+/* Whether the worker has no session any more (only after worker_drain()). Any thread. */
 bool worker_finished(const struct worker *worker);
 
 /* Closes what is left; returns at once. worker_join() waits for that. Once all are joined (until then

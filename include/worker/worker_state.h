@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "nodes/turn.h"
+#include "session/drain.h"
 #include "session/session.h"
 #include "worker/balance.h"
 #include "worker/worker.h"
@@ -34,7 +35,7 @@ struct worker {
     uv_prepare_t prepare;
     bool left;
     uv_idle_t idle; /* active while `left`: something is left to be done in the next turn */
-    uv_timer_t tick;
+    uv_timer_t tick, drain_tick;
     struct turn turn;
     struct session_host host;
     bool accepts; /* for all */
@@ -48,7 +49,7 @@ struct worker {
     uint64_t accepted;     /* clients, ever */
     size_t given;          /* sessions, ever */
     bool draining, closing;
-    int64_t drain_until_ms;
+    struct session_drain drainage;
     atomic_bool drain, stop, finished;
 };
 

@@ -1,20 +1,21 @@
 /*
- * log: one line an event on stderr, in logfmt.
+ * log: one line an event.
  *
- * A line is put together on the stack (log_line) and put into a queue, from which a thread writes it (log_queue):
- * no allocation, lines of several threads do not mix, and nobody waits for who reads the log. Before log_start() and
- * after log_stop() it is written at once, with one write(2). The level is the only state here; it is atomic
- * because any thread may log.
+ * A line is put together on the stack in logfmt (log_line) and put into a queue, from which a thread takes it (log_queue)
+ * and writes it, as logfmt or as JSON, to wherever the log goes (log_target): no allocation, lines of several threads do not
+ * mix, and nobody waits for who reads the log. Before log_start() and after log_stop() it is written at once. The level
+ * is the only state here; it is atomic because any thread may log.
  */
 #include "base/log.h"
 
 #include "base/log_line.h"
 #include "base/log_queue.h"
+#include "base/log_target.h"
+#include "base/log_text.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 static atomic_int lowest = LOG_INFO;
@@ -62,42 +63,19 @@ void log_event(enum log_level level, const char *msg, const char *pairs, ...)
     if (queued)
         log_queue_put(line, len);
     else
-        (void)log_queue_write(line, len);
-}
-
-/* Writes the escaped form of one byte; returns its length. */
-static unsigned long escape(char out[5], unsigned char c)
-{
-    if (c == '"' || c == '\\') {
-        out[0] = '\\';
-        out[1] = (char)c;
-        return 2;
-    }
-    if (c < 0x20 || c == 0x7f)
-        return (unsigned long)snprintf(out, 5, "\\x%02x", c);
-    out[0] = (char)c;
-    return 1;
+        (void)log_target_write(line, len);
 }
 
 const char *log_quote(char *out, unsigned long size, const char *text)
 {
-    unsigned long len = 0;
-    char piece[5];
-
     if (size < 3) {
         if (size)
             out[0] = '\0';
         return out;
     }
-    out[len++] = '"';
-    for (; *text; text++) {
-        unsigned long more = escape(piece, (unsigned char)*text);
-        if (len + more + 2 > size)
-            break;
-        memcpy(out + len, piece, more);
-        len += more;
-    }
-    out[len++] = '"';
-    out[len] = '\0';
+    out[0] = '"';
+    size_t len = 1 + log_text_escape(out + 1, size - 3, &text, text + strlen(text));
+    out[len] = '"';
+    out[len + 1] = '\0';
     return out;
 }

@@ -1,16 +1,15 @@
 /*
- * log_line: see log_line.h. A line that would be longer than LOG_LINE_MAX is cut and ends in "...".
+ * log_line: see log_line.h.
  */
 #include "base/log_line.h"
 
 #include "base/clock.h"
+#include "base/log_fields.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#define CUT_DOTS 3
 
 static const char *level_name(enum log_level level)
 {
@@ -39,14 +38,6 @@ static void format_time(char *out, size_t size)
     snprintf(out, size, "%s.%03dZ", date, (int)(now % 1000));
 }
 
-/* Whatever was put into it, it is one line: what others named may hold a line end, or a terminal's command. */
-static void flatten(char *line, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-            line[i] = '?';
-}
-
 size_t log_line_with(char line[LOG_LINE_MAX], enum log_level level, const char *msg,
                      const char *pairs, va_list args)
 {
@@ -55,18 +46,12 @@ size_t log_line_with(char line[LOG_LINE_MAX], enum log_level level, const char *
     char when[64];
 
     format_time(when, sizeof(when));
-    int n = snprintf(line, room, "time=%s level=%s msg=\"%s\"%s", when, level_name(level), msg,
-                     *pairs ? " " : "");
-    size_t len = n < 0 ? 0 : (size_t)n;
-    if (*pairs && len < room) {
-        n = vsnprintf(line + len, room - len, pairs, args);
-        len += n < 0 ? 0 : (size_t)n;
+    size_t len = log_fields(line, room, "ts=%s level=%s msg=\"%s\"", when, level_name(level), msg);
+    if (*pairs && len + 1 < room) {
+        size_t more = log_fields_with(line + len + 1, room - len - 1, pairs, args);
+        line[len] = ' ';
+        len += more ? 1 + more : 0;
     }
-    if (len >= room) {
-        len = room - 1;
-        memset(line + len - CUT_DOTS, '.', CUT_DOTS);
-    }
-    flatten(line, len);
     line[len++] = '\n';
     return len;
 }

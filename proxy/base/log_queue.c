@@ -14,17 +14,15 @@
 #include "base/clock.h"
 #include "base/log_limit.h"
 #include "base/log_line.h"
+#include "base/log_target.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define QUEUE_BYTES ((size_t)256 * 1024)
 #define TELL_MS 1000
@@ -157,34 +155,14 @@ void log_queue_put(const char *line, size_t len)
 
 /* ---- the writer ---- */
 
-size_t log_queue_write(const char *bytes, size_t len)
-{
-    while (len) {
-        ssize_t n = write(STDERR_FILENO, bytes, len);
-        if (n >= 0) {
-            bytes += n;
-            len -= (size_t)n;
-        } else if (errno == EAGAIN) {
-            /* Whoever shares the descriptor has made it non-blocking. */
-            poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, -1);
-        } else if (errno != EINTR) {
-            break; /* stderr is gone, or its disk is full: there is nobody to tell */
-        }
-    }
-    return len;
-}
-
 static void write_some(void)
 {
     char bytes[PIPE_BUF];
-    size_t len = take(bytes), lost = 0;
+    size_t len = take(bytes);
 
     queue.writing = true;
     pthread_mutex_unlock(&queue.lock);
-    size_t left = log_queue_write(bytes, len);
-    for (size_t i = len - left; i < len; i++)
-        lost += bytes[i] == '\n';
-    count(LOG_DROP_QUEUE, lost);
+    count(LOG_DROP_QUEUE, log_target_write(bytes, len));
     pthread_mutex_lock(&queue.lock);
     queue.writing = false;
 }

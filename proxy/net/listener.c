@@ -13,6 +13,8 @@
 
 /* Connections accepted before the loop may do something else. */
 #define ACCEPT_BATCH 64
+/* The last ones before it is closed: one accept() takes some microseconds. */
+#define ACCEPT_REST 256
 #define PAUSE_MS 100
 
 struct listener {
@@ -77,13 +79,10 @@ static bool refuse_one(struct listener *listener)
     return true;
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+/* At most `most`, as long as somebody waits. */
+static void accept_batch(struct listener *listener, int most)
 {
-    struct listener *listener = poll->data;
-    (void)events;
-    if (status < 0)
-        return;
-    for (int i = 0; i < ACCEPT_BATCH && !listener->closing; i++) {
+    for (int i = 0; i < most && !listener->closing; i++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             listener->on_accept(listener->owner, fd);
@@ -98,6 +97,18 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         if (!none_left && error != ECONNABORTED && error != EINTR)
             return;
     }
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)events;
+    if (status >= 0)
+        accept_batch(poll->data, ACCEPT_BATCH);
+}
+
+void listener_accept_rest(struct listener *listener)
+{
+    accept_batch(listener, ACCEPT_REST);
 }
 
 struct listener *listener_open(uv_loop_t *loop, int fd, listener_on_accept *on_accept, void *owner)

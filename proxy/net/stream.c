@@ -530,3 +530,8 @@ bool stream_is_open(const struct stream *s)
 {
     return s->state == STATE_OPEN;
 }
+
+bool stream_is_shaking(const struct stream *s)
+{
+    return s->state == STATE_SHAKING;
+}

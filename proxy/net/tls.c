@@ -9,12 +9,15 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
+#include "net/address.h"
+#include "net/tls_sessions.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +43,8 @@ struct tls {
     size_t written;
     struct buf in, out; /* records: received and not looked at; made and not sent */
     char *why;
+    char *name; /* of a client: what the peer is asked for */
+    char *peer; /* ... and who it is, once the handshake has begun (tls_sessions.h) */
 };
 
 /* What a call of one connection works with: records that came, or go. */
@@ -202,6 +207,8 @@ static int fail(struct tls *tls, enum tls_failure failure, const char *why)
     if (!tls->why) {
         tls->why = strdup(why);
         tls->failure = (unsigned char)failure;
+        if (!SSL_is_init_finished(tls->ssl))
+            tls_sessions_failed(tls->ssl);
         if (!SSL_is_init_finished(tls->ssl) && (tls->heard || failure != TLS_FAIL_CLOSED))
             tls_count_failure(tls_context_settings(tls->context)->side, failure);
     }
@@ -267,6 +274,9 @@ struct tls *tls_new(struct tls_context *context, int fd, const char *name)
     } else {
         SSL_set_connect_state(tls->ssl);
         tls_expect_name(tls->context, tls->ssl, name);
+        tls->name = strdup(tls_context_settings(context)->server_name
+                               ? tls_context_settings(context)->server_name
+                               : name);
     }
     return tls;
 }
@@ -276,6 +286,8 @@ void tls_free(struct tls *tls)
     if (!tls)
         return;
     SSL_free(tls->ssl);
+    free(tls->peer);
+    free(tls->name);
     tls_context_release(tls->context);
     buf_free(&tls->in);
     buf_free(&tls->out);
@@ -288,55 +300,44 @@ X509 *tls_peer_certificate(const struct tls *tls)
     return SSL_get1_peer_certificate(tls->ssl);
 }
 
-/* ---- who the peer is ---- */
-
-static const char *take_name(const ASN1_STRING *name, char *out, size_t size)
-{
-    size_t len = name ? (size_t)ASN1_STRING_length(name) : 0;
-    const unsigned char *bytes = name ? ASN1_STRING_get0_data(name) : NULL;
-    out[0] = '\0';
-    if (len >= size || (len > 0 && memchr(bytes, '\0', len)))
-        return out;
-    if (len > 0)
-        memcpy(out, bytes, len);
-    out[len] = '\0';
-    return out;
-}
-
-const char *tls_peer_cn(const struct tls *tls, char *out, size_t size)
-{
-    X509 *peer = tls_peer_certificate(tls);
-    const X509_NAME *subject = peer ? X509_get_subject_name(peer) : NULL;
-    int at = subject ? X509_NAME_get_index_by_NID((X509_NAME *)subject, NID_commonName, -1) : -1;
-    take_name(at >= 0 ? X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)) : NULL, out,
-              size);
-    X509_free(peer);
-    return out;
-}
-
-const char *tls_peer_uri(const struct tls *tls, char *out, size_t size)
-{
-    X509 *peer = tls_peer_certificate(tls);
-    GENERAL_NAMES *names = peer ? X509_get_ext_d2i(peer, NID_subject_alt_name, NULL, NULL) : NULL;
-    const ASN1_STRING *uri = NULL;
-    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !uri; i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-        if (name->type == GEN_URI)
-            uri = name->d.uniformResourceIdentifier;
-    }
-    take_name(uri, out, size);
-    GENERAL_NAMES_free(names);
-    X509_free(peer);
-    return out;
-}
-
 /* ---- what the stream does ---- */
+
+static atomic_ullong handshakes[TLS_CLIENT + 1][2];
+
+unsigned long long tls_handshakes(enum tls_side side, bool resumed)
+{
+    return atomic_load_explicit(&handshakes[side][resumed], memory_order_relaxed);
+}
+
+bool tls_resumed(const struct tls *tls)
+{
+    return SSL_session_reused(tls->ssl);
+}
+
+static void count_handshake(const struct tls *tls)
+{
+    enum tls_side side = tls_context_settings(tls->context)->side;
+    atomic_fetch_add_explicit(&handshakes[side][tls_resumed(tls)], 1, memory_order_relaxed);
+}
+
+/* A client's handshake begins: with the session of an earlier one, if there is one. */
+static void begin_shaking(struct tls *tls)
+{
+    struct address address;
+    char text[ENDPOINT_TEXT_MAX], peer[2 * ENDPOINT_TEXT_MAX];
+    if (tls->peer || SSL_is_server(tls->ssl) || address_of_socket(&address, tls->fd, true) != 0)
+        return;
+    snprintf(peer, sizeof(peer), "%s %s", address_format(text, sizeof(text), &address), tls->name);
+    tls->peer = strdup(peer);
+    tls_sessions_begin(tls->ssl, tls->peer);
+}
 
 int tls_shake(struct tls *tls)
 {
     struct buf left;
     int result = -1, error = SSL_ERROR_WANT_READ;
     ERR_clear_error();
+    begin_shaking(tls);
     /* The client begins: then there is nothing to read yet, and that is no reason to wait. */
     if (begin_reading(tls, sizeof(work.received), &left) || tls->ended) {
         result = SSL_do_handshake(tls->ssl);
@@ -344,8 +345,10 @@ int tls_shake(struct tls *tls)
     }
     end_reading(tls, &left);
     (void)end_writing(tls);
-    if (result == 1 && !tls->error)
+    if (result == 1 && !tls->error) {
+        count_handshake(tls);
         return 1;
+    }
     if (tls->error || tls->ended || error != SSL_ERROR_WANT_READ)
         return fail_with_reason(tls);
     return 0;

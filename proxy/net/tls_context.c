@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "net/tls_error.h"
+#include "net/tls_sessions.h"
 #include "net/tls_tickets.h"
 
 #include <arpa/inet.h>
@@ -27,6 +28,7 @@ struct tls_context {
     struct tls_settings settings;
     struct tls_tickets *tickets;
     SSL_CTX *ssl;
+    struct tls_sessions *sessions; /* a client's */
     int64_t cert_ends, ca_ends;
 };
 
@@ -206,13 +208,16 @@ static void set_verify(struct tls_context *context)
     SSL_CTX_set_verify(context->ssl, mode, NULL);
 }
 
-/* Sessions are resumed by tickets only: nothing is kept for a client that may never come again. */
+/* Sessions are resumed by tickets only: nothing is kept for a client that may never come again. A client keeps its own. */
 static void set_resumption(struct tls_context *context, struct tls_tickets *tickets)
 {
     static const unsigned char id[] = "redisproxy";
     SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
-    if (context->settings.side != TLS_SERVER)
+    if (context->settings.side == TLS_CLIENT) {
+        context->sessions = tls_sessions_new();
+        tls_sessions_use(context->sessions, context->ssl);
         return;
+    }
     SSL_CTX_set_session_id_context(context->ssl, id, sizeof(id) - 1);
     SSL_CTX_set_num_tickets(context->ssl, tickets ? 1 : 0);
     if (tickets)
@@ -259,6 +264,7 @@ void tls_context_release(struct tls_context *context)
     if (!context || atomic_fetch_sub_explicit(&context->refs, 1, memory_order_acq_rel) > 1)
         return;
     SSL_CTX_free(context->ssl);
+    tls_sessions_free(context->sessions);
     tls_tickets_release(context->tickets);
     tls_settings_free(&context->settings);
     free(context);

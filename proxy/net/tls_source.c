@@ -190,14 +190,14 @@ bool tls_source_refresh(struct tls_source *source, int64_t now_ms)
 
 static void warn(struct tls_source *source, const char *what, int64_t ends_s, int64_t now_s)
 {
-    log_event(LOG_WARN, "a certificate ends soon",
+    log_event(LOG_WARN, ends_s > now_s ? "a certificate ends soon" : "a certificate has ended",
               "of=\"%s\" which=%s days=%" PRId64 " ends_s=%" PRId64, source->name, what,
               (ends_s - now_s) / DAY_S, ends_s);
 }
 
 void tls_source_warn(struct tls_source *source, int64_t now_s)
 {
-    static const int64_t days[] = {1, 7, 30};
+    static const int64_t days[] = {0, 1, 7, 30};
     int64_t cert = tls_context_cert_ends(source->context),
             ca = tls_context_ca_ends(source->context);
     int64_t first = cert && (!ca || cert < ca) ? cert : ca;

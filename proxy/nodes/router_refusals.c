@@ -11,7 +11,7 @@
 const char *router_refusal(const struct router *router, size_t group, char *out, size_t size)
 {
     const struct topology_group *view = view_of(router, group);
-    const char *probes;
+    const char *shut_out;
     struct refusal refusal;
     if (!view)
         return NULL;
@@ -24,10 +24,10 @@ const char *router_refusal(const struct router *router, size_t group, char *out,
         snprintf(out, size, "%s refuses the proxy: %s", master->name, refusal.text);
         return out;
     }
-    probes = credential_refusal(view->own);
-    if (!probes || view->own->owner.file)
+    shut_out = topology_shut_out(view, clock_ms(), router->options->groups[group].hold_timeout_ms);
+    if (!shut_out)
         return NULL;
-    snprintf(out, size, "%s", probes);
+    snprintf(out, size, "%s", shut_out);
     return out;
 }
 

@@ -95,13 +95,10 @@ void upstream_cut_refused(struct upstream *up, const char *why, bool waits)
     upstream_cut(up, why);
 }
 
-/* The node and the proxy do not agree about TLS, or about a certificate: until somebody changes something, no other
- * connection will do better. (With TLS 1.3 a node tells after the handshake that it does not like ours.) */
+/* With TLS 1.3 a node tells after the handshake that it does not like our certificate. */
 static bool is_disagreement(const struct upstream *up)
 {
-    const struct tls *tls = stream_tls(&up->stream);
-    return tls && *tls_why(tls) && tls_failure(tls) != TLS_FAIL_CLOSED &&
-           tls_failure(tls) != TLS_FAIL_TIMEOUT && up->state != UPSTREAM_READY;
+    return up->state != UPSTREAM_READY && tls_disagrees(stream_tls(&up->stream));
 }
 
 void upstream_broke(struct upstream *up, int error)

@@ -124,6 +124,16 @@ static void check_assists(const struct section *master, struct config_errors *er
                      "500ms, or remove it");
 }
 
+static void check_log(const struct section *proxy, struct config_errors *errors)
+{
+    if (strlen(proxy->settings.proxy.syslog_socket) > LOG_SOCKET_MAX)
+        config_error(
+            errors, config_section_line(proxy, "syslog_socket"),
+            "syslog_socket is longer than %d bytes, which is all that a Unix socket's name may "
+            "have: choose a shorter path",
+            LOG_SOCKET_MAX);
+}
+
 static void check(const struct config *config, struct config_errors *errors)
 {
     const struct config_sections *sections = config->sections;
@@ -139,6 +149,8 @@ static void check(const struct config *config, struct config_errors *errors)
         } else if (section->kind == SECTION_MASTER) {
             check_credentials(section, errors);
             check_assists(section, errors);
+        } else {
+            check_log(section, errors);
         }
     }
 }
@@ -170,6 +182,18 @@ static void add_default_listeners(struct config_sections *sections)
         return;
     add_default_listener(sections, "0.0.0.0:6379", ROUTE_MASTER);
     add_default_listener(sections, "0.0.0.0:6380", ROUTE_REPLICA);
+}
+
+static void fill_log(struct config *config, const struct proxy_settings *proxy)
+{
+    config->log = (enum log_level)proxy->log;
+    config->log_setup = (struct log_setup){
+        .format = (enum log_format)proxy->log_format,
+        .target = (enum log_target)proxy->log_target,
+        .socket = proxy->syslog_socket,
+        .facility = log_setup_facility((size_t)proxy->syslog_facility),
+    };
+    config->history_file = proxy->history_file;
 }
 
 /* ---- loading ---- */
@@ -223,7 +247,7 @@ struct config *config_load_next(const char *path, const struct config *running, 
     /* A file that could not be read has no lines to check. */
     bool unread = errors.count && !config->sections->count && errors.items[0].line == 0;
     const struct proxy_settings *proxy = proxy_settings(config->sections);
-    config->log = (enum log_level)proxy->log;
+    fill_log(config, proxy);
     config->http = proxy->http;
     add_default_listeners(config->sections);
     if (!unread)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "net/tls_context.h"
 #include "nodes/options.h"
+#include "ops/log_setup.h"
 #include "topology/control.h"
 
 #include <inttypes.h>
@@ -29,6 +30,11 @@
 
 static const char *const levels[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
+static const char *const log_formats[] = {[LOG_LOGFMT] = "logfmt", [LOG_JSON] = "json", NULL};
+static const char *const log_targets[] = {
+    [LOG_TO_STDERR] = "stderr", [LOG_TO_SYSLOG] = "syslog", NULL};
+static const char *const facilities[] = {"daemon", "user",   "local0", "local1", "local2", "local3",
+                                         "local4", "local5", "local6", "local7", NULL};
 static const char *const inflight_choices[] = {
     [INFLIGHT_ERROR] = "error", [INFLIGHT_CLOSE] = "close", NULL};
 static const char *const routes[] = {
@@ -64,6 +70,20 @@ static const struct config_option table[] = {
      .help = "where /healthz, /readyz and /metrics are answered"},
     {.name = "log", PROXY(log), AT_ONCE, .type = OPTION_CHOICE, .standard = "info", .choices = levels,
      .help = "lines below this level are not written"},
+    {.name = "log_format", PROXY(log_format), RESTART, .type = OPTION_CHOICE, .standard = "logfmt",
+     .choices = log_formats, .help = "what a line of the log looks like; json: one object a line"},
+    {.name = "log_target", PROXY(log_target), RESTART, .type = OPTION_CHOICE, .standard = "stderr",
+     .choices = log_targets, .help = "where the log goes"},
+    {.name = "syslog_socket", PROXY(syslog_socket), RESTART, .type = OPTION_TEXT, .standard = "/dev/log",
+     .help = "with log_target = syslog: the Unix socket on which the system's log listens"},
+    {.name = "syslog_facility", PROXY(syslog_facility), RESTART, .type = OPTION_CHOICE,
+     .standard = "daemon", .choices = facilities, .help = "with log_target = syslog: what it is filed under"},
+    {.name = "slowlog_threshold", PROXY(slowlog_threshold), NEW_CONNECTIONS, .type = OPTION_DURATION,
+     .standard = "off", .min = 1, .max = 60 * MINUTES, .word = "off", .word_value = 0,
+     .help = "a request that takes so long is logged: its command, its key, and where the time went"},
+    {.name = "history_file", PROXY(history_file), RESTART, .type = OPTION_TEXT,
+     .help = "a file to which each switchover is appended, a JSON object a line, and from which the last "
+             "ones are read at the start"},
     {.name = "workers", PROXY(workers), RESTART, .type = OPTION_COUNT, .standard = "auto",
      .min = 1, .max = WORKERS_MAX, .word = "auto", .word_value = 0,
      .help = "threads that carry clients' commands; auto: as many as there are processors to use"},
@@ -72,7 +92,11 @@ static const struct config_option table[] = {
      .help = "client connections at a time; one more is refused"},
     {.name = "drain_timeout", PROXY(drain_timeout), AT_ONCE, .type = OPTION_DURATION, .standard = "10s",
      .min = 0, .max = 60 * MINUTES,
-     .help = "how long SIGTERM waits for requests that are in flight or held"},
+     .help = "how long clients may stay after SIGTERM: each is disconnected when nothing of it is unanswered, "
+             "the rest at the end"},
+    {.name = "drain_delay", PROXY(drain_delay), AT_ONCE, .type = OPTION_DURATION, .standard = "0s",
+     .min = 0, .max = 10 * MINUTES,
+     .help = "how long before that /readyz says that the proxy goes, while it accepts and serves as ever"},
     {.name = "request_max", PROXY(request_max), AT_ONCE, .type = OPTION_SIZE, .standard = "1gb",
      .min = 64 * KB, .max = 16 * GB,
      .help = "the largest request; one that is larger ends its connection"},

@@ -103,16 +103,23 @@ static unsigned answer(const struct health_view *view, const char *word, const c
     return *reason ? UNAVAILABLE : OK;
 }
 
+bool health_loops_turn(const struct health_loop *loops, size_t count, int64_t now_ms, char *reason,
+                       size_t size)
+{
+    *reason = '\0';
+    for (size_t i = 0; i < count && !*reason; i++) {
+        int64_t age = now_ms - loops[i].last_turn;
+        if (age > HEALTH_TURN_MS)
+            snprintf(reason, size, "%s has not turned for %" PRId64 " ms", loops[i].name, age);
+    }
+    return !*reason;
+}
+
 unsigned health_alive(const struct health_view *view, char **json)
 {
-    char reason[128] = "";
+    char reason[128];
 
-    for (size_t i = 0; i < view->loop_count && !*reason; i++) {
-        int64_t age = view->now - view->loops[i].last_turn;
-        if (age > HEALTH_TURN_MS)
-            snprintf(reason, sizeof(reason), "%s has not turned for %" PRId64 " ms",
-                     view->loops[i].name, age);
-    }
+    (void)health_loops_turn(view->loops, view->loop_count, view->now, reason, sizeof(reason));
     return answer(view, *reason ? "stuck" : "ok", reason, json);
 }
 
@@ -133,12 +140,14 @@ static bool is_shut_out(const struct health_view *view, const struct topology_gr
                         char *reason, size_t size)
 {
     struct refusal refusal;
-    const char *probes = group->master < 0 ? credential_refusal(group->own) : NULL;
+    size_t number = (size_t)(group - view->topology->groups);
+    const char *shut_out =
+        topology_shut_out(group, view->now, view->groups[number].hold_timeout_ms);
     if (master_refuses(view, group, &refusal) && view->now >= refusal.until_ms)
         snprintf(reason, size, "%s: %s refuses the proxy: %s", group->name,
                  group->nodes[group->master].name, refusal.text);
-    else if (probes && !group->own->owner.file)
-        snprintf(reason, size, "%s: %s", group->name, probes);
+    else if (shut_out)
+        snprintf(reason, size, "%s: %s", group->name, shut_out);
     else
         return false;
     return true;

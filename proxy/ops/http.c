@@ -13,6 +13,7 @@
 #include "ops/health.h"
 #include "ops/http_connections.h"
 #include "ops/http_tls.h"
+#include "ops/loops.h"
 #include "ops/metrics.h"
 
 #include <errno.h>
@@ -66,18 +67,6 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
     return respond(connection, status, "text/plain", text, MHD_RESPMEM_PERSISTENT);
 }
 
-static struct health_loop *look_at_loops(const struct http_sources *sources)
-{
-    struct health_loop *loops = calloc(workers_size(sources->workers) + 1, sizeof(*loops));
-
-    if (!loops)
-        abort();
-    loops[0] = (struct health_loop){"the control plane", control_last_turn(sources->control)};
-    for (size_t i = 0; i < workers_size(sources->workers); i++)
-        loops[i + 1] = (struct health_loop){"a worker", workers_last_turn(sources->workers, i)};
-    return loops;
-}
-
 typedef unsigned health_question(const struct health_view *view, char **json);
 
 static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
@@ -87,12 +76,13 @@ static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
     pthread_mutex_lock(&http->lock);
     const struct http_sources *sources = &http->sources;
     struct topology *topology = board_acquire(sources->board);
-    struct health_loop *loops = look_at_loops(sources);
+    size_t count;
+    struct health_loop *loops = loops_look(sources->control, sources->workers, &count);
     const struct health_view view = {
         .now = clock_ms(),
         .wall = clock_wall_ms(),
         .loops = loops,
-        .loop_count = workers_size(sources->workers) + 1,
+        .loop_count = count,
         .topology = topology,
         .groups = sources->options->groups,
         .refusals = board_refusals(sources->board),

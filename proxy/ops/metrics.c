@@ -8,6 +8,7 @@
 #include "ops/metrics.h"
 
 #include "base/log.h"
+#include "net/tls.h"
 #include "net/tls_error.h"
 
 #include <inttypes.h>
@@ -136,7 +137,8 @@ static void put_refusals(FILE *out, const struct topology *topology, struct refu
         const struct topology_group *g = &topology->groups[i];
         for (size_t k = 0; k < g->node_count; k++)
             put(out, "node_refuses", g, "node", g->nodes[k].name,
-                refusals_find(refusals, i, g->nodes[k].id, &refusal) || credential_refusal(g->own));
+                refusals_find(refusals, i, g->nodes[k].id, &refusal) ||
+                    credential_refusal(g->own) || g->nodes[k].disagrees);
     }
 }
 
@@ -251,6 +253,13 @@ static void put_reloads(FILE *out, const struct config_tls *tls)
 static void put_handshakes(FILE *out)
 {
     static const char *const sides[] = {[TLS_SERVER] = "client", [TLS_CLIENT] = "node"};
+    put_head(out, "tls_handshakes_total",
+             "TLS handshakes that were done, in full or with the session of an earlier one.");
+    for (int side = TLS_SERVER; side <= TLS_CLIENT; side++)
+        for (int resumed = 0; resumed < 2; resumed++)
+            fprintf(out, "redisproxy_tls_handshakes_total{with=\"%s\",resumed=\"%s\"} %llu\n",
+                    sides[side], resumed ? "yes" : "no",
+                    tls_handshakes((enum tls_side)side, resumed));
     put_head(out, "tls_handshake_failures_total",
              "TLS handshakes that failed, with clients and with nodes or Sentinels.");
     for (int side = TLS_SERVER; side <= TLS_CLIENT; side++)

@@ -118,6 +118,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->host = host;
     s->listener = traffic_listener_retain(listener);
     s->id = id;
+    s->timed = host->slowlog_ms > 0;
     s->client.opened_ms = s->client.read_ms = turn_now(host->turn);
     queue_init(&s->queue);
     tx_init(&s->tx);
@@ -140,17 +141,4 @@ int session_open(struct session_host *host, const struct traffic_listener_option
         session_secure(s);
     session_update_interest(s);
     return 0;
-}
-
-void session_drain_all(struct session_host *host, bool now)
-{
-    list_each (it, &host->sessions) {
-        struct session *s = container_of(it, struct session, in_host);
-        bool unfinished = !session_is_finished(s);
-        life_advance(&s->life, LIFE_DRAINING);
-        if (now || !unfinished)
-            session_close(s, "the proxy stops");
-        else
-            session_update_interest(s);
-    }
 }

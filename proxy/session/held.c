@@ -14,6 +14,7 @@
 #include "session/output.h"
 #include "session/replies.h"
 #include "session/requests.h"
+#include "session/slowlog.h"
 #include "session/transaction.h"
 
 #include <inttypes.h>
@@ -35,6 +36,13 @@ static const char *masterdown(const struct session *s, char *out, size_t size)
     snprintf(out, size, "-MASTERDOWN redisproxy: no master for %s within %" PRId64 " ms\r\n",
              group->name, group->hold_timeout_ms);
     return out;
+}
+
+static void answer_masterdown(struct session *s, struct session_request *r)
+{
+    char text[280];
+    session_count(s, SWITCH_REFUSED);
+    session_answer(s, r, masterdown(s, text, sizeof(text)));
 }
 
 /* What `earlier`, if it waits, makes of the transaction. */
@@ -83,7 +91,6 @@ static bool follows_refused_multi(const struct session *s, const struct session_
 static void answer_unheld(struct session *s, struct session_request *r, const struct waiting_tx *tx)
 {
     uint8_t verb = r->command ? r->command->verb : VERB_NONE;
-    char text[280];
     bool ends = verb == VERB_EXEC || verb == VERB_DISCARD;
     if (verb == VERB_RESET || verb == VERB_QUIT) { /* these need no node, only their turn */
         if (follows_refused_multi(s, r))
@@ -118,7 +125,7 @@ static void answer_unheld(struct session *s, struct session_request *r, const st
     } else if (verb == VERB_MULTI) {
         s->tx.refused_multi = r;
     }
-    session_answer(s, r, masterdown(s, text, sizeof(text)));
+    answer_masterdown(s, r);
 }
 
 /* `tx` is what stands before `r`; afterwards, behind it. */
@@ -148,18 +155,23 @@ static void refuse_last(struct session *s, struct session_request *r)
 __attribute__((noinline)) static void judge_last(struct session *s, struct session_request *r,
                                                  bool room)
 {
-    if (hold_waits(&s->queue.held))
+    bool held = hold_waits(&s->queue.held);
+    if (held)
         r->held_since_ms = turn_now(s->host->turn);
-    if (is_refused(s, r, room))
+    if (is_refused(s, r, room)) {
         refuse_last(s, r);
-    else
-        pass(&s->queue.at_end, r);
+        return;
+    }
+    if (held)
+        session_count(s, SWITCH_HELD);
+    pass(&s->queue.at_end, r);
 }
 
 static void join(struct session *s, struct session_request *r)
 {
     r->owner = &session_owner;
     r->owner_data = s;
+    slowlog_came(s, r);
     r->after_write = s->queue.writes > 0;
     r->maybe_write = !r->command || !(r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT));
     queue_add(&s->queue, r);
@@ -176,11 +188,10 @@ void session_add(struct session *s, struct session_request *r)
 
 void session_add_refused(struct session *s, struct session_request *r)
 {
-    char text[280];
     join(s, r);
     refuse_last(s, r);
     if (r->state == REQUEST_WAITING) /* there is nothing that could be done later */
-        session_answer(s, r, masterdown(s, text, sizeof(text)));
+        answer_masterdown(s, r);
 }
 
 /* ---- the hold ---- */
@@ -203,17 +214,20 @@ void session_enter_hold(struct session *s)
     for (struct list *it = s->queue.next ? &s->queue.next->in_session : &s->queue.requests;
          it != &s->queue.requests; it = it->next) {
         struct session_request *r = session_request(it);
-        bool room;
+        bool room, first = r->held_since_ms == 0;
         if (r->state != REQUEST_WAITING)
             continue;
         room = hold_has_room(&s->queue.held, request_cost(r));
         hold_grow(&s->queue.held, request_cost(r));
-        if (r->held_since_ms == 0)
+        if (first)
             r->held_since_ms = now;
-        if (is_refused(s, r, room))
+        if (is_refused(s, r, room)) {
             refuse_to_hold(s, r, &tx);
-        else
-            pass(&tx, r);
+            continue;
+        }
+        if (first)
+            session_count(s, SWITCH_HELD);
+        pass(&tx, r);
     }
     s->queue.at_end = tx;
     each_carried(s, held);

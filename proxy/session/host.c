@@ -20,6 +20,7 @@
 
 void session_host_init(struct session_host *host)
 {
+    host->slowlog_ms = host->options->slowlog_ms;
     list_init(&host->stop.waiting);
     list_init(&host->sessions);
     list_init(&host->stalled);

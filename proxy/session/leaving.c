@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "nodes/router.h"
 #include "nodes/turn.h"
+#include "session/boundary.h"
 #include "session/client.h"
 #include "session/input.h"
 #include "session/interest.h"
@@ -21,8 +22,8 @@ static void let_go(struct session *s, int64_t until_ms)
     if (s->leaves_ms)
         return;
     s->leaves_ms = until_ms;
-    life_advance(&s->life, LIFE_DRAINING);
-    if (session_is_finished(s))
+    life_advance(&s->life, LIFE_LEAVING);
+    if (session_listens(s) ? session_is_finished(s) : session_at_boundary(s))
         session_close(s, "its listener is not configured any more");
     else
         session_update_interest(s);
@@ -33,6 +34,7 @@ void session_host_reload(struct session_host *host, const struct traffic_options
     int64_t until_ms = turn_now(host->turn) + options->drain_timeout_ms;
     size_t before = host->count, leaving = 0;
     host->options = options;
+    host->slowlog_ms = options->slowlog_ms;
     host->request_share = options->request_memory / options->workers;
     router_reload(host->router, options);
     list_each (it, &host->sessions) {

@@ -2,6 +2,7 @@
 #include "session/output.h"
 
 #include "nodes/upstream.h"
+#include "session/boundary.h"
 #include "session/client.h"
 #include "session/interest.h"
 #include "session/large.h"
@@ -32,6 +33,12 @@ static void took(struct session *s, size_t len)
         buf_consume(&s->client.out, len);
 }
 
+/* Its client may send no more, or the proxy wants it to end. */
+static bool has_come_to_its_end(const struct session *s)
+{
+    return life_ends_at_boundary(&s->life) ? session_at_boundary(s) : session_is_finished(s);
+}
+
 void session_flush(struct session *s)
 {
     list_remove(&s->in_dirty);
@@ -57,9 +64,9 @@ void session_flush(struct session *s)
     if (s->life.stage == LIFE_SAID_ALL && buf_len(&s->client.out) == 0 &&
         !stream_is_behind(&s->client.stream))
         session_close(s, "the client quit");
-    else if (life_ends_when_finished(&s->life) && session_is_finished(s))
+    else if (life_ends_when_finished(&s->life) && has_come_to_its_end(s))
         session_close(s, s->leaves_ms ? "its listener is not configured any more"
-                         : s->life.stage == LIFE_DRAINING ? "the proxy stops"
+                         : s->life.stage <= LIFE_DRAINING ? "the proxy stops"
                                                           : "done");
     else
         session_update_interest(s);

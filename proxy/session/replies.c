@@ -22,6 +22,7 @@
 #include "session/output.h"
 #include "session/output_bound.h"
 #include "session/requests.h"
+#include "session/slowlog.h"
 #include "session/transaction.h"
 
 #include <inttypes.h>
@@ -57,6 +58,7 @@ void session_deliver(struct session *s)
         if (s->tx.refused_multi == r)
             s->tx.refused_multi = NULL;
         queue_remove(&s->queue, r);
+        slowlog_delivered(s, r);
         if (r->logged) {
             tx_log(&s->tx, session_pool(s), r);
         } else {
@@ -156,6 +158,7 @@ static void decide_rejected(struct session *s)
 static inline void landed(struct session *s, struct session_request *r, enum request_state state)
 {
     queue_move(&s->queue, r, state);
+    slowlog_answered(s, r);
     if (!barrier_stands(&s->barrier))
         return;
     barrier_lower(&s->barrier, BARRIER_BLOCKED, r);

@@ -5,6 +5,7 @@
 #include "session/client.h"
 #include "session/copies.h"
 #include "session/life.h"
+#include "topology/topology.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -13,12 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+void session_count(const struct session *s, enum switch_count what)
+{
+    board_count(s->host->turn->board, s->place.group, what);
+}
+
 /* A request that was on its way stands before all that waits again. */
 void session_wait_again(struct session *s, struct session_request *r)
 {
     session_forget_copies(s, r);
     queue_move(&s->queue, r, REQUEST_WAITING);
     r->retried = true;
+    r->times.sent = r->times.answered = 0;
+    session_count(s, SWITCH_RETRIED);
     r->reply_type = 0;
     r->reply_len = 0;
     r->rejecting = false;
@@ -105,6 +113,7 @@ void session_settle(struct session *s, struct session_request *r, const char *re
 void session_outcome_unknown(struct session *s, struct session_request *r, const char *error)
 {
     r->executed = true; /* perhaps: that is the point */
+    session_count(s, SWITCH_UNKNOWN);
     if (router_group(s->host->router, s->place.group)->inflight_writes == INFLIGHT_CLOSE)
         session_close(s, "the outcome of a write is unknown, and inflight_writes = close");
     else

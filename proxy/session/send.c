@@ -12,10 +12,12 @@
 #include "nodes/upstream.h"
 #include "session/hooks.h"
 #include "session/requests.h"
+#include "session/slowlog.h"
 
 void session_send(struct session *s, struct session_request *r, struct upstream *to)
 {
     queue_depart(&s->queue, r, to);
+    slowlog_sent(s, r, to);
     r->leased = to == s->lease.upstream;
     if (r->verb->sending)
         r->verb->sending(s, r, to);

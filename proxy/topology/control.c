@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "topology/group.h"
 #include "topology/names.h"
+#include "topology/summaries.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -18,6 +19,9 @@
 #include <uv.h>
 
 #define TURN_MS 500
+/* How often it is looked whether a switchover can be summed up. */
+#define SUMMARY_MS 20
+#define NO_PLACE SIZE_MAX
 
 /* A group keeps its number. */
 struct place {
@@ -31,11 +35,12 @@ struct control {
     uv_thread_t thread;
     uv_async_t stop, credential, reload;
     uv_prepare_t before_sleep;
-    uv_timer_t turn;
+    uv_timer_t turn, summary;
     atomic_int_least64_t last_turn;
     struct board *board;
     struct topology *shown; /* what is on the board: a reference of our own */
     struct names *names;
+    struct summaries *summaries;
     struct place *places;
     size_t place_count, groups_open;
     /* What is to be followed, and what is. */
@@ -49,8 +54,8 @@ struct control {
 static bool same_node(const struct topology_node *a, const struct topology_node *b)
 {
     return a->id == b->id && a->readable == b->readable && a->suspect == b->suspect &&
-           a->leaving == b->leaving && a->up == b->up && a->process == b->process &&
-           a->tenure == b->tenure && a->cert_ends_s == b->cert_ends_s &&
+           a->leaving == b->leaving && a->up == b->up && a->disagrees == b->disagrees &&
+           a->process == b->process && a->tenure == b->tenure && a->cert_ends_s == b->cert_ends_s &&
            address_equal(&a->address, &b->address) && strcmp(a->name, b->name) == 0 &&
            strcmp(a->host, b->host) == 0;
 }
@@ -61,7 +66,8 @@ static bool same_group(const struct topology_group *a, const struct topology_gro
         a->writable != b->writable || a->settling != b->settling || a->quorum != b->quorum ||
         a->epoch != b->epoch || a->sentinel_cert_ends_s != b->sentinel_cert_ends_s ||
         a->since_ms != b->since_ms || a->own != b->own || a->node_count != b->node_count ||
-        strcmp(a->reason, b->reason) != 0 || strcmp(a->replid[0], b->replid[0]) != 0 ||
+        strcmp(a->reason, b->reason) != 0 || a->had_master != b->had_master ||
+        strcmp(a->disagreement, b->disagreement) != 0 || strcmp(a->replid[0], b->replid[0]) != 0 ||
         strcmp(a->replid[1], b->replid[1]) != 0)
         return false;
     for (size_t i = 0; i < a->node_count; i++) {
@@ -100,6 +106,7 @@ static void publish(struct control *control)
     for (size_t i = 0; i < control->place_count; i++)
         if (control->places[i].group)
             group_published(control->places[i].group, control->shown->seq);
+    summaries_published(control->summaries, control->shown->seq);
 }
 
 static void before_sleep(uv_prepare_t *handle)
@@ -124,13 +131,37 @@ static uint64_t acknowledged(void *owner)
     return board_acknowledged(control->board);
 }
 
+static size_t number_of(const struct control *control, const struct group *group)
+{
+    size_t number = 0;
+    while (control->places[number].group != group)
+        if (++number == control->place_count)
+            return NO_PLACE;
+    return number;
+}
+
 static int64_t paused_until(void *owner, const struct group *group, uint64_t node)
 {
     const struct control *control = owner;
-    for (size_t i = 0; i < control->place_count; i++)
-        if (control->places[i].group == group)
-            return board_paused_until(control->board, i, node);
-    return 0;
+    size_t number = number_of(control, group);
+    return number == NO_PLACE ? 0 : board_paused_until(control->board, number, node);
+}
+
+static void on_summary(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    if (!summaries_settle(control->summaries, (int64_t)uv_now(&control->loop)))
+        uv_timer_stop(timer);
+}
+
+static void switched(void *owner, const struct group *group, const struct switchover *s)
+{
+    struct control *control = owner;
+    size_t number = number_of(control, group);
+    if (number == NO_PLACE)
+        return;
+    summaries_ended(control->summaries, number, s, (int64_t)uv_now(&control->loop));
+    uv_timer_start(&control->summary, on_summary, SUMMARY_MS, SUMMARY_MS);
 }
 
 static void name_changed(void *owner)
@@ -169,8 +200,11 @@ static void let_go(struct control *control);
 /* A file that was read a moment ago is due now. And it makes the loop turn. */
 static void turned(uv_timer_t *timer)
 {
-    look_at_credentials(timer->data);
-    let_go(timer->data);
+    struct control *control = timer->data;
+    look_at_credentials(control);
+    let_go(control);
+    if (!control->stopping)
+        summaries_note(control->summaries, control->shown, (int64_t)uv_now(&control->loop));
 }
 
 /* The names go last: groups ask them until they are closed. */
@@ -182,6 +216,7 @@ static void group_closed(void *owner)
     names_free(control->names);
     uv_close((uv_handle_t *)&control->before_sleep, NULL);
     uv_close((uv_handle_t *)&control->turn, NULL);
+    uv_close((uv_handle_t *)&control->summary, NULL);
     uv_close((uv_handle_t *)&control->credential, NULL);
     uv_close((uv_handle_t *)&control->reload, NULL);
     uv_close((uv_handle_t *)&control->stop, NULL);
@@ -191,6 +226,7 @@ static const struct group_callbacks group_callbacks = {
     .changed = group_changed,
     .acknowledged = acknowledged,
     .paused_until = paused_until,
+    .switched = switched,
     .credential = credential_news,
     .closed = group_closed,
 };
@@ -305,6 +341,8 @@ static int init_handles(struct control *control)
     uv_timer_init(&control->loop, &control->turn);
     control->turn.data = control;
     uv_timer_start(&control->turn, turned, TURN_MS, TURN_MS);
+    uv_timer_init(&control->loop, &control->summary);
+    control->summary.data = control;
     control->stop.data = control->credential.data = control->reload.data = control;
     error = uv_async_init(&control->loop, &control->credential, on_credential);
     if (!error)
@@ -328,6 +366,7 @@ struct control *control_start(const struct topology_options *groups, size_t grou
     }
     atomic_init(&control->last_turn, (int64_t)uv_now(&control->loop));
     control->board = board;
+    control->summaries = summaries_new(board, board_groups(board));
     control->names = names_new(&control->loop, name_changed, control);
     for (size_t i = 0; i < group_count; i++) {
         add_place(control);
@@ -359,6 +398,7 @@ void control_stop(struct control *control)
     (void)error;
     if (control->shown)
         topology_release(control->shown);
+    summaries_free(control->summaries);
     free(control->places);
     free(control);
 }

@@ -119,12 +119,34 @@ static void clear_try(struct control_conn *conn)
         stream_close(&conn->stream);
 }
 
+/* One that takes connections and lets the handshake be may hang, or may not speak TLS: what was agreed once is not
+ * doubted for that. */
+static bool is_disagreement(const struct control_conn *conn)
+{
+    if (!conn->stream_used || conn->answered)
+        return false;
+    return tls_disagrees(stream_tls(&conn->stream)) ||
+           (conn->timed_out && !conn->agreed && stream_is_shaking(&conn->stream));
+}
+
+/* With TLS 1.3 a peer refuses our certificate after the handshake, and what it says may be lost when it closes: then what
+ * it said the last time still holds. */
+static void note_end(struct control_conn *conn, const char *why)
+{
+    bool disagrees = is_disagreement(conn), lost = is_connected(conn) && !conn->answered;
+    conn->tried = true;
+    if (conn->disagrees && !disagrees && lost)
+        return;
+    conn->disagrees = disagrees;
+    snprintf(conn->why, sizeof(conn->why), "%s", why);
+}
+
 /* The timer fires on the next turn, after the stream's last call. */
 static void drop(struct control_conn *conn, const char *why)
 {
     if (is_closing(conn) || conn->state == DROPPING || conn->state == IDLE)
         return;
-    snprintf(conn->why, sizeof(conn->why), "%s", why);
+    note_end(conn, why);
     enter(conn, DROPPING);
     clear_try(conn);
     uv_timer_start(&conn->timer, on_timer, 0, 0);
@@ -230,6 +252,8 @@ static void auth_answered(struct control_conn *conn, const redisReply *reply)
 static void take_reply(struct control_conn *conn, const redisReply *reply)
 {
     int tag = -1;
+    conn->answered = conn->tried = true;
+    conn->disagrees = false;
     if (conn->is_unasked && conn->is_unasked(conn, reply))
         return;
     if (conn->count > 0) {
@@ -296,7 +320,7 @@ static void opened(struct control_conn *conn)
 {
     enter(conn, GREETING);
     note_certificate(conn);
-    conn->reached = true;
+    conn->reached = conn->agreed = true;
     conn->heard_ms = now_of(conn);
     conn->unfinished = 0;
     conn->reader = redisReaderCreate();
@@ -358,7 +382,7 @@ static void resolved(void *owner, int status, const struct address *address)
 static void start_try(struct control_conn *conn)
 {
     struct address address;
-    conn->timed_out = conn->refused = conn->reached = conn->denied = false;
+    conn->timed_out = conn->refused = conn->reached = conn->denied = conn->answered = false;
     enter(conn, RESOLVING);
     uv_timer_start(&conn->timer, on_timer, (uint64_t)conn->options.connect_timeout_ms, 0);
     if (address_from_number(&address, conn->options.to.host, conn->options.to.port) == 0) {
@@ -379,7 +403,9 @@ static void on_timer(uv_timer_t *timer)
         start_try(conn);
     } else {
         conn->timed_out = true;
-        drop(conn, "connecting timed out");
+        drop(conn, conn->stream_used && stream_is_shaking(&conn->stream)
+                       ? "it takes connections, and does not answer TLS: does it speak it?"
+                       : "connecting timed out");
     }
 }
 
@@ -407,6 +433,11 @@ void control_conn_open(struct control_conn *conn, int64_t delay_ms)
 bool control_conn_is_up(const struct control_conn *conn)
 {
     return conn->state == UP;
+}
+
+const char *control_conn_disagreement(const struct control_conn *conn)
+{
+    return conn->disagrees ? conn->why : NULL;
 }
 
 bool control_conn_is_waiting(const struct control_conn *conn)

@@ -31,6 +31,7 @@ static void release_to_new(struct election *e, struct election_node *master, int
     election_story(e, LOG_INFO, "released to the new master", "master=%s epoch=%llu held_ms=%lld",
                    master->shown.name, (unsigned long long)e->view.epoch,
                    (long long)(now_ms - e->change.hold_ms));
+    election_report_switch(e, master, false, now_ms);
 }
 
 /* Its replication ids are the group's from now on: it may be followed by another one before it ever

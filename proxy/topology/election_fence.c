@@ -14,6 +14,11 @@
  * Not before the hold: writes of our own would be caught, and their outcome be unknown when the old
  * master is cut off. The grace is for other proxies, which hear of it a moment later.
  *
+ * With TLS the replicas' links are left alone. A replica whose link is cut connects to the old master at once, whose TLS
+ * sends it session tickets; Redis takes those for the answer to its PING, waits for that in read(2) until the pause
+ * is over, serves nobody meanwhile, and hears of its new master only when the old one has streamed to it. What the
+ * pause leaves to be streamed there is one replication PING in ten seconds.
+ *
  * A Sentinel's link to the node waits behind its hello message as long as a pause lasts. One that waits longer than
  * down-after-milliseconds takes the node for dead: a pause lasts half of that at most, and before the next one
  * the links are let through. Each ends by itself, so none outlives this process by more than that.
@@ -149,6 +154,7 @@ static void cut_off(struct election *e, const struct election_node *old, int64_t
     ms = begin_cut(e, again, now_ms, &extend);
     order(e, old, FENCE_CUT, ms);
     e->view.request.fence.extend = extend;
+    e->view.request.fence.spare = e->options.spare_links;
     e->change.fence.step = FENCE_IS_CUT;
     e->change.fence.until_ms = now_ms + ms;
     election_story(e, again ? LOG_DEBUG : LOG_INFO, "cutting the old master off",

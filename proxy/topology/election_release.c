@@ -34,6 +34,7 @@ static void release_to_old(struct election *e, struct election_node *old, int64_
     election_story(e, LOG_INFO, "no failover happened, released to the old master",
                    "master=%s epoch=%llu held_ms=%lld", old->shown.name,
                    (unsigned long long)e->view.epoch, (long long)(now_ms - e->change.hold_ms));
+    election_report_switch(e, old, false, now_ms);
 }
 
 /* ---- is it over? ---- */

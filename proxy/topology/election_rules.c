@@ -206,6 +206,7 @@ static void decide_provisional(struct election *e, int64_t now_ms)
         election_story(e, LOG_INFO, "the provisional master is confirmed",
                        "master=%s epoch=%llu after_ms=%lld", node->shown.name,
                        (unsigned long long)e->view.epoch, (long long)age_ms);
+        election_report_switch(e, node, true, now_ms);
         return;
     }
     if (age_ms < ELECTION_PROVISIONAL_MS && !e->change.leader_lost && decided == agreed &&

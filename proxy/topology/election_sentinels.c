@@ -143,6 +143,8 @@ static void select_candidate(struct election *e, const struct address *subject, 
     node->dismissed = false;
     node->probe_seq++;
     e->change.selected = *subject;
+    if (e->change.selected_ms < 0)
+        e->change.selected_ms = now_ms;
     election_story(e, LOG_INFO, "candidate selected", "candidate=%s after_ms=%lld",
                    node->shown.name, (long long)(now_ms - e->change.hold_ms));
 }

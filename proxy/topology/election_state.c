@@ -7,6 +7,7 @@
  */
 #include "topology/election_state.h"
 
+#include "base/log_fields.h"
 #include "base/state.h"
 
 #include <stdarg.h>
@@ -51,15 +52,14 @@ void election_reason(struct election *e, const char *reason)
 void election_story(struct election *e, enum log_level level, const char *msg, const char *pairs,
                     ...)
 {
-    char text[512];
+    char text[1024];
     va_list args;
     if (!e->options.story)
         return;
-    int at = snprintf(text, sizeof(text), "group=%s ", e->options.name);
-    if (at < 0 || (size_t)at >= sizeof(text))
-        return;
+    size_t at = log_fields(text, sizeof(text), "group=%s ", e->options.name);
     va_start(args, pairs);
-    vsnprintf(text + at, sizeof(text) - (size_t)at, pairs, args);
+    if (at + 1 < sizeof(text) && log_fields_with(text + at + 1, sizeof(text) - at - 1, pairs, args))
+        text[at] = ' ';
     va_end(args);
     e->options.story(e->options.story_arg, level, msg, text);
 }

@@ -9,6 +9,7 @@
  */
 #include "topology/election_state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- beginning a switch ---- */
@@ -16,8 +17,10 @@
 static void begin_switch(struct election *e, uint64_t leader, int64_t hold_ms, int64_t now_ms)
 {
     e->change = (struct change){
+        .from = e->master,
         .old = e->master,
         .hold_ms = hold_ms,
+        .selected_ms = -1,
         .promoted_ms = -1,
         .confirmed_ms = -1,
         .provisional_ms = -1,
@@ -36,6 +39,7 @@ void election_hold(struct election *e, const char *why, uint64_t leader, int64_t
     char quoted[128];
     struct election_node *master = nodes_find(&e->nodes, &e->master);
     begin_switch(e, leader, now_ms, now_ms);
+    e->change.why = why;
     election_enter(e, GROUP_SWITCHING, &e->change.old, now_ms);
     election_reason(e, why);
     election_story(e, LOG_INFO, "holding writes", "master=%s leader=%s reason=%s",
@@ -46,8 +50,11 @@ void election_hold(struct election *e, const char *why, uint64_t leader, int64_t
 void election_hold_again(struct election *e, uint64_t leader, int64_t now_ms)
 {
     struct election_node *master = nodes_find(&e->nodes, &e->change.confirmed);
+    const struct change before = e->change;
     e->master = e->change.confirmed;
-    begin_switch(e, leader, e->change.hold_ms, now_ms);
+    begin_switch(e, leader, before.hold_ms, now_ms);
+    e->change.from = before.from;
+    e->change.why = before.why;
     e->view.since_ms = now_ms;
     election_reason(e, "the new master is failed over as well");
     election_story(e, LOG_WARN, "a failover of the new master has begun, writes stay held",
@@ -145,6 +152,49 @@ void election_become_steady(struct election *e, struct election_node *master, in
     master->dismissed = false;
     election_clear_candidates(e);
     election_remember_replids(e, master);
+}
+
+static void copy_text(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text);
+}
+
+/* When each phase ended: one of which no sign was seen with the one before. */
+static void measure_phases(const struct change *change, bool provisional, int64_t now_ms,
+                           int64_t out[SWITCH_PHASES])
+{
+    int64_t release_ms = provisional ? change->provisional_ms : now_ms, last_ms = change->hold_ms;
+    const int64_t ends[SWITCH_PHASES] = {
+        [PHASE_CANDIDATE] = change->selected_ms,
+        [PHASE_PROMOTION] = change->promoted_ms,
+        [PHASE_MAJORITY] = provisional ? -1 : change->confirmed_ms,
+        [PHASE_RELEASE] = release_ms,
+    };
+    for (int phase = 0; phase < SWITCH_PHASES; phase++) {
+        int64_t end_ms = ends[phase] > release_ms ? release_ms : ends[phase];
+        out[phase] = end_ms > last_ms ? end_ms - last_ms : 0;
+        last_ms += out[phase];
+    }
+}
+
+void election_report_switch(struct election *e, const struct election_node *master,
+                            bool provisional, int64_t now_ms)
+{
+    const struct election_node *from = nodes_find(&e->nodes, &e->change.from);
+    struct switchover s = {.began_ms = now_ms - e->change.hold_ms,
+                           .provisional = provisional,
+                           .epoch = e->view.epoch,
+                           .result = address_equal(&master->shown.address, &e->change.from)
+                                         ? SWITCH_TO_OLD
+                                         : SWITCH_TO_NEW};
+    if (!e->options.switched)
+        return;
+    copy_text(s.group, sizeof(s.group), e->options.name);
+    copy_text(s.from, sizeof(s.from), from ? from->shown.name : "?");
+    copy_text(s.to, sizeof(s.to), master->shown.name);
+    copy_text(s.reason, sizeof(s.reason), e->change.why);
+    measure_phases(&e->change, provisional, now_ms, s.phase_ms);
+    e->options.switched(e->options.switched_arg, &s);
 }
 
 void election_start_with(struct election *e, struct election_node *master, int64_t now_ms)

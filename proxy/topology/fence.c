@@ -14,13 +14,14 @@
                       WORDS(__VA_ARGS__))
 
 /* A pause's end is only ever moved later, and its kind made stricter: the one of writes goes first. */
-static void cut(struct control_conn *conn, int tag, const char *ms, bool extend)
+static void cut(struct control_conn *conn, int tag, const char *ms, const struct fence_order *order)
 {
     SEND(conn, tag, "MULTI");
-    if (!extend)
+    if (!order->extend)
         SEND(conn, tag, "Client", "UNPAUSE");
     SEND(conn, tag, "Client", "PAUSE", ms, "ALL");
-    SEND(conn, tag, "Client", "KILL", "TYPE", "slave"); /* every server knows this spelling */
+    if (!order->spare)
+        SEND(conn, tag, "Client", "KILL", "TYPE", "slave"); /* every server knows this spelling */
     SEND(conn, tag, "EXEC");
 }
 
@@ -45,7 +46,7 @@ void fence_send(struct control_conn *conn, int tag, const struct fence_order *or
         SEND(conn, tag, "Client", "PAUSE", ms, "WRITE");
         break;
     case FENCE_CUT:
-        cut(conn, tag, ms, order->extend);
+        cut(conn, tag, ms, order);
         break;
     case FENCE_LIFT:
         SEND(conn, tag, "Client", "UNPAUSE");

@@ -178,6 +178,7 @@ static void follow(struct group *group)
             sentinel_poll(group->seats[i].sentinel);
     }
     group->poll_seq = view->poll_seq;
+    group->had_master = group->had_master || view->master >= 0;
     obey(group, &view->request);
     int64_t now = now_of(group), deadline = election_deadline(group->election, now);
     uv_timer_start(&group->timer, on_timer, (uint64_t)(deadline - now), 0);
@@ -220,6 +221,13 @@ static void log_story(void *arg, enum log_level level, const char *msg, const ch
 {
     (void)arg;
     log_event(level, msg, "%s", pairs);
+}
+
+static void switched(void *arg, const struct switchover *s)
+{
+    const struct group *group = arg;
+    if (group->callbacks.switched)
+        group->callbacks.switched(group->owner, group, s);
 }
 
 /* ---- what nodes report ---- */
@@ -327,6 +335,7 @@ struct election_options group_election_options(struct group *group)
         .eager = options->promotion == PROMOTION_EAGER,
         .reconfigure_assist = options->reconfigure_assist,
         .fence = options->fence,
+        .spare_links = options->tls != NULL,
         .demote = options->demote,
         .writes = {.quiet = is_quiet, .paused_until = paused_until, .arg = group},
         .settle_timeout_ms = options->settle_timeout_ms,
@@ -336,6 +345,8 @@ struct election_options group_election_options(struct group *group)
             options->lose_quorum == LOSE_QUORUM_HOLD ? options->quorum_timeout_ms : -1,
         .failover_assist_ms = options->assist_owner ? options->failover_assist_ms : -1,
         .story = log_story,
+        .switched = switched,
+        .switched_arg = group,
     };
 }
 
@@ -403,6 +414,7 @@ void group_show(const struct group *group, struct topology_group *out)
         out->since_ms = view->nodes[view->master]->suspect_ms;
     memcpy(out->replid, view->replid, sizeof(out->replid));
     memcpy(out->reason, view->reason, sizeof(out->reason));
+    out->had_master = group->had_master;
     out->own = credential_retain(keyring_current(&group->own));
     out->sentinel_cert_ends_s = group_sentinels_cert_ends(group);
     out->node_count = view->node_count;
@@ -414,4 +426,5 @@ void group_show(const struct group *group, struct topology_group *out)
         out->nodes[i].readable = out->nodes[i].readable && !out->nodes[i].suspect;
         show_certificate(group, &out->nodes[i]);
     }
+    group_show_disagreement(group, out);
 }

@@ -75,6 +75,13 @@ static void sentinel_refused(void *owner, struct sentinel *sentinel)
     group->wiring.follow(group);
 }
 
+static void sentinel_failed(void *owner, struct sentinel *sentinel)
+{
+    struct group *group = owner;
+    (void)sentinel;
+    group->callbacks.changed(group->owner); /* why may be new */
+}
+
 static void sentinel_quorum(void *owner, struct sentinel *sentinel, bool good)
 {
     struct group *group = owner;
@@ -98,6 +105,7 @@ static const struct sentinel_callbacks sentinel_callbacks = {
     .lost = sentinel_lost,
     .deaf = sentinel_deaf,
     .refused = sentinel_refused,
+    .failed = sentinel_failed,
     .quorum = sentinel_quorum,
     .closed = sentinel_gone,
 };

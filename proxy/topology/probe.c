@@ -307,3 +307,13 @@ const char *probe_name(const struct probe *p)
 {
     return p->name;
 }
+
+const char *probe_disagreement(const struct probe *p)
+{
+    return control_conn_disagreement(&p->conn);
+}
+
+bool probe_has_tried(const struct probe *p)
+{
+    return p->conn.tried;
+}

@@ -124,3 +124,13 @@ const char *sentinel_name(const struct sentinel *s)
 {
     return s->name;
 }
+
+const char *sentinel_disagreement(const struct sentinel *s)
+{
+    return control_conn_disagreement(&s->commands.conn);
+}
+
+bool sentinel_has_tried(const struct sentinel *s)
+{
+    return s->commands.conn.tried;
+}

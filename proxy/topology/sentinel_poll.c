@@ -149,6 +149,8 @@ static void on_down(struct control_conn *conn, const char *why, bool was_up)
         s->options.callbacks->lost(s->options.owner, s);
     else if (conn->refused)
         s->options.callbacks->refused(s->options.owner, s);
+    else
+        s->options.callbacks->failed(s->options.owner, s);
 }
 
 void sentinel_poll_start(struct sentinel *s, void (*closed)(struct control_conn *conn))

@@ -37,6 +37,9 @@ struct board {
     size_t subscriber_count; /* places that were ever taken */
     struct client_pause pauses[PAUSES_MAX];
     struct refusals *refusals;
+    struct history *history;
+    size_t groups;
+    struct switch_counts counts[]; /* one for each group */
 };
 
 const char *group_state_name(enum group_state state)
@@ -91,6 +94,17 @@ uint32_t topology_process(const char *runid)
     return process ? process : 1;
 }
 
+const char *topology_shut_out(const struct topology_group *group, int64_t now_ms,
+                              int64_t patience_ms)
+{
+    const char *refusal = group->master < 0 ? credential_refusal(group->own) : NULL;
+    if (refusal && !group->own->owner.file)
+        return refusal;
+    if (!*group->disagreement || (group->had_master && now_ms - group->since_ms < patience_ms))
+        return NULL;
+    return group->disagreement;
+}
+
 const struct topology_node *topology_node_by_id(const struct topology_group *group, uint64_t id)
 {
     for (size_t i = 0; i < group->node_count; i++) {
@@ -100,15 +114,22 @@ const struct topology_node *topology_node_by_id(const struct topology_group *gro
     return NULL;
 }
 
-struct board *board_new(void)
+struct board *board_new(size_t groups)
 {
-    struct board *board = calloc(1, sizeof(*board));
+    struct board *board = calloc(1, sizeof(*board) + groups * sizeof(board->counts[0]));
     if (!board)
         abort();
     pthread_mutex_init(&board->mutex, NULL);
     atomic_init(&board->seq, 0);
     board->refusals = refusals_new();
+    board->history = history_new(groups);
+    board->groups = groups;
     return board;
+}
+
+size_t board_groups(const struct board *board)
+{
+    return board->groups;
 }
 
 void board_free(struct board *board)
@@ -117,12 +138,18 @@ void board_free(struct board *board)
         topology_release(board->newest);
     pthread_mutex_destroy(&board->mutex);
     refusals_free(board->refusals);
+    history_free(board->history);
     free(board);
 }
 
 struct refusals *board_refusals(const struct board *board)
 {
     return board->refusals;
+}
+
+struct history *board_history(const struct board *board)
+{
+    return board->history;
 }
 
 size_t board_subscribe(struct board *board, void (*notify)(void *arg), void *arg)
@@ -203,6 +230,16 @@ uint64_t board_acknowledged(struct board *board)
     }
     pthread_mutex_unlock(&board->mutex);
     return oldest;
+}
+
+void board_count(struct board *board, size_t group, enum switch_count what)
+{
+    switch_count(&board->counts[group], what);
+}
+
+void board_counts(const struct board *board, size_t group, uint64_t out[SWITCH_COUNTS])
+{
+    switch_counts_read(&board->counts[group], out);
 }
 
 /* The node's own entry, or else the one that ends first. */

@@ -72,6 +72,13 @@ int accept_points_follow(struct worker *w, const struct traffic_options *options
     return result;
 }
 
+void accept_points_empty(struct worker *w)
+{
+    list_each (it, &w->accept_points)
+        if (point_of(it)->listener)
+            listener_accept_rest(point_of(it)->listener);
+}
+
 void accept_points_close(struct worker *w)
 {
     list_each (it, &w->accept_points)

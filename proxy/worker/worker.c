@@ -17,6 +17,7 @@
 #include "nodes/learn.h"
 #include "nodes/router.h"
 #include "nodes/scripts.h"
+#include "session/drain.h"
 #include "session/host.h"
 #include "session/large_keys.h"
 #include "session/leaving.h"
@@ -34,6 +35,8 @@
 #include <unistd.h>
 
 #define TICK_MS 100
+/* While it drains it turns so often. */
+#define DRAIN_TICK_MS 10
 /* The memory for the texts of scripts, for each group. */
 #define SCRIPTS_MAX ((size_t)16 * 1024 * 1024)
 
@@ -52,9 +55,7 @@ static void take(struct worker *w, const struct traffic_listener_options *listen
                  uint64_t id)
 {
     w->given++;
-    if (w->draining)
-        close(fd); /* as if it had come a moment later */
-    else if (session_open(&w->host, listener, fd, id) != 0)
+    if (session_open(&w->host, listener, fd, id) != 0)
         log_event(LOG_WARN, "a client could not be taken", "reason=\"%s\"", strerror(errno));
 }
 
@@ -181,12 +182,17 @@ static void on_idle(uv_idle_t *idle)
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct worker *w = prepare->data;
-    bool left = session_host_turn(&w->host);
-    if (w->wanted)
+    bool left;
+    if (__builtin_expect(w->draining, 0))
+        session_drain_turn(&w->drainage, &w->host);
+    left = session_host_turn(&w->host);
+    if (__builtin_expect(w->wanted != NULL, 0))
         follow(w);
     if (left != w->left)
         (void)(left ? uv_idle_start(&w->idle, on_idle) : uv_idle_stop(&w->idle));
     w->left = left;
+    if (__builtin_expect(w->draining, 0)) /* a client may be on its way here from who accepted it */
+        atomic_store(&w->finished, w->host.count == 0);
     acknowledge(w);
     show_gauges(w);
     atomic_store_explicit(&worker_slot_of(w)->last_turn_ms, turn_now(&w->turn),
@@ -195,12 +201,28 @@ static void on_prepare(uv_prepare_t *prepare)
 
 /* ---- ending ---- */
 
+static void on_drain_tick(uv_timer_t *timer)
+{
+    (void)timer; /* so that the loop turns: on_prepare() does the rest */
+}
+
+static size_t sessions_of_all(const struct worker *w)
+{
+    const struct shared *shared = w->host.stop.shared;
+    size_t sum = 0;
+    for (size_t i = 0; i < shared->worker_count; i++)
+        sum += atomic_load_explicit(&shared->slots[i].sessions, memory_order_relaxed);
+    return sum;
+}
+
 static void begin_drain(struct worker *w)
 {
-    w->draining = true;
-    w->drain_until_ms = turn_now(&w->turn) + w->options->drain_timeout_ms;
+    accept_points_empty(w);
     accept_points_close(w);
-    session_drain_all(&w->host, false);
+    w->draining = true;
+    session_drain_begin(&w->drainage, turn_now(&w->turn), w->options->drain_timeout_ms,
+                        sessions_of_all(w));
+    uv_timer_start(&w->drain_tick, on_drain_tick, 0, DRAIN_TICK_MS);
 }
 
 static void close_all(struct worker *w)
@@ -209,24 +231,14 @@ static void close_all(struct worker *w)
         return;
     w->closing = true;
     accept_points_close(w);
-    session_drain_all(&w->host, true);
+    session_close_all(&w->host);
     router_close(w->host.router);
     mailbox_shut(&worker_slot_of(w)->box);
     uv_close((uv_handle_t *)&w->tick, NULL);
+    uv_close((uv_handle_t *)&w->drain_tick, NULL);
     uv_close((uv_handle_t *)&w->async, NULL);
     uv_close((uv_handle_t *)&w->prepare, NULL);
     uv_close((uv_handle_t *)&w->idle, NULL);
-}
-
-static void check_drain(struct worker *w)
-{
-    if (w->host.count > 0 && turn_now(&w->turn) >= w->drain_until_ms) {
-        log_event(LOG_WARN, "drain_timeout is over, clients are disconnected", "sessions=%zu",
-                  w->host.count);
-        session_drain_all(&w->host, true);
-    }
-    if (w->host.count == 0)
-        atomic_store(&w->finished, true);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -235,8 +247,6 @@ static void on_tick(uv_timer_t *timer)
     int64_t now = turn_now(&w->turn);
     session_host_tick(&w->host, now);
     show_rare_gauges(w);
-    if (w->draining)
-        check_drain(w);
 }
 
 static void on_async(uv_async_t *async)
@@ -288,7 +298,7 @@ static void init_loop(struct worker *w)
 {
     if (uv_loop_init(&w->loop) || uv_async_init(&w->loop, &w->async, on_async) ||
         uv_prepare_init(&w->loop, &w->prepare) || uv_idle_init(&w->loop, &w->idle) ||
-        uv_timer_init(&w->loop, &w->tick))
+        uv_timer_init(&w->loop, &w->tick) || uv_timer_init(&w->loop, &w->drain_tick))
         abort(); /* no descriptors or memory for one loop: nothing can run */
     w->async.data = w->prepare.data = w->tick.data = w;
     uv_prepare_start(&w->prepare, on_prepare);

@@ -10,6 +10,9 @@
 #   IDLE=8000    idle connections, for the memory column
 #   ROWS="..."   only these: names from cases.txt, and "memory"
 #   ONLY="..."   only these peers beside direct: haproxy, twemproxy, redisproxy, redisproxy-auto, floor
+#   TLS=1        everybody speaks TLS: direct, HAProxy and redisproxy-front with TLS in front and plain behind, redisproxy with
+#                TLS on both sides; the rows are those of cases-tls.txt, "handshakes", and "flood": how long 50
+#                sessions wait beside 1,000 handshakes at once
 #   PEER=/path/to/binary:config [...]
 #                more peers. In the configuration (a copy is used) @LISTEN@, @HOST@, @PORT@, @REDIS@
 #                and @SENTINEL@ stand for the addresses to use. Nothing after the colon: what its
@@ -29,7 +32,10 @@ load=$out/tests/bench/load
 rounds=${ROUNDS:-3}
 requests=${N:-100000}
 connections=${IDLE:-8000}
-rows=${ROWS:-$(awk '$1 == "case" { printf "%s ", $2 }' "$here/cases.txt")memory}
+handshakes=$out/tests/bench/handshakes
+cases=$here/cases${TLS:+-tls}.txt
+rows=${ROWS:-$(awk '$1 == "case" { printf "%s ", $2 }' "$cases")$([[ -n ${TLS:-} ]] &&
+    echo handshakes flood || echo memory)}
 tool="make bench"
 
 . "$here/servers.sh"
@@ -38,8 +44,8 @@ tool="make bench"
 check_rows() {
     local row
     for row in $rows; do
-        [[ $row == memory ]] || grep -q "^case $row " "$here/cases.txt" ||
-            fail "ROWS: $row is not in cases.txt, and not memory"
+        [[ $row == memory && -z $secure || $row == handshakes && -n $secure || $row == flood && -n $secure ]] ||
+            grep -q "^case $row " "$cases" || fail "ROWS: $row is not in $cases, and not memory"
     done
 }
 
@@ -52,7 +58,7 @@ check_everything() {
     for needed in redis-server redis-sentinel redis-cli redis-benchmark setsid setpriv; do
         command -v "$needed" >/dev/null || fail "$needed is missing: run make deps"
     done
-    for needed in "$idle" "$load" "$floor"; do
+    for needed in "$idle" "$load" "$floor" "$handshakes"; do
         [[ -x $needed ]] || fail "$needed is missing: run make bench"
     done
 }
@@ -77,7 +83,7 @@ executed() {
 # redis-benchmark's requests per second, and p50, p99 and p99.9 in milliseconds. Only the distribution,
 # whose steps halve what is left, comes near the last: it has 99.902 %.
 run_benchmark() {
-    redis-benchmark -h "$1" -p 6379 -t "$2" -c "$3" -d "$4" -P "$5" -n "$6" 2>"$work/benchmark.log" |
+    redis-benchmark ${client_tls[@]+"${client_tls[@]}"} -h "$1" -p 6379 -t "$2" -c "$3" -d "$4" -P "$5" -n "$6" 2>"$work/benchmark.log" |
         tr '\r' '\n' | awk '
             /% <= .*cumulative count/ && $1 + 0 >= 99.9 && p999 == "" { p999 = $3 }
             /throughput summary:/ { rate = $3 }
@@ -115,7 +121,7 @@ measure() {
 # recorded.
 run_round() {
     local round=$1 number=0 total case command conns bytes pipe times peer i
-    total=$(wc -w <<<"${rows/memory/}")
+    total=$(grep -c '^case ' "$cases")
     while read -r _ case command conns bytes pipe times _; do
         [[ " $rows " == *" $case "* ]] || continue
         number=$((number + 1))
@@ -135,7 +141,7 @@ run_round() {
             printf '  %s %.0f/s' "$peer" "$rps"
         done
         echo
-    done < <(grep '^case ' "$here/cases.txt")
+    done < <(grep '^case ' "$cases")
 }
 
 # ---- memory ----
@@ -196,15 +202,79 @@ wait_closed() {
     done
 }
 
+# ---- handshakes ----
+
+# How many a second, in full and resumed, and what one costs the peer: of every peer in each round. In the table of
+# them is the best round: what others took of the processors makes them fewer.
+measure_handshakes() {
+    local peer kind before rate
+    for peer in "${peers[@]}"; do
+        for kind in full resumed; do
+            read_ticks "${pid[$peer]}" && before=$ticks
+            rate=$("$handshakes" -n 2000 $([[ $kind == full ]] || echo -r) "${host[$peer]}:6379") ||
+                fail "$peer: no handshakes"
+            read_ticks "${pid[$peer]}"
+            printf '%s\t%s\t%s\t%s\n' "$peer" "$kind" "$rate" $(((ticks - before) * 10000 / 2000)) \
+                >>"$dir/handshakes.tsv"
+        done
+    done
+}
+
+measure_floods() {
+    local peer
+    for peer in "${peers[@]}"; do
+        printf '%s\t%s\n' "$peer" "$("$handshakes" -n 1000 -c 1000 -e 50 "${host[$peer]}:6379")" |
+            tr ' ' '\t' >>"$dir/floods.tsv"
+    done
+}
+
+tell_handshakes() {
+    [[ ! -e $dir/handshakes.tsv ]] || awk -F '\t' '
+        !($1 in seen) { seen[$1]; order[++n] = $1 }
+        $3 > rate[$1, $2] { rate[$1, $2] = $3 }
+        { us[$1, $2] += $4; times[$1, $2]++ }
+        END {
+            print "Handshakes a second (the best round), and what one costs the peer (us of CPU)"
+            printf "  %-20s %10s %8s %10s %8s\n", "", "full", "us", "resumed", "us"
+            for (i = 1; i <= n; i++) {
+                p = order[i]
+                printf "  %-20s %10d %8d %10d %8d\n", p, rate[p, "full"], us[p, "full"] / times[p, "full"],
+                    rate[p, "resumed"], us[p, "resumed"] / times[p, "resumed"]
+            }
+            print ""
+        }' "$dir/handshakes.tsv"
+    [[ ! -e $dir/floods.tsv ]] || awk -F '\t' '
+        !($1 in seen) { seen[$1]; order[++n] = $1 }
+        { r = $5 / $3; if (!times[$1]++ || r < best[$1]) { best[$1] = r; quiet[$1] = $3; flood[$1] = $5 } }
+        END {
+            print "1,000 handshakes at once beside 50 sessions that are served: their p99 (ms), in the best round"
+            printf "  %-20s %10s %10s %8s   (goal: at most 3 times)\n", "", "without", "with", "times"
+            for (i = 1; i <= n; i++)
+                printf "  %-20s %10.3f %10.3f %8.2f\n", order[i], quiet[order[i]], flood[order[i]], best[order[i]]
+            print ""
+        }' "$dir/floods.tsv"
+}
+
+# Shared connections to the node: it decrypts and encrypts less than for its own clients.
+tell_redis_cpu() {
+    awk -F '\t' '$1 > 0 { us[$2, $3] += $10; n[$2, $3] += $4; cases[$2] }
+        END {
+            for (c in cases)
+                if (us[c, "direct"] && n[c, "redisproxy"])
+                    printf "Redis\047 CPU per request with TLS, %s: %.2f of what its own clients cost (goal: below 1)\n", c,
+                        us[c, "redisproxy"] / n[c, "redisproxy"] / (us[c, "direct"] / n[c, "direct"])
+        }' "$dir/runs.tsv"
+}
+
 # ---- the report ----
 
 report() {
     awk -f "$here/figures.awk" -f "$here/$1.awk" \
-        "$here/cases.txt" "$dir/facts.tsv" "$dir/runs.tsv" "$dir/memory.tsv"
+        "$cases" "$dir/facts.tsv" "$dir/runs.tsv" "$dir/memory.tsv"
 }
 
 choose_peers
-! wanted floor || add_peer floor "$floor" ''
+[[ -n $secure ]] || ! wanted floor || add_peer floor "$floor" ''
 check_everything
 raise_limit
 dir=$(mktemp -d "${TMPDIR:-/tmp}/redisproxy-bench-XXXXXX")
@@ -213,9 +283,15 @@ write_facts >"$dir/facts.tsv"
 echo '# round case peer requests per-second p50 p99 p99.9 proxy-ticks redis-ticks' >"$dir/runs.tsv"
 echo '# peer connections bytes-when-opened bytes-when-used' >"$dir/memory.tsv"
 
+[[ -z $secure ]] || make_certificates
 if [[ $rows != memory ]]; then
     start_all throughput
-    for ((round = 0; round <= rounds; round++)); do run_round "$round"; done
+    for ((round = 0; round <= rounds; round++)); do
+        run_round "$round"
+        ((round > 0)) || continue
+        [[ " $rows " != *" handshakes "* ]] || measure_handshakes
+        [[ " $rows " != *" flood "* ]] || measure_floods
+    done
     kill_all
 fi
 if [[ " $rows " == *" memory "* ]]; then
@@ -228,8 +304,13 @@ if [[ " $rows " == *" memory "* ]]; then
     kill_all
 fi
 
-report json >"$out/bench.json"
-report chart >"$out/bench.svg"
+name=bench${secure:+-tls}
+report json >"$out/$name.json"
+report chart >"$out/$name.svg"
 echo
 report table
-say "written: $out/bench.json, $out/bench.svg"
+if [[ -n $secure ]]; then
+    tell_redis_cpu
+    tell_handshakes
+fi
+say "written: $out/$name.json, $out/$name.svg"

@@ -33,7 +33,10 @@ add_if_there() {
 add_redisproxy() {
     [[ -x $redisproxy ]] || fail "$redisproxy is missing: run make"
     ! wanted redisproxy || add_peer redisproxy "$redisproxy" ''
-    if has_workers "$redisproxy" && wanted redisproxy-auto; then
+    if [[ -n $secure ]]; then
+        # As HAProxy has it: TLS in front, plain behind.
+        ! wanted redisproxy-front || add_peer redisproxy-front "$redisproxy" ''
+    elif has_workers "$redisproxy" && wanted redisproxy-auto; then
         add_peer redisproxy-auto "$redisproxy" ''
         workers[redisproxy-auto]=auto
     fi
@@ -58,7 +61,7 @@ choose_peers() {
     peers=(direct)
     host[direct]=$redis_host
     add_if_there haproxy haproxy
-    add_if_there twemproxy nutcracker
+    [[ -n $secure ]] || add_if_there twemproxy nutcracker
     add_redisproxy
     add_others
 }

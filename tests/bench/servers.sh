@@ -54,10 +54,47 @@ server() { setsid setpriv --pdeathsig KILL "$@" </dev/null & }
 
 # ---- starting them ----
 
+# With TLS=1 (bench.sh) port 6379 speaks TLS everywhere, with one certificate and one cipher, and Redis speaks plainly
+# at 6378, for those that have TLS in front only.
+secure=${TLS:-}
+cipher=TLS_AES_128_GCM_SHA256
+
+make_certificates() {
+    local at names=
+    tls=$dir/tls
+    mkdir "$tls"
+    for ((at = 1; at <= 40; at++)); do names+=,IP:$net.$at; done
+    {
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca \
+            -keyout "$tls/ca.key" -out "$tls/ca.crt"
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=bench \
+            -keyout "$tls/tls.key" -out "$tls/tls.csr"
+        openssl x509 -req -in "$tls/tls.csr" -CA "$tls/ca.crt" -CAkey "$tls/ca.key" -CAcreateserial -days 2 \
+            -extfile <(echo "subjectAltName=${names#,}") -out "$tls/tls.crt"
+    } 2>"$dir/openssl.log" || fail "no certificates: $(tail -n 3 "$dir/openssl.log")"
+    cat "$tls/tls.crt" "$tls/tls.key" >"$tls/haproxy.pem"
+    client_tls=(--tls --cacert "$tls/ca.crt" --tls-ciphersuites "$cipher")
+}
+
+conf_tls() {
+    cat <<END
+tls-cert-file $tls/tls.crt
+tls-key-file $tls/tls.key
+tls-ca-cert-file $tls/ca.crt
+tls-auth-clients no
+tls-ciphersuites $cipher
+END
+}
+
 conf_redis() {
+    if [[ -n $secure ]]; then
+        printf 'port 6378\ntls-port 6379\n'
+        conf_tls
+    else
+        echo port 6379
+    fi
     cat <<END
 bind $1
-port 6379
 dir $2
 save ""
 appendonly no
@@ -66,22 +103,27 @@ tcp-backlog 4096
 END
 }
 
+# The second, with TLS=1: of the port at which Redis speaks plainly.
 conf_sentinel() {
     cat <<END
 bind $redis_host
-port 26379
+port ${2:-26379}
 dir $work
-sentinel monitor mymaster $redis_host 6379 1
+sentinel monitor mymaster $redis_host ${1:-6379} 1
 END
+    [[ -z $secure || -n ${1:-} ]] || { conf_tls && echo 'tls-replication yes'; }
     ((!${#groups[@]})) || printf 'sentinel monitor %s %s 6379 1\n' "${groups[@]}"
 }
 
 # Only what a fair run needs: no log, no idle timeout worth the name, no health checks; HAProxy's
 # connect timeout is for a connection that it opens for a client. Buffers stay at their defaults.
 conf_haproxy() {
+    local behind=@REDIS@
+    [[ -z $secure ]] || behind=$redis_host:6378
     cat <<END
 global
     nbthread 1
+    ${secure:+ssl-default-bind-ciphersuites $cipher}
     maxconn $((connections + 400))
 defaults
     mode tcp
@@ -89,8 +131,8 @@ defaults
     timeout client 1h
     timeout server 1h
 listen bench
-    bind @LISTEN@ backlog 4096
-    server redis @REDIS@
+    bind @LISTEN@ backlog 4096 ${secure:+ssl crt $tls/haproxy.pem}
+    server redis $behind
 END
 }
 
@@ -118,6 +160,7 @@ http = off
 log = warn
 max_clients = $((connections + 400))
 ${workers[$1]:+workers = ${workers[$1]}}
+${secure:+tls_ciphersuites = $cipher}
 END
 }
 
@@ -125,10 +168,11 @@ conf_redisproxy() {
     conf_proxy_section "$1"
     cat <<END
 [master mymaster]
-sentinels = @SENTINEL@
-[listen @LISTEN@]
-route = master
+sentinels = $([[ $1 == *-front ]] && echo "$redis_host:26380" || echo @SENTINEL@)
 END
+    [[ -z $secure || $1 == *-front ]] || printf 'tls = verify-full\ntls_ca = %s\n' "$tls/ca.crt"
+    printf '[listen @LISTEN@]\nroute = master\n'
+    [[ -z $secure ]] || printf 'tls = yes\ntls_cert = %s\ntls_key = %s\n' "$tls/tls.crt" "$tls/tls.key"
 }
 
 write_conf() {
@@ -159,13 +203,14 @@ start_peer() {
     pid[$peer]=$!
 }
 
-ask() { timeout 5 redis-cli -h "$1" -p "$2" "${@:3}" 2>/dev/null | tr -d '\r' || true; }
+client_tls=()
+ask() { timeout 5 redis-cli ${client_tls[@]+"${client_tls[@]}"} -h "$1" -p "$2" "${@:3}" 2>/dev/null | tr -d '\r' || true; }
 
 # A value of so many bytes of x.
 put_value() {
     local at=$1 port=$2 key=$3 size=$4
     [[ $(head -c "$size" /dev/zero | tr '\0' x |
-        redis-cli -h "$at" -p "$port" -x set "$key" 2>&1) == OK ]] ||
+        redis-cli ${client_tls[@]+"${client_tls[@]}"} -h "$at" -p "$port" -x set "$key" 2>&1) == OK ]] ||
         fail "cannot set $key on $at:$port"
 }
 
@@ -206,6 +251,11 @@ start_all() {
     conf_sentinel >"$work/sentinel.conf"
     server redis-sentinel "$work/sentinel.conf" >"$work/sentinel.log" 2>&1
     pids+=($!)
+    if [[ -n $secure ]]; then
+        conf_sentinel 6378 26380 >"$work/sentinel-plain.conf"
+        server redis-sentinel "$work/sentinel-plain.conf" >"$work/sentinel-plain.log" 2>&1
+        pids+=($!)
+    fi
     for peer in "${peers[@]:1}"; do start_peer "$peer"; done
     for peer in "${peers[@]:1}"; do wait_ready "$peer"; done
 }

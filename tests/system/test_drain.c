@@ -1,6 +1,7 @@
 /*
- * drain: SIGTERM ends the proxy without ending anybody's request: nothing new is accepted, what is
- * in flight or held is answered, within drain_timeout. A second signal ends it at once.
+ * drain: SIGTERM ends the proxy without ending anybody's request: /readyz tells it, after drain_delay nothing new is
+ * accepted, and each client is disconnected at its request boundary, not all in one instant; within drain_timeout. A second
+ * signal ends it at once.
  */
 #include "harness/client.h"
 #include "harness/raw.h"
@@ -8,9 +9,11 @@
 #include "harness/wait.h"
 
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 const struct suite suite = {.without_proxy = true, .trio = {.min_replicas = 1}};
@@ -48,14 +51,11 @@ Test(drain, an_idle_proxy_ends_at_once, .timeout = 60)
 {
     start(NULL);
     redisContext *idle = proxy_client(&s.proxy, PROXY_MASTER);
-    redisContext *subscriber = proxy_client(&s.proxy, PROXY_MASTER);
     EXPECT(idle, "+PONG", "PING");
-    EXPECT(subscriber, "[subscribe, c, :1]", "SUBSCRIBE c");
     kill(s.proxy.pid, SIGTERM);
     HEAR(idle, "(closed)");
     cr_expect(proxy_verdict(&s.proxy, 3000) == 0);
     redisFree(idle);
-    redisFree(subscriber);
 }
 
 Test(drain, sigint_too, .timeout = 60)
@@ -157,6 +157,177 @@ Test(drain, it_takes_no_longer_than_drain_timeout, .timeout = 60)
               (long)(now_ms() - asked));
     cr_expect(wait_until(5000, blocked(0)), "the blocked command outlives the proxy");
     redisFree(c);
+}
+
+/* ---- at which moment ---- */
+
+static bool log_has(const char *text)
+{
+    char *log = file_text(s.proxy.log);
+    bool has = strstr(log, text) != NULL;
+    free(log);
+    return has;
+}
+
+/* The proxy is told to end, and an idle client is gone: ordinary clients' moments have come. */
+static void drain_as_far_as_the_idle(void)
+{
+    redisContext *idle = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(idle, "+PONG", "PING");
+    kill(s.proxy.pid, SIGTERM);
+    HEAR(idle, "(closed)");
+    redisFree(idle);
+}
+
+Test(drain, a_subscriber_stays_almost_to_the_end, .timeout = 60)
+{
+    start("drain_timeout = 2s\n");
+    redisContext *subscriber = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *monitor = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *direct = trio_node(&s.trio, trio_master(&s.trio));
+    EXPECT(subscriber, "[subscribe, c, :1]", "SUBSCRIBE c");
+    EXPECT(monitor, "+OK", "MONITOR");
+    int64_t asked = now_ms();
+    drain_as_far_as_the_idle();
+    EXPECT(direct, ":1", "PUBLISH c late");
+    HEAR(subscriber, "[message, c, late]");
+    HEAR(subscriber, "(closed)");
+    cr_expect(now_ms() - asked >= 1450, "after %ld ms", (long)(now_ms() - asked));
+    cr_expect(proxy_verdict(&s.proxy, 5000) == 0);
+    cr_expect_not(log_has("drain_timeout is over"), "nobody was in the middle of anything");
+    redisFree(subscriber);
+    redisFree(monitor);
+    redisFree(direct);
+}
+
+Test(drain, what_was_begun_may_be_finished, .timeout = 60)
+{
+    start(NULL);
+    redisContext *multi = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *watch = proxy_client(&s.proxy, PROXY_MASTER);
+    int half = raw_open(s.proxy.host, PROXY_MASTER);
+    EXPECT(multi, "+OK", "MULTI");
+    EXPECT(multi, "+QUEUED", "SET begun 1");
+    EXPECT(watch, "+OK", "WATCH begun:not");
+    cr_assert(raw_send_text(half, "PING\r\n*2\r\n$4\r\nECHO\r\n$10\r\n01234"));
+    cr_assert(raw_expect(half, "+PONG\r\n"));
+    drain_as_far_as_the_idle();
+    cr_expect(wait_until(5000, refuses(PROXY_MASTER)));
+    EXPECT(multi, "+QUEUED", "INCR begun");
+    EXPECT(multi, "[+OK, :2]", "EXEC");
+    HEAR(multi, "(closed)");
+    EXPECT(watch, "+OK", "MULTI");
+    EXPECT(watch, "+QUEUED", "GET begun");
+    EXPECT(watch, "[2]", "EXEC");
+    HEAR(watch, "(closed)");
+    cr_assert(raw_send_text(half, "56789\r\n"));
+    cr_assert(raw_expect(half, "$10\r\n0123456789\r\n"));
+    cr_expect(raw_closed(half, 5000));
+    cr_expect(proxy_verdict(&s.proxy, 3000) == 0);
+    close(half);
+    redisFree(multi);
+    redisFree(watch);
+}
+
+/* One whose next request is always there before the last one is answered comes to no boundary: it ends all the same. */
+Test(drain, who_never_pauses_ends_too, .timeout = 60)
+{
+    start(NULL);
+    int fd = raw_open(s.proxy.host, PROXY_MASTER);
+    char reply[8];
+    cr_assert(raw_send_text(fd, "PING\r\nPING\r\n"));
+    int64_t asked = now_ms();
+    kill(s.proxy.pid, SIGTERM);
+    while (raw_send_text(fd, "PING\r\n") && raw_read(fd, reply, 7, 5000) == 7)
+        cr_assert_str_eq(reply, "+PONG\r\n");
+    cr_expect(now_ms() - asked < 8000, "it took the whole drain_timeout");
+    cr_expect(proxy_verdict(&s.proxy, 5000) == 0);
+    cr_expect_not(log_has("drain_timeout is over"));
+    close(fd);
+}
+
+enum { CROWD = 1000, SLICE_MS = 100 };
+
+/* When each of the sockets was closed, in milliseconds from now. */
+static void note_ends(struct pollfd *fds, int64_t *ended_ms, int count)
+{
+    int64_t began = now_ms();
+    for (int left = count; left > 0;) {
+        cr_assert_gt(poll(fds, (nfds_t)count, 10000), 0, "%d clients are left", left);
+        for (int i = 0; i < count; i++)
+            if (fds[i].fd >= 0 && fds[i].revents) {
+                ended_ms[i] = now_ms() - began;
+                close(fds[i].fd);
+                fds[i].fd = -1;
+                left--;
+            }
+    }
+}
+
+/* All come back to another proxy: not in one instant. */
+Test(drain, a_thousand_idle_clients_end_one_after_the_other, .timeout = 60)
+{
+    static struct pollfd fds[CROWD];
+    static int64_t ended[CROWD];
+    int in_slice[10000 / SLICE_MS] = {0}, most = 0, early_half = 0;
+    start("drain_timeout = 3s\n");
+    for (int i = 0; i < CROWD; i++) {
+        fds[i] = (struct pollfd){.fd = raw_open(s.proxy.host, PROXY_MASTER), .events = POLLIN};
+        cr_assert(fds[i].fd >= 0);
+    }
+    cr_assert(wait_until(10000, proxy_gauge(&s.proxy, "redisproxy_sessions", -1) == CROWD));
+    kill(s.proxy.pid, SIGTERM);
+    note_ends(fds, ended, CROWD);
+    for (int i = 0; i < CROWD; i++) {
+        int slice = (int)(ended[i] / SLICE_MS);
+        most = ++in_slice[slice] > most ? in_slice[slice] : most;
+        early_half += i < CROWD / 2 && ended[i] < 1125 + 375;
+    }
+    /* 2.25 s for 1000: 44 in a tenth of a second; and they have asked nothing, which is 375 ms more */
+    cr_expect(most <= CROWD / 5, "%d of %d ended within %d ms", most, CROWD, SLICE_MS);
+    cr_expect(early_half > CROWD / 10 && early_half < CROWD * 4 / 10,
+              "of those who came first %d of %d ended in the first half", early_half, CROWD / 2);
+    cr_expect(proxy_verdict(&s.proxy, 5000) == 0);
+    cr_expect_not(log_has("drain_timeout is over"));
+}
+
+/* ---- readiness goes first ---- */
+
+static bool tells_that_it_drains(void)
+{
+    char body[8192];
+    return http_get(s.proxy.host, PROXY_HTTP, "/readyz", body, sizeof(body)) == 503 &&
+           strstr(body, "\"status\":\"draining\"");
+}
+
+Test(drain, within_drain_delay_it_serves_as_ever, .timeout = 60)
+{
+    start("drain_delay = 1s\n");
+    redisContext *old = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(old, "+PONG", "PING");
+    int64_t asked = now_ms();
+    kill(s.proxy.pid, SIGTERM);
+    cr_assert(wait_until(900, tells_that_it_drains()));
+    redisContext *new = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(new, "+PONG", "PING");
+    EXPECT(old, "+PONG", "PING");
+    HEAR(old, "(closed)");
+    HEAR(new, "(closed)");
+    cr_expect(now_ms() - asked >= 950, "they were served for %ld ms", (long)(now_ms() - asked));
+    cr_expect(proxy_verdict(&s.proxy, 3000) == 0);
+    redisFree(old);
+    redisFree(new);
+}
+
+Test(drain, a_second_signal_ends_the_delay_and_all, .timeout = 60)
+{
+    int status = 0;
+    start("drain_delay = 5m\n");
+    kill(s.proxy.pid, SIGTERM);
+    cr_assert(wait_until(5000, tells_that_it_drains()));
+    kill(s.proxy.pid, SIGINT);
+    cr_expect(process_ended(s.proxy.pid, 5000, &status));
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 }
 
 Test(drain, a_second_signal_ends_it_at_once, .timeout = 60)

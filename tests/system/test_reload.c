@@ -96,8 +96,7 @@ static const char *other_group(void)
     for (int i = 0; i < s.trio.options.sentinels; i++)
         fprintf(file, "%s%s:%d", i ? ", " : "", s.trio.name[i], TRIO_SENTINEL_PORT);
     fputc('\n', file);
-    if (secure_servers())
-        secure_master_lines(file, &s.trio);
+    secure_master_lines(file, &s.trio);
     fclose(file);
     const char *kept = text("%s", out);
     free(out);

@@ -38,7 +38,7 @@ static inline struct world *world_new(void)
 {
     struct world *w = calloc(1, sizeof(*w));
     cr_assert_eq(uv_loop_init(&w->loop), 0);
-    turn_init(&w->turn, &w->loop, board_new(), sizeof(struct request));
+    turn_init(&w->turn, &w->loop, board_new(8), sizeof(struct request));
     identities_init(&w->identities);
     return w;
 }

@@ -24,6 +24,7 @@
 #include "nodes/learn.h"
 #include "nodes/router.h"
 #include "nodes/scripts.h"
+#include "session/drain.h"
 #include "session/host.h"
 #include "session/large_keys.h"
 #include "unit/fake_node.h"
@@ -190,7 +191,7 @@ static inline void stage_begin(struct stage *s)
 
 static inline void stage_end(struct stage *s)
 {
-    session_drain_all(&s->host, true);
+    session_close_all(&s->host);
     router_close(s->host.router);
     uv_close((uv_handle_t *)&s->prepare, NULL);
     uv_close((uv_handle_t *)&s->tick, NULL);

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "nodes/logins.h"
+#include "session/drain.h"
 #include "session/large_keys.h"
 
 #include <stdlib.h>
@@ -111,7 +112,7 @@ static void begin(struct stage *s, uint8_t how)
     memset(&books, 0, sizeof(books));
     wires_begin();
     nodes_begin();
-    turn_init(&s->turn, NULL, board_new(), sizeof(struct session_request));
+    turn_init(&s->turn, NULL, board_new(1), sizeof(struct session_request));
     s->group = (struct traffic_group_options){.name = "mymaster",
                                               .hold_timeout_ms = HOLD_TIMEOUT_MS,
                                               .hold_memory = how & 1 ? 400 : 1 << 20,
@@ -195,7 +196,7 @@ static void heal(struct stage *s)
 
 static void end(struct stage *s)
 {
-    session_drain_all(&s->host, true);
+    session_close_all(&s->host);
     router_close(s->host.router);
     turn_until_quiet(s);
     CHECK(s->host.count == 0, "a session is left");

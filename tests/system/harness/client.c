@@ -59,7 +59,7 @@ static struct timeval milliseconds(int ms)
 
 redisContext *client_open_within(const char *host, int port, int connect_ms, int answer_ms)
 {
-    int fd = secure_at(host) ? secure_open(host, port, connect_ms) : -1;
+    int fd = secure_at(host, port) ? secure_open(host, port, connect_ms) : -1;
     redisContext *c = fd >= 0 ? redisConnectFd(fd)
                               : redisConnectWithTimeout(host, port, milliseconds(connect_ms));
     if (!c)

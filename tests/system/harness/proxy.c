@@ -70,11 +70,10 @@ int proxy_configure(const struct proxy *p, const struct trio *t,
         fprintf(out, "workers = %d\n", proxy_workers());
     fprintf(out, "%s\n[master %s]\nsentinels = ", lines, TRIO_GROUP);
     for (int i = 0; i < t->options.sentinels; i++)
-        fprintf(out, "%s%s:%d", i ? ", " : "", t->name[i], TRIO_SENTINEL_PORT);
+        fprintf(out, "%s%s:%d", i ? ", " : "", t->name[i], secure_sentinel_port());
     fputc('\n', out);
     int result = write_passwords(out, t, options);
-    if (secure_servers())
-        secure_master_lines(out, t);
+    secure_master_lines(out, t);
     fputs(options->master_lines ? options->master_lines : "", out);
     for (int i = 0; i < 3; i++) {
         fprintf(out, "\n[listen %s:%d]\nmaster = %s\nroute = %s\n%s", p->host, PROXY_MASTER + i,
@@ -115,6 +114,22 @@ static pid_t run_limited(const struct proxy *p, const struct trio *t, int open_f
                     p->log);
 }
 
+/* With what starts it in front. */
+static pid_t run_under(const struct proxy *p, const struct trio *t, const char *const *under)
+{
+    const char *argv[24];
+    size_t count = 0;
+    while (under && under[count] && count < 20) {
+        argv[count] = under[count];
+        count++;
+    }
+    argv[count++] = proxy_program();
+    argv[count++] = "-c";
+    argv[count++] = p->config;
+    argv[count] = NULL;
+    return trio_run(t, TRIO_MAX, argv, p->log);
+}
+
 int proxy_start(struct proxy *p, const struct trio *t, const struct proxy_options *options)
 {
     static int number;
@@ -128,8 +143,7 @@ int proxy_start(struct proxy *p, const struct trio *t, const struct proxy_option
     if (options && options->open_files)
         p->pid = run_limited(p, t, options->open_files);
     else
-        p->pid =
-            trio_run(t, TRIO_MAX, (const char *[]){proxy_program(), "-c", p->config, NULL}, p->log);
+        p->pid = run_under(p, t, options ? options->under : NULL);
     if (p->pid > 0 && wait_until(LISTEN_DEADLINE_MS, all_accept(p->host)))
         return 0;
     fprintf(stderr, "%s does not listen on %s\n", proxy_program(), p->host);

@@ -24,10 +24,11 @@ struct proxy {
  * newline; or NULL. */
 struct proxy_options {
     const char *proxy_lines, *master_lines, *listen_lines;
-    const char *sections;          /* further ones, behind all; or NULL */
+    const char *sections;          /* whole ones, behind all others; or NULL */
     bool password_file;            /* the trio's password is in a file, not in the configuration */
     const char *sentinel_password; /* in a file as well; NULL: none */
-    int open_files; /* as many descriptors as the system grants it; 0: what there are */
+    const char *const *under; /* a program, with arguments, that becomes the proxy; NULL: none */
+    int open_files;           /* as many descriptors as the system grants it; 0: what there are */
 };
 
 /* Where the passwords' files are: beside the trio's own. */

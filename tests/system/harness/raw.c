@@ -22,7 +22,7 @@ enum { OPEN_MS = 10000 };
 
 int raw_open(const char *host, int port)
 {
-    return secure_at(host) ? secure_open(host, port, OPEN_MS) : raw_open_plain(host, port);
+    return secure_at(host, port) ? secure_open(host, port, OPEN_MS) : raw_open_plain(host, port);
 }
 
 int raw_open_plain(const char *host, int port)

@@ -1,6 +1,8 @@
 /* secure: see secure.h. */
 #include "harness/secure.h"
 
+#include "harness/proxy.h"
+#include "harness/trio.h"
 #include "harness/wait.h"
 
 #include <arpa/inet.h>
@@ -20,12 +22,28 @@ enum { SHAKE_MS = 30000, PIECE = 64 * 1024 };
 static bool wanted(const char *side)
 {
     const char *said = getenv("TLS");
-    return said && (strcmp(said, "1") == 0 || strcmp(said, side) == 0);
+    return said && (strcmp(said, "1") == 0 || strstr(said, side));
 }
 
-bool secure_servers(void)
+bool secure_nodes(void)
 {
-    return wanted("servers");
+    return wanted("servers") || wanted("nodes");
+}
+
+bool secure_sentinels(void)
+{
+    return wanted("servers") || wanted("sentinels");
+}
+
+/* Nodes and Sentinels differ. */
+static bool is_mixed(void)
+{
+    return secure_nodes() != secure_sentinels();
+}
+
+int secure_sentinel_port(void)
+{
+    return is_mixed() && secure_sentinels() ? SECURE_SENTINEL_PORT : TRIO_SENTINEL_PORT;
 }
 
 bool secure_clients(void)
@@ -35,13 +53,15 @@ bool secure_clients(void)
 
 bool secure_any(void)
 {
-    return secure_servers() || secure_clients();
+    return secure_nodes() || secure_sentinels() || secure_clients();
 }
 
-bool secure_at(const char *host)
+bool secure_at(const char *host, int port)
 {
     const char *proxy = getenv("TLS_PROXY_HOST");
-    return proxy && strcmp(host, proxy) == 0 ? secure_clients() : secure_servers();
+    if (proxy && strcmp(host, proxy) == 0)
+        return port != PROXY_HTTP && secure_clients();
+    return port == TRIO_SENTINEL_PORT ? secure_sentinels() && !is_mixed() : secure_nodes();
 }
 
 static bool is_number(const char *host)

@@ -15,13 +15,18 @@
 
 struct trio;
 
-/* Whether the servers, and the proxy towards them, speak TLS (TLS=1 or TLS=servers); whether the proxy and its clients
- * do (TLS=1 or TLS=clients). */
-bool secure_servers(void);
+/* Whether the nodes, the Sentinels, and the proxy towards them, speak TLS (both: TLS=1 or TLS=servers; one: TLS=nodes or
+ * TLS=sentinels); whether the proxy and its clients do (TLS=1 or TLS=clients). Several: TLS=clients,nodes. Where nodes and Sentinels differ, a
+ * Sentinel listens at both TRIO_SENTINEL_PORT, plainly, and SECURE_SENTINEL_PORT. */
+bool secure_nodes(void);
+bool secure_sentinels(void);
 bool secure_clients(void);
+#define SECURE_SENTINEL_PORT 26380
+/* Where the proxy finds Sentinels. */
+int secure_sentinel_port(void);
 /* Whether somebody does; whether who listens there does: not what listens for HTTP. */
 bool secure_any(void);
-bool secure_at(const char *host);
+bool secure_at(const char *host, int port);
 
 /* Makes ca.crt, tls.crt and tls.key in the trio's folder, good for all its addresses and names. */
 void secure_prepare(const struct trio *trio);

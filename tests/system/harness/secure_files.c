@@ -34,7 +34,8 @@ void secure_prepare(const struct trio *t)
         else if (!is_number(t->name[i]))
             fprintf(out, ",DNS:%s", t->name[i]);
     }
-    fprintf(out, ",IP:%s", t->proxy_host);
+    fprintf(out, ",IP:%s,IP:%s.101", t->proxy_host,
+            t->scratch.prefix); /* where a second one listens */
     fclose(out);
     struct certificate ca = certificate_make(
         &(struct certificate_wish){.cn = "ca", .authority = true, .ends_s = 86400});
@@ -50,24 +51,35 @@ void secure_prepare(const struct trio *t)
     setenv("TLS_PROXY_HOST", t->proxy_host, 1);
 }
 
+/* Sentinel has one switch for all its own connections, which includes those to the nodes. */
 void secure_port_lines(FILE *out, const struct trio *t, int port, bool sentinel)
 {
     const char *dir = t->scratch.dir;
+    bool mixed = secure_nodes() != secure_sentinels();
+    if (!secure_nodes() && !(sentinel && secure_sentinels())) {
+        fprintf(out, "port %d\n", port);
+        return;
+    }
+    if (sentinel && mixed)
+        fprintf(out, "port %d\ntls-port %d\n", port, SECURE_SENTINEL_PORT);
+    else
+        fprintf(out, "port 0\ntls-port %d\n", port);
     fprintf(out,
-            "port 0\ntls-port %d\ntls-cert-file %s/tls.crt\ntls-key-file "
-            "%s/tls.key\ntls-ca-cert-file %s/ca.crt\n"
-            "tls-replication yes\n%s",
-            port, dir, dir, dir, sentinel ? "" : "tls-auth-clients yes\n");
+            "tls-cert-file %s/tls.crt\ntls-key-file %s/tls.key\ntls-ca-cert-file %s/ca.crt\n"
+            "tls-replication %s\n%s",
+            dir, dir, dir, secure_nodes() ? "yes" : "no", sentinel ? "" : "tls-auth-clients yes\n");
 }
 
 void secure_master_lines(FILE *out, const struct trio *t)
 {
     const char *dir = t->scratch.dir;
-    fprintf(
-        out,
-        "tls = verify-full\nsentinel_tls = verify-full\ntls_ca = %s/ca.crt\ntls_cert = %s/tls.crt\n"
-        "tls_key = %s/tls.key\n",
-        dir, dir, dir);
+    if (!secure_nodes() && !secure_sentinels())
+        return;
+    fprintf(out,
+            "tls = %s\nsentinel_tls = %s\ntls_ca = %s/ca.crt\ntls_cert = %s/tls.crt\n"
+            "tls_key = %s/tls.key\n",
+            secure_nodes() ? "verify-full" : "disable",
+            secure_sentinels() ? "verify-full" : "disable", dir, dir, dir);
 }
 
 void secure_listen_lines(FILE *out, const struct trio *t)

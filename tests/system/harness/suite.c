@@ -63,7 +63,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (criterion_handle_args(argc, argv, true)) {
-        criterion_options.jobs = 1;
+        criterion_options.jobs = suite.at_once ? (size_t)suite.at_once : 1;
         failed = suite.alone ? !criterion_run_all_tests(tests) : run_shared(tests);
     }
     criterion_finalize(tests);

@@ -11,7 +11,8 @@
 #include "harness/proxy.h"
 
 struct suite {
-    bool alone; /* the tests share nothing: no trio, no proxy */
+    bool alone;  /* the tests share nothing: no trio, no proxy */
+    int at_once; /* ... and so many of them run at a time; 0: one */
     bool without_proxy;
     int since; /* the Redis 7, ... that its configuration needs: an older one is not tried */
     struct trio_options trio;

@@ -68,10 +68,7 @@ static void place_lines(FILE *out, const struct trio *t, int i, int port, bool s
 {
     bool two = t->options.partitions;
     fprintf(out, "bind %s%s%s\n", t->host[i], two ? " " : "", two ? t->name[i] : "");
-    if (secure_servers())
-        secure_port_lines(out, t, port, sentinel);
-    else
-        fprintf(out, "port %d\n", port);
+    secure_port_lines(out, t, port, sentinel);
 }
 
 /* The same as text, which is freed by the caller. */

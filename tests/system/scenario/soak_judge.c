@@ -98,7 +98,7 @@ static long allowed(const struct account *a, enum trouble_kind kind)
 
 /* ---- what happened around it ---- */
 
-/* Lines of the proxy's log begin with time=<ISO, UTC>, which sorts as text. */
+/* Lines of the proxy's log begin with ts=<ISO, UTC>, which sorts as text. */
 static void format_wall(const struct soak *soak, int64_t at, char *out, size_t size)
 {
     int64_t wall = soak->wall_began + (at - soak->began);
@@ -106,7 +106,7 @@ static void format_wall(const struct soak *soak, int64_t at, char *out, size_t s
     struct tm utc;
     char date[40];
     gmtime_r(&seconds, &utc);
-    strftime(date, sizeof(date), "time=%Y-%m-%dT%H:%M:%S", &utc);
+    strftime(date, sizeof(date), "ts=%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(out, size, "%s.%03dZ", date, (int)(wall / 1000 % 1000));
 }
 
@@ -117,7 +117,7 @@ static void show_log(const struct soak *soak, int64_t from, int64_t to)
     format_wall(soak, to, last, sizeof(last));
     fprintf(stderr, "the proxy's log:\n");
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
-        bool timed = strncmp(line, "time=", 5) == 0;
+        bool timed = strncmp(line, "ts=", 3) == 0;
         if (timed && strncmp(line, first, strlen(first)) >= 0 &&
             strncmp(line, last, strlen(last)) <= 0)
             fprintf(stderr, "%s\n", line);

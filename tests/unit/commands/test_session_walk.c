@@ -36,7 +36,7 @@ static void crowd_begin(struct crowd *c)
 
 static void crowd_end(struct crowd *c)
 {
-    session_drain_all(&c->s.host, true);
+    session_close_all(&c->s.host);
     relays_drop(&c->s.host.stop);
     mailbox_empty(&c->s.shared->slots[0].box);
     mailbox_free(&c->s.shared->slots[0].box);

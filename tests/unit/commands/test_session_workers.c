@@ -45,7 +45,7 @@ static void workers_begin(struct workers *c)
 static void workers_end(struct workers *c)
 {
     for (size_t i = 0; i < WORKERS; i++)
-        session_drain_all(host_of(c, i), true);
+        session_close_all(host_of(c, i));
     for (size_t i = 1; i < WORKERS; i++)
         router_close(c->others[i - 1].router);
     settles(&c->s);
@@ -172,7 +172,7 @@ Test(session_workers, an_answer_for_nobody_is_dropped)
     reads_mail(&c, 1);
     close(asks.fd);
     settles(&c.s);
-    session_drain_all(&c.s.host, true);
+    session_close_all(&c.s.host);
     cr_assert_eq(c.s.host.count, 0);
     mail_goes(&c);
     workers_end(&c);

@@ -4,9 +4,11 @@
  */
 #include "net/tls.h"
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "certificates.h"
 #include "net/stream.h"
+#include "net/tls_sessions.h"
 #include "net/tls_tickets.h"
 #include "unit/loop.h"
 
@@ -536,5 +538,104 @@ Test(tls, a_context_knows_when_it_ends)
               tls_context_cert_ends(context) <= now + 3600);
     cr_assert(tls_context_ca_ends(context) > now + 3500 &&
               tls_context_ca_ends(context) <= now + 3600);
+    tls_context_release(context);
+}
+
+/* ---- sessions that are taken up again ---- */
+
+static char last_peer[64];
+
+/* Connects twice with these contexts, and the second time under this name; returns whether that was resumed. */
+static bool is_resumed(struct tls_context *first, struct tls_context *second, const char *name,
+                       enum tls_version version)
+{
+    struct tls_settings server = server_settings("server");
+    struct tls_tickets *tickets = tls_tickets_new();
+    struct pair pair;
+    struct sockaddr_in bound;
+    struct address to;
+    socklen_t len = sizeof(bound);
+    bool resumed = false;
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
+    memset(&pair, 0, sizeof(pair));
+    uv_loop_init(&pair.loop);
+    server.min_version = version;
+    pair.server_context = load(&server, tickets);
+    cr_assert_eq(address_from_number(&to, "127.0.0.1", 0), 0);
+    cr_assert_eq(bind(listening, &to.sa.any, to.len), 0);
+    cr_assert_eq(listen(listening, 1), 0);
+    cr_assert_eq(getsockname(listening, (struct sockaddr *)&bound, &len), 0);
+    cr_assert_eq(address_from_number(&to, "127.0.0.1", ntohs(bound.sin_port)), 0);
+    snprintf(last_peer, sizeof(last_peer), "127.0.0.1:%d %s", ntohs(bound.sin_port), name);
+    for (int i = 0; i < 3; i++) { /* the second brings no ticket for the third */
+        char got[8];
+        bool was = resumed;
+        pair.server.opened = pair.client.opened = pair.server.closed = pair.client.closed = 0;
+        cr_assert_eq(stream_connect(&pair.client.stream, &pair.loop, &to, on_event, on_closed), 0);
+        int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        cr_assert_eq(stream_accept(&pair.server.stream, &pair.loop, fd, on_event, on_closed), 0);
+        stream_secure(&pair.server.stream, pair.server_context, NULL, 5000);
+        stream_secure(&pair.client.stream, i ? second : first, i ? name : "redis.example", 0);
+        until(settled(&pair), turn(&pair));
+        cr_assert_eq(pair.server.opened + pair.client.opened, 2, "%s%s", pair.client.why,
+                     pair.server.why);
+        resumed = tls_resumed(stream_tls(&pair.client.stream));
+        cr_assert(i || !resumed);
+        cr_assert(i < 2 || resumed == was);
+        if (i == 0) {
+            cr_assert_eq(stream_write(&pair.server.stream, &(struct iovec){(char[]){"x"}, 1}, 1),
+                         1);
+            read_all(&pair, &pair.client, got, 1, 1); /* and the tickets before it */
+        }
+        stream_close(&pair.server.stream);
+        stream_close(&pair.client.stream);
+        until(pair.server.closed && pair.client.closed, turn(&pair));
+    }
+    close(listening);
+    loop_end(&pair.loop);
+    tls_context_release(pair.server_context);
+    tls_tickets_free(tickets);
+    return resumed;
+}
+
+Test(tls, a_client_takes_its_session_up_again)
+{
+    for (int version = TLS_1_2; version <= TLS_1_3; version++) {
+        struct tls_settings settings = client_settings(TLS_VERIFY_NAME);
+        struct tls_context *one = load(&settings, NULL), *other = load(&settings, NULL);
+        unsigned long long before = tls_handshakes(TLS_CLIENT, true);
+        cr_assert(is_resumed(one, one, "redis.example", (enum tls_version)version));
+        cr_assert_eq(tls_handshakes(TLS_CLIENT, true), before + 2);
+        cr_assert_not(is_resumed(one, one, "127.0.0.1", (enum tls_version)version),
+                      "another name is verified");
+        cr_assert_not(is_resumed(one, other, "redis.example", (enum tls_version)version),
+                      "new files are another context, and so is what they believe");
+        tls_context_release(one);
+        tls_context_release(other);
+    }
+}
+
+/* Whether there is a session for the next connection to the peer of the last one. */
+static bool has_session(const struct tls_context *context)
+{
+    SSL *ssl = SSL_new(tls_context_ssl(context));
+    tls_sessions_begin(ssl, last_peer);
+    bool there = SSL_get0_session(ssl) != NULL;
+    SSL_free(ssl);
+    return there;
+}
+
+/* What was verified yesterday is not good for longer than the certificate. */
+Test(tls, a_session_ends_with_the_certificate)
+{
+    struct tls_settings settings = client_settings(TLS_VERIFY_NAME);
+    struct tls_context *context = load(&settings, NULL);
+    int64_t end_ms = clock_wall_ms() + 4000;
+    issue("server",
+          (struct certificate_wish){.cn = "redis", .names = "DNS:redis.example", .ends_s = 3});
+    cr_assert(is_resumed(context, context, "redis.example", TLS_1_3));
+    cr_assert(has_session(context));
+    until(clock_wall_ms() > end_ms, usleep(1000));
+    cr_assert_not(has_session(context));
     tls_context_release(context);
 }

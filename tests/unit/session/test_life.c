@@ -41,31 +41,36 @@ static void does(bool (*what)(const struct life *life), const char *const wanted
         }
 }
 
-/* Columns: open, draining, last words, quitting, said all, closing. Rows: the client sends, is gone, has ended. */
+/* Columns: open, leaving, draining, last words, quitting, said all, closing. Rows: the client sends, is gone, has ended. */
 
-Test(life, only_an_open_one_is_read_and_what_was_sent_before_its_client_left_too)
+Test(life, up_to_its_boundary_one_is_read_and_what_was_sent_before_its_client_left_too)
 {
-    does(life_reads, (const char *const[]){"100000", "100000", "000000"});
+    does(life_reads, (const char *const[]){"1100000", "1100000", "0000000"});
 }
 
 Test(life, what_was_read_is_framed_up_to_a_protocol_error)
 {
-    does(life_frames, (const char *const[]){"110000", "110000", "110000"});
+    does(life_frames, (const char *const[]){"1110000", "1110000", "1110000"});
 }
 
 Test(life, requests_are_dispatched_until_one_ends_the_session)
 {
-    does(life_dispatches, (const char *const[]){"111000", "111000", "111000"});
+    does(life_dispatches, (const char *const[]){"1111000", "1111000", "1111000"});
 }
 
 Test(life, closing_is_the_last_stage_alone)
 {
-    does(life_closing, (const char *const[]){"000001", "000001", "000001"});
+    does(life_closing, (const char *const[]){"0000001", "0000001", "0000001"});
 }
 
 Test(life, it_ends_when_finished_unless_it_is_open_and_its_client_may_send)
 {
-    does(life_ends_when_finished, (const char *const[]){"011111", "011111", "111111"});
+    does(life_ends_when_finished, (const char *const[]){"0111111", "0111111", "1111111"});
+}
+
+Test(life, a_leaving_one_ends_at_a_boundary_unless_its_client_has_ended)
+{
+    does(life_ends_at_boundary, (const char *const[]){"0100000", "0100000", "0000000"});
 }
 
 Test(life, a_new_one_is_open_and_its_client_sends)

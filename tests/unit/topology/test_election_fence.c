@@ -91,6 +91,24 @@ Test(election_fence, pauses_writes_and_cuts_off)
     cr_assert_eq(orders(), 2);
 }
 
+Test(election_fence, spares_the_replicas_links_where_nodes_speak_tls)
+{
+    for (int tls = 0; tls < 2; tls++) {
+        struct election_options options = usual();
+        options.fence = FENCE_FULL;
+        options.spare_links = tls;
+        begin_with(options);
+        steady_on_a();
+        elect();
+        pass(25);
+        promote();
+        cr_assert_eq(view()->request.fence.act, FENCE_CUT);
+        cr_assert_eq(view()->request.fence.spare, tls);
+        if (!tls)
+            end();
+    }
+}
+
 /* Sentinel sees the promotion late on a busy machine. */
 Test(election_fence, stays_until_the_new_master_is_confirmed)
 {

@@ -736,6 +736,16 @@ Test(probe, a_node_that_may_not_be_paused_says_so_once_for_each_order)
     end(y);
 }
 
+Test(probe, cuts_it_off_from_clients_only)
+{
+    struct yard *y = begin();
+    struct fence_order it = {.act = FENCE_CUT, .ms = 1000, .spare = true};
+    y->heard[0] = '\0';
+    cr_assert(probe_fence(y->probe, &it));
+    hears(y, "MONITOR; MULTI; Client UNPAUSE; Client PAUSE 1000 ALL; EXEC; ");
+    end(y);
+}
+
 /* Somebody else has paused it, and the order stands behind that. */
 Test(probe, an_order_that_is_not_answered_is_withdrawn)
 {

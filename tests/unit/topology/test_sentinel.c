@@ -57,6 +57,12 @@ static void on_refused(void *owner, struct sentinel *sentinel)
     ((struct scene *)owner)->refusals++;
 }
 
+static void on_failed(void *owner, struct sentinel *sentinel)
+{
+    (void)owner;
+    (void)sentinel;
+}
+
 static void on_quorum(void *owner, struct sentinel *sentinel, bool good)
 {
     (void)sentinel;
@@ -74,6 +80,7 @@ static const struct sentinel_callbacks callbacks = {.report = on_report,
                                                     .lost = on_lost,
                                                     .deaf = on_deaf,
                                                     .refused = on_refused,
+                                                    .failed = on_failed,
                                                     .quorum = on_quorum,
                                                     .closed = on_closed};
 

@@ -73,7 +73,7 @@ Test(topology, a_process_has_a_number)
 
 Test(topology, the_board_numbers_and_tells)
 {
-    struct board *board = board_new();
+    struct board *board = board_new(1);
     atomic_uint told;
     atomic_init(&told, 0);
     cr_assert_eq(board_seq(board), 0);
@@ -112,7 +112,7 @@ static void *read_newest(void *arg)
 
 Test(topology, threads_see_whole_snapshots_in_order)
 {
-    struct board *board = board_new();
+    struct board *board = board_new(1);
     pthread_t readers[READERS];
     for (int i = 0; i < READERS; i++)
         cr_assert_eq(pthread_create(&readers[i], NULL, read_newest, board), 0);
@@ -129,7 +129,7 @@ Test(topology, threads_see_whole_snapshots_in_order)
 /* Where nobody works, nothing is under way. */
 Test(topology, the_board_knows_what_all_have_carried_out)
 {
-    struct board *board = board_new();
+    struct board *board = board_new(1);
     atomic_uint told, other;
     atomic_init(&told, 0);
     atomic_init(&other, 0);
@@ -149,7 +149,7 @@ Test(topology, the_board_knows_what_all_have_carried_out)
 
 Test(topology, the_board_knows_whom_clients_paused)
 {
-    struct board *board = board_new();
+    struct board *board = board_new(1);
     cr_assert_eq(board_paused_until(board, 0, 7), 0);
     board_note_pause(board, 0, 7, 5000);
     board_note_pause(board, 0, 7, 4000); /* does not shorten it */
