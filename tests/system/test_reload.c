@@ -94,7 +94,7 @@ static const char *other_group(void)
     FILE *file = open_memstream(&out, &len);
     fprintf(file, "\n[master %s]\nsentinels = ", OTHER_GROUP);
     for (int i = 0; i < s.trio.options.sentinels; i++)
-        fprintf(file, "%s%s:%d", i ? ", " : "", s.trio.name[i], TRIO_SENTINEL_PORT);
+        fprintf(file, "%s%s:%d", i ? ", " : "", s.trio.name[i], secure_sentinel_port());
     fputc('\n', file);
     secure_master_lines(file, &s.trio);
     fclose(file);
