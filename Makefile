@@ -131,7 +131,7 @@ TEST_OBJECTS := $(UNIT_SOURCES:%.c=$(OUT)/obj/%.o) $(SYSTEM_SOURCES:%.c=build/ob
 # ---- building ---------------------------------------------------------------------------------
 
 # programs: everything that the tests run, built, in parallel if asked.
-.PHONY: all deps run test unit system programs node-libraries units units-boot bench bench-scale profile profile-check profile-keep failover series soak fuzz $(FUZZERS:%=fuzz-%) lint install clean help FORCE
+.PHONY: all deps run test unit system programs node-libraries units units-boot bench bench-scale profile profile-check profile-keep failover series soak fuzz $(FUZZERS:%=fuzz-%) lint install install-pages clean help FORCE
 
 all: $(BINARY)
 
@@ -325,7 +325,7 @@ FUZZ_resp    := tests/fuzz/fuzz_resp $(call files_of,redis) $(call files_of,base
 FUZZ_inline  := tests/fuzz/fuzz_inline $(call files_of,redis) $(call files_of,base)
 # Streams without sockets stand in for net/stream (tests/fuzz/session/world.h); the control plane is the fuzzer's.
 FUZZ_session := $(basename $(wildcard tests/fuzz/session/*.c)) proxy/net/address \
-                $(addprefix proxy/topology/,topology history refusals credential) \
+                $(addprefix proxy/topology/,topology history refusals credential facts) \
                 $(foreach room,base redis threads nodes session commands,$(call files_of,$(room)))
 FUZZ_tls     := tests/fuzz/fuzz_tls $(filter-out proxy/net/stream,$(call files_of,net)) $(call files_of,base)
 # The session's world has a libuv of its own.
@@ -356,8 +356,8 @@ $(FUZZERS:%=build/fuzz/fuzz_%): build/fuzz/fuzz_%: \
 # The objects show which files call each other.
 lint:
 	@tests/deps.sh lint
-	@$(MAKE) --silent --no-print-directory $(OBJECTS)
-	@CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests)' tests/lint/all.sh \
+	@$(MAKE) --silent --no-print-directory $(OBJECTS) $(BINARY)
+	@BINARY=$(BINARY) CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests)' tests/lint/all.sh \
 	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(SANDBOX_SOURCES)' \
 	    '$(HEADERS)' '$(OBJECTS)'
 
@@ -367,7 +367,7 @@ format:
 
 # systemd looks for all of this below /usr/local, too. Where it is older than 253 (Debian 12) the service is as it stands.
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
-install: $(BINARY)
+install: $(BINARY) install-pages
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/redisproxy $(UNITS) \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/redisproxy
@@ -379,6 +379,17 @@ install: $(BINARY)
 	    install -Dm 644 systemd/notify-reload.conf $(UNITS)/redisproxy.service.d/notify-reload.conf; fi
 	install -m 644 systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/redisproxy.conf
 	install -m 644 systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/redisproxy.conf
+
+# The man pages and the completions, from the tables of the program itself.
+PAGES = $(DESTDIR)$(PREFIX)/share
+install-pages: $(BINARY)
+	install -d $(PAGES)/man/man1 $(PAGES)/man/man5 $(PAGES)/bash-completion/completions $(PAGES)/zsh/site-functions
+	$(BINARY) --print redisproxy.1 >$(PAGES)/man/man1/redisproxy.1
+	$(BINARY) --print proxy.conf.5 >$(PAGES)/man/man5/proxy.conf.5
+	$(BINARY) --print bash >$(PAGES)/bash-completion/completions/redisproxy
+	$(BINARY) --print zsh >$(PAGES)/zsh/site-functions/_redisproxy
+	chmod 644 $(PAGES)/man/man1/redisproxy.1 $(PAGES)/man/man5/proxy.conf.5 \
+	    $(PAGES)/bash-completion/completions/redisproxy $(PAGES)/zsh/site-functions/_redisproxy
 
 clean:
 	rm -rf build

@@ -14,14 +14,17 @@
 #include "base/memory.h"
 #include "net/address.h"
 #include "net/tls_watch.h"
+#include "ops/admin.h"
 #include "ops/bind.h"
 #include "ops/config.h"
 #include "ops/config_table.h"
+#include "ops/ctl.h"
 #include "ops/doctor.h"
 #include "ops/handed_sockets.h"
 #include "ops/history_file.h"
 #include "ops/http.h"
 #include "ops/log_setup.h"
+#include "ops/manual.h"
 #include "ops/open_files.h"
 #include "ops/reload.h"
 #include "ops/supervisor.h"
@@ -50,6 +53,7 @@ struct app {
     int http_fd; /* -1: none, or the web server's */
     struct supervisor supervisor;
     struct history_file *history_file;
+    struct admin_socket admin_socket;
 };
 
 /* ---- command line ---- */
@@ -63,6 +67,8 @@ static void print_help(void)
            "       redisproxy -t -c FILE     only check it\n"
            "       redisproxy doctor -c FILE what is wrong with the Sentinels and nodes that it "
            "names\n"
+           "       redisproxy ctl VERB       ask or tell a running one; \"redisproxy ctl help\" "
+           "lists the verbs\n"
            "       redisproxy --version\n"
            "       redisproxy --help\n\n"
            "The log goes to stderr, unless log_target says otherwise. SIGTERM or SIGINT drains and "
@@ -147,6 +153,8 @@ static int bind_all(struct app *app)
     }
     handed_sockets_free(app->handed);
     app->handed = NULL;
+    if (admin_bind(&app->admin_socket, app->config) != 0)
+        result = -1;
     return result;
 }
 
@@ -158,6 +166,27 @@ static void close_fd(int *fd)
 }
 
 /* ---- starting and stopping ---- */
+
+/* The main thread takes it as if it came from outside. */
+static void drain_by_signal(void)
+{
+    kill(getpid(), SIGTERM);
+}
+
+static int start_admin(struct app *app)
+{
+    if (app->admin_socket.fd < 0)
+        return 0;
+    app->admin = admin_start(&app->admin_socket, &(struct admin_sources){.config = app->config,
+                                                                         .reload = app->reload,
+                                                                         .run = reload_run,
+                                                                         .preview = reload_preview,
+                                                                         .board = app->board,
+                                                                         .control = app->control,
+                                                                         .workers = app->workers,
+                                                                         .drain = drain_by_signal});
+    return app->admin ? 0 : -1;
+}
 
 /* Returns 0, or -1 after the part that failed has logged why. */
 static int start(struct app *app)
@@ -185,20 +214,24 @@ static int start(struct app *app)
     if (app->http_fd >= 0) {
         int fd = app->http_fd;
         app->http_fd = -1;
-        return reload_start_http(app->reload, fd);
+        if (reload_start_http(app->reload, fd) != 0)
+            return -1;
     }
-    return 0;
+    return start_admin(app);
 }
 
 /* The way back, from wherever start() came to. */
 static void stop(struct app *app)
 {
     http_stop(app->http);
+    admin_stop(app->admin);
     if (app->workers)
         workers_stop(app->workers);
     if (app->control)
         control_stop(app->control);
     history_file_stop(app->history_file);
+    admin_free(app->admin);
+    admin_unbind(&app->admin_socket);
     if (app->board)
         board_free(app->board);
     tls_watch_stop(app->tls_watch);
@@ -306,6 +339,7 @@ static void run_until_told(struct app *app, const sigset_t *taken)
     supervisor_stopping(&app->supervisor, options->drain_delay_ms + options->drain_timeout_ms);
     if (app->http)
         http_draining(app->http);
+    admin_draining(app->admin);
     if (options->drain_delay_ms && live_on(app, taken, options->drain_delay_ms))
         exit_undrained();
     workers_drain(app->workers);
@@ -318,7 +352,7 @@ static void run_until_told(struct app *app, const sigset_t *taken)
 
 static int run(const char *path, struct config *config)
 {
-    struct app app = {.path = path, .config = config, .http_fd = -1};
+    struct app app = {.path = path, .config = config, .http_fd = -1, .admin_socket = {.fd = -1}};
     sigset_t taken;
     int result = EXIT_FAILURE;
 
@@ -346,8 +380,14 @@ int main(int argc, char **argv)
 {
     const char *path = NULL;
     int result = EXIT_SUCCESS;
+
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
         return doctor_main(argc - 1, argv + 1);
+
+    if (argc > 1 && strcmp(argv[1], "ctl") == 0)
+        return ctl_main(argc - 1, argv + 1);
+    if (argc == 3 && strcmp(argv[1], "--print") == 0)
+        return manual_print(stdout, argv[2]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     enum command command = read_command_line(argc, argv, &path);
 
     memory_install_last_words();

@@ -16,12 +16,12 @@ packages=(
     redis-server redis-sentinel redis-tools libcriterion-dev procps iproute2
 )
 if [[ ${1:-} == test ]]; then
-    # the client libraries of tests/clients; what judges the units, and a sandbox as theirs
-    packages+=(python3-redis python3-celery systemd libseccomp-dev)
+    # the client libraries of tests/clients; promtool; what judges the units, and a sandbox as theirs
+    packages+=(python3-redis python3-celery prometheus systemd libseccomp-dev)
     # Node.js with its own npm may be there from elsewhere: Debian's would be in its way.
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == lint ]]; then
-    packages+=(clang clang-format clang-tidy cppcheck)
+    packages+=(clang clang-format clang-tidy cppcheck groff-base mandoc zsh)
 elif [[ ${1:-} == bench ]]; then
     packages+=(haproxy nutcracker)
 elif [[ ${1:-} == profile ]]; then
@@ -56,7 +56,7 @@ echo "deps: installing ${missing[*]}"
 # Redis and Sentinel would sit on the ports that "make run" uses.
 policy=/usr/sbin/policy-rc.d
 services=()
-for service in redis-server redis-sentinel haproxy nutcracker; do
+for service in redis-server redis-sentinel haproxy nutcracker prometheus; do
     [[ " ${missing[*]} " == *" $service "* ]] && services+=("$service")
 done
 if ((${#services[@]})) && [[ ! -e $policy ]]; then

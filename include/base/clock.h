@@ -12,6 +12,9 @@
 /* Monotonic milliseconds: the same base as libuv's uv_now(). Never goes back. */
 int64_t clock_ms(void);
 
+/* The same clock in histogram's ticks (histogram.h). */
+uint64_t clock_ticks(void);
+
 /* Milliseconds since 1970, for people to read. */
 int64_t clock_wall_ms(void);
 

@@ -30,6 +30,9 @@ void log_set_format(enum log_format format);
 #define LOG_SOCKET_MAX 107 /* bytes of the path */
 int log_set_syslog(const char *path, int facility) __attribute__((warn_unused_result));
 void log_set_stderr(void);
+enum log_level log_level(void);
+/* "debug", "info", "warn", "error". */
+const char *log_level_name(enum log_level level);
 
 /* Whether a line of this level would be written: to skip expensive arguments. */
 int log_enabled(enum log_level level);

@@ -41,6 +41,8 @@ struct traffic_listener_options {
     atomic_uint refs;         /* of traffic_listener_keep(); 0: it is somebody's whole life long */
     struct endpoint endpoint; /* as configured, for logs */
     struct address address;
+    size_t
+        number; /* of its counters: its place among the addresses of all listeners that there ever were */
     size_t group; /* index */
     enum route route;
     enum multiplexing multiplexing;
@@ -64,8 +66,10 @@ struct traffic_options {
         group_room; /* reloads may bring so many; the arrays of all have room for them; 0: no more than group_count */
     const struct traffic_listener_options *listeners;
     size_t listener_count;
-    size_t workers;     /* 1 to WORKERS_MAX */
-    size_t max_clients; /* sessions of all workers; one more is refused with Redis' text */
+    size_t listener_numbers; /* so many addresses there ever were, */
+    size_t listener_room;    /* and may be; 0: no more than listener_count */
+    size_t workers;          /* 1 to WORKERS_MAX */
+    size_t max_clients;      /* sessions of all workers; one more is refused with Redis' text */
     /* Descriptors from these numbers on are not for clients, and not for leases (ops/open_files.h); 0: all are. */
     int client_files, lease_files;
     unsigned http_connections; /* so many are served at a time */
@@ -88,6 +92,12 @@ const struct traffic_listener_options *traffic_listener_at(const struct traffic_
 static inline size_t traffic_group_room(const struct traffic_options *options)
 {
     return options->group_room > options->group_count ? options->group_room : options->group_count;
+}
+
+static inline size_t traffic_listener_room(const struct traffic_options *options)
+{
+    return options->listener_room > options->listener_count ? options->listener_room
+                                                            : options->listener_count;
 }
 
 /* How many clients there may be, with the one who came on this descriptor. */

@@ -31,6 +31,9 @@ void pool_close(struct pool *pool);
 bool pool_empty(const struct pool *pool);
 void pool_free(struct pool *pool);
 
+/* Where it counts, from before its first connection on. */
+void pool_count_in(struct pool *pool, struct counters *counters);
+
 /* The newest topology, which is borrowed until the next call. Closes upstreams whose node is no longer what they are used
  * for, and, where writing is to stop, takes back the requests that were not written yet. */
 void pool_adopt(struct pool *pool, const struct topology *topology);

@@ -69,8 +69,10 @@ struct pool_node {
     unsigned failures;
     unsigned users;
     unsigned upstreams;
-    struct proof greeting; /* of who is not authenticated */
-    bool logged_in;        /* somebody was let in with a password */
+    struct node_counters *counters;
+    unsigned standing[UPSTREAM_KIND_COUNT][UPSTREAM_PHASE_COUNT]; /* while they are counted */
+    struct proof greeting;                                        /* of who is not authenticated */
+    bool logged_in;      /* somebody was let in with a password */
     bool rejects;        /* the last failure was no connection's: one that stands proves nothing */
     int64_t retry_at_ms; /* 0: usable */
     int64_t failed_ms;   /* the last failure */
@@ -82,6 +84,8 @@ struct pool {
     const struct traffic_options *options;
     const struct topology *topology;
     struct rights *rights;
+    struct counters *counters;      /* NULL: nobody counts; then in */
+    struct node_counters uncounted; /* where nodes count that have no counters of their own */
     void (*on_change)(void *data, size_t group);
     void (*on_gone)(void *data, size_t group, uint64_t node);
     void *data;
@@ -93,6 +97,7 @@ struct pool {
     uint64_t seed; /* for delays */
     int64_t starved_until_ms,
         starved_said_ms; /* there was no descriptor for a lease; 0: there was */
+    int64_t counted_ms;  /* when its upstreams were counted last */
     bool closing;
 };
 
@@ -117,6 +122,8 @@ struct pool_node *pool_get_node(struct pool *pool, size_t group, uint64_t id);
 /* It is left alone for a moment, which grows with each failure. `rejects`: it rejected a request, on a connection
  * that stands. */
 void pool_note_failure(struct pool *pool, struct pool_node *node, bool rejects);
+/* Counts it. */
+void pool_count_failure(struct pool *pool, size_t group, uint64_t id, enum connect_failure why);
 /* A connection that was READY has broken. */
 void pool_note_break(struct pool *pool, struct pool_node *node, const struct upstream *upstream);
 /* Forgets the nodes that are not in the topology any more, and that nobody uses. */

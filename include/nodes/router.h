@@ -151,6 +151,13 @@ bool router_may_publish(struct router *router, size_t group);
 void router_subscriber_lost(struct router *router, size_t group);
 void router_subscriber_renewed(struct router *router, size_t group);
 
+/* An operator has the connections to a group's nodes made anew, at boundaries between requests. Adds how many of each
+ * sort there were. */
+struct renewed {
+    size_t shared, idle, leases;
+};
+void router_renew(struct router *router, size_t group, struct renewed *count);
+
 /* The node rejected a request: it is left alone for a moment; `not_master`: it is no master any
  * more, and the upstream ends when what is in flight there is answered. */
 void router_rejected(struct router *router, size_t group, struct upstream *upstream,

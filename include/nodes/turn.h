@@ -14,8 +14,10 @@
 #ifndef REDISPROXY_NODES_TURN_H
 #define REDISPROXY_NODES_TURN_H
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "nodes/request.h"
+#include "threads/counters.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,8 +50,11 @@ struct turn {
         rare; /* there may be something to do that there seldom is: whoever adds to one of these lists sets it */
     bool cut;       /* that of some part of this turn was */
     unsigned least; /* steps that count as taken; TURN_HASTY: it is spent after one, for tests */
-    char read[TURN_BYTES];   /* valid within one callback */
-    char gather[TURN_BYTES]; /* valid within one flush */
+    bool looked;    /* the time is that of this turn */
+    uint64_t ticks; /* the time of this turn, for histograms (turn_look()) */
+    struct traffic_counters uncounted; /* of connections that belong to no pool that counts */
+    char read[TURN_BYTES];             /* valid within one callback */
+    char gather[TURN_BYTES];           /* valid within one flush */
 };
 
 /* `turn` is zeroed. `request_size`: of the requests that its pool hands out (request.h). */
@@ -76,6 +81,16 @@ static inline bool turn_spent(struct turn *turn)
 static inline void turn_took(struct turn *turn, size_t steps)
 {
     turn->steps += (unsigned)steps;
+}
+
+/* One clock call for each turn in which something happens, for all the latencies of that turn: they are as exact as a turn
+ * is short. Whoever reads a socket calls it first. */
+static inline void turn_look(struct turn *turn)
+{
+    if (!turn->looked) {
+        turn->looked = true;
+        turn->ticks = clock_ticks();
+    }
 }
 
 static inline int64_t turn_now(const struct turn *turn)

@@ -83,6 +83,7 @@ struct upstream {
     bool refused; /* cut because the node does not let the proxy in, see refusals.h; */
     bool waits;   /* and the password's file is read again */
     bool retired;
+    bool stale;  /* a lease that is to be closed when it is given back (router_renew()) */
     bool paused; /* not read: the session that is being answered does not read its replies */
     bool ended;  /* its node has ended it */
     bool undone; /* its node has ended it, and executed no write that it had not answered */
@@ -104,8 +105,9 @@ struct upstream {
     struct buf stash; /* the beginning of a reply that is kept until more of it is there */
     const struct upstream_tap *tap;
     upstream_bytes *tunnel;
-    upstream_lost *on_lost; /* tells a lease's holder that it was cut */
-    void *lease_data;       /* the holder: for tap and on_lost */
+    upstream_lost *on_lost;           /* tells a lease's holder that it was cut */
+    void *lease_data;                 /* the holder: for tap and on_lost */
+    struct traffic_counters *traffic; /* its bytes are counted here: its group's */
     struct identity *identity;
     size_t group;
     uint64_t node;
@@ -155,6 +157,12 @@ void upstream_unqueue(struct upstream *upstream, struct request *request);
  * failures: the owner hears of an error; upstream_close() is for those who decided it. */
 void upstream_cut(struct upstream *upstream, const char *why);
 void upstream_close(struct upstream *upstream, const char *why);
+
+/* Whether its holder is to give it back as soon as it can do without it. */
+static inline bool upstream_is_stale(const struct upstream *upstream)
+{
+    return upstream->stale;
+}
 
 /* No new requests; closes when the last is answered. */
 void upstream_retire(struct upstream *upstream, const char *why);

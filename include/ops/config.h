@@ -12,6 +12,7 @@
 #include "ops/log_setup.h"
 #include "topology/control.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct config_names;
@@ -26,17 +27,26 @@ struct config_tls {
     size_t user_count;
 };
 
+/* The admin socket; the strings are the sections'. */
+struct config_admin {
+    const char *path;  /* NULL: off */
+    bool given;        /* the file says so; otherwise it is the default */
+    const char *group; /* NULL: none */
+};
+
 /* Immutable once loaded; owns all that it points to, but for what it has in common with the one that it replaces:
- * sources of TLS, users' passwords and the groups' names, which are counted. */
+ * sources of TLS, users' passwords and the names, which are counted. */
 struct config {
     enum log_level log;
     struct log_setup log_setup;
-    const char *history_file;          /* NULL: none */
-    struct address http;               /* len 0: off */
+    const char *history_file; /* NULL: none */
+    struct address http;      /* len 0: off */
+    struct config_admin admin;
     struct topology_options *topology; /* traffic.group_count of them, with the same indices */
     struct traffic_options traffic;
     struct config_tls tls;
-    struct config_names *names;       /* config.c's: of all groups that there ever were */
+    struct config_names
+        *names; /* of all groups, and addresses of all listeners, that there ever were */
     struct config_sections *sections; /* the memory behind the pointers above */
 };
 
@@ -46,8 +56,10 @@ struct config *config_load(const char *path, FILE *errors) __attribute__((warn_u
 
 /* The same, to replace `running` (NULL: none) while the process runs: groups have the indices that they have there, one that
  * is not there any more stays as `gone`, and certificates and passwords that are set as they were are the same objects.
- * There may be CONFIG_GROUPS_SPARE groups more than there were at the start, ever. The thread that reloads only. */
+ * There may be CONFIG_GROUPS_SPARE groups, and CONFIG_LISTENERS_SPARE listeners at other addresses, more than there were at the
+ * start, ever. The thread that reloads only. */
 #define CONFIG_GROUPS_SPARE 64
+#define CONFIG_LISTENERS_SPARE 32
 struct config *config_load_next(const char *path, const struct config *running, FILE *errors)
     __attribute__((warn_unused_result));
 

@@ -12,7 +12,7 @@ void config_rooms_fill(struct config *config, const struct proxy_settings *proxy
 
 /* Gives a count back; NULL is allowed. */
 void config_names_release(struct config_names *names);
-/* Forgets the names behind the first `count`. */
-void config_names_forget(struct config_names *names, size_t count);
+/* Forgets those that `running` has not. */
+void config_names_forget(struct config_names *names, const struct config *running);
 
 #endif

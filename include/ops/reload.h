@@ -1,7 +1,7 @@
 /*
  * reload: the configuration file is read again while the proxy serves.
  *
- *     whole file -> checked -> new sockets bound -> control plane -> workers -> web server -> the old one is freed
+ *     whole file -> checked -> new sockets bound -> control plane -> admin, workers, web server -> the old one is freed
  *                      |             |
  *                      +-------------+--> an error: nothing has changed, and the answer says why
  *
@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct admin;
 struct tls_watch;
 
 /* What runs, and is told. The pointers that a reload replaces are its own until reload_end(). */
@@ -30,6 +31,7 @@ struct reload_parts {
     struct control *control;
     struct workers *workers;
     struct http *http;           /* NULL: off */
+    struct admin *admin;         /* NULL: there is none */
     struct tls_watch *tls_watch; /* NULL: there is no certificate */
 };
 
@@ -44,23 +46,11 @@ int reload_start_http(struct reload *reload, int fd) __attribute__((warn_unused_
 void reload_end(struct reload *reload);
 void reload_free(struct reload *reload);
 
-/* Reads the file and goes on with it. What has changed is logged, and stands in `*text` (to be freed), a line for each; after
+/* Reads the file and goes on with it. What has changed is logged, and stands in `*text` (to be freed), a line for each, if any; after
  * an error it holds "file:line: what is wrong: how to mend it" lines, and everything is as it was. Returns whether it went well. */
 bool reload_run(struct reload *reload, char **text);
 
 /* What reload_run() would change, without doing it: the same text. Returns whether the file is good. */
 bool reload_preview(struct reload *reload, char **text);
-
-/* The configuration that is in use, all settings, with the defaults and without secrets; to be freed. */
-char *reload_show(struct reload *reload);
-
-/* For the metrics. */
-struct reload_state {
-    bool successful; /* the last one, or the start */
-    int64_t
-        changed_s; /* when the configuration that is in use was taken up, in seconds since 1970 */
-    uint64_t done, failed; /* reloads, ever */
-};
-struct reload_state reload_state(struct reload *reload);
 
 #endif

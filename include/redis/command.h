@@ -137,6 +137,7 @@ struct command {
     int16_t first_key, last_key, key_step; /* as in COMMAND */
     uint8_t way;                           /* enum command_way */
     uint8_t verb;                          /* enum command_verb */
+    uint16_t number; /* 1, 2, 3, ... in the table's order; 0: the table does not know it */
 };
 
 /* The command with this name, or its subcommand when it has some and `sub` names one (a container
@@ -147,6 +148,26 @@ const struct command *command_find(struct slice name, struct slice sub);
  * Hello, Info, Ping, Reset, Role, Select), and no client does. MONITOR shows commands as they were
  * sent: so it can be told whose they were. */
 bool command_is_own(struct slice name);
+
+/* How many numbers there are: the greatest is one less. */
+unsigned command_numbers(void);
+/* The command with this number, NULL for 0. */
+const struct command *command_by_number(unsigned number);
+
+/* What takes its time in the same way: for the histograms. */
+#define COMMAND_CLASS_LIST(X)                                                                      \
+    X(READ, "read")                                                                                \
+    X(WRITE, "write")                                                                              \
+    X(BLOCKING, "blocking") /* what may wait for others: BLPOP, and XREAD with or without BLOCK */ \
+    X(SCRIPT, "script")                                                                            \
+    X(TRANSACTION, "transaction")                                                                  \
+    X(PUBSUB, "pubsub")                                                                            \
+    X(OTHER, "other")
+#define COMMAND_CLASS_(id, label) COMMAND_CLASS_##id,
+enum command_class { COMMAND_CLASS_LIST(COMMAND_CLASS_) COMMAND_CLASSES };
+#undef COMMAND_CLASS_
+enum command_class command_class(const struct command *command);
+const char *command_class_name(enum command_class class);
 
 /* All commands, for the tests. */
 const struct command *command_table(size_t *count);

@@ -31,7 +31,9 @@ struct session_client {
         read_ms; /* for CLIENT LIST: since when it is here, and last said something */
     const struct command *last; /* its newest request's; its name may be NULL */
     /* what it said */
-    char *name;       /* CLIENT SETNAME */
+    char *name; /* CLIENT SETNAME */
+    char *library
+        [2]; /* CLIENT SETINFO: LIB-NAME, LIB-VER; cut to CLIENT_LIB_SIZE bytes; NULL: it has not said */
     char *hello_name; /* HELLO's SETNAME, until Redis has let it in */
     bool reply_off, reply_skip;
     /* what it sent */

@@ -9,8 +9,30 @@
 
 /* Counts what became of a request of this session for want of a master. */
 void session_count(const struct session *s, enum switch_count what);
+/* Those that wait have not gone in the turn in which they came: this turn, for those of which that is not known yet. */
+void requests_wait(struct session *s);
+/* Its node has answered it, and other replies have to be delivered first. */
+void request_answered_early(struct session *s, struct session_request *r);
+/* Of one that waited, or was answered here, out of its turn, or with an error. */
+void request_count_other(struct session *s, const struct session_request *r, uint64_t now);
+/* It is delivered: counts it, and how long it took. */
+static inline void request_count(struct session *s, const struct session_request *r)
+{
+    uint64_t now = s->host->turn->ticks, ticks = now - r->sent;
+    if (__builtin_expect(ticks >= HISTOGRAM_OVER || r->reply_type == '-', 0))
+        request_count_other(s, r, now);
+    else
+        counters_note_at_once(s->commands, r->command->number, ticks);
+}
+/* What the proxy itself found that it came to. */
+static inline void request_conclude(struct session_request *r, enum request_result result)
+{
+    r->result = result;
+    r->concluded = true;
+    r->reply_type = '-';
+}
 /* A request that was on its way waits again, before all that waits. */
-void session_wait_again(struct session *s, struct session_request *r);
+void session_wait_again(struct session *s, struct session_request *r, enum retry_cause cause);
 /* Replaces a WAITING request's bytes. */
 void session_rewrite(struct session *s, struct session_request *r, const struct buf *bytes);
 /* What was answered before its turn came, as it could not be held, up to `last`: whether the client wants to hear of

@@ -46,6 +46,7 @@ struct session_host {
     struct learn *learn;
     struct scripts **scripts; /* one for each group */
     const struct traffic_options *options;
+    struct counters *counters;         /* the worker's, in `stop.shared` */
     const struct session_hooks *hooks; /* what special commands do (hooks.h) */
     struct relay_stop stop; /* where other workers' questions arrive; and what all workers share */
     struct list sessions;

@@ -28,6 +28,10 @@ struct copies;
 struct identity;
 struct verb;
 
+/* In `sent`, so that one comparison tells a request that is counted as most are from others (request_count()). */
+#define REQUEST_LATE ((uint64_t)1 << 62)  /* it did not go in the turn in which it came: `came` */
+#define REQUEST_EARLY ((uint64_t)1 << 61) /* it was answered before its turn: `at_node` */
+
 struct session_request {
     union {
         struct request wire;
@@ -41,7 +45,13 @@ struct session_request {
         uint64_t node;
     } times;
 
+    /* In a turn's ticks (turn.h), where `sent` says that they are there. */
+    uint64_t came; /* when it came, if it could not go at once */
+    uint64_t
+        at_node; /* how long its node took, if it was answered before its turn to be delivered */
+
     /* From here on a new one is zero: session_request_begin(). */
+    uint64_t sent; /* when it was given to a node, in ticks, and REQUEST_LATE, REQUEST_EARLY */
     const struct verb *verb;  /* what its command adds (hooks.h), once it is classified */
     struct identity *login;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
     struct copies *copies;    /* of it, on other nodes, that are not answered yet */
@@ -97,6 +107,9 @@ struct session_request {
 
     bool large : 1; /* is (large.h) */
 
+    unsigned result : 3;    /* enum request_result, if `concluded`: */
+    unsigned concluded : 1; /* what the proxy itself found */
+
     /* CLIENT KILL */
     bool looked : 1; /* other workers were asked whether they have whom it means, */
     bool found : 1;  /* and one has */
@@ -140,7 +153,7 @@ static inline struct session_request *session_request_begin(struct request_pool 
                                                             struct request *wire)
 {
     struct session_request *r = session_request_of(wire);
-    const size_t part = offsetof(struct session_request, verb);
+    const size_t part = offsetof(struct session_request, sent);
     assert(pool->size == sizeof(*r));
     memset((char *)r + part, 0, sizeof(*r) - part);
     list_init(&r->in_session);

@@ -69,6 +69,8 @@ struct session {
     uint64_t id;
     struct session_host *host;
     const struct traffic_listener_options *listener; /* as it was when the session began; kept */
+    struct listener_counters *counters;              /* its listener's, of its worker, */
+    struct command_counters *commands;               /* and these of that */
     int64_t
         leaves_ms; /* it is not to be here any more, and ends then at the latest; 0: it may stay */
     struct identity *identity; /* who it is, at the nodes */

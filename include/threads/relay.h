@@ -46,6 +46,8 @@ struct relay {
 void relay_start(struct relay *relay, struct relay_stop *home);
 /* The same, and it visits the worker where it begins first. */
 void relay_start_here(struct relay *relay, struct relay_stop *home);
+/* The same from a thread that is no worker's: the letter begins, and comes home, at this worker. */
+void relay_start_from_outside(struct relay *relay, const struct shared *shared, size_t worker);
 /* Sends it to this worker alone, which must be another one, and there. */
 void relay_start_at(struct relay *relay, struct relay_stop *home, size_t worker);
 

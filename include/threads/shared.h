@@ -7,6 +7,7 @@
 #ifndef REDISPROXY_THREADS_SHARED_H
 #define REDISPROXY_THREADS_SHARED_H
 
+#include "threads/counters.h"
 #include "threads/mail.h"
 #include "threads/rights.h"
 
@@ -38,6 +39,7 @@ struct worker_slot {
     atomic_ullong adopted;          /* the sequence of the snapshot that it has adopted */
     atomic_bool waits;              /* its publishers wait for others' subscriptions (gate.h) */
     struct slot_hold *holds;        /* one for each group */
+    struct counters *counters;
 } __attribute__((aligned(SLOT_LINE)));
 
 struct shared {
@@ -53,7 +55,7 @@ struct shared {
 };
 
 /* The mailboxes are the workers' to begin. */
-struct shared *shared_new(size_t slots, size_t groups);
+struct shared *shared_new(size_t slots, size_t groups, size_t listeners);
 void shared_free(struct shared *shared);
 
 /* Something has changed that publishers may wait for: the workers whose publishers do are rung. */

@@ -7,7 +7,9 @@
 #define REDISPROXY_TOPOLOGY_CONTROL_H
 
 #include "net/address.h"
+#include "topology/errands.h"
 #include "topology/fence.h"
+#include "topology/sentinel_view.h"
 #include "topology/topology.h"
 
 #include <stdint.h>
@@ -59,6 +61,20 @@ bool control_follows(const struct control *control, const struct topology_option
 
 /* clock_ms() of the loop's last turn (it turns at least once a second). Any thread. */
 int64_t control_last_turn(const struct control *control);
+
+/* Has the errand run on the control plane's thread; one that it does not come to is dropped by control_stop(). Any
+ * thread, until that is called. */
+void control_run(struct control *control, struct errand *errand);
+
+/* ---- for errands: on the control plane's thread only ---- */
+
+/* Tells each Sentinel of a group. */
+void control_each_sentinel(const struct control *control, size_t group, sentinel_visitor *each,
+                           void *data);
+/* What is for the group's master is held from now on, until then (clock_ms()) at most; with a `leaving` that is the id of
+ * its master now, only until another one may be written to. The next snapshot shows it (`paused`). `until_ms` 0: it is held
+ * no longer. */
+void control_pause(struct control *control, size_t group, int64_t until_ms, uint64_t leaving);
 
 /* Closes every connection, joins the thread, frees everything. */
 void control_stop(struct control *control);

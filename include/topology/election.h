@@ -24,6 +24,7 @@
 
 #include "base/log.h"
 #include "net/address.h"
+#include "topology/facts.h"
 #include "topology/fence.h"
 #include "topology/history.h"
 #include "topology/topology.h"
@@ -185,6 +186,11 @@ const struct election_view *election_view(const struct election *election);
 int64_t election_deadline(const struct election *election, int64_t now_ms);
 void election_tick(struct election *election, int64_t now_ms);
 
+/* What it knows, for people who measure. */
+void election_facts(const struct election *election, int64_t now_ms, struct group_facts *out);
+/* Where the master's replication stream is: to be noted twice a second, for that. */
+void election_mark_offset(struct election *election);
+
 /* ---- what Sentinels say; `key` is the caller's, not 0 ---- */
 
 void election_sentinel_add(struct election *election, uint64_t key, bool configured,
@@ -205,6 +211,8 @@ void election_sentinel_deaf(struct election *election, uint64_t key, int64_t now
 /* It lists this node. `name` is for logs. */
 void election_sentinel_lists(struct election *election, uint64_t key, const struct address *address,
                              const char *name, int64_t now_ms);
+/* It says that it is in TILT, or no longer. Nothing is decided by that: it is shown. */
+void election_sentinel_tilt(struct election *election, uint64_t key, bool tilt);
 void election_event(struct election *election, uint64_t key, enum election_event event,
                     const struct address *master, const struct address *subject, int64_t now_ms);
 

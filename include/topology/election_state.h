@@ -9,6 +9,7 @@
  *               assist, fence, readers       what is done about it; who may be read
  *                 trust                      who is believed
  *                   state, nodes, votes      what all of them call
+ *                   facts                    what is counted and shown
  *
  * Nobody else includes this.
  */
@@ -18,6 +19,8 @@
 #include "topology/election.h"
 #include "topology/election_nodes.h"
 
+/* Two minutes, where it moves between all answers. */
+#define OFFSETS_MAX 128
 #define VOTERS_MAX 64 /* election_node.named_by has a bit for each */
 
 #define ELECTION_PROVISIONAL_MS 2500 /* an unconfirmed promotion is believed for so long */
@@ -111,6 +114,14 @@ struct election {
     struct address demoted; /* demote = yes: the old master, until it is a replica; len 0: none */
     int64_t demote_ms, demote_sent_ms;
 
+    struct switch_times switches;
+    struct offsets {
+        struct offset_mark {
+            int64_t ms, offset;
+        } at[OFFSETS_MAX];
+        unsigned count; /* taken so far */
+    } offsets;          /* where the master's replication stream was, for people */
+
     struct change change;
 };
 
@@ -130,6 +141,11 @@ const char *election_voter_name(const struct election *e, uint64_t key);
 void election_probe_all(struct election *e);
 /* No node is a candidate any more. */
 void election_clear_candidates(struct election *e);
+
+/* ---- election_facts.c ---- */
+
+/* A switch has ended: at another master, or at the old one. */
+void election_count_switch(struct election *e, bool promotion, int64_t now_ms);
 
 /* ---- election_settle.c ---- */
 

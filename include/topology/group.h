@@ -44,7 +44,12 @@ void group_linger(struct group *group);
 void group_published(struct group *group, uint64_t seq);
 
 /* Fills in the group's part of a snapshot. */
+/* What it knows, for people who measure; `out` is zeroed. To be called twice a second. */
+void group_facts(struct group *group, struct group_facts *out);
 void group_show(const struct group *group, struct topology_group *out);
+
+/* Tells each of its Sentinels. */
+void group_each_sentinel(const struct group *group, sentinel_visitor *each, void *data);
 
 /* Reads the passwords' files again, if that is due. To be called twice a second, and when
  * `credential` was. */

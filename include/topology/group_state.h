@@ -22,6 +22,14 @@ struct seat {
     int64_t seen_ms; /* a discovered one: when enough others were last known to list it */
     struct sentinel_peer *peers; /* whom it listed last */
     size_t peer_count;
+    /* What it said last, for people. */
+    struct {
+        bool known;
+        struct address named;
+        uint64_t epoch;
+        enum failover_step step;
+        int64_t answered_ms;
+    } said;
     int64_t doubtful_ms; /* since when it lists some that too few others do; 0: it does not */
     bool doubt_logged;
     /* Its events: how many more are heard now, since when that was counted, and how many were not. */

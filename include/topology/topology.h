@@ -14,6 +14,7 @@
 
 #include "net/address.h"
 #include "topology/credential.h"
+#include "topology/facts.h"
 #include "topology/history.h"
 #include "topology/refusals.h"
 
@@ -71,8 +72,11 @@ struct topology_group {
      * may be held: it is the master in office, the promoted one, or, where nobody else is left, the
      * old one (election_readers.c). */
     int reader;
-    bool writable;    /* requests may be written to the master now; false: they are held */
-    bool settling;    /* shortly after a promotion: NOREPLICAS is a reason to hold, not an answer */
+    bool writable; /* requests may be written to the master now; false: they are held */
+    bool settling; /* shortly after a promotion: NOREPLICAS is a reason to hold, not an answer */
+    /* An operator has what is for the master held, until then at most (pause.h): `writable` is false for that alone. */
+    bool paused;
+    int64_t paused_until_ms;
     bool quorum;      /* a majority of the Sentinels names one master; for people */
     uint64_t epoch;   /* Sentinel's config-epoch of the master */
     int64_t since_ms; /* clock_ms() when state, master, or the master being suspect last changed */
@@ -130,6 +134,8 @@ struct refusals *board_refusals(const struct board *board);
 
 /* The last switchovers: whoever shows them, any thread. */
 struct history *board_history(const struct board *board);
+/* What else the control plane knows: its own, and whoever shows it. */
+struct facts *board_facts(const struct board *board);
 
 /* `notify(arg)` is called after every publication, on the publishing thread, until the subscription
  * is taken back: it must be safe there, and not call the board (uv_async_send is, and does not). At

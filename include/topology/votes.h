@@ -46,6 +46,7 @@ struct voter {
     bool configured;
     char runid[RUNID_SIZE]; /* "": not learnt yet */
     char name[ENDPOINT_TEXT_MAX];
+    bool tilt;          /* it said that it is in TILT, or has not said so; for people */
     bool reachable;     /* its command connection stands: `answer` counts */
     int64_t reached_ms; /* when it last answered; -1: never */
     int64_t asked_ms;   /* when the question behind `answer` was asked */

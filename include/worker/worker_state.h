@@ -38,7 +38,9 @@ struct worker {
     uv_timer_t tick, drain_tick;
     struct turn turn;
     struct session_host host;
-    bool accepts; /* for all */
+    struct worker_slot *slot;             /* what it shows others, */
+    const struct hold *holds, *holds_end; /* and where from: one for each group */
+    bool accepts;                         /* for all */
     struct list accept_points;
     void (*on_accept)(void *accept_point, int fd);
     struct balance balance;
@@ -50,12 +52,14 @@ struct worker {
     size_t given;          /* sessions, ever */
     bool draining, closing;
     struct session_drain drainage;
+    int64_t ticked_ms;                           /* the last tick */
+    int64_t lag_ms, lag_before_ms, lag_since_ms; /* how late ticks were: of late, and before that */
     atomic_bool drain, stop, finished;
 };
 
 static inline struct worker_slot *worker_slot_of(const struct worker *w)
 {
-    return &w->host.stop.shared->slots[w->host.stop.number];
+    return w->slot;
 }
 
 #endif

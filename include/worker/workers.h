@@ -8,12 +8,14 @@
 #define REDISPROXY_WORKER_WORKERS_H
 
 #include "nodes/options.h"
+#include "threads/relay.h"
 #include "topology/topology.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct counters;
 struct workers;
 
 /* Starts options->workers threads. `listen_fds` holds one bound descriptor for each of
@@ -46,6 +48,13 @@ void workers_gauges(const struct workers *workers, size_t worker, struct worker_
 void workers_reload(struct workers *workers, const struct traffic_options *options,
                     const int *listen_fds);
 bool workers_follow(const struct workers *workers, const struct traffic_options *options);
+
+/* What a worker has counted. Any thread; the counters are the worker's. */
+struct counters *workers_counters(const struct workers *workers, size_t worker);
+
+/* Sends a letter to all workers, the first one first, where it comes home (relay.h): its three callbacks are set, and run
+ * on their threads. What they still have when they are stopped is dropped. Any thread, until workers_stop() is called. */
+void workers_ask(const struct workers *workers, struct relay *relay);
 
 /* As worker_drain(), worker_finished(), for all of them. */
 void workers_drain(struct workers *workers);

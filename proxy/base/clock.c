@@ -1,7 +1,9 @@
 /*
- * clock: the two clocks of the process, in milliseconds.
+ * clock: the two clocks of the process, in milliseconds; one of them in ticks, too.
  */
 #include "base/clock.h"
+
+#include "base/histogram.h"
 
 #include <time.h>
 
@@ -16,6 +18,16 @@ static int64_t read_ms(clockid_t id)
 int64_t clock_ms(void)
 {
     return read_ms(CLOCK_MONOTONIC);
+}
+
+/* Once a turn of a worker: without a guard for a stack that it hands to the system alone. */
+__attribute__((no_stack_protector)) uint64_t clock_ticks(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * (1000 * HISTOGRAM_TICKS_PER_MS) +
+           (uint64_t)(uint32_t)now.tv_nsec * 2 / 3125;
 }
 
 int64_t clock_wall_ms(void)

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-static const char *level_name(enum log_level level)
+const char *log_level_name(enum log_level level)
 {
     switch (level) {
     case LOG_DEBUG:
@@ -46,7 +46,8 @@ size_t log_line_with(char line[LOG_LINE_MAX], enum log_level level, const char *
     char when[64];
 
     format_time(when, sizeof(when));
-    size_t len = log_fields(line, room, "ts=%s level=%s msg=\"%s\"", when, level_name(level), msg);
+    size_t len =
+        log_fields(line, room, "ts=%s level=%s msg=\"%s\"", when, log_level_name(level), msg);
     if (*pairs && len + 1 < room) {
         size_t more = log_fields_with(line + len + 1, room - len - 1, pairs, args);
         line[len] = ' ';

@@ -112,7 +112,7 @@ static bool kill_if_meant(void *data, struct session *s)
     if (s->id == q->asker.id)
         q->kills_asker = true;
     else
-        session_close(s, "CLIENT KILL");
+        session_close(s, CLOSED_KILLED, "CLIENT KILL");
     return true;
 }
 

@@ -45,6 +45,23 @@ static void client_setname(struct session *s, struct session_request *r)
     session_answer(s, r, "+OK\r\n");
 }
 
+/* For who looks at the proxy's clients; nodes are not told, for connections are shared. Libraries send the name first, and then
+ * the version. */
+static void client_setinfo(struct session *s, struct session_request *r)
+{
+    struct slice what = session_arg(r, 2), value = session_arg(r, 3);
+    char **library = s->client.library;
+    int at = slice_is(what, "lib-name") ? 0 : slice_is(what, "lib-ver") ? 1 : -1;
+    if (at >= 0) {
+        free(library[at]);
+        library[at] =
+            strndup(value.data, value.len < CLIENT_LIB_SIZE ? value.len : CLIENT_LIB_SIZE);
+    }
+    if (at == 1 && library[0] && library[1])
+        counters_note_lib(s->host->counters, library[0], library[1]);
+    session_answer(s, r, "+OK\r\n");
+}
+
 static void client_getname(struct session *s, struct session_request *r)
 {
     if (s->client.name && *s->client.name)
@@ -84,7 +101,7 @@ static void perform(struct session *s, struct session_request *r)
         client_reply(s, r);
         break;
     default:
-        session_answer(s, r, "+OK\r\n"); /* SETINFO */
+        client_setinfo(s, r);
     }
 }
 

@@ -364,7 +364,7 @@ static void on_resubscribe_reply(struct request *r, const char *data, size_t len
     s->special.renewing--;
     check_renewed(s);
     if (data[0] == '-')
-        session_close(s, "its subscriptions were refused after a switch");
+        session_close(s, CLOSED_ENTRY, "its subscriptions were refused after a switch");
 }
 
 static void on_resubscribe_failed(struct request *r, enum request_failure why, const char *text)
@@ -376,7 +376,7 @@ static void on_resubscribe_failed(struct request *r, enum request_failure why, c
     if (life_closing(&s->life))
         return;
     if (why == REQUEST_REFUSED)
-        session_close(s, "its user was refused after a switch");
+        session_close(s, CLOSED_ENTRY, "its user was refused after a switch");
     else if (why == REQUEST_UNSENT)
         session_lease_drop(
             s); /* some were not sent: all of them are made again on the next lease */

@@ -57,7 +57,7 @@ static void on_not_written(struct request *bytes, enum request_failure why, cons
     (void)why;
     (void)text;
     finish_bytes(s, bytes);
-    session_close(s, "the node that it replicates from is not to be written to");
+    session_close(s, CLOSED_NODE, "the node that it replicates from is not to be written to");
 }
 
 static const struct request_owner bytes_owner = {on_written, on_not_written, NULL};
@@ -123,7 +123,7 @@ static void cut_off(struct session *s, const struct session_request *r)
               "session=%" PRIu64 " client=%s command=%s reason=\"no replica says this\"", s->id,
               client_address(address, sizeof(address), s, true),
               log_quote(quoted, sizeof(quoted), name));
-    session_close(s, "it replicates, and sent what no replica says");
+    session_close(s, CLOSED_PROTOCOL, "it replicates, and sent what no replica says");
 }
 
 static enum step tunnel_request(struct session *s, struct session_request *r)

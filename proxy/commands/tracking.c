@@ -114,7 +114,8 @@ static void on_tell_failed(struct request *r, enum request_failure why, const ch
         return;
     if (why == REQUEST_REFUSED)
         session_close(
-            s, "its user was refused after a switch"); /* the next lease would be refused, too */
+            s, CLOSED_ENTRY,
+            "its user was refused after a switch"); /* the next lease would be refused, too */
     else if (why == REQUEST_UNSENT)
         session_lease_drop(s); /* the command was not sent there: the next lease is told */
     session_mark_woken(s);

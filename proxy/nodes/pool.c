@@ -49,6 +49,11 @@ void pool_on_gone(struct pool *pool, void (*on_gone)(void *data, size_t group, u
     pool->on_gone = on_gone;
 }
 
+void pool_count_in(struct pool *pool, struct counters *counters)
+{
+    pool->counters = counters;
+}
+
 void pool_close(struct pool *pool)
 {
     pool->closing = true;
@@ -106,6 +111,7 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
                            slot, &error);
         if (!up) {
             pool_note_failure(pool, pool_get_node(pool, target->group, target->node), false);
+            pool_count_failure(pool, target->group, target->node, CONNECT_CONNECT);
             log_event(pool_get_node(pool, target->group, target->node)->failures == 2 ? LOG_WARN
                                                                                       : LOG_DEBUG,
                       "a node cannot be connected to", "group=%s node=%s reason=\"%s\"",
@@ -116,6 +122,9 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
         pool_drop_slot_if_empty(slot);
         return NULL;
     }
+    if (pool->counters)
+        up->traffic = &pool->counters->groups[target->group].traffic;
+    counter_add(&pool_get_node(pool, target->group, target->node)->counters->connects, 1);
     up->window = slot->key.identity->outside ? OUTSIDE_WINDOW : 0;
     up->opened_ms = turn_now(pool->turn);
     up->generation = rights_generation(&pool->rights[target->group], up->opened_ms);
@@ -233,8 +242,8 @@ void pool_return(struct pool *pool, struct upstream *up, bool clean)
         return;
     up->on_lost = NULL;
     up->lease_data = NULL;
-    if (!clean || up->tap || !upstream_idle(up) || up->state != UPSTREAM_READY || up->paused ||
-        slot->idle_count >= IDLE_LEASES_MAX || pool->closing) {
+    if (!clean || up->stale || up->tap || !upstream_idle(up) || up->state != UPSTREAM_READY ||
+        up->paused || slot->idle_count >= IDLE_LEASES_MAX || pool->closing) {
         upstream_close(up, "the lease ended");
         return;
     }

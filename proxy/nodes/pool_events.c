@@ -127,6 +127,17 @@ static bool lets_no_write_through(const struct upstream *up)
     return leaving;
 }
 
+static enum connect_failure failure_of(const struct upstream *up)
+{
+    if (up->refused)
+        return CONNECT_REFUSED;
+    if (up->state == UPSTREAM_READY)
+        return CONNECT_BROKEN;
+    if (up->deadline_ms && up->deadline_ms <= turn_now(up->turn))
+        return CONNECT_TIMEOUT;
+    return up->state == UPSTREAM_CONNECTING ? CONNECT_CONNECT : CONNECT_HANDSHAKE;
+}
+
 static void on_cut(struct upstream *up, const char *why, bool error)
 {
     struct slot *slot = up->owner_data;
@@ -143,6 +154,7 @@ static void on_cut(struct upstream *up, const char *why, bool error)
     if (list_linked(&up->in_idle))
         pool_take_idle(slot, up);
     if (error && !pool->closing) {
+        pool_count_failure(pool, up->group, up->node, failure_of(up));
         struct pool_node *node = pool_get_node(pool, up->group, up->node);
         bool news = stood ? !up->leased : node->failures == 1;
         if (!stood || node->failures == 0)

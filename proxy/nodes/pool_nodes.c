@@ -44,6 +44,9 @@ struct pool_node *pool_get_node(struct pool *pool, size_t group, uint64_t id)
         abort();
     node->group = group;
     node->id = id;
+    node->counters = pool->counters ? counters_take_node(pool->counters, group, id) : NULL;
+    if (!node->counters)
+        node->counters = &pool->uncounted;
     list_append(&pool->nodes, &node->in_pool);
     return node;
 }
@@ -65,6 +68,11 @@ void pool_note_failure(struct pool *pool, struct pool_node *node, bool rejects)
     node->failed_ms = now;
     node->failures++;
     node->rejects = rejects;
+}
+
+void pool_count_failure(struct pool *pool, size_t group, uint64_t id, enum connect_failure why)
+{
+    counter_add(&pool_get_node(pool, group, id)->counters->failures[why], 1);
 }
 
 /* ---- connections that break soon ---- */
@@ -183,6 +191,8 @@ void pool_forget_nodes(struct pool *pool)
         if (node->users == 0 && node->upstreams == 0 &&
             !topology_node_by_id(&pool->topology->groups[node->group], node->id)) {
             list_remove(&node->in_pool);
+            if (node->counters != &pool->uncounted)
+                counters_release_node(node->counters);
             free(node);
         }
     }

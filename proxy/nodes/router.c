@@ -74,6 +74,7 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
     router->logins = logins_new(traffic_group_room(options), on_login_turn, router);
     list_init(&router->awaiting_admission);
     router->pool = pool_new(turn, options, router->rights, on_pool_change, router);
+    pool_count_in(router->pool, shared->slots[number].counters);
     pool_on_gone(router->pool, on_pool_gone);
     router->admission = admission_new(turn, router->pool, &router->identities, router->rights,
                                       on_pool_change, router);

@@ -71,6 +71,7 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
         secure(&up->stream, options->tls, target->view->host);
     up->magic = UPSTREAM_MAGIC;
     up->turn = turn;
+    up->traffic = &turn->uncounted;
     up->owner = owner;
     up->owner_data = owner_data;
     list_init(&up->in_pool);

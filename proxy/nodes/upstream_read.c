@@ -161,6 +161,7 @@ static void reached_end(struct upstream *up, int error)
 
 void upstream_read(struct upstream *up)
 {
+    turn_look(up->turn);
     for (int i = 0; i < READS_PER_EVENT && up->state != UPSTREAM_CLOSED && !up->paused; i++) {
         if (i > 0 && turn_spent(up->turn))
             return; /* the rest is still there in the next turn */
@@ -171,6 +172,7 @@ void upstream_read(struct upstream *up)
             reached_end(up, (int)n);
             return;
         }
+        counter_add(&up->traffic->received, (size_t)n);
         take_after_stash(up, up->turn->read, (size_t)n);
         if ((size_t)n < sizeof(up->turn->read))
             return;

@@ -198,6 +198,21 @@ static void fill_log(struct config *config, const struct proxy_settings *proxy)
 
 /* ---- loading ---- */
 
+static void fill_admin(struct config *config)
+{
+    for (size_t i = 0; i < config->sections->count; i++) {
+        const struct section *section = config->sections->items[i];
+        if (section->kind != SECTION_PROXY)
+            continue;
+        const char *path = section->settings.proxy.admin;
+        config->admin = (struct config_admin){
+            .path = path && strcmp(path, "off") != 0 ? path : NULL,
+            .given = config_section_line(section, "admin") != section->line,
+            .group = section->settings.proxy.admin_group,
+        };
+    }
+}
+
 /* The file's text, to be wiped and freed, or NULL after an error. */
 static char *read_file(const char *path, size_t *len, struct config_errors *errors)
 {
@@ -249,6 +264,7 @@ struct config *config_load_next(const char *path, const struct config *running, 
     const struct proxy_settings *proxy = proxy_settings(config->sections);
     fill_log(config, proxy);
     config->http = proxy->http;
+    fill_admin(config);
     add_default_listeners(config->sections);
     if (!unread)
         check(config, &errors);
@@ -282,6 +298,6 @@ void config_free(struct config *config)
 void config_discard(struct config *config, const struct config *running)
 {
     if (running && config->names)
-        config_names_forget(config->names, running->traffic.group_count);
+        config_names_forget(config->names, running);
     config_free(config);
 }

@@ -14,9 +14,11 @@
 #define LINGER_MS 1000
 
 /* Names of groups stand in snapshots and in the log's lines: they live as long as the process. Where one stands is the
- * group's index. */
+ * group's index. What was counted for a listener is its address's: where that stands is the listener's number. */
 struct config_names {
     size_t refs, count, room;
+    size_t address_count, address_room;
+    struct address *addresses;
     char *at[];
 };
 
@@ -31,12 +33,14 @@ static void *allocate(size_t count, size_t size)
 
 /* ---- names ---- */
 
-static struct config_names *names_new(size_t groups)
+static struct config_names *names_new(size_t groups, size_t listeners)
 {
     size_t room = groups + CONFIG_GROUPS_SPARE;
     struct config_names *names = allocate(1, sizeof(*names) + room * sizeof(names->at[0]));
 
     names->room = room;
+    names->address_room = listeners + CONFIG_LISTENERS_SPARE;
+    names->addresses = allocate(names->address_room, sizeof(*names->addresses));
     return names;
 }
 
@@ -54,19 +58,33 @@ static int names_index(struct config_names *names, const char *name)
     return (int)names->count++;
 }
 
+/* The same of a listener. */
+static int address_number(struct config_names *names, const struct address *address)
+{
+    for (size_t i = 0; i < names->address_count; i++)
+        if (address_equal(&names->addresses[i], address))
+            return (int)i;
+    if (names->address_count == names->address_room)
+        return -1;
+    names->addresses[names->address_count] = *address;
+    return (int)names->address_count++;
+}
+
 void config_names_release(struct config_names *names)
 {
     if (!names || --names->refs > 0)
         return;
     for (size_t i = 0; i < names->count; i++)
         free(names->at[i]);
+    free(names->addresses);
     free(names);
 }
 
-void config_names_forget(struct config_names *names, size_t count)
+void config_names_forget(struct config_names *names, const struct config *running)
 {
-    while (names->count > count)
+    while (names->count > running->traffic.group_count)
         free(names->at[--names->count]);
+    names->address_count = running->traffic.listener_numbers;
 }
 
 /* Enters those of this file. */
@@ -75,15 +93,23 @@ static void take_names(struct config *config, const struct config *running,
 {
     const struct config_sections *sections = config->sections;
 
-    config->names = running ? running->names : names_new(config_count(sections, SECTION_MASTER));
+    config->names = running ? running->names
+                            : names_new(config_count(sections, SECTION_MASTER),
+                                        config_count(sections, SECTION_LISTEN));
     config->names->refs++;
     for (size_t i = 0; i < sections->count; i++) {
         const struct section *section = sections->items[i];
-        if (section->kind != SECTION_MASTER || names_index(config->names, section->label) >= 0)
-            continue;
-        config_error(errors, section->line,
-                     "[master %s] is one group too many since the proxy was started: restart it",
-                     section->label);
+        if (section->kind == SECTION_MASTER && names_index(config->names, section->label) < 0)
+            config_error(
+                errors, section->line,
+                "[master %s] is one group too many since the proxy was started: restart it",
+                section->label);
+        else if (section->kind == SECTION_LISTEN &&
+                 address_number(config->names, &section->address) < 0)
+            config_error(
+                errors, section->line,
+                "[listen %s] is one address too many since the proxy was started: restart it",
+                section->label);
     }
 }
 
@@ -188,6 +214,7 @@ static void fill_listeners(struct config *config)
             (struct traffic_listener_options){
                 .endpoint = section->endpoint,
                 .address = section->address,
+                .number = (size_t)address_number(config->names, &section->address),
                 .group = (size_t)names_index(config->names, group),
                 .route = (enum route)section->settings.listen.route,
                 .multiplexing = (enum multiplexing)section->settings.listen.multiplexing,
@@ -211,6 +238,8 @@ void config_rooms_fill(struct config *config, const struct proxy_settings *proxy
         .group_room = config->names->room,
         .listeners = allocate(listener_count, sizeof(*config->traffic.listeners)),
         .listener_count = listener_count,
+        .listener_numbers = config->names->address_count,
+        .listener_room = config->names->address_room,
         .workers = running ? running->traffic.workers : workers(proxy->workers),
         .max_clients = (size_t)proxy->max_clients,
         .request_max = (size_t)proxy->request_max,

@@ -68,6 +68,10 @@ static const char *const users_from[] = {
 static const struct config_option table[] = {
     {.name = "http", PROXY(http), AT_ONCE, .type = OPTION_ADDRESS, .standard = "0.0.0.0:8888", .word = "off",
      .help = "where /healthz, /readyz and /metrics are answered"},
+    {.name = "admin", PROXY(admin), RESTART, .type = OPTION_TEXT, .standard = "/run/redisproxy/admin.sock",
+     .help = "the Unix socket for \"redisproxy ctl\", or off; the default is not used where its folder is not there"},
+    {.name = "admin_group", PROXY(admin_group), RESTART, .type = OPTION_TEXT,
+     .help = "a group whose members may use it, besides root and the proxy's user"},
     {.name = "log", PROXY(log), AT_ONCE, .type = OPTION_CHOICE, .standard = "info", .choices = levels,
      .help = "lines below this level are not written"},
     {.name = "log_format", PROXY(log_format), RESTART, .type = OPTION_CHOICE, .standard = "logfmt",

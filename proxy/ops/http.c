@@ -96,24 +96,50 @@ static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
     return respond(connection, status, "application/json", json, MHD_RESPMEM_MUST_FREE);
 }
 
+/* Asks no worker anything: what they show and have counted is read from their memory. */
+static char *metrics_of(const struct http_sources *sources, bool openmetrics)
+{
+    size_t count = workers_size(sources->workers);
+    struct topology *topology = board_acquire(sources->board);
+    struct worker_gauges *gauges = calloc(count, sizeof(*gauges));
+    struct counters **counters = calloc(count, sizeof(struct counters *));
+    struct metrics_view view = {.topology = topology,
+                                .refusals = board_refusals(sources->board),
+                                .tls = sources->tls,
+                                .options = sources->options,
+                                .gauges = gauges,
+                                .counters = counters,
+                                .worker_count = count,
+                                .now_ms = clock_ms(),
+                                .wall_ms = clock_wall_ms(),
+                                .process = true};
+
+    if (!gauges || !counters)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        workers_gauges(sources->workers, i, &gauges[i]);
+        counters[i] = workers_counters(sources->workers, i);
+    }
+    struct group_facts *facts = facts_read(board_facts(sources->board), &view.fact_count);
+    view.facts = facts;
+    char *text = metrics_text(&view, openmetrics);
+    free(facts);
+    free(counters);
+    free(gauges);
+    topology_release(topology);
+    return text;
+}
+
 static enum MHD_Result show_metrics(struct http *http, struct MHD_Connection *connection)
 {
-    pthread_mutex_lock(&http->lock);
-    const struct http_sources *sources = &http->sources;
-    struct topology *topology = board_acquire(sources->board);
-    size_t count = workers_size(sources->workers);
-    struct worker_gauges *workers = calloc(count, sizeof(*workers));
+    bool openmetrics = metrics_wants_openmetrics(
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
 
-    if (!workers)
-        abort();
-    for (size_t i = 0; i < count; i++)
-        workers_gauges(sources->workers, i, &workers[i]);
-    char *text =
-        metrics_text(topology, board_refusals(sources->board), sources->tls, workers, count);
+    pthread_mutex_lock(&http->lock);
+    char *text = metrics_of(&http->sources, openmetrics);
     pthread_mutex_unlock(&http->lock);
-    free(workers);
-    topology_release(topology);
-    return respond(connection, MHD_HTTP_OK, METRICS_TYPE, text, MHD_RESPMEM_MUST_FREE);
+    return respond(connection, MHD_HTTP_OK, openmetrics ? METRICS_OPENMETRICS_TYPE : METRICS_TYPE,
+                   text, MHD_RESPMEM_MUST_FREE);
 }
 
 static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection, const char *url,

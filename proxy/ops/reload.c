@@ -3,12 +3,13 @@
  */
 #include "ops/reload.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/tls_watch.h"
+#include "ops/admin.h"
 #include "ops/bind.h"
 #include "ops/config_diff.h"
+#include "ops/metrics.h"
 #include "ops/open_files.h"
 #include "worker/workers.h"
 
@@ -29,8 +30,6 @@ struct reload {
     struct reload_parts *parts;
     pthread_mutex_t lock; /* of a reload */
     bool ended, stuck;
-    pthread_mutex_t state_lock;
-    struct reload_state state;
 };
 
 /* One of them: what it makes, and what it says. */
@@ -117,6 +116,11 @@ static bool control_has(const struct attempt *attempt)
     return control_follows(attempt->parts->control, attempt->next->topology);
 }
 
+static bool admin_has(const struct attempt *attempt)
+{
+    return admin_follows(attempt->parts->admin, attempt->next);
+}
+
 static bool workers_have(const struct attempt *attempt)
 {
     return workers_follow(attempt->parts->workers, &attempt->next->traffic);
@@ -184,6 +188,9 @@ static bool follow(struct attempt *attempt)
     control_reload(parts->control, next->topology, next->traffic.group_count);
     if (!wait_for(control_has, attempt))
         return false;
+    admin_follow(parts->admin, next); /* before there are sessions of new groups, which it shows */
+    if (!wait_for(admin_has, attempt))
+        return false;
     workers_reload(parts->workers, &next->traffic, attempt->listen_fds);
     if (!wait_for(workers_have, attempt))
         return false;
@@ -201,9 +208,8 @@ static void say_change(void *data, const struct config_change *change)
 
 static void say_changes(struct attempt *attempt)
 {
-    if (config_diff(attempt->parts->config->sections, attempt->next->sections, say_change,
-                    attempt) == 0)
-        fputs("nothing has changed\n", attempt->said);
+    (void)config_diff(attempt->parts->config->sections, attempt->next->sections, say_change,
+                      attempt);
 }
 
 static void log_change(void *data, const struct config_change *change)
@@ -224,17 +230,6 @@ static void log_change(void *data, const struct config_change *change)
                     : "a setting has changed",
               "change=%s", log_quote(quoted, sizeof(quoted), text));
     free(text);
-}
-
-static void note(struct reload *reload, bool good)
-{
-    pthread_mutex_lock(&reload->state_lock);
-    reload->state.successful = good;
-    if (good)
-        reload->state.changed_s = clock_wall_ms() / 1000;
-    reload->state.done += good;
-    reload->state.failed += !good;
-    pthread_mutex_unlock(&reload->state_lock);
 }
 
 /* ---- a reload ---- */
@@ -294,7 +289,7 @@ bool reload_run(struct reload *reload, char **text)
         log_lines(LOG_ERROR, "the configuration was not reloaded, all stays as it was", copy);
         free(copy);
     }
-    note(reload, good);
+    metrics_note_reload(good);
     pthread_mutex_unlock(&reload->lock);
     return good;
 }
@@ -315,21 +310,6 @@ bool reload_preview(struct reload *reload, char **text)
     return good;
 }
 
-char *reload_show(struct reload *reload)
-{
-    char *text;
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
-    if (!out)
-        out_of_memory(0);
-    pthread_mutex_lock(&reload->lock);
-    config_show(out, reload->parts->config->sections);
-    pthread_mutex_unlock(&reload->lock);
-    if (fclose(out) != 0)
-        out_of_memory(0);
-    return text;
-}
-
 /* ---- life ---- */
 
 struct reload *reload_new(struct reload_parts *parts)
@@ -338,9 +318,7 @@ struct reload *reload_new(struct reload_parts *parts)
     if (!reload)
         out_of_memory(sizeof(*reload));
     reload->parts = parts;
-    reload->state = (struct reload_state){.successful = true, .changed_s = clock_wall_ms() / 1000};
     pthread_mutex_init(&reload->lock, NULL);
-    pthread_mutex_init(&reload->state_lock, NULL);
     return reload;
 }
 
@@ -349,14 +327,6 @@ int reload_start_http(struct reload *reload, int fd)
     struct reload_parts *parts = reload->parts;
     parts->http = start_http(parts, parts->config, fd);
     return parts->http ? 0 : -1;
-}
-
-struct reload_state reload_state(struct reload *reload)
-{
-    pthread_mutex_lock(&reload->state_lock);
-    struct reload_state state = reload->state;
-    pthread_mutex_unlock(&reload->state_lock);
-    return state;
 }
 
 void reload_end(struct reload *reload)
@@ -371,6 +341,5 @@ void reload_free(struct reload *reload)
     if (!reload)
         return;
     pthread_mutex_destroy(&reload->lock);
-    pthread_mutex_destroy(&reload->state_lock);
     free(reload);
 }

@@ -40,6 +40,19 @@ enum subcommand_place {
 #undef END
 };
 
+enum command_place {
+#define COMMAND(...) JOIN(COMMAND_IN_LINE_, __LINE__),
+#define CONTAINER(...) JOIN(COMMAND_IN_LINE_, __LINE__),
+#define SUBCOMMAND(...)
+#define END(id)
+#include "commands.def"
+#undef COMMAND
+#undef CONTAINER
+#undef SUBCOMMAND
+#undef END
+    COMMAND_COUNT
+};
+
 /* ---- the rows ---- */
 
 #define RO COMMAND_READONLY
@@ -56,12 +69,16 @@ enum subcommand_place {
     .name = (text), .arity = (args), .flags = (bits), .first_key = (first), .last_key = (last),    \
     .key_step = (step), .way = WAY_##how, .verb = VERB_##what
 
+/* Commands are numbered first, then subcommands. */
+#define COMMAND_NUMBER .number = 1 + JOIN(COMMAND_IN_LINE_, __LINE__)
+#define SUBCOMMAND_NUMBER .number = 1 + COMMAND_COUNT + JOIN(SUBCOMMAND_IN_LINE_, __LINE__)
+
 #define END(id)
 
 static const struct command subcommands[] = {
 #define COMMAND(...)
 #define CONTAINER(...)
-#define SUBCOMMAND(...) {ROW(__VA_ARGS__)},
+#define SUBCOMMAND(...) {ROW(__VA_ARGS__), SUBCOMMAND_NUMBER},
 #include "commands.def"
 #undef COMMAND
 #undef CONTAINER
@@ -69,16 +86,15 @@ static const struct command subcommands[] = {
 };
 
 static const struct command commands[] = {
-#define COMMAND(...) {ROW(__VA_ARGS__)},
+#define COMMAND(...) {ROW(__VA_ARGS__), COMMAND_NUMBER},
 #define CONTAINER(id, ...)                                                                         \
-    {ROW(__VA_ARGS__), .subs = subcommands + SUBS_OF_##id, .nsubs = END_OF_##id - SUBS_OF_##id},
+    {ROW(__VA_ARGS__), COMMAND_NUMBER, .subs = subcommands + SUBS_OF_##id,                         \
+     .nsubs = END_OF_##id - SUBS_OF_##id},
 #define SUBCOMMAND(...)
 #include "commands.def"
 #undef COMMAND
 #undef CONTAINER
 };
-
-#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 /* Of each command: its first KEY_BYTES bytes as a number, and its length. */
 enum { KEY_BYTES = 8 };
@@ -249,6 +265,55 @@ const struct command *command_table(size_t *count)
 {
     *count = COMMAND_COUNT;
     return commands;
+}
+
+/* ---- numbers and classes ---- */
+
+unsigned command_numbers(void)
+{
+    return 1 + COMMAND_COUNT + sizeof(subcommands) / sizeof(subcommands[0]);
+}
+
+const struct command *command_by_number(unsigned number)
+{
+    if (number == 0)
+        return NULL;
+    return number <= COMMAND_COUNT ? &commands[number - 1]
+                                   : &subcommands[number - 1 - COMMAND_COUNT];
+}
+
+static bool is_script(const struct command *command)
+{
+    return strncmp(command->name, "eval", 4) == 0 || strncmp(command->name, "fcall", 5) == 0;
+}
+
+static bool is_pubsub(const struct command *command)
+{
+    return command_is_subscription(command->verb) || strcmp(command->name, "publish") == 0 ||
+           strcmp(command->name, "spublish") == 0;
+}
+
+enum command_class command_class(const struct command *command)
+{
+    if (command_is_transaction(command->verb))
+        return COMMAND_CLASS_TRANSACTION;
+    if (is_pubsub(command))
+        return COMMAND_CLASS_PUBSUB;
+    if (is_script(command))
+        return COMMAND_CLASS_SCRIPT;
+    if (command->way == WAY_BLOCK)
+        return COMMAND_CLASS_BLOCKING;
+    if (command->flags & COMMAND_READONLY)
+        return COMMAND_CLASS_READ;
+    return command->flags & COMMAND_WRITE ? COMMAND_CLASS_WRITE : COMMAND_CLASS_OTHER;
+}
+
+const char *command_class_name(enum command_class class)
+{
+#define NAME(id, name) name,
+    static const char *const names[] = {COMMAND_CLASS_LIST(NAME)};
+#undef NAME
+    return names[class];
 }
 
 bool command_has_keys(const struct command *command)

@@ -51,8 +51,10 @@ void session_read_ahead(struct session *s)
     ssize_t n = stream_read(&s->client.stream, bytes, sizeof(s->host->turn->read));
     bool kept = n <= 0 || session_keep_input(s, bytes, (size_t)n);
     explicit_bzero(bytes, n > 0 ? (size_t)n : 0);
+    if (n > 0)
+        counter_add(&s->counters->received, (size_t)n);
     if (!kept) {
-        session_disconnect(s, "no memory for what it sends and reads no replies to");
+        session_disconnect(s, CLOSED_LIMIT, "no memory for what it sends and reads no replies to");
         return;
     }
     if (n == UV_EOF) {
@@ -63,7 +65,7 @@ void session_read_ahead(struct session *s)
             n = UV_ECONNRESET;
     }
     if (n < 0 && n != UV_EOF) {
-        session_close(s, "the client closed the connection");
+        session_close(s, CLOSED_CLIENT, "the client closed the connection");
         return;
     }
     if (!session_has_input_room(s))

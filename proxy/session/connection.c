@@ -64,12 +64,13 @@ static void on_gone(struct session *s)
     life_client_left(&s->life, CLIENT_GONE);
     if (hold_waits(&s->queue.held) || login_waits(&s->place.login) ||
         barrier_of(&s->barrier, BARRIER_BLOCKED))
-        session_close(s, "the client closed the connection");
+        session_close(s, CLOSED_CLIENT, "the client closed the connection");
 }
 
 static void on_event(struct stream *stream, unsigned events, int error)
 {
     struct session *s = session_of(stream);
+    turn_look(s->host->turn);
     if (error) {
         session_not_secured(s, error);
         return;
@@ -85,7 +86,7 @@ static void on_event(struct stream *stream, unsigned events, int error)
     if ((events & STREAM_READABLE) && may_read(s))
         take_turn_to_read(s);
     else if ((events & STREAM_READABLE) && (events & STREAM_GONE))
-        session_close(s, "the client's connection broke");
+        session_close(s, CLOSED_CONNECTION, "the client's connection broke");
     else if (events & STREAM_GONE)
         on_gone(s);
     else if (events & STREAM_READABLE)
@@ -117,6 +118,9 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     s->magic = SESSION_MAGIC;
     s->host = host;
     s->listener = traffic_listener_retain(listener);
+    s->counters = &host->counters->listeners[listener->number];
+    s->commands = s->counters->commands;
+    counter_add(&s->counters->opened, 1);
     s->id = id;
     s->timed = host->slowlog_ms > 0;
     s->client.opened_ms = s->client.read_ms = turn_now(host->turn);

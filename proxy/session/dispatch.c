@@ -155,7 +155,7 @@ static enum step dispatch_one(struct session *s, struct session_request *r)
 static void refuse_entry(struct session *s)
 {
     if (!s->queue.next) {
-        session_close(s, "it is not let in any more");
+        session_close(s, CLOSED_ENTRY, "it is not let in any more");
         return;
     }
     session_quits(s, s->queue.next);
@@ -208,6 +208,8 @@ void session_dispatch(struct session *s)
         }
     }
     turn_took(s->host->turn, taken);
+    if (s->queue.next)
+        requests_wait(s);
     if (life_closing(&s->life))
         return;
     if (step == STEP_HOLD)

@@ -64,7 +64,7 @@ static void leave(struct session *s, int64_t late_ms)
 {
     life_advance(&s->life, LIFE_LEAVING);
     if (session_listens(s) ? session_is_finished(s) : session_at_boundary(s)) {
-        session_close(s, "the proxy stops");
+        session_close(s, CLOSED_DRAINED, "the proxy stops");
         return;
     }
     if (late_ms >= BUSY_MS && is_busy_only(s))
@@ -77,7 +77,7 @@ static bool visit(void *data, struct session *s)
     const struct session_drain *drain = data;
     int64_t late_ms = turn_now(s->host->turn) - drain->began_ms - session_drain_moment(drain, s);
     if (drain->over)
-        session_close(s, "the proxy stops: drain_timeout is over");
+        session_close(s, CLOSED_DRAINED, "the proxy stops: drain_timeout is over");
     else if (late_ms >= 0)
         leave(s, late_ms);
     return true;
@@ -109,5 +109,5 @@ void session_drain_turn(struct session_drain *drain, struct session_host *host)
 void session_close_all(struct session_host *host)
 {
     list_each (it, &host->sessions)
-        session_close(container_of(it, struct session, in_host), "the proxy stops");
+        session_close(container_of(it, struct session, in_host), CLOSED_DRAINED, "the proxy stops");
 }

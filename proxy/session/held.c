@@ -43,6 +43,13 @@ static void answer_masterdown(struct session *s, struct session_request *r)
     char text[280];
     session_count(s, SWITCH_REFUSED);
     session_answer(s, r, masterdown(s, text, sizeof(text)));
+    request_conclude(r, RESULT_LIMIT);
+}
+
+static void begins_to_be_held(struct session *s, struct session_request *r, int64_t now_ms)
+{
+    r->held_since_ms = now_ms;
+    counter_add(&s->host->counters->groups[s->place.group].held, 1);
 }
 
 /* What `earlier`, if it waits, makes of the transaction. */
@@ -157,7 +164,7 @@ __attribute__((noinline)) static void judge_last(struct session *s, struct sessi
 {
     bool held = hold_waits(&s->queue.held);
     if (held)
-        r->held_since_ms = turn_now(s->host->turn);
+        begins_to_be_held(s, r, turn_now(s->host->turn));
     if (is_refused(s, r, room)) {
         refuse_last(s, r);
         return;
@@ -206,7 +213,7 @@ void session_enter_hold(struct session *s)
     if (s->life.client != CLIENT_SENDS) {
         session_deliver(s);
         session_flush(s); /* what is due is due */
-        session_close(s, "its client left, and its requests would have been held");
+        session_close(s, CLOSED_CLIENT, "its client left, and its requests would have been held");
         return;
     }
     s->queue.held.outside = router_is_outside(s->host->router, &s->place, s->identity);
@@ -220,7 +227,7 @@ void session_enter_hold(struct session *s)
         room = hold_has_room(&s->queue.held, request_cost(r));
         hold_grow(&s->queue.held, request_cost(r));
         if (first)
-            r->held_since_ms = now;
+            begins_to_be_held(s, r, now);
         if (is_refused(s, r, room)) {
             refuse_to_hold(s, r, &tx);
             continue;

@@ -4,6 +4,7 @@
 #include "nodes/router.h"
 #include "nodes/scripts.h"
 #include "nodes/upstream.h"
+#include "redis/command.h"
 #include "session/ahead.h"
 #include "session/blocking.h"
 #include "session/dispatch.h"
@@ -15,12 +16,19 @@
 #include "session/output.h"
 #include "session/starved.h"
 
+#include <assert.h>
+
 /* What is done wakes others: so often in one turn. */
 #define TIMES_MAX 16
+
+_Static_assert(COMMAND_CLASSES <= COUNTED_CLASSES, "a class has no counters");
 
 void session_host_init(struct session_host *host)
 {
     host->slowlog_ms = host->options->slowlog_ms;
+    assert(command_numbers() <= COUNTED_COMMANDS);
+    host->counters =
+        host->stop.shared ? host->stop.shared->slots[host->stop.number].counters : NULL;
     list_init(&host->stop.waiting);
     list_init(&host->sessions);
     list_init(&host->stalled);
@@ -116,6 +124,7 @@ bool session_host_turn(struct session_host *host)
     struct turn *turn = host->turn;
     int times = 0;
     bool more;
+    turn_look(turn); /* nothing may have been read: a snapshot has come, or a timer */
     turn->cut = false;
     retry_relays(host);
     do {
@@ -123,6 +132,7 @@ bool session_host_turn(struct session_host *host)
         more = has_more(host);
     } while (__builtin_expect(more, 0) && !turn->cut && ++times < TIMES_MAX);
     turn_renew(turn); /* for what the sockets bring */
+    turn->looked = false;
     return more || !list_empty(&host->walks);
 }
 
@@ -130,6 +140,7 @@ bool session_host_turn(struct session_host *host)
 
 void session_host_tick(struct session_host *host, int64_t now_ms)
 {
+    turn_look(host->turn);
     router_tick(host->router, now_ms);
     session_look_at_large(host, now_ms);
     session_look_at_stalled(host, now_ms);

@@ -22,11 +22,18 @@ void session_lease_dropped(struct session *s)
     each_carried(s, dropped);
 }
 
+/* An operator wants connections made anew: one that is only kept because it is the session's own may be another one. */
+static bool may_be_renewed(const struct session *s)
+{
+    return upstream_is_stale(s->lease.upstream) &&
+           !lease_kept_for(&s->lease, (unsigned)~(LEASE_DEDICATED | LEASE_LARGE));
+}
+
 /* Nothing is in flight: may it go back? */
 void session_lease_settle(struct session *s)
 {
     struct upstream *lease = s->lease.upstream;
-    if (!lease || s->lease.reasons)
+    if (!lease || (s->lease.reasons && !may_be_renewed(s)))
         return;
     if (s->client.paused == lease) {
         upstream_pause(lease, false);

@@ -142,7 +142,7 @@ static void on_lost(void *data)
     lease_let(&s->lease, LEASE_CHANGED);
     each_carried(s, lost);
     if (s->special.tunnel)
-        session_close(s, "the connection that it replicates from was lost");
+        session_close(s, CLOSED_NODE, "the connection that it replicates from was lost");
     else
         session_mark_woken(s);
 }
@@ -227,7 +227,7 @@ enum step session_send_on_lease(struct session *s, struct session_request *r)
     if (blocking && (s->life.client != CLIENT_SENDS)) {
         session_deliver(s);
         session_flush(s);
-        session_close(s, "its client left, and it would pop an item for nobody");
+        session_close(s, CLOSED_CLIENT, "its client left, and it would pop an item for nobody");
         return STEP_WAIT;
     }
     if (blocking && !r->blocked_until_ms)

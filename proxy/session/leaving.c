@@ -24,7 +24,7 @@ static void let_go(struct session *s, int64_t until_ms)
     s->leaves_ms = until_ms;
     life_advance(&s->life, LIFE_LEAVING);
     if (session_listens(s) ? session_is_finished(s) : session_at_boundary(s))
-        session_close(s, "its listener is not configured any more");
+        session_close(s, CLOSED_DRAINED, "its listener is not configured any more");
     else
         session_update_interest(s);
 }
@@ -63,7 +63,8 @@ void session_look_at_leaving(struct session_host *host, int64_t now_ms)
             continue;
         if (s->leaves_ms <= now_ms)
             session_disconnect(
-                s, "its listener is not configured any more, and drain_timeout is over");
+                s, CLOSED_DRAINED,
+                "its listener is not configured any more, and drain_timeout is over");
         else if (!next || s->leaves_ms < next)
             next = s->leaves_ms;
     }

@@ -35,13 +35,14 @@ static void abandon(struct session *s, struct session_request *r)
     }
 }
 
-void session_close(struct session *s, const char *why)
+void session_close(struct session *s, enum close_reason reason, const char *why)
 {
     struct list *node;
     struct session_request *asking;
     if (life_closing(&s->life))
         return;
     life_advance(&s->life, LIFE_CLOSING);
+    counter_add(&s->counters->closed[reason], 1);
     if (log_enabled(LOG_DEBUG)) {
         char quoted[200];
         log_event(LOG_DEBUG, "a session ended", "session=%" PRIu64 " reason=%s", s->id,
@@ -83,6 +84,8 @@ void session_close(struct session *s, const char *why)
     identity_release(s->identity);
     buf_free(&s->client.out);
     free(s->client.name);
+    free(s->client.library[0]);
+    free(s->client.library[1]);
     free(s->client.hello_name);
 }
 
@@ -93,14 +96,14 @@ void session_count_disconnected(struct session *s, const char *why)
     s->host->disconnected++;
 }
 
-void session_disconnect(struct session *s, const char *why)
+void session_disconnect(struct session *s, enum close_reason reason, const char *why)
 {
     session_count_disconnected(s, why);
-    session_close(s, why);
+    session_close(s, reason, why);
 }
 
 void session_disconnect_over(struct session *s, const char *why)
 {
     s->host->over_output++;
-    session_disconnect(s, why);
+    session_disconnect(s, CLOSED_LIMIT, why);
 }

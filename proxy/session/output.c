@@ -39,6 +39,18 @@ static bool has_come_to_its_end(const struct session *s)
     return life_ends_at_boundary(&s->life) ? session_at_boundary(s) : session_is_finished(s);
 }
 
+/* Everything is answered and written. */
+static void close_finished(struct session *s)
+{
+    if (s->leaves_ms)
+        session_close(s, CLOSED_DRAINED, "its listener is not configured any more");
+    else if (s->life.stage > LIFE_OPEN && s->life.stage <= LIFE_DRAINING)
+        session_close(s, CLOSED_DRAINED, "the proxy stops");
+    else
+        session_close(s, s->life.stage == LIFE_LAST_WORDS ? CLOSED_PROTOCOL : CLOSED_CLIENT,
+                      "done");
+}
+
 void session_flush(struct session *s)
 {
     list_remove(&s->in_dirty);
@@ -48,9 +60,10 @@ void session_flush(struct session *s)
         struct iovec part = {buf_head(&s->client.out), buf_len(&s->client.out)};
         ssize_t n = stream_write(&s->client.stream, &part, 1);
         if (n < 0) {
-            session_close(s, stream_strerror(&s->client.stream, (int)n));
+            session_close(s, CLOSED_CONNECTION, stream_strerror(&s->client.stream, (int)n));
             return;
         }
+        counter_add(&s->counters->sent, (size_t)n);
         took(s, (size_t)n);
         turn_took(s->host->turn, FLUSH_STEPS + (size_t)n / 1024);
     }
@@ -63,11 +76,9 @@ void session_flush(struct session *s)
     session_resume_early(s);
     if (s->life.stage == LIFE_SAID_ALL && buf_len(&s->client.out) == 0 &&
         !stream_is_behind(&s->client.stream))
-        session_close(s, "the client quit");
+        session_close(s, CLOSED_CLIENT, "the client quit");
     else if (life_ends_when_finished(&s->life) && has_come_to_its_end(s))
-        session_close(s, s->leaves_ms ? "its listener is not configured any more"
-                         : s->life.stage <= LIFE_DRAINING ? "the proxy stops"
-                                                          : "done");
+        close_finished(s);
     else
         session_update_interest(s);
 }
@@ -127,6 +138,7 @@ void session_stream_directly(struct session *s, const char *data, size_t len)
     ssize_t n = stream_write(&s->client.stream, &part, 1);
     if (n < 0)
         n = 0;
+    counter_add(&s->counters->sent, (size_t)n);
     if ((size_t)n < len)
         session_put(s, data + n, len - (size_t)n);
 }

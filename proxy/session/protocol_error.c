@@ -14,7 +14,7 @@ void session_protocol_error(struct session *s, const char *error)
     char reply[320];
     if (s->special.tunnel) { /* an answer would be a part of what it replicates */
         session_request_free(session_pool(s), r);
-        session_close(s, error);
+        session_close(s, CLOSED_PROTOCOL, error);
         return;
     }
     snprintf(reply, sizeof(reply), "-ERR %s\r\n", error);

@@ -328,7 +328,7 @@ void session_ended(struct session *s)
     if (session_is_finished(s) || barrier_of(&s->barrier, BARRIER_BLOCKED) ||
         hold_waits(&s->queue.held) || login_waits(&s->place.login) || session_subscribed(s) ||
         lease_kept_for(&s->lease, LEASE_MONITORS) || s->special.tunnel)
-        session_close(s, "the client closed the connection");
+        session_close(s, CLOSED_CLIENT, "the client closed the connection");
     else
         session_update_interest(s);
 }
@@ -382,6 +382,8 @@ void session_read(struct session *s)
             if (n > 0)
                 feed_from_turn(s, (size_t)n);
         }
+        if (n > 0)
+            counter_add(&s->counters->received, (size_t)n);
         if (life_closing(&s->life) || n == 0)
             break;
         if (n < 0) {
@@ -389,7 +391,7 @@ void session_read(struct session *s)
             if (!life_closing(&s->life) && n == UV_EOF)
                 session_ended(s);
             else
-                session_close(s, stream_strerror(&s->client.stream, (int)n));
+                session_close(s, CLOSED_CONNECTION, stream_strerror(&s->client.stream, (int)n));
             return;
         }
         if (!direct && (size_t)n < READ_MAX)

@@ -55,6 +55,13 @@ static void say_unknown(struct session *s, struct session_request *r)
     buf_free(&text);
 }
 
+/* A write that came to the wrong port: its client takes it for the master. */
+static void refuse_stray(struct session *s, struct session_request *r)
+{
+    session_answer(s, r, "-READONLY You can't write against a read only replica.\r\n");
+    request_conclude(r, RESULT_STRAY);
+}
+
 void session_refuse_on_read_port(struct session *s, struct session_request *r)
 {
     bool container = r->command->subs && r->argc > 1;
@@ -67,7 +74,7 @@ void session_refuse_on_read_port(struct session *s, struct session_request *r)
         session_answerf(s, r, "-ERR wrong number of arguments for '%s' command\r\n",
                         r->command->name);
     else
-        session_answer(s, r, "-READONLY You can't write against a read only replica.\r\n");
+        refuse_stray(s, r);
 }
 
 enum step session_refuse(struct session *s, struct session_request *r)
@@ -76,7 +83,7 @@ enum step session_refuse(struct session *s, struct session_request *r)
         /* Somebody made a browser talk to us (cross-protocol scripting): Redis hangs up, too. */
         log_event(LOG_WARN, "an HTTP request on a Redis port was cut off", "session=%" PRIu64,
                   s->id);
-        session_close(s, "an HTTP request");
+        session_close(s, CLOSED_PROTOCOL, "an HTTP request");
         return STEP_ON;
     }
     if (s->tx.state == TX_OPEN)

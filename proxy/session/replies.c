@@ -53,6 +53,7 @@ void session_deliver(struct session *s)
             session_classify_refused(s, r);
         if (!r->silent && buf_len(&r->reply) > 0)
             session_put(s, buf_head(&r->reply), buf_len(&r->reply));
+        request_count(s, r);
         if (r->close_after)
             life_advance(&s->life, LIFE_SAID_ALL);
         if (s->tx.refused_multi == r)
@@ -149,7 +150,8 @@ static void decide_rejected(struct session *s)
             queue_move(&s->queue, r, REQUEST_ANSWERED);
         else
             session_wait_again(
-                s, r); /* reads behind it were answered too early: their turn comes again */
+                s, r,
+                RETRY_REJECTED); /* reads behind it were answered too early: their turn comes again */
     }
     session_mark_woken(s);
 }
@@ -223,6 +225,16 @@ static void answered(struct session *s, struct session_request *r, struct upstre
         session_mark_woken(s);
 }
 
+/* What the node's error means. (Of a reply that is none, nothing of this is said.) */
+__attribute__((noinline)) static void error_begins(struct session *s, struct session_request *r,
+                                                   const char *data, size_t len)
+{
+    r->rejecting = is_rejection(s, r, data, len);
+    r->unknown = is_unknown(data, len);
+    r->denied = is_denied(data, len);
+    r->capture |= r->unknown && r->read_form && names_read_form(data, len);
+}
+
 static void on_reply(struct request *wire, const char *data, size_t len, bool first, bool last)
 {
     struct session_request *r = session_request_of(wire);
@@ -232,12 +244,10 @@ static void on_reply(struct request *wire, const char *data, size_t len, bool fi
 
     if (first) {
         r->reply_type = data[0];
-        r->rejecting = data[0] == '-' && is_rejection(s, r, data, len);
-        r->unknown = data[0] == '-' && is_unknown(data, len);
-        r->denied = data[0] == '-' && is_denied(data, len);
-        r->page_begins = r->verb->begins && data[0] != '-' && !r->in_tx;
-        r->page_lost = false;
-        r->capture |= r->unknown && r->read_form && names_read_form(data, len);
+        if (__builtin_expect(data[0] == '-', 0))
+            error_begins(s, r, data, len);
+        else if (r->verb->begins && !r->in_tx)
+            r->page_begins = true;
     }
     r->reply_len += len;
     if (r->page_lost) {
@@ -258,6 +268,8 @@ static void on_reply(struct request *wire, const char *data, size_t len, bool fi
     }
     if (!last && r->reply_len > LARGE_REPLY)
         session_large_reply(s, r, up);
+    if (!head && last)
+        request_answered_early(s, r);
     if (last)
         answered(s, r, up);
     else if (!head)
@@ -296,7 +308,7 @@ static bool ends_connections(struct session *s, const struct session_request *r)
 {
     if (r->ends < ENDS_MAX)
         return false;
-    session_disconnect(s, "the node ends the connection instead of answering");
+    session_disconnect(s, CLOSED_NODE, "the node ends the connection instead of answering");
     return true;
 }
 
@@ -321,7 +333,7 @@ static void on_failed(struct request *wire, enum request_failure why, const char
     r->upstream = NULL;
     session_forget_copies(s, r);
     if (r->streaming) {
-        session_close(s, "a reply was cut short: the connection to the node was lost");
+        session_close(s, CLOSED_NODE, "a reply was cut short: the connection to the node was lost");
         return;
     }
     if (why == REQUEST_LOST && !r->write && ends_connections(s, r))
@@ -336,7 +348,7 @@ static void on_failed(struct request *wire, enum request_failure why, const char
     } else if (why == REQUEST_REFUSED) {
         refused(s, r, text);
     } else if (why == REQUEST_UNSENT || !r->write) {
-        session_wait_again(s, r);
+        session_wait_again(s, r, why == REQUEST_UNSENT ? RETRY_UNSENT : RETRY_LOST);
     } else {
         session_outcome_unknown(s, r,
                                 "-ERR redisproxy: outcome unknown, the connection to the master "

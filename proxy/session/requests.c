@@ -19,15 +19,39 @@ void session_count(const struct session *s, enum switch_count what)
     board_count(s->host->turn->board, s->place.group, what);
 }
 
-/* A request that was on its way stands before all that waits again. */
-void session_wait_again(struct session *s, struct session_request *r)
+static uint64_t when_sent(const struct session_request *r)
 {
+    return r->sent & ~(REQUEST_LATE | REQUEST_EARLY);
+}
+
+void requests_wait(struct session *s)
+{
+    uint64_t now = s->host->turn->ticks;
+    for (struct list *it = s->queue.requests.prev; it != &s->queue.requests; it = it->prev) {
+        struct session_request *r = session_request(it);
+        if (r->state != REQUEST_WAITING)
+            continue;
+        if (r->sent & REQUEST_LATE)
+            return; /* and so are those before it */
+        r->came = now;
+        r->sent = REQUEST_LATE;
+    }
+}
+
+/* A request that was on its way stands before all that waits again. */
+void session_wait_again(struct session *s, struct session_request *r, enum retry_cause cause)
+{
+    counter_add(&s->host->counters->groups[s->place.group].retries[cause], 1);
+    if (!(r->sent & REQUEST_LATE))
+        r->came = when_sent(r);
+    r->sent = REQUEST_LATE;
     session_forget_copies(s, r);
     queue_move(&s->queue, r, REQUEST_WAITING);
     r->retried = true;
     r->times.sent = r->times.answered = 0;
     session_count(s, SWITCH_RETRIED);
     r->reply_type = 0;
+    r->unknown = r->denied = r->page_begins = r->page_lost = false;
     r->reply_len = 0;
     r->rejecting = false;
     r->taken_back = r->called_back = false;
@@ -104,8 +128,10 @@ const char *session_null_array(const struct session *s)
 void session_settle(struct session *s, struct session_request *r, const char *reply)
 {
     buf_free(&r->reply);
-    if (reply)
+    if (reply) {
         buf_append(&r->reply, reply, strlen(reply));
+        r->reply_type = reply[0];
+    }
     queue_move(&s->queue, r, REQUEST_ANSWERED);
     session_mark_woken(s);
 }
@@ -114,8 +140,10 @@ void session_outcome_unknown(struct session *s, struct session_request *r, const
 {
     r->executed = true; /* perhaps: that is the point */
     session_count(s, SWITCH_UNKNOWN);
+    request_conclude(r, RESULT_UNKNOWN);
     if (router_group(s->host->router, s->place.group)->inflight_writes == INFLIGHT_CLOSE)
-        session_close(s, "the outcome of a write is unknown, and inflight_writes = close");
+        session_close(s, CLOSED_UNKNOWN,
+                      "the outcome of a write is unknown, and inflight_writes = close");
     else
         session_settle(s, r, error);
 }
@@ -131,4 +159,48 @@ void session_rewrite_number(struct session_request *r, const char *at, uint64_t 
     buf_append(&whole, at, (size_t)(end - at));
     buf_free(&r->reply);
     r->reply = whole;
+}
+
+/* ---- what is counted of them ---- */
+
+/* How long it was in the hold, if it was: until it was sent, or refused. */
+static void count_hold(struct session *s, const struct session_request *r, uint64_t now)
+{
+    struct group_counters *group = &s->host->counters->groups[s->place.group];
+    uint64_t since = (uint64_t)r->held_since_ms * HISTOGRAM_TICKS_PER_MS;
+    uint64_t until = when_sent(r) > since ? when_sent(r) : now,
+             ticks = until > since ? until - since : 0;
+    histogram_add(&group->hold, ticks);
+    if (ticks > counter_read(&group->hold_max))
+        counter_set(&group->hold_max, ticks);
+}
+
+void request_answered_early(struct session *s, struct session_request *r)
+{
+    r->at_node = s->host->turn->ticks - when_sent(r);
+    r->sent |= REQUEST_EARLY;
+}
+
+static enum request_result result_of(const struct session_request *r)
+{
+    if (r->concluded)
+        return (enum request_result)r->result;
+    return r->reply_type == '-' ? RESULT_ERROR : RESULT_OK;
+}
+
+void request_count_other(struct session *s, const struct session_request *r, uint64_t now)
+{
+    uint64_t sent = when_sent(r), came = sent ? sent : now;
+    if (r->sent & REQUEST_LATE)
+        came = r->came;
+    counters_note_other(s->counters,
+                        &(struct counted_request){
+                            .command = r->command ? r->command->number : 0,
+                            .class = r->command ? command_class(r->command) : COMMAND_CLASS_OTHER,
+                            .result = result_of(r),
+                            .whole = now - came,
+                            .node = r->sent & REQUEST_EARLY ? r->at_node : now - sent,
+                            .was_sent = sent != 0});
+    if (r->held_since_ms)
+        count_hold(s, r, now);
 }

@@ -71,5 +71,5 @@ void session_not_secured(struct session *s, int error)
                   stream_peer(&s->client.stream, peer, sizeof(peer)),
                   tls_source_name(s->listener->tls), log_quote(quoted, sizeof(quoted), why));
     }
-    session_close(s, why);
+    session_close(s, CLOSED_TLS, why);
 }

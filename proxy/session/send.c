@@ -18,6 +18,7 @@ void session_send(struct session *s, struct session_request *r, struct upstream 
 {
     queue_depart(&s->queue, r, to);
     slowlog_sent(s, r, to);
+    r->sent += s->host->turn->ticks; /* it is 0, or marked */
     r->leased = to == s->lease.upstream;
     if (r->verb->sending)
         r->verb->sending(s, r, to);

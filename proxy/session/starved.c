@@ -43,7 +43,7 @@ void session_look_at_starved(struct session_host *host, int64_t now_ms)
     host->growing = NULL;
     let_one_grow(host, now_ms);
     if (s && now_ms - s->client.read_ms >= GROWING_MS)
-        session_disconnect(s, "its request does not come to its end: request_memory");
+        session_disconnect(s, CLOSED_LIMIT, "its request does not come to its end: request_memory");
     else if (s)
         session_update_interest(s);
 }

@@ -65,6 +65,17 @@ void relay_start_here(struct relay *relay, struct relay_stop *home)
         relay_start(relay, home);
 }
 
+static void on_begin(struct mail *mail, void *reader)
+{
+    relay_start_here(container_of(mail, struct relay, mail), reader);
+}
+
+void relay_start_from_outside(struct relay *relay, const struct shared *shared, size_t worker)
+{
+    relay->mail = (struct mail){.open = on_begin, .drop = on_drop};
+    mailbox_post(&shared->slots[worker].box, &relay->mail);
+}
+
 void relay_start_at(struct relay *relay, struct relay_stop *home, size_t worker)
 {
     address(relay, home);

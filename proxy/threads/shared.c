@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct shared *shared_new(size_t slots, size_t groups)
+struct shared *shared_new(size_t slots, size_t groups, size_t listeners)
 {
     struct shared *shared = calloc(1, sizeof(*shared));
     if (!shared)
@@ -24,14 +24,17 @@ struct shared *shared_new(size_t slots, size_t groups)
         if (!shared->slots[i].holds)
             abort();
         memset(shared->slots[i].holds, 0, size);
+        shared->slots[i].counters = counters_new(listeners, groups);
     }
     return shared;
 }
 
 void shared_free(struct shared *shared)
 {
-    for (size_t i = 0; i < shared->worker_count; i++)
+    for (size_t i = 0; i < shared->worker_count; i++) {
         free(shared->slots[i].holds);
+        counters_free(shared->slots[i].counters);
+    }
     free(shared->slots);
     free(shared->held);
     free(shared->unrenewed);

@@ -4,119 +4,42 @@
  * with the one on the board, and published if it differs: so what arrives
  * together is published together, and a worker is never woken for nothing.
  */
-#include "topology/control.h"
+#include "topology/control_state.h"
 
-#include "base/list.h"
 #include "base/log.h"
 #include "topology/group.h"
-#include "topology/names.h"
 #include "topology/summaries.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
-#include <uv.h>
 
 #define TURN_MS 500
 /* How often it is looked whether a switchover can be summed up. */
 #define SUMMARY_MS 20
 #define NO_PLACE SIZE_MAX
 
-/* A group keeps its number. */
-struct place {
-    struct group *group; /* NULL: it is gone */
-    const char *name;
-    int64_t leaves_ms; /* it goes then; 0: it is configured */
-};
-
-struct control {
-    uv_loop_t loop;
-    uv_thread_t thread;
-    uv_async_t stop, credential, reload;
-    uv_prepare_t before_sleep;
-    uv_timer_t turn, summary;
-    atomic_int_least64_t last_turn;
-    struct board *board;
-    struct topology *shown; /* what is on the board: a reference of our own */
-    struct names *names;
-    struct summaries *summaries;
-    struct place *places;
-    size_t place_count, groups_open;
-    /* What is to be followed, and what is. */
-    _Atomic(const struct topology_options *) wanted, followed;
-    atomic_size_t wanted_count;
-    bool dirty, stopping;
-};
-
-/* ---- publishing ---- */
-
-static bool same_node(const struct topology_node *a, const struct topology_node *b)
-{
-    return a->id == b->id && a->readable == b->readable && a->suspect == b->suspect &&
-           a->leaving == b->leaving && a->up == b->up && a->disagrees == b->disagrees &&
-           a->process == b->process && a->tenure == b->tenure && a->cert_ends_s == b->cert_ends_s &&
-           address_equal(&a->address, &b->address) && strcmp(a->name, b->name) == 0 &&
-           strcmp(a->host, b->host) == 0;
-}
-
-static bool same_group(const struct topology_group *a, const struct topology_group *b)
-{
-    if (a->gone != b->gone || a->state != b->state || a->master != b->master ||
-        a->writable != b->writable || a->settling != b->settling || a->quorum != b->quorum ||
-        a->epoch != b->epoch || a->sentinel_cert_ends_s != b->sentinel_cert_ends_s ||
-        a->since_ms != b->since_ms || a->own != b->own || a->node_count != b->node_count ||
-        strcmp(a->reason, b->reason) != 0 || a->had_master != b->had_master ||
-        strcmp(a->disagreement, b->disagreement) != 0 || strcmp(a->replid[0], b->replid[0]) != 0 ||
-        strcmp(a->replid[1], b->replid[1]) != 0)
-        return false;
-    for (size_t i = 0; i < a->node_count; i++) {
-        if (!same_node(&a->nodes[i], &b->nodes[i]))
-            return false;
-    }
-    return true;
-}
-
-static void show(const struct place *place, struct topology_group *out)
-{
-    if (place->group) {
-        group_show(place->group, out);
-        return;
-    }
-    out->name = place->name;
-    out->gone = true;
-}
-
-static void publish(struct control *control)
-{
-    struct topology *next = topology_new(control->place_count);
-    bool same = control->shown && control->shown->group_count == control->place_count;
-    for (size_t i = 0; i < control->place_count; i++) {
-        show(&control->places[i], &next->groups[i]);
-        same = same && same_group(&next->groups[i], &control->shown->groups[i]);
-    }
-    if (same) {
-        topology_release(next);
-        return;
-    }
-    if (control->shown)
-        topology_release(control->shown);
-    board_publish(control->board, next);
-    control->shown = board_acquire(control->board);
-    for (size_t i = 0; i < control->place_count; i++)
-        if (control->places[i].group)
-            group_published(control->places[i].group, control->shown->seq);
-    summaries_published(control->summaries, control->shown->seq);
-}
+/* ---- before it sleeps ---- */
 
 static void before_sleep(uv_prepare_t *handle)
 {
     struct control *control = handle->data;
     atomic_store_explicit(&control->last_turn, (int64_t)uv_now(&control->loop),
                           memory_order_relaxed);
-    if (control->dirty && !control->stopping)
-        publish(control);
+    if (control->dirty && !control->stopping) {
+        control_publish(control);
+        control_arm_pauses(control);
+    }
     control->dirty = false;
+}
+
+void control_pause(struct control *control, size_t group, int64_t until_ms, uint64_t leaving)
+{
+    struct place *place = &control->places[group];
+    if (until_ms && place->group)
+        pause_begin(&place->pause, (int64_t)uv_now(&control->loop), until_ms, leaving);
+    else
+        pause_end(&place->pause);
+    control->dirty = true;
 }
 
 static void group_changed(void *owner)
@@ -193,9 +116,43 @@ static void credential_news(void *owner)
     uv_async_send(&control->credential);
 }
 
+/* ---- errands ---- */
+
+static void on_errand(uv_async_t *async)
+{
+    struct control *control = async->data;
+    if (!control->stopping)
+        errands_run(&control->errands, control);
+}
+
+void control_run(struct control *control, struct errand *errand)
+{
+    errands_add(&control->errands, errand);
+    uv_async_send(&control->errand);
+}
+
+void control_each_sentinel(const struct control *control, size_t group, sentinel_visitor *each,
+                           void *data)
+{
+    if (control->places[group].group)
+        group_each_sentinel(control->places[group].group, each, data);
+}
+
 /* ---- life ---- */
 
 static void let_go(struct control *control);
+
+static void show_facts(const struct control *control)
+{
+    struct group_facts *facts = calloc(control->place_count + 1, sizeof(*facts));
+    if (!facts)
+        abort();
+    for (size_t i = 0; i < control->place_count; i++)
+        if (control->places[i].group)
+            group_facts(control->places[i].group, &facts[i]);
+    facts_show(board_facts(control->board), facts, control->place_count);
+    free(facts);
+}
 
 /* A file that was read a moment ago is due now. And it makes the loop turn. */
 static void turned(uv_timer_t *timer)
@@ -205,6 +162,8 @@ static void turned(uv_timer_t *timer)
     let_go(control);
     if (!control->stopping)
         summaries_note(control->summaries, control->shown, (int64_t)uv_now(&control->loop));
+    if (!control->stopping)
+        show_facts(control);
 }
 
 /* The names go last: groups ask them until they are closed. */
@@ -217,6 +176,8 @@ static void group_closed(void *owner)
     uv_close((uv_handle_t *)&control->before_sleep, NULL);
     uv_close((uv_handle_t *)&control->turn, NULL);
     uv_close((uv_handle_t *)&control->summary, NULL);
+    uv_close((uv_handle_t *)&control->pause, NULL);
+    uv_close((uv_handle_t *)&control->errand, NULL);
     uv_close((uv_handle_t *)&control->credential, NULL);
     uv_close((uv_handle_t *)&control->reload, NULL);
     uv_close((uv_handle_t *)&control->stop, NULL);
@@ -288,6 +249,7 @@ static void let_go(struct control *control)
                   place->name);
         place->group = NULL;
         place->leaves_ms = 0;
+        pause_end(&place->pause);
         control->dirty = true;
         group_close(group);
     }
@@ -305,7 +267,7 @@ static void on_reload(uv_async_t *async)
             add_place(control);
         follow_one(control, &control->places[i], &wanted[i]);
     }
-    publish(control);
+    control_publish(control);
     atomic_store(&control->followed, wanted);
 }
 
@@ -343,7 +305,12 @@ static int init_handles(struct control *control)
     uv_timer_start(&control->turn, turned, TURN_MS, TURN_MS);
     uv_timer_init(&control->loop, &control->summary);
     control->summary.data = control;
-    control->stop.data = control->credential.data = control->reload.data = control;
+    uv_timer_init(&control->loop, &control->pause);
+    control->stop.data = control->credential.data = control->errand.data = control->reload.data =
+        control->pause.data = control;
+    error = uv_async_init(&control->loop, &control->errand, on_errand);
+    if (error)
+        return error;
     error = uv_async_init(&control->loop, &control->credential, on_credential);
     if (!error)
         error = uv_async_init(&control->loop, &control->reload, on_reload);
@@ -368,13 +335,15 @@ struct control *control_start(const struct topology_options *groups, size_t grou
     control->board = board;
     control->summaries = summaries_new(board, board_groups(board));
     control->names = names_new(&control->loop, name_changed, control);
+    errands_init(&control->errands);
     for (size_t i = 0; i < group_count; i++) {
         add_place(control);
         follow_one(control, &control->places[i], &groups[i]);
     }
     atomic_store(&control->wanted, groups);
     atomic_store(&control->followed, groups);
-    publish(control);
+    control_publish(control);
+    show_facts(control);
     error = uv_thread_create(&control->thread, run, control);
     if (error) {
         log_event(LOG_ERROR, "the control plane's thread cannot start", "error=%s",
@@ -399,6 +368,7 @@ void control_stop(struct control *control)
     if (control->shown)
         topology_release(control->shown);
     summaries_free(control->summaries);
+    errands_close(&control->errands);
     free(control->places);
     free(control);
 }

@@ -137,6 +137,8 @@ void election_become_steady(struct election *e, struct election_node *master, in
         e->view.state != GROUP_NONE && !address_equal(&master->shown.address, &e->change.old);
     int64_t promoted_ms = e->change.promoted_ms >= 0 ? e->change.promoted_ms : now_ms;
     bool returns = e->view.state != GROUP_NONE && !promotion;
+    if (e->view.state != GROUP_NONE)
+        election_count_switch(e, promotion, now_ms);
     election_enter(e, GROUP_STEADY, &master->shown.address, now_ms);
     if (!returns) /* otherwise another process there is a restart */
         memcpy(e->master_runid, master->says.runid, sizeof(e->master_runid));

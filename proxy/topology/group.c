@@ -386,6 +386,12 @@ void group_close(struct group *group)
     uv_close((uv_handle_t *)&group->timer, timer_closed);
 }
 
+void group_facts(struct group *group, struct group_facts *out)
+{
+    election_mark_offset(group->election);
+    election_facts(group->election, now_of(group), out);
+}
+
 static void show_certificate(const struct group *group, struct topology_node *node)
 {
     const char *host = names_host(group->names, &node->address);

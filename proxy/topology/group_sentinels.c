@@ -291,6 +291,11 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
         list_node(group, key, &report->replicas[i], &address);
     if (report->known)
         list_node(group, key, &report->named, &answer.named);
+    seat->said.known = answer.known;
+    seat->said.named = answer.named;
+    seat->said.epoch = answer.epoch;
+    seat->said.step = answer.step;
+    seat->said.answered_ms = now_of(group);
     election_sentinel_answer(group->election, key, &answer, report->asked_ms, now_of(group));
     learn_peers(group, report);
     seat = group_seat_by_key(group, key);
@@ -351,6 +356,8 @@ static void sentinel_happened(void *owner, struct sentinel *sentinel, const char
     if (subject.len)
         group->wiring.probe_now(group, &subject);
     sentinel_poll(sentinel);
+    if (strcmp(channel, "+tilt") == 0 || strcmp(channel, "-tilt") == 0)
+        election_sentinel_tilt(group->election, seat->key, channel[0] == '+');
     if (sentinel_event_kind(channel, &kind))
         election_event(group->election, seat->key, kind, &master, &subject, now_of(group));
     group->wiring.follow(group);
@@ -365,6 +372,24 @@ int64_t group_sentinels_cert_ends(const struct group *group)
             first = ends;
     }
     return first;
+}
+
+void group_each_sentinel(const struct group *group, sentinel_visitor *each, void *data)
+{
+    for (size_t i = 0; i < group->seat_count; i++) {
+        const struct seat *seat = &group->seats[i];
+        struct sentinel_view view = {.name = sentinel_name(seat->sentinel),
+                                     .runid = seat->runid,
+                                     .configured = seat->configured,
+                                     .reachable = seat->reachable,
+                                     .known = seat->said.known,
+                                     .named = seat->said.named,
+                                     .epoch = seat->said.epoch,
+                                     .step = seat->said.step,
+                                     .answered_ms = seat->said.answered_ms,
+                                     .peers = (unsigned)seat->peer_count};
+        each(data, &view);
+    }
 }
 
 void group_forget_seats(struct group *group)

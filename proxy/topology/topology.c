@@ -37,6 +37,7 @@ struct board {
     size_t subscriber_count; /* places that were ever taken */
     struct client_pause pauses[PAUSES_MAX];
     struct refusals *refusals;
+    struct facts *facts;
     struct history *history;
     size_t groups;
     struct switch_counts counts[]; /* one for each group */
@@ -124,6 +125,7 @@ struct board *board_new(size_t groups)
     board->refusals = refusals_new();
     board->history = history_new(groups);
     board->groups = groups;
+    board->facts = facts_new();
     return board;
 }
 
@@ -139,7 +141,13 @@ void board_free(struct board *board)
     pthread_mutex_destroy(&board->mutex);
     refusals_free(board->refusals);
     history_free(board->history);
+    facts_free(board->facts);
     free(board);
+}
+
+struct facts *board_facts(const struct board *board)
+{
+    return board->facts;
 }
 
 struct refusals *board_refusals(const struct board *board)

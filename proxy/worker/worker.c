@@ -37,6 +37,7 @@
 #define TICK_MS 100
 /* While it drains it turns so often. */
 #define DRAIN_TICK_MS 10
+#define LAG_MS 5000
 /* The memory for the texts of scripts, for each group. */
 #define SCRIPTS_MAX ((size_t)16 * 1024 * 1024)
 
@@ -50,13 +51,21 @@ static void refuse(int fd, bool plain)
     close(fd);
 }
 
+static void count_refused(struct worker *w, const struct traffic_listener_options *listener,
+                          enum refuse_reason reason)
+{
+    counter_add(&w->host.counters->listeners[listener->number].refused[reason], 1);
+}
+
 /* A client of this worker from now on, or of nobody. */
 static void take(struct worker *w, const struct traffic_listener_options *listener, int fd,
                  uint64_t id)
 {
     w->given++;
-    if (session_open(&w->host, listener, fd, id) != 0)
+    if (session_open(&w->host, listener, fd, id) != 0) {
+        count_refused(w, listener, REFUSE_FAILED);
         log_event(LOG_WARN, "a client could not be taken", "reason=\"%s\"", strerror(errno));
+    }
 }
 
 /* An accepted socket on its way to another worker, who may have other options by then: the listener's are kept. */
@@ -103,6 +112,7 @@ static void on_accept(void *owner, int fd)
     struct worker *w = point->worker;
     size_t to = balance_next(&w->balance, w->host.count, traffic_max_clients(w->options, fd));
     if (to == BALANCE_FULL) {
+        count_refused(w, point->options, REFUSE_MAX_CLIENTS);
         refuse(fd, !point->options->tls);
         return;
     }
@@ -127,11 +137,11 @@ static void acknowledge(struct worker *w)
 /* For other threads, which may be a turn behind. */
 static void show_gauges(struct worker *w)
 {
-    struct worker_slot *slot = worker_slot_of(w);
-    for (size_t i = 0; i < w->options->group_count; i++) {
-        const struct hold *hold = router_hold(w->host.router, i);
-        atomic_store_explicit(&slot->holds[i].sessions, hold->count, memory_order_relaxed);
-        atomic_store_explicit(&slot->holds[i].bytes, hold->bytes, memory_order_relaxed);
+    struct worker_slot *slot = w->slot;
+    struct slot_hold *shown = slot->holds;
+    for (const struct hold *hold = w->holds, *end = w->holds_end; hold < end; hold++, shown++) {
+        atomic_store_explicit(&shown->sessions, hold->count, memory_order_relaxed);
+        atomic_store_explicit(&shown->bytes, hold->bytes, memory_order_relaxed);
     }
     atomic_store_explicit(&slot->sessions, w->host.count, memory_order_relaxed);
     atomic_store_explicit(&slot->ended, w->given - w->host.count, memory_order_relaxed);
@@ -148,6 +158,8 @@ static void show_rare_gauges(struct worker *w)
         unrenewed += gate->unrenewed;
         early += gate->early;
     }
+    for (size_t i = 0; i < w->options->group_count; i++)
+        counter_set(&w->host.counters->groups[i].held_bytes, w->holds[i].bytes);
     atomic_store_explicit(&slot->unrenewed, unrenewed, memory_order_relaxed);
     atomic_store_explicit(&slot->early, early, memory_order_relaxed);
     atomic_store_explicit(&slot->request_bytes, request_pool_cost(&w->turn.requests),
@@ -168,9 +180,27 @@ static void follow(struct worker *w)
     if (w->accepts && !w->draining && accept_points_follow(w, options, w->wanted_fds) != 0)
         log_event(LOG_ERROR, "not all listeners of the new configuration are open", "");
     w->options = options;
+    w->holds_end = w->holds + options->group_count;
     session_host_reload(&w->host, options);
     uv_async_send(&w->async); /* sessions were told to end, or may be read again: one more turn */
     atomic_store(&w->followed, options);
+}
+
+/* How late the tick is: that long a client waits at worst. The worst of the last five seconds or more is shown, ten at
+ * most. */
+static void show_lag(struct worker *w, int64_t now_ms)
+{
+    int64_t late_ms = w->ticked_ms ? now_ms - w->ticked_ms - TICK_MS : 0;
+    w->ticked_ms = now_ms;
+    if (now_ms - w->lag_since_ms >= LAG_MS) {
+        w->lag_before_ms = w->lag_ms;
+        w->lag_ms = 0;
+        w->lag_since_ms = now_ms;
+    }
+    if (late_ms > w->lag_ms)
+        w->lag_ms = late_ms;
+    counter_set(&w->host.counters->lag_ms,
+                (uint64_t)(w->lag_ms > w->lag_before_ms ? w->lag_ms : w->lag_before_ms));
 }
 
 /* Nothing: while it is active, the loop does not sleep. */
@@ -245,6 +275,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
     int64_t now = turn_now(&w->turn);
+    show_lag(w, now);
     session_host_tick(&w->host, now);
     show_rare_gauges(w);
 }
@@ -252,6 +283,7 @@ static void on_tick(uv_timer_t *timer)
 static void on_async(uv_async_t *async)
 {
     struct worker *w = async->data;
+    turn_look(&w->turn);
     mailbox_read(&worker_slot_of(w)->box, &w->host.stop);
     if (atomic_load(&w->stop))
         close_all(w);
@@ -318,11 +350,14 @@ struct worker *worker_new(const struct traffic_options *options, struct board *b
     w->board = board;
     w->host.stop.shared = shared;
     w->host.stop.number = number;
-    atomic_store(&worker_slot_of(w)->last_turn_ms, clock_ms());
+    w->slot = &shared->slots[number];
+    atomic_store(&w->slot->last_turn_ms, clock_ms());
     init_loop(w);
     turn_init(&w->turn, &w->loop, w->board, sizeof(struct session_request));
     init_host(w);
-    mailbox_init(&worker_slot_of(w)->box, notify, w);
+    w->holds = router_hold(w->host.router, 0);
+    w->holds_end = w->holds + options->group_count;
+    mailbox_init(&w->slot->box, notify, w);
     w->subscriber = board_subscribe(board, notify, w);
     uv_async_send(&w->async);
     return w;

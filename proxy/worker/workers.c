@@ -30,7 +30,8 @@ struct workers *workers_start(const struct traffic_options *options, struct boar
     if (!workers)
         abort();
     workers->count = options->workers;
-    workers->shared = shared_new(workers->count, traffic_group_room(options));
+    workers->shared =
+        shared_new(workers->count, traffic_group_room(options), traffic_listener_room(options));
     for (size_t i = 0; i < workers->count; i++)
         workers->each[i] = worker_new(options, board, workers->shared, i);
     if (start_all(workers, listen_fds) == 0)
@@ -81,6 +82,16 @@ bool workers_follow(const struct workers *workers, const struct traffic_options 
         if (!worker_follows(workers->each[i], options))
             return false;
     return true;
+}
+
+struct counters *workers_counters(const struct workers *workers, size_t worker)
+{
+    return workers->shared->slots[worker].counters;
+}
+
+void workers_ask(const struct workers *workers, struct relay *relay)
+{
+    relay_start_from_outside(relay, workers->shared, 0);
 }
 
 void workers_drain(struct workers *workers)

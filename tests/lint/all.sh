@@ -54,6 +54,7 @@ static_analysis() {
 check "format" formatted
 check "rooms and circles" tests/lint/rooms.sh "${objects[@]}"
 check "documents" tests/lint/documents.sh README.md docs/*.md proxy/*/README.md
+check "man pages and completions" tests/lint/manual.sh "$BINARY"
 check "headers compile alone" headers_alone
 check "cppcheck" static_analysis
 check "clang-tidy" tidy

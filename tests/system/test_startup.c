@@ -92,7 +92,8 @@ Test(startup, health_says_who_is_master, .timeout = 60)
         for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++)
             cr_expect(strstr(body, fields[k]), "%s: no %s in %s", paths[i], fields[k], body);
     }
-    char metrics[8192], line[128];
+    static char metrics[1 << 18];
+    char line[128];
     snprintf(line, sizeof(line), "\nredisproxy_node_master{group=\"%s\",node=\"%s\"} 1\n",
              TRIO_GROUP, master);
     cr_expect_eq(health(&proxy, "/metrics", metrics, sizeof(metrics)), 200);

@@ -159,7 +159,7 @@ static inline void stage_begin_of(struct stage *s, size_t workers)
                                           .output_high = (size_t)16 << 10,
                                           .output_limit = (size_t)64 << 20,
                                           .output_memory = (size_t)128 << 20};
-    s->shared = shared_new(workers, 1);
+    s->shared = shared_new(workers, 1, 3);
     s->last_id = SESSION_ID_BASE;
     s->host = (struct session_host){.turn = &s->w->turn,
                                     .options = &s->options,

@@ -129,7 +129,7 @@ static void begin(struct stage *s, uint8_t how)
                                           .output_high = how & 4 ? 200 : 1 << 16,
                                           .output_limit = 1 << 16,
                                           .output_memory = 1 << 17};
-    s->shared = shared_new(1, 1);
+    s->shared = shared_new(1, 1, 3);
     s->host = (struct session_host){.turn = &s->turn,
                                     .options = &s->options,
                                     .request_share = how & 8 ? 20000 : 1 << 20,

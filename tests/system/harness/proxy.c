@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,9 +66,12 @@ int proxy_configure(const struct proxy *p, const struct trio *t,
     static const char *const routes[] = {"master", "replica", "split"};
     FILE *out = open_memstream(&text, &len);
     const char *lines = options->proxy_lines ? options->proxy_lines : "";
+    char admin[128];
     fprintf(out, "[proxy]\nhttp = %s:%d\n", p->host, PROXY_HTTP);
     if (!strstr(lines, "workers = "))
         fprintf(out, "workers = %d\n", proxy_workers());
+    if (!strstr(lines, "admin = "))
+        fprintf(out, "admin = %s\n", proxy_admin(p, admin, sizeof(admin)));
     fprintf(out, "%s\n[master %s]\nsentinels = ", lines, TRIO_GROUP);
     for (int i = 0; i < t->options.sentinels; i++)
         fprintf(out, "%s%s:%d", i ? ", " : "", t->name[i], secure_sentinel_port());
@@ -288,7 +292,8 @@ redisContext *proxy_client_of(const struct proxy *p, int port, int worker)
 
 long proxy_gauge(const struct proxy *p, const char *name, int worker)
 {
-    char text[32768], label[32] = "";
+    static _Thread_local char text[1 << 20];
+    char label[32] = "";
     long sum = -1;
     size_t len = strlen(name);
     if (worker >= 0)
@@ -337,6 +342,27 @@ bool proxy_sanitized(void)
     char command[PATH_MAX + 80];
     snprintf(command, sizeof(command), "grep -qaE '__(asan|tsan)_init' '%s'", proxy_program());
     return system(command) == 0;
+}
+
+const char *proxy_admin(const struct proxy *p, char *out, size_t size)
+{
+    snprintf(out, size, "%.*s.sock", (int)(strlen(p->log) - strlen(".log")), p->log);
+    return out;
+}
+
+int proxy_ctl(const struct proxy *p, char *output, size_t size, const char *format, ...)
+{
+    char line[512], path[128], *rest = line, *word;
+    const char *argv[16] = {"ctl", "-s", proxy_admin(p, path, sizeof(path))};
+    int count = 3;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    while (count < 14 && (word = strsep(&rest, " ")))
+        if (*word)
+            argv[count++] = word;
+    return proxy_run(argv, output, size);
 }
 
 int proxy_run(const char *const *arguments, char *output, size_t size)

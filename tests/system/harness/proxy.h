@@ -83,6 +83,12 @@ long proxy_gauge(const struct proxy *proxy, const char *name, int worker);
 int proxy_worker_of(redisContext *client);
 redisContext *proxy_client_of(const struct proxy *proxy, int port, int worker);
 
+/* The path of its admin socket. Returns out. */
+const char *proxy_admin(const struct proxy *proxy, char *out, size_t size);
+/* "redisproxy ctl -s its-socket ARGUMENTS", split at blanks (at most 10 words): as proxy_run(). */
+int proxy_ctl(const struct proxy *proxy, char *output, size_t size, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* Resident memory in bytes: now, and the most since proxy_forget_peak(). */
 long proxy_memory(const struct proxy *proxy);
 long proxy_peak(const struct proxy *proxy);

@@ -187,19 +187,32 @@ char *raw_transcript(const char *host, int port, const char *bytes, size_t len, 
     return text;
 }
 
+char *http_get_whole(const char *host, int port, const char *path, const char *headers)
+{
+    const size_t most = (size_t)4 << 20;
+    char request[512], *answer = calloc(1, most);
+    int fd = raw_open_plain(host, port);
+    if (fd < 0 || !answer) {
+        free(answer);
+        return NULL;
+    }
+    snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s\r\n%s\r\n", path, host,
+             headers);
+    raw_send_text(fd, request);
+    raw_read(fd, answer, most - 1, 5000);
+    close(fd);
+    return answer;
+}
+
 int http_get(const char *host, int port, const char *path, char *body, size_t size)
 {
-    char request[256], answer[16384];
-    int status = 0, fd = raw_open_plain(host, port);
-    if (fd < 0)
-        return 0;
-    snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path, host);
-    raw_send_text(fd, request);
-    raw_read(fd, answer, sizeof(answer) - 1, 5000);
-    close(fd);
-    const char *rest = strstr(answer, "\r\n\r\n");
-    if (sscanf(answer, "HTTP/1.%*d %d", &status) != 1 || !rest)
-        return 0;
-    snprintf(body, size, "%s", rest + 4);
+    int status = 0;
+    char *answer = http_get_whole(host, port, path, "");
+    const char *rest = answer ? strstr(answer, "\r\n\r\n") : NULL;
+    if (!rest || sscanf(answer, "HTTP/1.%*d %d", &status) != 1)
+        status = 0;
+    else
+        snprintf(body, size, "%s", rest + 4);
+    free(answer);
     return status;
 }

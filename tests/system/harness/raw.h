@@ -45,6 +45,9 @@ char *raw_transcript(const char *host, int port, const char *bytes, size_t len, 
 const char *raw_show(const char *bytes, size_t len);
 
 /* GET over HTTP/1.0. Returns the status, 0 when there was no answer; the body goes into `body`. */
+/* The same with further header lines (each ended by a line end); all of the answer, its head too, to be freed. NULL: there
+ * is none. */
+char *http_get_whole(const char *host, int port, const char *path, const char *headers);
 int http_get(const char *host, int port, const char *path, char *body, size_t size);
 
 #endif

@@ -41,7 +41,9 @@ const struct scenario scenario_black_hole = {
 /* The value of a gauge of the group; -1: there is none. */
 static int gauge(const struct stage *s, const char *name)
 {
-    char body[8192] = "", line[96];
+    static _Thread_local char body[1 << 18];
+    char line[96];
+    body[0] = '\0';
     snprintf(line, sizeof(line), "\nredisproxy_%s{group=\"%s\"} ", name, TRIO_GROUP);
     int status = http_get(s->target.proxy.host, PROXY_HTTP, "/metrics", body, sizeof(body));
     const char *at = strstr(body, line);

@@ -146,7 +146,8 @@ static int64_t is_released(size_t count)
     int64_t begin = growth_clock_ns();
     show(&s, steady);
     int fd = admits(&s, 0, "master");
-    cr_assert_gt(swallows(&s, fd), count / 3 * 21);
+    size_t all = 0; /* on a busy machine a pause between two turns is no end */
+    until(all > count / 3 * 21, all += swallows(&s, fd));
     int64_t took = growth_clock_ns() - begin;
     close(fd);
     stage_end(&s);

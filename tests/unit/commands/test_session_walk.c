@@ -84,7 +84,7 @@ Test(session_walk, a_list_is_made_in_slices)
     node_lets_it_begin(&c, "CLIENT LIST", "$71\r\n" LINE "\r\n");
     struct list *next = container_of(c.s.host.walks.next, struct session_walk, in_host)->next;
     cr_assert_neq(next, &c.s.host.sessions);
-    session_close(container_of(next, struct session, in_host), "a test");
+    session_close(container_of(next, struct session, in_host), CLOSED_KILLED, "a test");
     cr_assert_eq(lines_of(&c), CLIENTS - 1);
     cr_assert(list_empty(&c.s.host.walks));
     crowd_end(&c);
@@ -97,7 +97,8 @@ Test(session_walk, all_that_are_left_may_end)
     client_asks(c.clients[0], "CLIENT LIST");
     node_lets_it_begin(&c, "CLIENT LIST", "$71\r\n" LINE "\r\n");
     while (c.s.host.sessions.next->next != c.s.host.sessions.prev)
-        session_close(container_of(c.s.host.sessions.prev, struct session, in_host), "a test");
+        session_close(container_of(c.s.host.sessions.prev, struct session, in_host), CLOSED_KILLED,
+                      "a test");
     cr_assert_eq(lines_of(&c), 2);
     crowd_end(&c);
 }
@@ -109,7 +110,8 @@ Test(session_walk, the_one_who_asked_may_end)
     crowd_begin(&c);
     client_asks(c.clients[0], "CLIENT LIST");
     node_lets_it_begin(&c, "CLIENT LIST", "$71\r\n" LINE "\r\n");
-    session_close(container_of(c.s.host.sessions.next, struct session, in_host), "a test");
+    session_close(container_of(c.s.host.sessions.next, struct session, in_host), CLOSED_KILLED,
+                  "a test");
     until(list_empty(&c.s.host.walks), turn(&c));
     turn(&c);
     cr_assert_eq(c.s.host.count, CLIENTS - 1);

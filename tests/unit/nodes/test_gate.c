@@ -22,7 +22,7 @@ struct world {
 
 static struct world begin(void)
 {
-    struct world w = {.shared = shared_new(WORKERS, 1)};
+    struct world w = {.shared = shared_new(WORKERS, 1, 1)};
     for (size_t i = 0; i < WORKERS; i++) {
         rung[i] = 0;
         mailbox_init(&w.shared->slots[i].box, ring, &rung[i]);

@@ -101,7 +101,7 @@ static void begin(struct stage *s)
                                               .hold_memory = 1000,
                                               .connect_timeout_ms = 5000};
     s->options = (struct traffic_options){.groups = &s->group, .group_count = 1};
-    s->shared = shared_new(1, 1);
+    s->shared = shared_new(1, 1, 1);
     s->router = router_new(&s->w->turn, &s->options, s->shared, 0, &events, s);
     s->nobody = identity_nobody(router_identities(s->router));
     s->own = identity_own(router_identities(s->router));

@@ -30,7 +30,7 @@ static void ring(void *arg)
 static void begin(struct house *h, size_t workers)
 {
     memset(h, 0, sizeof(*h));
-    h->shared = shared_new(workers, 1);
+    h->shared = shared_new(workers, 1, 1);
     for (size_t i = 0; i < workers; i++) {
         h->stops[i].shared = h->shared;
         h->stops[i].number = i;
@@ -189,4 +189,41 @@ Test(relay, is_dropped_wherever_it_is)
     cr_assert_str_eq(waiting.log, "d");
     cr_assert_str_eq(coming_home.log, "1d");
     cr_assert_str_eq(on_its_way.log, "d");
+}
+
+Test(relay, from_outside_all_are_visited_and_the_first_is_home)
+{
+    for (size_t workers = 1; workers <= 3; workers++) {
+        static const char *const logs[] = {"", "0h", "01h", "012h"};
+        struct house h;
+        struct letter l = letter();
+
+        begin(&h, workers);
+        relay_start_from_outside(&l.relay, h.shared, 0);
+        for (size_t i = 0; i < workers; i++)
+            turn(&h, i);
+        turn(&h, 0);
+        cr_assert_str_eq(l.log, logs[workers]);
+        end(&h);
+    }
+}
+
+Test(relay, from_outside_it_waits_and_is_dropped_as_any_other)
+{
+    struct house h;
+    struct letter shy = letter(), unread = letter();
+
+    begin(&h, 2);
+    shy.shy = 0;
+    shy.not_yet = 2;
+    relay_start_from_outside(&shy.relay, h.shared, 0);
+    turn(&h, 0);
+    cr_assert_str_eq(shy.log, "");
+    turn(&h, 0);
+    turn(&h, 1);
+    turn(&h, 0);
+    cr_assert_str_eq(shy.log, "01h");
+    relay_start_from_outside(&unread.relay, h.shared, 0);
+    end(&h);
+    cr_assert_str_eq(unread.log, "d");
 }

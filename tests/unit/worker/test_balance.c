@@ -16,7 +16,7 @@ struct house {
 
 static void begin(struct house *h, size_t workers)
 {
-    *h = (struct house){.shared = shared_new(workers, 1)};
+    *h = (struct house){.shared = shared_new(workers, 1, 1)};
     balance_init(&h->balance, h->shared, 0);
 }
 

@@ -1,0 +1,319 @@
+/*
+ * metrics: what /metrics tells, under real traffic: every family's form by promtool, numbers by what was sent, bounded
+ * however many names clients think of; a scrape asks nothing of the workers.
+ */
+#include "harness/client.h"
+#include "harness/process.h"
+#include "harness/raw.h"
+#include "harness/suite.h"
+#include "harness/wait.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct suite suite = {.trio = {.min_replicas = 1, .fast = true}};
+
+#define OPENMETRICS "Accept: application/openmetrics-text; version=1.0.0,text/plain;q=0.5\r\n"
+
+/* The text behind the head, to be freed. */
+static char *scrape(const struct proxy *p, const char *headers)
+{
+    char *answer = http_get_whole(p->host, PROXY_HTTP, "/metrics", headers);
+    cr_assert(answer && strncmp(answer, "HTTP/1.", 7) == 0);
+    char *body = strstr(answer, "\r\n\r\n");
+    cr_assert(body != NULL);
+    memmove(answer, body + 4, strlen(body + 4) + 1);
+    return answer;
+}
+
+/* The sum of all samples whose line begins with `name` and has all of `labels` ("a=\"b\",..." in any places). */
+static double sum_of(const char *text, const char *name, const char *label, const char *other)
+{
+    double sum = 0;
+    size_t len = strlen(name);
+    for (const char *line = text; line && *line; line = strchr(line, '\n') + 1) {
+        const char *end = strchr(line, '\n');
+        char one[1024];
+        if (!end)
+            break;
+        snprintf(one, sizeof(one), "%.*s", (int)(end - line), line);
+        if (strncmp(one, name, len) == 0 && strchr(" {", one[len]) && strstr(one, label) &&
+            strstr(one, other))
+            sum += atof(strrchr(one, ' ') + 1);
+    }
+    return sum;
+}
+
+static double value(const struct proxy *p, const char *name, const char *label, const char *other)
+{
+    char *text = scrape(p, "");
+    double sum = sum_of(text, name, label, other);
+    free(text);
+    return sum;
+}
+
+static int lines_of(const char *text, const char *name)
+{
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, name)); at++)
+        count += at == text || at[-1] == '\n';
+    return count;
+}
+
+/* Some of everything: so that all families have samples. */
+static void use(const struct shared *s)
+{
+    redisContext *c = proxy_client(&s->proxy, PROXY_MASTER);
+    EXPECT(c, "+OK", "SET used 1");
+    EXPECT(c, "1", "GET used");
+    EXPECT_PREFIX(c, "-ERR", "INCR");
+    (void)ask(c, "CLIENT SETINFO LIB-NAME used");
+    (void)ask(c, "CLIENT SETINFO LIB-VER 1.0");
+    redisFree(c);
+}
+
+Test(metrics, promtool_finds_nothing_to_say)
+{
+    struct shared s = shared();
+    struct scratch scratch;
+    char path[128], command[400];
+    cr_assert_eq(scratch_open(&scratch), 0);
+    use(&s);
+    char *text = scrape(&s.proxy, "");
+    snprintf(path, sizeof(path), "%s/metrics.txt", scratch.dir);
+    cr_assert_eq(file_write(path, text), 0);
+    snprintf(command, sizeof(command), "promtool check metrics <%s >%s/said 2>&1", path,
+             scratch.dir);
+    int status = system(command);
+    snprintf(path, sizeof(path), "%s/said", scratch.dir);
+    char *said = file_text(path);
+    cr_expect_eq(status, 0, "promtool: %s", said);
+    cr_expect_str_eq(said, "");
+    free(said);
+    free(text);
+    scratch_close(&scratch);
+}
+
+Test(metrics, openmetrics_for_who_asks)
+{
+    struct shared s = shared();
+    use(&s);
+    char *answer = http_get_whole(s.proxy.host, PROXY_HTTP, "/metrics", OPENMETRICS);
+    cr_expect(strstr(answer, "Content-Type: application/openmetrics-text; version=1.0.0"));
+    cr_expect(strstr(answer, "\n# TYPE redisproxy_requests counter\n"));
+    cr_expect(strstr(answer, "\nredisproxy_requests_total{"));
+    cr_expect(strstr(answer, "\n# UNIT redisproxy_client_received_bytes bytes\n"));
+    cr_expect_str_eq(strstr(answer, "# EOF"), "# EOF\n");
+    free(answer);
+    answer = http_get_whole(s.proxy.host, PROXY_HTTP, "/metrics", "");
+    cr_expect(strstr(answer, "Content-Type: text/plain; version=0.0.4"));
+    cr_expect(strstr(answer, "\n# TYPE redisproxy_requests_total counter\n"));
+    cr_expect_null(strstr(answer, "# EOF"));
+    cr_expect_null(strstr(answer, "# UNIT"));
+    free(answer);
+}
+
+Test(metrics, requests_by_command_and_result)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    redisContext *reader = proxy_client(&s.proxy, PROXY_REPLICA);
+    char *before = scrape(&s.proxy, "");
+    EXPECT(c, "+OK", "SET counted 1");
+    for (int i = 0; i < 20; i++)
+        EXPECT(c, "1", "GET counted");
+    EXPECT_PREFIX(c, "-WRONGTYPE", "LPUSH counted x");
+    EXPECT_PREFIX(reader, "-READONLY", "SET counted 2");
+    for (int i = 0; i < 5; i++)
+        say(c, "INCR counted");
+    for (int i = 0; i < 5; i++)
+        (void)hear(c);
+    char *after = scrape(&s.proxy, "");
+#define GREW(name, label, other)                                                                   \
+    (sum_of(after, name, label, other) - sum_of(before, name, label, other))
+    cr_expect_float_eq(GREW("redisproxy_requests_total", "command=\"get\"", "\"ok\""), 20, 0.1);
+    cr_expect_float_eq(GREW("redisproxy_requests_total", "command=\"incr\"", "\"ok\""), 5, 0.1);
+    cr_expect_float_eq(GREW("redisproxy_requests_total", "command=\"lpush\"", "\"error\""), 1, 0.1);
+    cr_expect_float_eq(GREW("redisproxy_requests_total", "command=\"set\"", "\"refused_stray\""), 1,
+                       0.1);
+    cr_expect_float_eq(GREW("redisproxy_request_duration_seconds_count", "class=\"read\"", ""), 20,
+                       0.1);
+    cr_expect_float_eq(GREW("redisproxy_node_duration_seconds_count", "class=\"read\"", ""), 20,
+                       0.1);
+    cr_expect_float_eq(GREW("redisproxy_request_duration_seconds_count", "class=\"write\"", ""), 8,
+                       0.1);
+    /* The read port answered one of these by itself. */
+    cr_expect_float_eq(GREW("redisproxy_node_duration_seconds_count", "class=\"write\"", ""), 7,
+                       0.1);
+    cr_expect_gt(GREW("redisproxy_client_received_bytes_total", "", ""), 500);
+    cr_expect_gt(GREW("redisproxy_client_sent_bytes_total", "", ""), 100);
+    cr_expect_gt(GREW("redisproxy_node_sent_bytes_total", "", ""), 500);
+    free(before);
+    free(after);
+    redisFree(c);
+    redisFree(reader);
+}
+
+Test(metrics, a_slow_node_is_seen_in_both_latencies)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(c, "+OK", "SET slow 1");
+    char *before = scrape(&s.proxy, "");
+    EXPECT(c, "(nil)", "BLPOP never 0.3");
+    char *after = scrape(&s.proxy, "");
+    static const char *const families[] = {"redisproxy_request_duration_seconds_sum",
+                                           "redisproxy_node_duration_seconds_sum"};
+    for (int i = 0; i < 2; i++) {
+        double grew = GREW(families[i], "class=\"blocking\"", "");
+        cr_expect(grew >= 0.29 && grew < 5, "%s: %f", families[i], grew);
+    }
+    free(before);
+    free(after);
+    redisFree(c);
+}
+
+/* A client may think of as many names as it likes. */
+Test(metrics, what_clients_say_is_bounded)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    for (int i = 0; i < 300; i++)
+        (void)ask(c, "NOSUCH%d key", i);
+    char *text = scrape(&s.proxy, "");
+    cr_expect_geq(sum_of(text, "redisproxy_requests_total", "command=\"other\"", ""), 300);
+    cr_expect_null(strcasestr(text, "nosuch"));
+    free(text);
+    for (int i = 0; i < 200; i++) {
+        (void)ask(c, "CLIENT SETINFO LIB-NAME lib%d", i);
+        (void)ask(c, "CLIENT SETINFO LIB-VER %d", i);
+    }
+    text = scrape(&s.proxy, "");
+    cr_expect(strstr(text, "\nredisproxy_client_lib_info{lib=\"lib0\",version=\"0\"} 1\n"));
+    cr_expect(strstr(text, "\nredisproxy_client_lib_info{lib=\"other\",version=\"other\"} 1\n"));
+    int lines = lines_of(text, "redisproxy_client_lib_info{");
+    cr_expect(lines > 1 && lines <= 32 * proxy_workers(), "%d", lines);
+    free(text);
+    redisFree(c);
+}
+
+Test(metrics, sessions_begin_and_end)
+{
+    struct shared s = shared();
+    double opened = value(&s.proxy, "redisproxy_sessions_opened_total", "", "");
+    double closed = value(&s.proxy, "redisproxy_sessions_closed_total", "\"client\"", "");
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(c, "+PONG", "PING");
+    cr_expect_float_eq(value(&s.proxy, "redisproxy_sessions_opened_total", "", "") - opened, 1,
+                       0.1);
+    redisFree(c);
+    cr_expect(wait_until(
+        5000, value(&s.proxy, "redisproxy_sessions_closed_total", "\"client\"", "") > closed));
+}
+
+Test(metrics, nodes_and_sentinels)
+{
+    struct shared s = shared();
+    use(&s);
+    cr_expect(wait_until(5000, value(&s.proxy, "redisproxy_sentinel_agrees", "", "") == 3));
+    cr_expect_float_eq(value(&s.proxy, "redisproxy_sentinel_present", "", ""), 3, 0.1);
+    cr_expect_float_eq(value(&s.proxy, "redisproxy_group_sentinels", "", ""), 3, 0.1);
+    cr_expect_float_eq(value(&s.proxy, "redisproxy_group_votes", "", ""), 3, 0.1);
+    cr_expect_gt(value(&s.proxy, "redisproxy_node_connects_total", "", ""), 0);
+    cr_expect(wait_until(5000, value(&s.proxy, "redisproxy_node_upstreams", "kind=\"shared\"",
+                                     "state=\"ready\"") > 0));
+    char *text = scrape(&s.proxy, "");
+    cr_expect_eq(lines_of(text, "redisproxy_node_lag_seconds{"), 2);
+    free(text);
+    cr_expect_gt(value(&s.proxy, "process_open_fds", "", ""), 5);
+    cr_expect_gt(value(&s.proxy, "process_resident_memory_bytes", "", ""), 1e6);
+}
+
+/* Requests wait, and there is one more master then. */
+Test(metrics, a_switchover, .timeout = 120)
+{
+    struct shared s = shared();
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    char *before = scrape(&s.proxy, "");
+    EXPECT(c, "+OK", "SET switched 0");
+    cr_assert_eq(trio_failover(&s.trio), 0);
+    for (int i = 0; value(&s.proxy, "redisproxy_switchovers_total", "\"switched\"", "") <
+                    sum_of(before, "redisproxy_switchovers_total", "\"switched\"", "") + 1;
+         i++) {
+        EXPECT(c, "+OK", "SET switched %d", i);
+        cr_assert_lt(i, 100000);
+    }
+    EXPECT(c, "+OK", "SET switched x");
+    cr_assert_eq(trio_wait_whole(&s.trio), 0);
+    char *after = scrape(&s.proxy, "");
+    cr_expect_float_eq(
+        GREW("redisproxy_switchover_duration_seconds_count", "phase=\"release\"", ""), 1, 0.1);
+    cr_expect_gt(GREW("redisproxy_switchover_duration_seconds_sum", "phase=\"release\"", ""), 0);
+    cr_expect_geq(GREW("redisproxy_hold_duration_seconds_count", "", ""), 1);
+    cr_expect_geq(GREW("redisproxy_held_requests_total", "", ""), 1);
+    cr_expect_gt(sum_of(after, "redisproxy_hold_max_duration_seconds", "", ""), 0);
+    free(before);
+    free(after);
+    redisFree(c);
+}
+
+/* ---- what a scrape costs ---- */
+
+/* Nanoseconds of CPU that the workers' threads have used: the most that one of them has. What does most is a worker,
+ * when there is traffic; the web server's thread is told by what it does: it is left out. */
+static long long thread_ns(const struct proxy *p, int tid)
+{
+    char path[80];
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", p->pid, tid);
+    char *text = file_text(path);
+    long long ns = atoll(text);
+    free(text);
+    return ns;
+}
+
+static int threads_of(const struct proxy *p, int *tids, long long *ns, int most)
+{
+    char path[64];
+    int count = 0;
+    snprintf(path, sizeof(path), "/proc/%d/task", p->pid);
+    DIR *folder = opendir(path);
+    for (struct dirent *one; folder && (one = readdir(folder)) && count < most;)
+        if (one->d_name[0] != '.') {
+            tids[count] = atoi(one->d_name);
+            ns[count] = thread_ns(p, tids[count]);
+            count++;
+        }
+    closedir(folder);
+    return count;
+}
+
+/* One thread, the web server's, works for scrapes; all others together use less than a tenth of what that one does, and
+ * far below a millisecond for each: they have their timers. */
+Test(metrics, a_scrape_costs_the_workers_nothing)
+{
+    enum { SCRAPES = 100, THREADS = 32 };
+    struct shared s = shared();
+    int tids[THREADS];
+    long long before[THREADS], most = 0, sum = 0;
+    use(&s);
+    int count = threads_of(&s.proxy, tids, before, THREADS);
+    size_t bytes = 0;
+    for (int i = 0; i < SCRAPES; i++) {
+        char *text = scrape(&s.proxy, "");
+        bytes = strlen(text);
+        free(text);
+    }
+    for (int i = 0; i < count; i++) {
+        long long used = thread_ns(&s.proxy, tids[i]) - before[i];
+        sum += used;
+        most = used > most ? used : most;
+    }
+    fprintf(stderr, "a scrape of %zu bytes: %lld us of the web server, %lld us of all others\n",
+            bytes, most / SCRAPES / 1000, (sum - most) / SCRAPES / 1000);
+    if (!proxy_sanitized())
+        cr_expect_lt((sum - most) / SCRAPES, 1000000);
+    cr_expect_lt((sum - most) * 2, most);
+}
