@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -538,6 +539,110 @@ Test(reload, certificates_move, .timeout = 60)
     stop();
 }
 
+/* ---- asked for by an operator ---- */
+
+static char out[64 * 1024];
+
+static void ctl(int status, const char *line)
+{
+    int got = proxy_ctl(&s.proxy, out, sizeof(out), "%s", line);
+    cr_assert_eq(got, status, "ctl %s: %d, wanted %d: %s", line, got, status, out);
+}
+
+static void said(const char *wanted)
+{
+    cr_assert(strstr(out, wanted), "<%s> is not in: %s", wanted, out);
+}
+
+static void configure(const char *proxy_lines, const char *sections)
+{
+    cr_assert_eq(
+        proxy_configure(&s.proxy, &s.trio,
+                        &(struct proxy_options){.proxy_lines = proxy_lines, .sections = sections}),
+        0);
+}
+
+#define LAST_GOOD "redisproxy_config_last_reload_successful"
+
+Test(reload, by_ctl_tells_what_has_changed_or_is_wrong, .timeout = 60)
+{
+    start(&(struct proxy_options){0});
+    ctl(0, "config diff");
+    said("no changes");
+    ctl(0, "reload");
+    said("no changes");
+    configure("max_clients = 77\n", NULL);
+    ctl(0, "config diff");
+    said("[proxy] max_clients: 10000 -> 77");
+    ctl(0, "config get max_clients");
+    said("10000");
+    ctl(0, "reload --json");
+    said("\"change\":\"[proxy] max_clients: 10000 -> 77\"");
+    SAID("msg=\"administration\" verb=reload");
+    ctl(0, "config get max_clients");
+    said(" 77 ");
+    ctl(0, "status --json");
+    said("\"max_clients\":77");
+    ctl(0, "config diff");
+    said("no changes");
+    configure("maxclients = 5\noutput_high = 1\n", NULL);
+    ctl(1, "config diff");
+    said("unknown setting maxclients in [proxy]: did you mean max_clients?");
+    cr_expect_eq(proxy_gauge(&s.proxy, LAST_GOOD, -1), 1, "it was only looked at");
+    ctl(1, "reload");
+    said("output_high = 1 is out of range");
+    cr_expect_eq(proxy_gauge(&s.proxy, LAST_GOOD, -1), 0);
+    ctl(0, "config get max_clients");
+    said(" 77 ");
+    ctl(1, "config differ");
+    configure("", NULL);
+    ctl(0, "reload");
+    cr_expect_eq(proxy_gauge(&s.proxy, LAST_GOOD, -1), 1);
+    stop();
+    ctl(2, "reload");
+}
+
+/* What was counted of a listener is still there when it comes back; a group that is gone is not told of. */
+Test(reload, what_is_counted_and_shown_follows, .timeout = 60)
+{
+    start(&(struct proxy_options){0});
+    watch_other_group();
+    long before = proxy_gauge(&s.proxy, "redisproxy_sessions_opened_total", -1);
+    const char *sections =
+        text("%s%s", other_group(), listener(PROXY_FOURTH, "master = " OTHER_GROUP "\n"));
+    for (int round = 1; round <= 2; round++) {
+        configure("drain_timeout = 1s\n", sections);
+        ctl(0, "reload");
+        said("[master " OTHER_GROUP "]: added");
+        redisContext *c = proxy_client(&s.proxy, PROXY_FOURTH);
+        EXPECT(c, "+OK", "SET reload:counted 1");
+        cr_expect_eq(proxy_gauge(&s.proxy, "redisproxy_sessions_opened_total", -1), before + round);
+        ctl(0, "sessions group=" OTHER_GROUP " --json");
+        said(text("\"listener\":\"%s:%d\"", s.proxy.host, PROXY_FOURTH));
+        ctl(0, "pause " OTHER_GROUP " --for 15s");
+        say(c, "SET reload:counted 2");
+        say_now(c);
+        cr_assert(wait_until(5000, proxy_gauge(&s.proxy, "redisproxy_held_sessions", -1) == 1));
+        ctl(0, "resume " OTHER_GROUP);
+        HEAR(c, "+OK");
+        configure("drain_timeout = 1s\n", NULL);
+        ctl(0, "reload");
+        said("[master " OTHER_GROUP "]: removed");
+        HEAR(c, "(closed)");
+        redisFree(c);
+        ctl(1, "pause " OTHER_GROUP);
+        said("there is no group " OTHER_GROUP);
+        cr_expect_eq(proxy_gauge(&s.proxy, "redisproxy_sessions_opened_total", -1), before,
+                     "the others', which nobody has used");
+        cr_assert(wait_until(10000, (ctl(0, "status"), !strstr(out, OTHER_GROUP))), "%s", out);
+        cr_expect(strstr(out, TRIO_GROUP) != NULL);
+        cr_assert_eq(proxy_gauge(&s.proxy, "redisproxy_group_votes", -1),
+                     proxy_gauge(&s.proxy, "redisproxy_group_sentinels", -1));
+    }
+    stop();
+    trio_tell_sentinels(&s.trio, "SENTINEL REMOVE " OTHER_GROUP);
+}
+
 /* ---- under load ---- */
 
 /* Everything changes, back and forth; what clients of the three other ports do goes on. */
@@ -557,6 +662,31 @@ static void reload_variant(int number)
     RELOADS(.proxy_lines = lines, .master_lines = master, .sections = sections);
 }
 
+/* An operator who asks all the time: whatever is told reads a configuration that may be replaced at any moment. */
+static pid_t ask_all_the_time(void)
+{
+    static const char *const lines[] = {
+        "status", "sessions group=mymaster", "config", "nodes", "sentinels", "config diff"};
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    for (unsigned i = 0;; i++) {
+        int status = proxy_ctl(&s.proxy, out, sizeof(out), "%s", lines[i % 6]);
+        if (status != 0) {
+            fprintf(stderr, "ctl %s: %d: %s\n", lines[i % 6], status, out);
+            _exit(1);
+        }
+    }
+}
+
+static void stop_asking(pid_t pid)
+{
+    int status;
+    cr_expect_eq(waitpid(pid, &status, WNOHANG), 0, "an answer was wrong");
+    kill(pid, SIGKILL);
+    (void)waitpid(pid, &status, 0);
+}
+
 Test(reload, again_and_again_under_load, .timeout = 120)
 {
     start(&(struct proxy_options){0});
@@ -570,6 +700,7 @@ Test(reload, again_and_again_under_load, .timeout = 120)
                                                           .stray_port = PROXY_REPLICA,
                                                           .strays = 2,
                                                           .guests = 3});
+    pid_t asking = ask_all_the_time();
     int number = 0, load_ms = getenv("RELOAD_MS") ? atoi(getenv("RELOAD_MS")) : LOAD_MS;
     long before = 0;
     for (int64_t until = now_ms() + load_ms; now_ms() < until; number++) {
@@ -580,6 +711,7 @@ Test(reload, again_and_again_under_load, .timeout = 120)
         if (next > now_ms())
             usleep((useconds_t)(next - now_ms()) * 1000); /* ten a second: the pace, not a wait */
     }
+    stop_asking(asking);
     load_finish(load);
     struct load_report report;
     cr_assert_eq(load_report(load, &s.trio, &report), 0);
