@@ -13,9 +13,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/address.h"
-#include "net/listener.h"
 #include "net/tls_watch.h"
 #include "ops/admin.h"
+#include "ops/bind.h"
 #include "ops/config.h"
 #include "ops/config_table.h"
 #include "ops/ctl.h"
@@ -26,7 +26,7 @@
 #include "ops/log_setup.h"
 #include "ops/manual.h"
 #include "ops/open_files.h"
-#include "ops/port_owner.h"
+#include "ops/reload.h"
 #include "ops/supervisor.h"
 #include "topology/control.h"
 #include "topology/topology.h"
@@ -42,23 +42,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
 #define DRAIN_LOOK_MS 10
 
 struct app {
-    struct config *config;
+    struct reload_parts; /* what runs; a reload replaces some of it */
+    struct reload *reload;
     struct handed_sockets *handed; /* until all sockets are there */
     int *listen_fds;               /* one for each listener; the workers's once it is started */
-    int http_fd;                   /* -1: none, or the web server's */
-    struct board *board;
-    struct control *control;
-    struct workers *workers;
-    struct http *http;
-    struct tls_watch *tls_watch;
+    size_t listen_count;
+    int http_fd; /* -1: none, or the web server's */
     struct supervisor supervisor;
     struct history_file *history_file;
     struct admin_socket admin_socket;
-    struct admin *admin;
 };
 
 /* ---- command line ---- */
@@ -78,8 +73,13 @@ static void print_help(void)
            "       redisproxy --help\n\n"
            "The log goes to stderr, unless log_target says otherwise. SIGTERM or SIGINT drains and "
            "exits, a\n"
-           "second one exits at once; SIGHUP, SIGUSR1 and SIGUSR2 do nothing.\n\n"
-           "The configuration's sections and settings, with their defaults:\n\n",
+           "second one exits at once; SIGHUP reloads the configuration; SIGUSR1 and SIGUSR2 do "
+           "nothing.\n\n"
+           "The configuration's sections and settings, with their defaults. A reload applies what "
+           "has\n"
+           "changed at once; [new connections]: to those that are opened from then on; [restart]: "
+           "not\n"
+           "before the next start.\n\n",
            REDISPROXY_VERSION);
     config_print_reference(stdout);
 }
@@ -121,25 +121,13 @@ static enum command read_command_line(int argc, char **argv, const char **path)
 /* ---- sockets ---- */
 
 /* The socket that was handed in, or a new one. Returns the descriptor, or -1 after logging why. */
-static int bind_address(const struct app *app, const struct address *address, const char *use,
+static int take_or_bind(const struct app *app, const struct address *address, const char *use,
                         const char *name)
 {
-    char text[ENDPOINT_TEXT_MAX], owner[128], why[256];
+    char why[BIND_TEXT_MAX];
     int fd = handed_sockets_take(app->handed, address, name);
 
-    if (fd < 0)
-        fd = listener_bind(address, BACKLOG);
-    if (fd >= 0)
-        return fd;
-    address_format(text, sizeof(text), address);
-    log_quote(why, sizeof(why), strerror(-fd));
-    if (fd == -EADDRINUSE)
-        log_event(LOG_ERROR, "the address is taken: stop who has it, or choose another one",
-                  "address=%s use=%s by=\"%s\"", text, use,
-                  port_owner(owner, sizeof(owner), address));
-    else
-        log_event(LOG_ERROR, "cannot listen", "address=%s use=%s error=%s", text, use, why);
-    return -1;
+    return fd >= 0 ? fd : bind_address(address, use, why, sizeof(why));
 }
 
 /* Tries all of them, so that every taken address is reported. Returns 0 or -1. */
@@ -149,16 +137,17 @@ static int bind_all(struct app *app)
     int result = 0;
 
     app->handed = handed_sockets_new();
+    app->listen_count = options->listener_count;
     app->listen_fds = calloc(options->listener_count, sizeof(int));
     if (!app->listen_fds)
         abort();
     if (app->config->http.len) { /* first: what is named http is not for clients */
-        app->http_fd = bind_address(app, &app->config->http, "http", "http");
+        app->http_fd = take_or_bind(app, &app->config->http, "http", "http");
         if (app->http_fd < 0)
             result = -1;
     }
     for (size_t i = 0; i < options->listener_count; i++) {
-        app->listen_fds[i] = bind_address(app, &options->listeners[i].address, "clients", NULL);
+        app->listen_fds[i] = take_or_bind(app, &options->listeners[i].address, "clients", NULL);
         if (app->listen_fds[i] < 0)
             result = -1;
     }
@@ -189,6 +178,9 @@ static int start_admin(struct app *app)
     if (app->admin_socket.fd < 0)
         return 0;
     app->admin = admin_start(&app->admin_socket, &(struct admin_sources){.config = app->config,
+                                                                         .reload = app->reload,
+                                                                         .run = reload_run,
+                                                                         .preview = reload_preview,
                                                                          .board = app->board,
                                                                          .control = app->control,
                                                                          .workers = app->workers,
@@ -206,7 +198,8 @@ static int start(struct app *app)
         if (!app->tls_watch)
             return -1;
     }
-    app->board = board_new(options->group_count);
+    app->reload = reload_new((struct reload_parts *)app);
+    app->board = board_new(traffic_group_room(options));
     if (app->config->history_file)
         app->history_file =
             history_file_start(board_history(app->board), app->config->history_file);
@@ -219,13 +212,9 @@ static int start(struct app *app)
     if (!app->workers)
         return -1;
     if (app->http_fd >= 0) {
-        app->http = http_start(app->http_fd, &(struct http_sources){.board = app->board,
-                                                                    .control = app->control,
-                                                                    .workers = app->workers,
-                                                                    .options = options,
-                                                                    .tls = &app->config->tls});
+        int fd = app->http_fd;
         app->http_fd = -1;
-        if (!app->http)
+        if (reload_start_http(app->reload, fd) != 0)
             return -1;
     }
     return start_admin(app);
@@ -246,9 +235,10 @@ static void stop(struct app *app)
     if (app->board)
         board_free(app->board);
     tls_watch_stop(app->tls_watch);
-    for (size_t i = 0; app->listen_fds && i < app->config->traffic.listener_count; i++)
+    for (size_t i = 0; app->listen_fds && i < app->listen_count; i++)
         close_fd(&app->listen_fds[i]);
     close_fd(&app->http_fd);
+    reload_free(app->reload);
     free(app->listen_fds);
 }
 
@@ -273,7 +263,7 @@ static void announce(const struct config *config)
 
 /* ---- signals ---- */
 
-/* SIGHUP, SIGUSR1 and SIGUSR2 would end the process, undrained: until they mean something they do nothing. */
+/* SIGUSR1 and SIGUSR2 would end the process, undrained: until they mean something they do nothing. */
 static void block_signals(sigset_t *taken)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
@@ -297,12 +287,18 @@ static int wait_signal(const sigset_t *taken, int64_t ms)
 /* One that does not end the process. */
 static void take_signal(struct app *app, int number)
 {
-    if (number == SIGHUP)
-        supervisor_reloading(&app->supervisor); /* or it would wait for that */
-    log_event(LOG_INFO, "a signal without a meaning is ignored", "signal=\"%s\"",
-              strsignal(number));
-    if (number == SIGHUP)
-        supervisor_ready(&app->supervisor);
+    char *text;
+
+    if (number != SIGHUP) {
+        log_event(LOG_INFO, "a signal without a meaning is ignored", "signal=\"%s\"",
+                  strsignal(number));
+        return;
+    }
+    supervisor_reloading(&app->supervisor);
+    log_event(LOG_INFO, "reloading the configuration", "signal=SIGHUP file=%s", app->path);
+    (void)reload_run(app->reload, &text); /* the log has it */
+    free(text);
+    supervisor_ready(&app->supervisor);
 }
 
 /* Returns the number of a signal that ends the process, 0: none came in `ms` (-1: for ever). */
@@ -332,10 +328,11 @@ static void exit_undrained(void)
 
 static void run_until_told(struct app *app, const sigset_t *taken)
 {
-    const struct traffic_options *options = &app->config->traffic;
     int number = live_on(app, taken, -1);
     int64_t since = clock_ms();
 
+    reload_end(app->reload);
+    const struct traffic_options *options = &app->config->traffic;
     log_event(LOG_INFO, "stopping",
               "signal=%s drain_delay_ms=%" PRId64 " drain_timeout_ms=%" PRId64, strsignal(number),
               options->drain_delay_ms, options->drain_timeout_ms);
@@ -353,9 +350,9 @@ static void run_until_told(struct app *app, const sigset_t *taken)
     log_event(LOG_INFO, "drained", "ms=%" PRId64, clock_ms() - since);
 }
 
-static int run(struct config *config)
+static int run(const char *path, struct config *config)
 {
-    struct app app = {.config = config, .http_fd = -1, .admin_socket = {.fd = -1}};
+    struct app app = {.path = path, .config = config, .http_fd = -1, .admin_socket = {.fd = -1}};
     sigset_t taken;
     int result = EXIT_FAILURE;
 
@@ -375,6 +372,7 @@ static int run(struct config *config)
     stop(&app);
     log_event(LOG_INFO, "redisproxy stopped", "code=%d", result);
     log_stop();
+    config_free(app.config);
     return result;
 }
 
@@ -405,11 +403,11 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     if (command == COMMAND_TEST) {
         printf("%s: good\n", path);
+        config_free(config);
     } else {
         log_set_level(config->log);
         log_setup_apply(&config->log_setup);
-        result = run(config);
+        result = run(path, config);
     }
-    config_free(config);
     return result;
 }

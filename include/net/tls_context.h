@@ -28,7 +28,6 @@ enum tls_mode { TLS_DISABLE, TLS_REQUIRE, TLS_VERIFY_AUTHORITY, TLS_VERIFY_FULL,
 
 enum tls_version { TLS_1_2, TLS_1_3 };
 
-/* The strings are borrowed, and outlive the contexts. */
 struct tls_settings {
     enum tls_side side;
     enum tls_verify verify;
@@ -41,10 +40,15 @@ struct tls_settings {
         server_name; /* what a client asks for and expects instead of the name that it connects to; NULL: that */
 };
 
+/* A copy with strings of its own, and their end. */
+struct tls_settings tls_settings_copy(const struct tls_settings *settings);
+void tls_settings_free(struct tls_settings *settings);
+bool tls_settings_equal(const struct tls_settings *a, const struct tls_settings *b);
+
 struct tls_context;
 
-/* Reads the files. `tickets` (of a server; NULL: none) outlives the context. Returns NULL and says in `error` what is
- * wrong, with the file's name. */
+/* Reads the files. The settings are copied; `tickets` (of a server; NULL: none) are kept. Returns NULL and says in
+ * `error` what is wrong, with the file's name. */
 struct tls_context *tls_context_load(const struct tls_settings *settings,
                                      struct tls_tickets *tickets, char *error, size_t size)
     __attribute__((warn_unused_result));

@@ -13,12 +13,13 @@
 
 struct tls_source;
 
-/* Reads the files. `name` is for the log and the metrics: "listener 0.0.0.0:6379". The settings' strings are borrowed.
+/* Reads the files. `name` is for the log and the metrics: "listener 0.0.0.0:6379". Name and settings are copied.
  * Returns NULL and says in `error` what is wrong. */
 struct tls_source *tls_source_new(const char *name, const struct tls_settings *settings,
                                   char *error, size_t size) __attribute__((warn_unused_result));
-/* Contexts of it may live on, as long as its strings do. */
-void tls_source_free(struct tls_source *source);
+/* It is counted: who keeps it retains it, the last one's release frees it. Contexts of it may live on. NULL is allowed. */
+struct tls_source *tls_source_retain(struct tls_source *source);
+void tls_source_release(struct tls_source *source);
 
 /* The newest; to be released. */
 struct tls_context *tls_source_context(struct tls_source *source)

@@ -11,8 +11,9 @@
 struct tls_tickets;
 
 struct tls_tickets *tls_tickets_new(void);
-/* No context that uses them is left. */
-void tls_tickets_free(struct tls_tickets *tickets);
+/* Each context that uses them keeps them, too: the last one frees them. NULL is allowed. */
+struct tls_tickets *tls_tickets_retain(struct tls_tickets *tickets);
+void tls_tickets_release(struct tls_tickets *tickets);
 
 /* Contexts of this kind seal with these keys from now on. */
 void tls_tickets_use(struct tls_tickets *tickets, SSL_CTX *context);

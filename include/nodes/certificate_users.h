@@ -16,10 +16,14 @@
 
 struct certificate_users;
 
-/* The path is borrowed. Returns NULL and says in `error` what is wrong. */
+/* The path is copied. Returns NULL and says in `error` what is wrong. */
 struct certificate_users *certificate_users_new(const char *path, char *error, size_t size)
     __attribute__((warn_unused_result));
-void certificate_users_free(struct certificate_users *users);
+/* They are counted: who keeps them retains them, the last one's release frees them. NULL is allowed. */
+struct certificate_users *certificate_users_retain(struct certificate_users *users);
+void certificate_users_release(struct certificate_users *users);
+
+const char *certificate_users_path(const struct certificate_users *users);
 
 /* Calls `found(data, password)` if the user has one; the password is good during this call only. Returns whether it has. */
 bool certificate_users_find(struct certificate_users *users, struct slice name,

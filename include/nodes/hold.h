@@ -42,6 +42,8 @@ struct held {
 };
 
 void hold_init(struct hold *hold, struct held_total *total, size_t limit, int64_t timeout_ms);
+/* Other limits, for those who wait already, too. */
+void hold_set_limits(struct hold *hold, size_t limit, int64_t timeout_ms);
 void held_init(struct held *held);
 
 /* `held` begins to wait with that many bytes; more may come. */

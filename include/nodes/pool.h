@@ -22,6 +22,8 @@ struct pool;
 struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
                       struct rights *rights, void (*on_change)(void *data, size_t group),
                       void *data);
+/* Other options, for what is opened from now on. */
+void pool_reload(struct pool *pool, const struct traffic_options *options);
 /* `on_gone(data, group, node)`: a connection to the node ended unasked, or was the last one. */
 void pool_on_gone(struct pool *pool, void (*on_gone)(void *data, size_t group, uint64_t node));
 /* Cuts every upstream; free the pool once the loop has run their last callbacks (pool_empty). */

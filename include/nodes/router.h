@@ -41,6 +41,8 @@ struct router_events {
 struct router *router_new(struct turn *turn, const struct traffic_options *options,
                           struct shared *shared, size_t number, const struct router_events *events,
                           void *data);
+/* Other options, in which each group has the index that it had. The snapshot that was adopted last has all of these. */
+void router_reload(struct router *router, const struct traffic_options *options);
 /* Where the worker's identities are interned. */
 struct identities *router_identities(struct router *router);
 void router_close(struct router *router); /* cuts every upstream */
@@ -51,6 +53,9 @@ void router_free(struct router *router);
 
 /* Takes over the caller's reference to the newest snapshot and acts on it. */
 void router_adopt(struct router *router, struct topology *topology);
+
+/* Whether the newest snapshot has so many groups. */
+bool router_has_groups(const struct router *router, size_t count);
 
 /* Why a request for the group's master need not wait any longer: the master refuses the proxy. Returns
  * its text, in `out`, or NULL. */

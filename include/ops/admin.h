@@ -13,8 +13,8 @@
 
 /* Where it listens. */
 struct admin_socket {
-    int fd;           /* -1: there is none */
-    const char *path; /* the configuration's */
+    int fd;         /* -1: there is none */
+    char path[108]; /* as long as the kernel takes them */
     unsigned long long device,
         inode;   /* of the file, which is removed in the end if it is still that one */
     gid_t group; /* who may besides the proxy's user and root; (gid_t)-1: nobody */
@@ -37,6 +37,10 @@ struct admin;
 /* Starts the thread, which has the socket from now on, until admin_stop(). Returns NULL after logging why. */
 struct admin *admin_start(struct admin_socket *socket, const struct admin_sources *sources)
     __attribute__((warn_unused_result));
+/* Another configuration, with the groups at the indices that they had; from when admin_follows() says so the one before is
+ * not needed any more. Any thread but the admin's, one at a time. Without an admin thread it is followed at once. */
+void admin_follow(struct admin *admin, const struct config *config);
+bool admin_follows(const struct admin *admin, const struct config *config);
 /* The proxy drains: asked for that again, it says so. Any thread. NULL is allowed, here and below. */
 void admin_draining(struct admin *admin);
 /* Ends what goes on, closes every connection and joins the thread. The workers and the control plane still run. */

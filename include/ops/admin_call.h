@@ -28,9 +28,16 @@
 /* The longest line that is read. */
 #define ADMIN_LINE_MAX ((size_t)8 * 1024)
 
-/* What verbs work with; all of it outlives the admin thread. */
+struct reload;
+
+/* What verbs work with; all of it outlives the admin thread, but for the configuration, which others may follow: what is
+ * needed of it is read where it is needed. */
 struct admin_sources {
     const struct config *config;
+    struct reload *reload;
+    /* ops/reload.h has them: reload_run(), reload_preview(). They wait for the admin thread, so they run on others. */
+    bool (*run)(struct reload *reload, char **text);
+    bool (*preview)(struct reload *reload, char **text);
     struct board *board;
     struct control *control;
     const struct workers *workers;
@@ -56,8 +63,8 @@ struct admin_core {
     struct list jobs;
     int64_t started_ms, started_wall_ms;
     atomic_bool draining;
-    bool rebalancing, switching; /* one at a time */
-    bool ending;                 /* the thread ends: nobody is asked any more */
+    bool rebalancing, switching, reloading; /* one at a time */
+    bool ending;                            /* the thread ends: nobody is asked any more */
 };
 
 struct verb;
@@ -94,7 +101,7 @@ const char *admin_option(const struct admin_call *call, const char *name);
 const char *admin_word(const struct admin_call *call, int number);
 /* Reads "500ms", "20s", "2m", "1h" (a bare number: seconds). Returns false when it is none. */
 bool admin_parse_duration(int64_t *ms, const char *text);
-/* The group with this name (NULL: the only one), or -1 after the call was refused. */
+/* The configured group with this name (NULL: the only one), or -1 after the call was refused. */
 int admin_group(struct admin_call *call, const char *name);
 
 /* ---- building answers ---- */

@@ -16,6 +16,10 @@ void admin_log_level(struct admin_call *call);
 void admin_config(struct admin_call *call);
 void admin_drain(struct admin_call *call);
 
+/* ---- admin_reload.c ---- */
+void admin_reload(struct admin_call *call);
+void admin_config_diff(struct admin_call *call);
+
 /* ---- admin_sessions.c, admin_rebalance.c, admin_reconnect.c: ask the workers ---- */
 void admin_sessions(struct admin_call *call);
 void admin_kill(struct admin_call *call);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+struct config_names;
 struct config_sections;
 
 /* Where TLS contexts come from; NULL: none. */
@@ -33,7 +34,8 @@ struct config_admin {
     const char *group; /* NULL: none */
 };
 
-/* Immutable once loaded; owns all that it points to. */
+/* Immutable once loaded; owns all that it points to, but for what it has in common with the one that it replaces:
+ * sources of TLS, users' passwords and the names, which are counted. */
 struct config {
     enum log_level log;
     struct log_setup log_setup;
@@ -43,14 +45,27 @@ struct config {
     struct topology_options *topology; /* traffic.group_count of them, with the same indices */
     struct traffic_options traffic;
     struct config_tls tls;
-    struct config_sections *sections; /* config.c's: the memory behind the pointers above */
+    struct config_names
+        *names; /* of all groups, and addresses of all listeners, that there ever were */
+    struct config_sections *sections; /* the memory behind the pointers above */
 };
 
 /* Reads the file. Returns NULL after writing "file:line: what is wrong: how to mend it" to `errors`
  * for every error. */
 struct config *config_load(const char *path, FILE *errors) __attribute__((warn_unused_result));
 
+/* The same, to replace `running` (NULL: none) while the process runs: groups have the indices that they have there, one that
+ * is not there any more stays as `gone`, and certificates and passwords that are set as they were are the same objects.
+ * There may be CONFIG_GROUPS_SPARE groups, and CONFIG_LISTENERS_SPARE listeners at other addresses, more than there were at the
+ * start, ever. The thread that reloads only. */
+#define CONFIG_GROUPS_SPARE 64
+#define CONFIG_LISTENERS_SPARE 32
+struct config *config_load_next(const char *path, const struct config *running, FILE *errors)
+    __attribute__((warn_unused_result));
+
 /* Frees everything, wiping secrets. NULL is allowed. */
 void config_free(struct config *config);
+/* The same of one that was loaded to replace `running`, and will not. */
+void config_discard(struct config *config, const struct config *running);
 
 #endif

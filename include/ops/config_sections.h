@@ -31,6 +31,9 @@ struct section *config_sections_add(struct config_sections *sections, enum secti
 void config_sections_read(struct config_sections *sections, char *text, size_t len,
                           struct config_errors *errors);
 
+/* How many of a kind there are. */
+size_t config_count(const struct config_sections *sections, enum section_kind kind);
+
 /* The line that set the named option, or the section's own. */
 int config_section_line(const struct section *section, const char *option);
 

@@ -73,6 +73,14 @@ union settings {
     struct listen_settings listen;
 };
 
+/* When a changed setting takes effect. Each row of the table says so. */
+enum option_reload {
+    RELOAD_UNSAID,
+    RELOAD_AT_ONCE,         /* a reload applies it to all that there is */
+    RELOAD_NEW_CONNECTIONS, /* to what is opened from then on; what stands keeps what it has */
+    RELOAD_RESTART,         /* not before the next start: a reload says so, and applies the rest */
+};
+
 struct config_option {
     const char *name;
     const char *help;
@@ -85,6 +93,7 @@ struct config_option {
     size_t path_offset;         /* the same, OPTION_SECRET_FILE's path */
     enum section_kind section;
     enum option_type type;
+    enum option_reload reload;
     uint16_t port; /* OPTION_ENDPOINTS: where none is given */
     bool required;
 };
@@ -99,6 +108,9 @@ const char *section_kind_name(enum section_kind kind);
 /* Writes a number in the option's largest fitting unit: "20s", "64mb". Returns out. */
 const char *option_format_number(char *out, size_t size, const struct config_option *option,
                                  int64_t n);
+
+/* What is said of a setting that a reload does not apply at once: "new connections", "restart"; otherwise "". */
+const char *option_reload_name(enum option_reload reload);
 
 /* The reference: every section and option with its default, range and help. */
 void config_print_reference(FILE *out);

@@ -10,7 +10,7 @@
 #include "topology/topology.h"
 #include "worker/workers.h"
 
-/* What the answers are made of; all of it outlives the server. */
+/* What the answers are made of. All of it outlives the server, or its next http_reload(). */
 struct http_sources {
     struct board *board;
     const struct control *control;
@@ -28,6 +28,13 @@ struct http *http_start(int fd, const struct http_sources *sources)
 
 /* From now on /readyz says that the proxy is going. Any thread. */
 void http_draining(struct http *http);
+
+/* Other options, which are answered from when this returns; it speaks TLS as it did. Any thread. */
+void http_reload(struct http *http, const struct traffic_options *options,
+                 const struct config_tls *tls);
+
+/* As http_stop(), but the listening descriptor stays open and is the caller's. */
+int http_hand_back(struct http *http);
 
 /* Closes every connection, joins the thread, frees everything. NULL is allowed. */
 void http_stop(struct http *http);

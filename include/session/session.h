@@ -73,6 +73,8 @@ struct session_host {
     size_t disconnected; /* sessions that the proxy ended, ever; */
     size_t over_output;  /* and those of them that were over output_limit or output_memory */
     int64_t
+        leaves_ms; /* when the first of those ends who are not to be here any more (leaving.h); 0: all may stay */
+    int64_t
         slowlog_ms; /* a request that takes so long is logged (slowlog.h), of those who come from now on; 0: none is */
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
@@ -90,7 +92,7 @@ static inline bool session_is_elsewhere(const struct session_host *host, uint64_
            session_worker_of(id) < host->stop.shared->worker_count;
 }
 
-/* Takes over an accepted socket. Returns 0, or a negative libuv code (the socket is closed). */
+/* Takes over an accepted socket; what it has of the listener it keeps. Returns 0, or a negative libuv code (the socket is closed). */
 int session_open(struct session_host *host, const struct traffic_listener_options *listener, int fd,
                  uint64_t id) __attribute__((warn_unused_result));
 

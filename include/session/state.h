@@ -68,11 +68,13 @@ struct session {
     bool timed;           /* its slow requests are logged (slowlog.h) */
     uint64_t id;
     struct session_host *host;
-    const struct traffic_listener_options *listener;
-    struct listener_counters *counters; /* its listener's, of its worker, */
-    struct command_counters *commands;  /* and these of that */
-    struct identity *identity;          /* who it is, at the nodes */
-    struct place place;                 /* where its requests go */
+    const struct traffic_listener_options *listener; /* as it was when the session began; kept */
+    struct listener_counters *counters;              /* its listener's, of its worker, */
+    struct command_counters *commands;               /* and these of that */
+    int64_t
+        leaves_ms; /* it is not to be here any more, and ends then at the latest; 0: it may stay */
+    struct identity *identity; /* who it is, at the nodes */
+    struct place place;        /* where its requests go */
     struct list in_host, in_woken, in_dirty, in_expiring, in_unread;
 
     struct life life;

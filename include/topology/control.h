@@ -17,9 +17,12 @@
 enum promotion { PROMOTION_CONFIRMED, PROMOTION_EAGER };
 enum lose_quorum { LOSE_QUORUM_SERVE, LOSE_QUORUM_HOLD };
 
-/* One group's options; the strings are the configuration's and outlive the control plane. */
+/* One group's options. The strings are the configuration's, and live as long as these options are followed; the name lives
+ * as long as the process. */
 struct topology_options {
-    const char *name; /* the Sentinel master name */
+    const char *name;  /* the Sentinel master name */
+    bool gone;         /* it is not configured any more: nothing else is set, but for */
+    int64_t linger_ms; /* how long it is kept, for sessions that are on their way out */
     const struct endpoint *sentinels;
     size_t sentinel_count;
     const char *sentinel_username, *sentinel_password; /* NULL: none */
@@ -45,9 +48,16 @@ struct topology_options {
 struct control;
 
 /* Starts the thread; the first snapshot (every group GROUP_NONE) is on the board when this returns.
- * Returns NULL after logging why. */
+ * Returns NULL after logging why. `groups` are followed until there are others, and live as long. */
 struct control *control_start(const struct topology_options *groups, size_t group_count,
                               struct board *board) __attribute__((warn_unused_result));
+
+/* Other options: each group with the index that it had, new ones behind them. Returns at once; from when
+ * control_follows() says so the old ones are not needed any more, and a snapshot that has the new groups is published.
+ * Any thread, one at a time. */
+void control_reload(struct control *control, const struct topology_options *groups,
+                    size_t group_count);
+bool control_follows(const struct control *control, const struct topology_options *groups);
 
 /* clock_ms() of the loop's last turn (it turns at least once a second). Any thread. */
 int64_t control_last_turn(const struct control *control);

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where it belongs; the strings are the configuration's. */
+/* Where it belongs. */
 struct credential_owner {
     const char *group; /* for logs */
     const char *file;  /* where the password came from; NULL: from the configuration itself */
@@ -26,9 +26,9 @@ struct credential_owner {
 
 struct credential {
     atomic_uint refs;
-    const struct credential_owner *owner;
-    const char *username; /* NULL: AUTH without a user name; the configuration's */
-    char *password;       /* locked */
+    struct credential_owner owner; /* with strings of its own */
+    char *username;                /* NULL: AUTH without a user name */
+    char *password;                /* locked */
     size_t password_len;
     atomic_bool refused;  /* until the file was read again */
     atomic_bool accepted; /* by some server */
@@ -37,7 +37,7 @@ struct credential {
     char refusal[160];    /* who refused it, and in which words */
 };
 
-/* With one reference, the caller's. Copies the password; `owner` lives as long as anybody may be
+/* With one reference, the caller's. Copies all; what `owner` has for `wake` lives as long as anybody may be
  * refused or accepted. */
 struct credential *credential_new(const struct credential_owner *owner, const char *username,
                                   const char *password, size_t len);

@@ -175,6 +175,10 @@ struct election_view {
 struct election *election_new(const struct election_options *options, int64_t now_ms);
 void election_free(struct election *election);
 
+/* It goes on with these options; what it knows stays. A switch that is under way ends by the rules that it began with. */
+void election_change(struct election *election, const struct election_options *options,
+                     int64_t now_ms);
+
 /* The view is valid until the next input. */
 const struct election_view *election_view(const struct election *election);
 

@@ -77,6 +77,8 @@ struct change {
 
 struct election {
     struct election_options options;
+    struct election_options next; /* as soon as no switch is under way, */
+    bool has_next;                /* if there are others */
     struct election_view view;
     struct nodes nodes;
     struct voter voters[VOTERS_MAX];

@@ -34,6 +34,12 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
                         struct names *names, const struct group_callbacks *callbacks, void *owner);
 void group_close(struct group *group);
 
+/* It goes on with these options, which outlive it from now on instead of those that it had; the name is the same string.
+ * What it knows of nodes and Sentinels stays, and so do connections that need not change. */
+void group_reload(struct group *group, const struct topology_options *options);
+/* Its options go, and it stays for a while: it copies what it needs. */
+void group_linger(struct group *group);
+
 /* What group_show() wrote last was published in this snapshot. */
 void group_published(struct group *group, uint64_t seq);
 

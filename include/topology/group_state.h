@@ -56,6 +56,7 @@ struct group_wiring {
 struct group {
     uv_loop_t *loop;
     const struct topology_options *options;
+    struct topology_options kept; /* its own, once it lingers */
     struct names *names;
     struct keyring own, sentinels_own; /* for the nodes, for the Sentinels */
     struct group_callbacks callbacks;
@@ -77,7 +78,19 @@ struct group {
     bool closing;
 };
 
+/* ---- group.c ---- */
+
+/* What the election is told of the group's options. */
+struct election_options group_election_options(struct group *group);
+
 /* ---- group_sentinels.c ---- */
+
+/* A connection to a Sentinel, by the group's options; it counts as a handle. */
+struct sentinel *group_connect_sentinel(struct group *group, const struct endpoint *endpoint);
+/* A seat more (`runid` "": not known), as long as there is room; one less. */
+void group_seat_add(struct group *group, const struct endpoint *endpoint, bool configured,
+                    const char *runid);
+void group_seat_remove(struct group *group, struct seat *seat);
 
 /* Takes up the configured Sentinels. */
 void group_seat_configured(struct group *group);

@@ -19,8 +19,8 @@
 
 /* Embedded in its owner; the fields are keyring.c's. */
 struct keyring {
-    struct credential_owner owner;
-    const char *username;
+    struct credential_owner owner; /* with strings of its own */
+    char *username;
     struct credential *current;
     int64_t read_ms;
     bool fresh;    /* the current one was read again, and nobody has accepted it yet */
@@ -28,10 +28,15 @@ struct keyring {
     char logged[160];
 };
 
-/* `password` NULL: there is no credential, and there will be none. */
+/* All strings are copied. `password` NULL: there is no credential, until keyring_change(). */
 void keyring_open(struct keyring *keyring, const struct credential_owner *owner,
                   const char *username, const char *password);
 void keyring_close(struct keyring *keyring);
+
+/* The configuration says otherwise now: `file` (NULL: none) is read from here on, and there is another credential if
+ * user or password differ from the current one's. Returns whether there is another one, or none any more. */
+bool keyring_change(struct keyring *keyring, const char *file, const char *username,
+                    const char *password) __attribute__((warn_unused_result));
 
 /* NULL: none. Borrowed: retain it to keep it. */
 struct credential *keyring_current(const struct keyring *keyring);

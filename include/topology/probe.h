@@ -58,6 +58,8 @@ void probe_set_trust(struct probe *probe, bool asked, bool freely);
 void probe_set_close(struct probe *probe, bool closely);
 /* Another credential: for the connections to come, and tried on the present one. */
 void probe_set_credential(struct probe *probe, struct credential *credential);
+/* For the connections to come. */
+void probe_set_connect_timeout(struct probe *probe, int64_t connect_timeout_ms);
 /* Asks at once; or reconnects at once; or, when a round is under way, asks again right after it. */
 void probe_now(struct probe *probe);
 

@@ -69,6 +69,8 @@ void sentinel_close(struct sentinel *sentinel);
 
 /* Another credential: for the connections to come, and tried on the present one for commands. */
 void sentinel_set_credential(struct sentinel *sentinel, struct credential *credential);
+/* For the connections to come. */
+void sentinel_set_connect_timeout(struct sentinel *sentinel, int64_t connect_timeout_ms);
 /* Polls at once, or again when a poll is under way. */
 void sentinel_poll(struct sentinel *sentinel);
 /* Sends SENTINEL CKQUORUM; SENTINEL FAILOVER, whose answer is logged. Nothing when not connected. */

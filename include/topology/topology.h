@@ -59,7 +59,8 @@ struct topology_node {
 };
 
 struct topology_group {
-    const char *name; /* the Sentinel master name; the configuration's string */
+    const char *name; /* the Sentinel master name, which lives as long as the process */
+    bool gone;        /* the group is not configured any more, and knows nothing */
     enum group_state state;
     /* The index of the master, -1: none. While SWITCHING it is still the old master as long as no
      * sign of the promotion was seen: what is in flight there is being answered and counts. When
@@ -122,8 +123,9 @@ const struct topology_node *topology_node_by_id(const struct topology_group *gro
 
 struct board;
 
-/* For so many groups. */
+/* For so many groups: those that a reload may bring are counted. */
 struct board *board_new(size_t groups);
+size_t board_groups(const struct board *board);
 /* Releases the newest snapshot; nobody may use the board any more. */
 void board_free(struct board *board);
 

@@ -16,7 +16,8 @@
 
 struct worker;
 
-/* A worker at slot `number`. Nothing runs yet. `options`, `board` and `shared` outlive it. */
+/* A worker at slot `number`. Nothing runs yet. `board` and `shared` outlive it; `options` is
+ * followed until there are others (worker_reload()), and lives as long. */
 struct worker *worker_new(const struct traffic_options *options, struct board *board,
                           struct shared *shared, size_t number);
 
@@ -26,6 +27,14 @@ int worker_accept(struct worker *worker, const int *listen_fds) __attribute__((w
 
 /* Starts the thread, once all workers are there. Returns 0, or -1 after logging why. */
 int worker_start(struct worker *worker) __attribute__((warn_unused_result));
+
+/* Other options, with the same number of workers, and with the groups at the indices that they had. The one that accepts takes
+ * `listen_fds`: a bound descriptor for each listener that it has not (-1: it has), the worker's from when it follows.
+ * Returns at once; from when worker_follows() says so it needs neither the old options nor `listen_fds`. Sessions that need
+ * not change do not notice; session/leaving.h says what becomes of the others. Any thread, one at a time. */
+void worker_reload(struct worker *worker, const struct traffic_options *options,
+                   const int *listen_fds);
+bool worker_follows(const struct worker *worker, const struct traffic_options *options);
 
 /* Stops accepting, and ends the sessions, each at its request boundary, spread over drain_timeout_ms (session/drain.h);
  * after that time the rest is cut. Returns at once. Any thread. */

@@ -19,7 +19,8 @@ struct counters;
 struct workers;
 
 /* Starts options->workers threads. `listen_fds` holds one bound descriptor for each of
- * options->listeners, the workers's from now on, also when it fails. `options` and `board` outlive it.
+ * options->listeners, the workers's from now on, also when it fails. `board` outlives it, and
+ * `options`, until others are followed.
  * Returns NULL after logging why. */
 struct workers *workers_start(const struct traffic_options *options, struct board *board,
                               const int *listen_fds) __attribute__((warn_unused_result));
@@ -42,6 +43,11 @@ struct worker_gauges {
     size_t disconnected;     /* clients that the proxy ended, ever */
 };
 void workers_gauges(const struct workers *workers, size_t worker, struct worker_gauges *out);
+
+/* As worker_reload(), worker_follows(), for all of them. */
+void workers_reload(struct workers *workers, const struct traffic_options *options,
+                    const int *listen_fds);
+bool workers_follow(const struct workers *workers, const struct traffic_options *options);
 
 /* What a worker has counted. Any thread; the counters are the worker's. */
 struct counters *workers_counters(const struct workers *workers, size_t worker);

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define TLS_1_2_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -25,6 +26,7 @@
 struct tls_context {
     atomic_uint refs;
     struct tls_settings settings;
+    struct tls_tickets *tickets;
     SSL_CTX *ssl;
     struct tls_sessions *sessions; /* a client's */
     int64_t cert_ends, ca_ends;
@@ -43,6 +45,53 @@ static bool complain(const struct complaint *complaint, const char *what, const 
     snprintf(complaint->text, complaint->size, "%s %s: %s", what, of,
              tls_error_first(why, sizeof(why)));
     return false;
+}
+
+/* ---- settings ---- */
+
+enum { TEXTS = 7 };
+
+static void find_texts(struct tls_settings *settings, const char **texts[TEXTS])
+{
+    const char **all[TEXTS] = {&settings->cert,       &settings->key,          &settings->ca,
+                               &settings->ciphers,    &settings->ciphersuites, &settings->groups,
+                               &settings->server_name};
+    memcpy(texts, all, sizeof(all));
+}
+
+struct tls_settings tls_settings_copy(const struct tls_settings *settings)
+{
+    struct tls_settings copy = *settings;
+    const char **texts[TEXTS];
+    find_texts(&copy, texts);
+    for (int i = 0; i < TEXTS; i++) {
+        if (!*texts[i])
+            continue;
+        *texts[i] = strdup(*texts[i]);
+        if (!*texts[i])
+            out_of_memory(0);
+    }
+    return copy;
+}
+
+void tls_settings_free(struct tls_settings *settings)
+{
+    const char **texts[TEXTS];
+    find_texts(settings, texts);
+    for (int i = 0; i < TEXTS; i++)
+        free((char *)*texts[i]);
+}
+
+bool tls_settings_equal(const struct tls_settings *a, const struct tls_settings *b)
+{
+    struct tls_settings one = *a, other = *b;
+    const char **texts[TEXTS], **others[TEXTS];
+    find_texts(&one, texts);
+    find_texts(&other, others);
+    for (int i = 0; i < TEXTS; i++)
+        if (*texts[i] && *others[i] ? strcmp(*texts[i], *others[i]) != 0 : *texts[i] != *others[i])
+            return false;
+    return a->side == b->side && a->verify == b->verify && a->min_version == b->min_version;
 }
 
 /* ---- how long it lasts ---- */
@@ -187,7 +236,8 @@ struct tls_context *tls_context_load(const struct tls_settings *settings,
     if (!context)
         out_of_memory(sizeof(*context));
     atomic_init(&context->refs, 1);
-    context->settings = *settings;
+    context->settings = tls_settings_copy(settings);
+    context->tickets = tls_tickets_retain(tickets);
     ERR_clear_error();
     context->ssl =
         SSL_CTX_new(settings->side == TLS_SERVER ? TLS_server_method() : TLS_client_method());
@@ -215,6 +265,8 @@ void tls_context_release(struct tls_context *context)
         return;
     SSL_CTX_free(context->ssl);
     tls_sessions_free(context->sessions);
+    tls_tickets_release(context->tickets);
+    tls_settings_free(&context->settings);
     free(context);
 }
 

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,7 @@ struct print {
 };
 
 struct tls_source {
+    atomic_uint refs;
     pthread_mutex_t lock; /* of context and counts */
     struct tls_context *context;
     struct tls_source_counts counts;
@@ -73,25 +75,34 @@ struct tls_source *tls_source_new(const char *name, const struct tls_settings *s
     struct tls_source *source = calloc(1, sizeof(*source));
     if (!source)
         out_of_memory(sizeof(*source));
+    atomic_init(&source->refs, 1);
     pthread_mutex_init(&source->lock, NULL);
     source->name = strdup(name);
-    source->settings = *settings;
+    source->settings = tls_settings_copy(settings);
     source->warned_days = INT64_MAX;
     source->tickets = settings->side == TLS_SERVER ? tls_tickets_new() : NULL;
     source->used = print_of(settings); /* before they are read: what changes meanwhile is seen */
     source->context = tls_context_load(settings, source->tickets, error, size);
     if (source->context)
         return source;
-    tls_source_free(source);
+    tls_source_release(source);
     return NULL;
 }
 
-void tls_source_free(struct tls_source *source)
+struct tls_source *tls_source_retain(struct tls_source *source)
 {
-    if (!source)
+    if (source)
+        atomic_fetch_add_explicit(&source->refs, 1, memory_order_relaxed);
+    return source;
+}
+
+void tls_source_release(struct tls_source *source)
+{
+    if (!source || atomic_fetch_sub_explicit(&source->refs, 1, memory_order_acq_rel) > 1)
         return;
     tls_context_release(source->context);
-    tls_tickets_free(source->tickets);
+    tls_tickets_release(source->tickets);
+    tls_settings_free(&source->settings);
     pthread_mutex_destroy(&source->lock);
     free(source->name);
     free(source);

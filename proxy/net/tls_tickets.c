@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct key {
 };
 
 struct tls_tickets {
+    atomic_uint refs;
     pthread_mutex_t lock;
     struct key keys[KEYS]; /* the first seals */
     int64_t changed_ms;
@@ -37,14 +39,22 @@ struct tls_tickets *tls_tickets_new(void)
     struct tls_tickets *tickets = calloc(1, sizeof(*tickets));
     if (!tickets)
         out_of_memory(sizeof(*tickets));
+    atomic_init(&tickets->refs, 1);
     pthread_mutex_init(&tickets->lock, NULL);
     tls_tickets_forget(tickets);
     return tickets;
 }
 
-void tls_tickets_free(struct tls_tickets *tickets)
+struct tls_tickets *tls_tickets_retain(struct tls_tickets *tickets)
 {
-    if (!tickets)
+    if (tickets)
+        atomic_fetch_add_explicit(&tickets->refs, 1, memory_order_relaxed);
+    return tickets;
+}
+
+void tls_tickets_release(struct tls_tickets *tickets)
+{
+    if (!tickets || atomic_fetch_sub_explicit(&tickets->refs, 1, memory_order_acq_rel) > 1)
         return;
     pthread_mutex_destroy(&tickets->lock);
     explicit_bzero(tickets->keys, sizeof(tickets->keys));

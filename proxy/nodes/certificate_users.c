@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@
 #define LOOK_MS 1000
 
 struct certificate_users {
-    const char *path;
+    atomic_uint refs;
+    char *path;
     pthread_mutex_t lock; /* of all below */
     char *text;
     size_t len;
@@ -80,22 +82,38 @@ struct certificate_users *certificate_users_new(const char *path, char *error, s
     int why;
     if (!users)
         out_of_memory(sizeof(*users));
-    users->path = path;
+    users->path = strdup(path);
+    if (!users->path)
+        out_of_memory(0);
+    atomic_init(&users->refs, 1);
     pthread_mutex_init(&users->lock, NULL);
     why = load(users);
     if (!why)
         return users;
     snprintf(error, size, "the users' passwords cannot be read from %s: %s", path, strerror(why));
-    certificate_users_free(users);
+    certificate_users_release(users);
     return NULL;
 }
 
-void certificate_users_free(struct certificate_users *users)
+struct certificate_users *certificate_users_retain(struct certificate_users *users)
 {
-    if (!users)
+    if (users)
+        atomic_fetch_add_explicit(&users->refs, 1, memory_order_relaxed);
+    return users;
+}
+
+const char *certificate_users_path(const struct certificate_users *users)
+{
+    return users->path;
+}
+
+void certificate_users_release(struct certificate_users *users)
+{
+    if (!users || atomic_fetch_sub_explicit(&users->refs, 1, memory_order_acq_rel) > 1)
         return;
     secret_free(users->text, users->len);
     pthread_mutex_destroy(&users->lock);
+    free(users->path);
     free(users);
 }
 

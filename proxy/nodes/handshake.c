@@ -92,7 +92,7 @@ static void auth_answered(struct handshake *h, const struct buf *reply)
     }
     reply_error_line(reply, line, sizeof(line));
     refused = credential_is_refusal(line);
-    from_file = h->own->owner->file != NULL;
+    from_file = h->own->owner.file != NULL;
     judge_own(h, line);
     if (credential_is_needless(line))
         return;

@@ -13,6 +13,12 @@ void hold_init(struct hold *hold, struct held_total *total, size_t limit, int64_
     list_init(&hold->sessions);
 }
 
+void hold_set_limits(struct hold *hold, size_t limit, int64_t timeout_ms)
+{
+    hold->limit = limit;
+    hold->timeout_ms = timeout_ms;
+}
+
 void held_init(struct held *held)
 {
     *held = (struct held){0};

@@ -39,6 +39,11 @@ struct pool *pool_new(struct turn *turn, const struct traffic_options *options,
     return pool;
 }
 
+void pool_reload(struct pool *pool, const struct traffic_options *options)
+{
+    pool->options = options;
+}
+
 void pool_on_gone(struct pool *pool, void (*on_gone)(void *data, size_t group, uint64_t node))
 {
     pool->on_gone = on_gone;

@@ -23,6 +23,36 @@ static void on_login_turn(void *data, struct login *login)
     router->events->wake(container_of(login, struct place, login)->held);
 }
 
+static void set_hold_limits(struct router *router)
+{
+    for (size_t i = 0; i < router->options->group_count; i++)
+        hold_set_limits(&router->holds[i], router->options->groups[i].hold_memory,
+                        router->options->groups[i].hold_timeout_ms);
+}
+
+/* There is room for those that a reload may bring. */
+static void make_groups(struct router *router)
+{
+    size_t room = traffic_group_room(router->options);
+    router->holds = calloc(room, sizeof(*router->holds));
+    router->waits = calloc(room, sizeof(*router->waits));
+    router->gates = calloc(room, sizeof(*router->gates));
+    if (!router->holds || !router->waits || !router->gates)
+        abort();
+    for (size_t i = 0; i < room; i++) {
+        gate_init(&router->gates[i], router->shared, i, router->number);
+        hold_init(&router->holds[i], &router->shared->held[i], 0, 0);
+    }
+    set_hold_limits(router);
+}
+
+void router_reload(struct router *router, const struct traffic_options *options)
+{
+    router->options = options;
+    pool_reload(router->pool, options);
+    set_hold_limits(router);
+}
+
 struct router *router_new(struct turn *turn, const struct traffic_options *options,
                           struct shared *shared, size_t number, const struct router_events *events,
                           void *data)
@@ -37,20 +67,11 @@ struct router *router_new(struct turn *turn, const struct traffic_options *optio
     router->number = number;
     router->events = events;
     router->data = data;
-    router->holds = calloc(options->group_count, sizeof(*router->holds));
-    router->waits = calloc(options->group_count, sizeof(*router->waits));
-    router->gates = calloc(options->group_count, sizeof(*router->gates));
-    if (!router->holds || !router->waits || !router->gates)
-        abort();
-    for (size_t i = 0; i < options->group_count; i++)
-        gate_init(&router->gates[i], shared, i, number);
-    for (size_t i = 0; i < options->group_count; i++)
-        hold_init(&router->holds[i], &shared->held[i], options->groups[i].hold_memory,
-                  options->groups[i].hold_timeout_ms);
+    make_groups(router);
     identities_init(&router->identities);
     router->own = identity_own(&router->identities);
     router->rights = shared->rights;
-    router->logins = logins_new(options->group_count, on_login_turn, router);
+    router->logins = logins_new(traffic_group_room(options), on_login_turn, router);
     list_init(&router->awaiting_admission);
     router->pool = pool_new(turn, options, router->rights, on_pool_change, router);
     pool_count_in(router->pool, shared->slots[number].counters);
@@ -139,16 +160,21 @@ void router_adopt(struct router *router, struct topology *topology)
     pool_adopt(router->pool, topology);
     for (size_t i = 0; i < router->options->group_count; i++) {
         const struct topology_group *now = &topology->groups[i];
-        if (old && old->groups[i].writable && !now->writable)
+        const struct topology_group *before = old && i < old->group_count ? &old->groups[i] : NULL;
+        if (before && before->writable && !now->writable)
             router->events->on_hold(router->data, i);
-        if (old && now->writable &&
-            (!old->groups[i].writable || master_id(&old->groups[i]) != master_id(now)))
+        if (before && now->writable && (!before->writable || master_id(before) != master_id(now)))
             gate_bar(&router->gates[i], topology->seq);
         router_wake(router, i);
     }
     gate_adopted(router->shared, router->number, topology->seq);
     if (old)
         topology_release(old);
+}
+
+bool router_has_groups(const struct router *router, size_t count)
+{
+    return router->topology && router->topology->group_count >= count;
 }
 
 static void find_write(void *data, struct upstream *up)

@@ -40,6 +40,7 @@ struct admin {
     bool starved;            /* there was no descriptor for a connection: until the next tick */
     struct list connections; /* the oldest first */
     size_t count;
+    _Atomic(const struct config *) wanted, followed;
     atomic_bool stop;
 };
 
@@ -299,9 +300,18 @@ static void shut(struct admin *admin)
     uv_close((uv_handle_t *)&admin->async, NULL);
 }
 
+/* Between two callbacks nobody has a pointer into the one before. */
+static void follow(struct admin *admin)
+{
+    const struct config *wanted = atomic_load(&admin->wanted);
+    admin->core.sources.config = wanted;
+    atomic_store(&admin->followed, wanted);
+}
+
 static void on_async(uv_async_t *async)
 {
     struct admin *admin = async->data;
+    follow(admin);
     mailbox_read(&admin->core.box, admin);
     if (atomic_load(&admin->stop))
         shut(admin);
@@ -327,6 +337,8 @@ struct admin *admin_start(struct admin_socket *listening, const struct admin_sou
         abort();
     admin->socket = listening;
     admin->core.sources = *sources;
+    atomic_init(&admin->wanted, sources->config);
+    atomic_init(&admin->followed, sources->config);
     admin->core.loop = &admin->loop;
     admin->core.started_ms = clock_ms();
     admin->core.started_wall_ms = clock_wall_ms();
@@ -351,6 +363,19 @@ struct admin *admin_start(struct admin_socket *listening, const struct admin_sou
     mailbox_free(&admin->core.box);
     free(admin);
     return NULL;
+}
+
+void admin_follow(struct admin *admin, const struct config *config)
+{
+    if (!admin)
+        return;
+    atomic_store(&admin->wanted, config);
+    uv_async_send(&admin->async);
+}
+
+bool admin_follows(const struct admin *admin, const struct config *config)
+{
+    return !admin || atomic_load(&admin->followed) == config;
 }
 
 void admin_draining(struct admin *admin)

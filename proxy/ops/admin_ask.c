@@ -124,7 +124,7 @@ struct control_conn_options admin_sentinel_options(const struct admin_core *core
     static const struct credential_owner owner = {.group = "ctl", .wake = nobody};
     const struct topology_options *options = &core->sources.config->topology[group];
     struct control_conn_options out = {
-        .to = options->sentinels[sentinel],
+        .to = options->sentinels[sentinel % options->sentinel_count], /* a reload may leave fewer */
         .connect_timeout_ms = options->connect_timeout_ms,
         .tls = options->sentinel_tls,
     };

@@ -128,14 +128,22 @@ bool admin_parse_duration(int64_t *ms, const char *text)
 int admin_group(struct admin_call *call, const char *name)
 {
     const struct traffic_options *options = &call->core->sources.config->traffic;
-    for (size_t i = 0; i < options->group_count; i++)
-        if (name ? strcmp(options->groups[i].name, name) == 0 : options->group_count == 1)
-            return (int)i;
+    int found = -1;
+    size_t count = 0;
+    for (size_t i = 0; i < options->group_count; i++) {
+        if (options->groups[i].gone)
+            continue;
+        count++;
+        if (!name || strcmp(options->groups[i].name, name) == 0)
+            found = (int)i;
+    }
+    if (found >= 0 && (name || count == 1))
+        return found;
     if (name)
         admin_failed(call, "there is no group %s: \"redisproxy ctl status\" shows the groups",
                      name);
     else
-        admin_failed(call, "there are %zu groups: say which one", options->group_count);
+        admin_failed(call, "there are %zu groups: say which one", count);
     return -1;
 }
 

@@ -89,8 +89,12 @@ static void refuse_unknown(struct admin_call *call, const char *name)
 void admin_config(struct admin_call *call)
 {
     const char *what = admin_word(call, 0), *name = admin_word(call, 1);
+    if (what && strcmp(what, "diff") == 0 && !name) {
+        admin_config_diff(call);
+        return;
+    }
     if (what && strcmp(what, "get") != 0) {
-        admin_failed(call, "config knows get only: \"config get NAME\"");
+        admin_failed(call, "config knows \"config get NAME\" and \"config diff\"");
         return;
     }
     cJSON *list = settings_named(call->core->sources.config, name), *result;

@@ -95,7 +95,8 @@ void admin_status(struct admin_call *call)
     admin_add_text(result, "log_level", log_level_name(log_level()));
     add_workers(result, &core->sources);
     for (size_t i = 0; topology && i < topology->group_count; i++)
-        add_group(groups, &topology->groups[i], now);
+        if (!topology->groups[i].gone)
+            add_group(groups, &topology->groups[i], now);
     for (size_t i = 0; i < options->listener_count; i++)
         add_listener(listeners, options, i);
     cJSON_AddItemToObject(result, "groups", groups);

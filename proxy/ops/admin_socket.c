@@ -82,10 +82,10 @@ static int listen_at(struct admin_socket *out, const struct config_admin *admin)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat file;
-    if (strlen(admin->path) >= sizeof(address.sun_path))
+    if (strlen(admin->path) >= sizeof(address.sun_path) || strlen(admin->path) >= sizeof(out->path))
         return complain(admin->path, "the admin socket's path is too long: 107 bytes at most", "");
     memcpy(address.sun_path, admin->path, strlen(admin->path) + 1);
-    out->path = admin->path;
+    memcpy(out->path, admin->path, strlen(admin->path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int status = fd < 0 ? -errno : bind_privately(fd, &address);
     if (status == -EADDRINUSE) {

@@ -71,7 +71,7 @@ static void on_quorum(void *owner, const redisReply *reply, const char *why)
     } else if (reply) {
         switchover_fail(s, "nothing was changed: there is no quorum for a failover: %s",
                         words_of(reply, why));
-    } else if (++s->sentinel == s->core->sources.config->topology[s->group].sentinel_count) {
+    } else if (++s->sentinel >= s->core->sources.config->topology[s->group].sentinel_count) {
         switchover_fail(s, "nothing was changed: no Sentinel can be asked: %s",
                         words_of(reply, why));
     }
@@ -294,6 +294,8 @@ static bool step(struct admin_job *job, int64_t now, bool ending)
         switchover_fail(s, "the proxy stops");
     else if (now >= s->until_ms && !s->failed && !s->verified)
         too_late(s);
+    if (!s->failed && s->core->sources.config->traffic.groups[s->group].gone)
+        switchover_fail(s, "the group is not configured any more");
     if (!s->failed && !s->verified && !s->question)
         work(s);
     if (!s->failed && !s->verified)

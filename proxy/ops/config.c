@@ -2,13 +2,13 @@
  * config: the configuration file as the rooms' option structs.
  *
  *     file -> config_ini (lines) -> config_sections (settings, by the option table)
- *          -> checks between sections -> the rooms' structs
+ *          -> checks between sections -> config_rooms, config_tls (the rooms' structs)
  *
  * The structs point into the sections, which live as long as the config.
  */
 #include "ops/config.h"
 
-#include "base/cpus.h"
+#include "ops/config_rooms.h"
 #include "ops/config_sections.h"
 #include "ops/config_tls.h"
 
@@ -18,7 +18,6 @@
 #include <string.h>
 
 #define FILE_MAX (1024 * 1024)
-
 static void *allocate(size_t count, size_t size)
 {
     void *memory = calloc(count ? count : 1, size);
@@ -30,29 +29,13 @@ static void *allocate(size_t count, size_t size)
 
 /* ---- checks between sections ---- */
 
-static size_t count_kind(const struct config_sections *sections, enum section_kind kind)
+static bool has_group(const struct config_sections *sections, const char *name)
 {
-    size_t count = 0;
-
     for (size_t i = 0; i < sections->count; i++)
-        count += sections->items[i]->kind == kind;
-    return count;
-}
-
-/* The index of the group with this name among the groups (NULL: the first), or -1. */
-static int find_group(const struct config_sections *sections, const char *name)
-{
-    int index = 0;
-
-    for (size_t i = 0; i < sections->count; i++) {
-        const struct section *section = sections->items[i];
-        if (section->kind != SECTION_MASTER)
-            continue;
-        if (!name || strcmp(section->label, name) == 0)
-            return index;
-        index++;
-    }
-    return -1;
+        if (sections->items[i]->kind == SECTION_MASTER &&
+            strcmp(sections->items[i]->label, name) == 0)
+            return true;
+    return false;
 }
 
 static void check_group_named(const struct config_sections *sections, const struct section *listen,
@@ -61,7 +44,7 @@ static void check_group_named(const struct config_sections *sections, const stru
     const char *names[64], *name = listen->settings.listen.master;
     size_t count = 0;
 
-    if (!name || find_group(sections, name) >= 0)
+    if (!name || has_group(sections, name))
         return;
     for (size_t i = 0; i < sections->count && count < 64; i++)
         if (sections->items[i]->kind == SECTION_MASTER)
@@ -155,7 +138,7 @@ static void check(const struct config *config, struct config_errors *errors)
 {
     const struct config_sections *sections = config->sections;
 
-    if (!count_kind(sections, SECTION_MASTER))
+    if (!config_count(sections, SECTION_MASTER))
         config_error(errors, 1,
                      "there is no group: add [master NAME] with sentinels = host:port, ...");
     for (size_t i = 0; i < sections->count; i++) {
@@ -195,102 +178,10 @@ static void add_default_listener(struct config_sections *sections, const char *a
 
 static void add_default_listeners(struct config_sections *sections)
 {
-    if (count_kind(sections, SECTION_LISTEN))
+    if (config_count(sections, SECTION_LISTEN))
         return;
     add_default_listener(sections, "0.0.0.0:6379", ROUTE_MASTER);
     add_default_listener(sections, "0.0.0.0:6380", ROUTE_REPLICA);
-}
-
-/* ---- the rooms' structs ---- */
-
-static void fill_group(const struct section *section, struct topology_options *topology,
-                       struct traffic_group_options *traffic)
-{
-    const struct master_settings *settings = &section->settings.master;
-
-    *topology = (struct topology_options){
-        .name = section->label,
-        .sentinels = settings->sentinels.items,
-        .sentinel_count = settings->sentinels.count,
-        .sentinel_username = settings->sentinel_username,
-        .sentinel_password = settings->sentinel_password,
-        .sentinel_password_file = settings->sentinel_password_file,
-        .username = settings->username,
-        .password = settings->password,
-        .password_file = settings->password_file,
-        .promotion = (enum promotion)settings->promotion,
-        .reconfigure_assist = settings->reconfigure_assist,
-        .fence = (enum fence)settings->fence,
-        .demote = settings->demote,
-        .lose_quorum = (enum lose_quorum)settings->lose_quorum,
-        .quorum_timeout_ms = settings->quorum_timeout,
-        .failover_assist_ms = settings->failover_assist,
-        .assist_owner = settings->assist_owner,
-        .replica_lag_ms = settings->replica_lag,
-        .settle_timeout_ms = settings->settle_timeout,
-        .stale_reads_ms = settings->stale_reads,
-        .connect_timeout_ms = settings->connect_timeout,
-    };
-    *traffic = (struct traffic_group_options){
-        .name = section->label,
-        .hold_timeout_ms = settings->hold_timeout,
-        .hold_memory = (size_t)settings->hold_memory,
-        .connect_timeout_ms = settings->connect_timeout,
-        .inflight_writes = (enum inflight_writes)settings->inflight_writes,
-    };
-}
-
-static size_t workers(int64_t setting)
-{
-    size_t count = setting ? (size_t)setting : cpus_available();
-
-    return count < WORKERS_MAX ? count : WORKERS_MAX;
-}
-
-static void fill_rooms(struct config *config, const struct proxy_settings *proxy)
-{
-    const struct config_sections *sections = config->sections;
-    size_t group_count = count_kind(sections, SECTION_MASTER), group = 0;
-    size_t listener_count = count_kind(sections, SECTION_LISTEN), listener = 0;
-    struct traffic_group_options *groups = allocate(group_count, sizeof(*groups));
-    struct traffic_listener_options *listeners = allocate(listener_count, sizeof(*listeners));
-
-    config->topology = allocate(group_count, sizeof(*config->topology));
-    for (size_t i = 0; i < sections->count; i++) {
-        const struct section *section = sections->items[i];
-        if (section->kind == SECTION_MASTER) {
-            fill_group(section, &config->topology[group], &groups[group]);
-            group++;
-        } else if (section->kind == SECTION_LISTEN) {
-            listeners[listener++] = (struct traffic_listener_options){
-                .endpoint = section->endpoint,
-                .address = section->address,
-                .group = (size_t)find_group(sections, section->settings.listen.master),
-                .route = (enum route)section->settings.listen.route,
-                .multiplexing = (enum multiplexing)section->settings.listen.multiplexing,
-                .allow_replication = section->settings.listen.allow_replication,
-            };
-        }
-    }
-    config->traffic = (struct traffic_options){
-        .groups = groups,
-        .group_count = group_count,
-        .listeners = listeners,
-        .listener_count = listener_count,
-        .workers = workers(proxy->workers),
-        .max_clients = (size_t)proxy->max_clients,
-        .request_max = (size_t)proxy->request_max,
-        .request_memory = (size_t)proxy->request_memory,
-        .output_high = (size_t)proxy->output_high,
-        .output_limit = (size_t)proxy->output_limit,
-        .output_memory = (size_t)proxy->output_memory,
-        .slowlog_ms = proxy->slowlog_threshold,
-        .drain_timeout_ms = proxy->drain_timeout,
-        .drain_delay_ms = proxy->drain_delay,
-        .handshake_timeout_ms = proxy->handshake_timeout,
-        .tcp_keepalive_ms = proxy->tcp_keepalive,
-        .tcp_user_timeout_ms = proxy->tcp_user_timeout,
-    };
 }
 
 static void fill_log(struct config *config, const struct proxy_settings *proxy)
@@ -356,7 +247,12 @@ static void read_sections(struct config *config, const char *path, struct config
     free(text);
 }
 
-struct config *config_load(const char *path, FILE *errors_out)
+struct config *config_load(const char *path, FILE *errors)
+{
+    return config_load_next(path, NULL, errors);
+}
+
+struct config *config_load_next(const char *path, const struct config *running, FILE *errors_out)
 {
     struct config *config = allocate(1, sizeof(*config));
     struct config_errors errors = {.file = path};
@@ -372,14 +268,14 @@ struct config *config_load(const char *path, FILE *errors_out)
     add_default_listeners(config->sections);
     if (!unread)
         check(config, &errors);
-    if (!errors.count) {
-        fill_rooms(config, proxy);
-        config_tls_fill(config, proxy, &errors);
-    }
+    if (!errors.count)
+        config_rooms_fill(config, proxy, running, &errors);
+    if (!errors.count)
+        config_tls_fill(config, proxy, running ? &running->tls : NULL, &errors);
     if (errors.count) {
         config_errors_print(&errors, errors_out);
         config_errors_free(&errors);
-        config_free(config);
+        config_discard(config, running);
         return NULL;
     }
     return config;
@@ -393,7 +289,15 @@ void config_free(struct config *config)
     free(config->topology);
     free((void *)config->traffic.groups);
     free((void *)config->traffic.listeners);
+    config_names_release(config->names);
     config_sections_free(config->sections);
     free(config->sections);
     free(config);
+}
+
+void config_discard(struct config *config, const struct config *running)
+{
+    if (running && config->names)
+        config_names_forget(config->names, running);
+    config_free(config);
 }

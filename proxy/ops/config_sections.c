@@ -50,6 +50,15 @@ struct section *config_sections_add(struct config_sections *sections, enum secti
     return section;
 }
 
+size_t config_count(const struct config_sections *sections, enum section_kind kind)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < sections->count; i++)
+        count += sections->items[i]->kind == kind;
+    return count;
+}
+
 /* ---- headers ---- */
 
 /* Splits "kind label" in place. */

@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define KEY_MEMORY ((size_t)256 * 1024)
 #define KEY_MEMORY_PIECE 32
@@ -13,9 +14,31 @@
 /* What one pass over the sections needs. */
 struct filling {
     struct config *config;
+    const struct config_tls *before; /* NULL: none */
     struct config_errors *errors;
     struct tls_settings common; /* what is the same on all connections */
 };
+
+static void keep_source(struct config_tls *tls, struct tls_source *source)
+{
+    struct tls_source **sources = realloc(tls->sources, (tls->count + 1) * sizeof(*sources));
+    if (!sources)
+        abort();
+    tls->sources = sources;
+    sources[tls->count++] = source;
+}
+
+/* The one of before, if it is set alike: it goes on with its count and with its tickets. NULL: there is none. */
+static struct tls_source *same_as_before(const struct filling *filling, const char *name,
+                                         const struct tls_settings *settings)
+{
+    const struct config_tls *before = filling->before;
+    for (size_t i = 0; before && i < before->count; i++)
+        if (strcmp(tls_source_name(before->sources[i]), name) == 0 &&
+            tls_settings_equal(tls_source_settings(before->sources[i]), settings))
+            return tls_source_retain(before->sources[i]);
+    return NULL;
+}
 
 /* It is named "<what> <of>". */
 static struct tls_source *add_source(const struct filling *filling, const char *what,
@@ -24,17 +47,14 @@ static struct tls_source *add_source(const struct filling *filling, const char *
     struct config_tls *tls = &filling->config->tls;
     char error[400], name[320];
     snprintf(name, sizeof(name), "%s%s%s", what, *of ? " " : "", of);
-    struct tls_source *source = tls_source_new(name, settings, error, sizeof(error));
-    struct tls_source **sources;
+    struct tls_source *source = same_as_before(filling, name, settings);
+    if (!source)
+        source = tls_source_new(name, settings, error, sizeof(error));
     if (!source) {
         config_error(filling->errors, line, "%s", error);
         return NULL;
     }
-    sources = realloc(tls->sources, (tls->count + 1) * sizeof(*sources));
-    if (!sources)
-        abort();
-    tls->sources = sources;
-    sources[tls->count++] = source;
+    keep_source(tls, source);
     return source;
 }
 
@@ -67,6 +87,15 @@ static struct tls_source *of_listener(const struct filling *filling, const struc
                       config_section_line(section, "tls_cert"));
 }
 
+static struct certificate_users *same_users(const struct filling *filling, const char *path)
+{
+    const struct config_tls *before = filling->before;
+    for (size_t i = 0; before && i < before->user_count; i++)
+        if (strcmp(certificate_users_path(before->users[i]), path) == 0)
+            return certificate_users_retain(before->users[i]);
+    return NULL;
+}
+
 /* The passwords of those whom certificates name. */
 static struct certificate_users *of_users(const struct filling *filling,
                                           const struct section *section)
@@ -84,7 +113,9 @@ static struct certificate_users *of_users(const struct filling *filling,
             "tls_verify_clients = required and tls_users_password_file = FILE");
         return NULL;
     }
-    users = certificate_users_new(listen->tls_users_password_file, error, sizeof(error));
+    users = same_users(filling, listen->tls_users_password_file);
+    if (!users)
+        users = certificate_users_new(listen->tls_users_password_file, error, sizeof(error));
     if (!users)
         config_error(filling->errors, config_section_line(section, "tls_users_password_file"), "%s",
                      error);
@@ -161,11 +192,28 @@ static void prepare_memory(void)
         (void)CRYPTO_secure_malloc_init(KEY_MEMORY, KEY_MEMORY_PIECE);
 }
 
+static size_t index_of(const struct config *config, const char *name)
+{
+    size_t index = 0;
+    while (strcmp(config->traffic.groups[index].name, name) != 0)
+        index++;
+    return index;
+}
+
+/* Sessions that are on their way out may need a connection to their group. */
+static void keep_gone(struct config *config)
+{
+    for (size_t i = 0; i < config->traffic.group_count; i++)
+        if (config->traffic.groups[i].gone && config->traffic.groups[i].tls)
+            keep_source(&config->tls, tls_source_retain(config->traffic.groups[i].tls));
+}
+
 void config_tls_fill(struct config *config, const struct proxy_settings *proxy,
-                     struct config_errors *errors)
+                     const struct config_tls *before, struct config_errors *errors)
 {
     const struct filling filling = {
         .config = config,
+        .before = before,
         .errors = errors,
         .common = {.min_version = (enum tls_version)proxy->tls_min_version,
                    .ciphers = proxy->tls_ciphers,
@@ -179,7 +227,7 @@ void config_tls_fill(struct config *config, const struct proxy_settings *proxy,
         calloc(config->traffic.listener_count + 1, sizeof(struct certificate_users *));
     if (!config->tls.users)
         abort();
-    for (size_t i = 0, group = 0, listener = 0; i < config->sections->count; i++) {
+    for (size_t i = 0, listener = 0; i < config->sections->count; i++) {
         const struct section *section = config->sections->items[i];
         if (section->kind == SECTION_LISTEN) {
             struct traffic_listener_options *options = &listeners[listener++];
@@ -188,24 +236,26 @@ void config_tls_fill(struct config *config, const struct proxy_settings *proxy,
             options->users = of_users(&filling, section);
         } else if (section->kind == SECTION_MASTER) {
             const struct master_settings *master = &section->settings.master;
+            size_t group = index_of(config, section->label);
             check_group(&filling, section);
             groups[group].tls =
                 of_group(&filling, section, (enum tls_mode)master->tls, "nodes of", "tls");
             config->topology[group].tls = groups[group].tls;
-            config->topology[group++].sentinel_tls =
+            config->topology[group].sentinel_tls =
                 of_group(&filling, section, (enum tls_mode)master->sentinel_tls, "Sentinels of",
                          "sentinel_tls");
         }
     }
+    keep_gone(config);
     fill_http(&filling, proxy);
 }
 
 void config_tls_free(struct config_tls *tls)
 {
     for (size_t i = 0; i < tls->count; i++)
-        tls_source_free(tls->sources[i]);
+        tls_source_release(tls->sources[i]);
     free(tls->sources);
     for (size_t i = 0; i < tls->user_count; i++)
-        certificate_users_free(tls->users[i]);
+        certificate_users_release(tls->users[i]);
     free(tls->users);
 }

@@ -93,7 +93,8 @@ static unsigned answer(const struct health_view *view, const char *word, const c
     if (*reason)
         cJSON_AddStringToObject(root, "reason", reason);
     for (size_t i = 0; i < view->topology->group_count; i++)
-        cJSON_AddItemToArray(groups, group_object(&view->topology->groups[i], view));
+        if (!view->topology->groups[i].gone)
+            cJSON_AddItemToArray(groups, group_object(&view->topology->groups[i], view));
     cJSON_AddItemToObject(root, "groups", groups);
     *json = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
@@ -163,7 +164,7 @@ unsigned health_ready(const struct health_view *view, char **json)
     for (size_t i = 0; i < topology->group_count; i++) {
         const struct topology_group *group = &topology->groups[i];
         int64_t waited = view->now - group->since_ms;
-        if (is_shut_out(view, group, reason, sizeof(reason)))
+        if (group->gone || is_shut_out(view, group, reason, sizeof(reason)))
             continue;
         if (serves(group))
             return answer(view, "ready", "", json);

@@ -40,6 +40,7 @@ struct http {
     pthread_t thread;
     int stop_fd; /* an eventfd: the thread is to end */
     struct http_connections connections;
+    pthread_mutex_t lock; /* of sources, which a reload replaces */
     struct http_sources sources;
     atomic_bool draining;
 };
@@ -72,6 +73,7 @@ static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
                            health_question *question)
 {
     char *json;
+    pthread_mutex_lock(&http->lock);
     const struct http_sources *sources = &http->sources;
     struct topology *topology = board_acquire(sources->board);
     size_t count;
@@ -87,6 +89,7 @@ static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
         .draining = atomic_load(&http->draining),
     };
     unsigned status = question(&view, &json);
+    pthread_mutex_unlock(&http->lock);
 
     free(loops);
     topology_release(topology);
@@ -132,8 +135,11 @@ static enum MHD_Result show_metrics(struct http *http, struct MHD_Connection *co
     bool openmetrics = metrics_wants_openmetrics(
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
 
+    pthread_mutex_lock(&http->lock);
+    char *text = metrics_of(&http->sources, openmetrics);
+    pthread_mutex_unlock(&http->lock);
     return respond(connection, MHD_HTTP_OK, openmetrics ? METRICS_OPENMETRICS_TYPE : METRICS_TYPE,
-                   metrics_of(&http->sources, openmetrics), MHD_RESPMEM_MUST_FREE);
+                   text, MHD_RESPMEM_MUST_FREE);
 }
 
 static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection, const char *url,
@@ -250,6 +256,7 @@ struct http *http_start(int fd, const struct http_sources *sources)
     if (!http)
         abort();
     http->sources = *sources;
+    pthread_mutex_init(&http->lock, NULL);
     http_connections_init(&http->connections, sources->options->http_connections);
     http->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | (sources->tls->http ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, http,
@@ -274,14 +281,37 @@ void http_draining(struct http *http)
     atomic_store(&http->draining, true);
 }
 
-void http_stop(struct http *http)
+void http_reload(struct http *http, const struct traffic_options *options,
+                 const struct config_tls *tls)
 {
-    if (!http)
-        return;
+    pthread_mutex_lock(&http->lock);
+    http->sources.options = options;
+    http->sources.tls = tls;
+    pthread_mutex_unlock(&http->lock);
+}
+
+/* Returns the listening descriptor. */
+static int end(struct http *http)
+{
     eventfd_write(http->stop_fd, 1);
     pthread_join(http->thread, NULL);
+    int fd = MHD_quiesce_daemon(http->daemon);
     MHD_stop_daemon(http->daemon);
     http_tls_end();
     close(http->stop_fd);
+    pthread_mutex_destroy(&http->lock);
     free(http);
+    return fd;
+}
+
+int http_hand_back(struct http *http)
+{
+    return end(http);
+}
+
+void http_stop(struct http *http)
+{
+    int fd = http ? end(http) : -1;
+    if (fd >= 0)
+        close(fd);
 }

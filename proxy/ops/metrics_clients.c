@@ -18,9 +18,9 @@ static const char *refused_label(int reason)
 static uint64_t of_reason(const struct metrics_view *view, enum metric family, size_t listener,
                           int reason)
 {
-    return family == METRIC_SESSIONS_CLOSED
-               ? METRICS_SUM(view, listeners[listener].closed[reason])
-               : METRICS_SUM(view, listeners[listener].refused[reason]);
+    size_t number = view->options->listeners[listener].number;
+    return family == METRIC_SESSIONS_CLOSED ? METRICS_SUM(view, listeners[number].closed[reason])
+                                            : METRICS_SUM(view, listeners[number].refused[reason]);
 }
 
 static void put_reasons(struct metrics_out *out, const struct metrics_view *view,
@@ -38,10 +38,11 @@ static void put_reasons(struct metrics_out *out, const struct metrics_view *view
 
 static uint64_t of_listener(const struct metrics_view *view, enum metric family, size_t i)
 {
+    size_t number = view->options->listeners[i].number;
     if (family == METRIC_SESSIONS_OPENED)
-        return METRICS_SUM(view, listeners[i].opened);
-    return family == METRIC_CLIENT_RECEIVED ? METRICS_SUM(view, listeners[i].received)
-                                            : METRICS_SUM(view, listeners[i].sent);
+        return METRICS_SUM(view, listeners[number].opened);
+    return family == METRIC_CLIENT_RECEIVED ? METRICS_SUM(view, listeners[number].received)
+                                            : METRICS_SUM(view, listeners[number].sent);
 }
 
 static void put_listeners(struct metrics_out *out, const struct metrics_view *view,

@@ -12,6 +12,8 @@ static void put_states(struct metrics_out *out, const struct topology *topology)
     metrics_begin(out, METRIC_GROUP_STATE);
     for (size_t i = 0; i < topology->group_count; i++) {
         const struct topology_group *g = &topology->groups[i];
+        if (g->gone)
+            continue;
         for (enum group_state s = GROUP_NONE; s <= GROUP_PROVISIONAL; s++)
             metrics_put(out, LABELS({"group", g->name}, {"state", group_state_name(s)}),
                         g->state == s);
@@ -38,7 +40,9 @@ static void put_group(struct metrics_out *out, const struct topology *topology, 
 {
     metrics_begin(out, family);
     for (size_t i = 0; i < topology->group_count; i++)
-        metrics_put(out, LABELS({"group", topology->groups[i].name}), value(&topology->groups[i]));
+        if (!topology->groups[i].gone)
+            metrics_put(out, LABELS({"group", topology->groups[i].name}),
+                        value(&topology->groups[i]));
 }
 
 /* ---- nodes ---- */

@@ -12,9 +12,9 @@ static struct command_counters sum_of(const struct metrics_view *view, size_t li
                                       unsigned number)
 {
     struct command_counters sum = {0};
+    size_t place = view->options->listeners[listener].number;
     for (size_t i = 0; i < view->worker_count; i++) {
-        const struct command_counters *one =
-            &view->counters[i]->listeners[listener].commands[number];
+        const struct command_counters *one = &view->counters[i]->listeners[place].commands[number];
         histogram_merge(&sum.at_once, &one->at_once);
         for (int result = 0; result < RESULTS; result++)
             sum.others[result] += counter_read(&one->others[result]);
@@ -90,13 +90,14 @@ static struct histogram latency_of(const struct metrics_view *view, const struct
                                    enum metric family, size_t listener, enum command_class class)
 {
     struct histogram sum = {0};
+    size_t place = view->options->listeners[listener].number;
     for (unsigned number = 0; number < table->numbers; number++) {
         const struct command *command = command_by_number(number);
         if ((command ? command_class(command) : COMMAND_CLASS_OTHER) == class)
             histogram_merge(&sum, &row_of(table, listener, number)->at_once);
     }
     for (size_t i = 0; i < view->worker_count; i++) {
-        const struct listener_counters *one = &view->counters[i]->listeners[listener];
+        const struct listener_counters *one = &view->counters[i]->listeners[place];
         histogram_merge(&sum, family == METRIC_NODE_TIME ? &one->node[class] : &one->whole[class]);
     }
     return sum;
@@ -125,7 +126,7 @@ static void put_retries(struct metrics_out *out, const struct metrics_view *view
 {
     metrics_begin(out, METRIC_RETRIES);
     for (size_t i = 0; i < view->options->group_count; i++)
-        for (int cause = 0; cause < RETRY_CAUSE_COUNT; cause++)
+        for (int cause = 0; cause < RETRY_CAUSE_COUNT && !view->options->groups[i].gone; cause++)
             metrics_put(out,
                         LABELS({"group", view->options->groups[i].name},
                                {"cause", retry_cause_label((enum retry_cause)cause)}),
@@ -166,7 +167,8 @@ static void put_holds(struct metrics_out *out, const struct metrics_view *view, 
 {
     metrics_begin(out, family);
     for (size_t i = 0; i < view->options->group_count; i++)
-        put_hold(out, view, i);
+        if (!view->options->groups[i].gone)
+            put_hold(out, view, i);
 }
 
 static void put_counted(struct metrics_out *out, const struct metrics_view *view)

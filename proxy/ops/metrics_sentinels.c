@@ -12,14 +12,21 @@ static size_t group_count(const struct metrics_view *view)
                                                           : view->topology->group_count;
 }
 
+static bool is_gone(const struct metrics_view *view, size_t group)
+{
+    return view->topology->groups[group].gone;
+}
+
 static void put_votes(struct metrics_out *out, const struct metrics_view *view)
 {
     metrics_begin(out, METRIC_GROUP_SENTINELS);
     for (size_t i = 0; i < group_count(view); i++)
-        metrics_put(out, LABELS({"group", group_name(view, i)}), view->facts[i].electorate);
+        if (!is_gone(view, i))
+            metrics_put(out, LABELS({"group", group_name(view, i)}), view->facts[i].electorate);
     metrics_begin(out, METRIC_GROUP_VOTES);
     for (size_t i = 0; i < group_count(view); i++)
-        metrics_put(out, LABELS({"group", group_name(view, i)}), view->facts[i].votes);
+        if (!is_gone(view, i))
+            metrics_put(out, LABELS({"group", group_name(view, i)}), view->facts[i].votes);
 }
 
 /* When, in seconds since 1970. */
@@ -65,7 +72,7 @@ static void put_switches(struct metrics_out *out, const struct metrics_view *vie
 {
     metrics_begin(out, METRIC_SWITCHOVERS);
     for (size_t i = 0; i < group_count(view); i++) {
-        for (int result = 0; result < SWITCH_RESULTS; result++)
+        for (int result = 0; result < SWITCH_RESULTS && !is_gone(view, i); result++)
             metrics_put(out,
                         LABELS({"group", group_name(view, i)},
                                {"result", switch_result_name((enum switch_result)result)}),
@@ -73,7 +80,7 @@ static void put_switches(struct metrics_out *out, const struct metrics_view *vie
     }
     metrics_begin(out, METRIC_SWITCHOVER_TIME);
     for (size_t i = 0; i < group_count(view); i++)
-        for (int phase = 0; phase < SWITCH_PHASES; phase++)
+        for (int phase = 0; phase < SWITCH_PHASES && !is_gone(view, i); phase++)
             metrics_put_histogram(out,
                                   LABELS({"group", group_name(view, i)},
                                          {"phase", switch_phase_name((enum switch_phase)phase)}),

@@ -67,12 +67,14 @@ static void put_bytes(struct metrics_out *out, const struct metrics_view *view)
 {
     metrics_begin(out, METRIC_NODE_RECEIVED);
     for (size_t i = 0; i < view->options->group_count; i++)
-        metrics_put(out, LABELS({"group", view->options->groups[i].name}),
-                    METRICS_SUM(view, groups[i].traffic.received));
+        if (!view->options->groups[i].gone)
+            metrics_put(out, LABELS({"group", view->options->groups[i].name}),
+                        METRICS_SUM(view, groups[i].traffic.received));
     metrics_begin(out, METRIC_NODE_SENT);
     for (size_t i = 0; i < view->options->group_count; i++)
-        metrics_put(out, LABELS({"group", view->options->groups[i].name}),
-                    METRICS_SUM(view, groups[i].traffic.sent));
+        if (!view->options->groups[i].gone)
+            metrics_put(out, LABELS({"group", view->options->groups[i].name}),
+                        METRICS_SUM(view, groups[i].traffic.sent));
 }
 
 void metrics_upstreams(struct metrics_out *out, const struct metrics_view *view)

@@ -79,6 +79,8 @@ static void write_status(char *out, size_t size, const struct topology *topology
     setvbuf(text, NULL, _IONBF, 0); /* what does not fit is left out, without an error at the end */
     fputs("STATUS=", text);
     for (size_t i = 0; i < topology->group_count; i++) {
+        if (topology->groups[i].gone)
+            continue;
         fputs(i ? "; " : "", text);
         write_group(text, &topology->groups[i]);
     }

@@ -64,13 +64,16 @@ static const struct verb table[] = {
     {.name = "log-level", .args = "[LEVEL]", .most = 1, .words = WORDS_LEVEL, .changes = true,
      .only_asks_alone = true, .begin = admin_log_level,
      .help = "shows or sets which lines are logged: debug, info, warn or error; until the next start"},
-    {.name = "config", .args = "[get [NAME]]", .most = 2, .words = WORDS_CONFIG,
-     .begin = admin_config, .help = "the settings in effect, with the line that set them; secrets are ***"},
+    {.name = "config", .args = "[get [NAME] | diff]", .most = 2, .slow = true, .words = WORDS_CONFIG,
+     .begin = admin_config, .help = "the settings in effect, with the line that set them; diff: what a reload would change",
+     .more = "Secrets are shown as ***. diff reads the file as a reload would, and changes nothing; its exit status is 1 when "
+             "the file is wrong."},
     {.name = "history", .args = "[GROUP]", .most = 1, .words = WORDS_GROUP, .begin = admin_history,
      .help = "the last switchovers: when, how long each phase took, what was held"},
-    /* To be joined: whoever reloads gives it a function. */
-    {.name = "reload", .args = "", .changes = true,
-     .help = "reads the configuration file again: all of it is used, or, with an error, nothing"},
+    {.name = "reload", .args = "", .changes = true, .slow = true, .begin = admin_reload,
+     .help = "reads the configuration file again: all of it is used, or, with an error, nothing",
+     .more = "As SIGHUP does, but the answer says what has changed, or what is wrong with the file, and the exit status is 1 "
+             "then. Clients that need not change do not notice."},
     {.name = "doctor", .args = "", .local = doctor,
      .help = "what is wrong with this deployment, each with the setting to change; it needs -c"},
 };

@@ -97,6 +97,7 @@ static void on_closed(struct stream *stream)
 {
     struct session *s = session_of(stream);
     s->magic = 0;
+    traffic_listener_release(s->listener);
     free(s);
 }
 
@@ -116,8 +117,8 @@ int session_open(struct session_host *host, const struct traffic_listener_option
                       host->options->tcp_user_timeout_ms);
     s->magic = SESSION_MAGIC;
     s->host = host;
-    s->listener = listener;
-    s->counters = &host->counters->listeners[listener - host->options->listeners];
+    s->listener = traffic_listener_retain(listener);
+    s->counters = &host->counters->listeners[listener->number];
     s->commands = s->counters->commands;
     counter_add(&s->counters->opened, 1);
     s->id = id;

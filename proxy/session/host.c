@@ -11,6 +11,7 @@
 #include "session/ended.h"
 #include "session/held.h"
 #include "session/large.h"
+#include "session/leaving.h"
 #include "session/life.h"
 #include "session/output.h"
 #include "session/starved.h"
@@ -145,6 +146,7 @@ void session_host_tick(struct session_host *host, int64_t now_ms)
     session_look_at_stalled(host, now_ms);
     session_look_at_starved(host, now_ms);
     session_judge_ended(host, now_ms);
+    session_look_at_leaving(host, now_ms);
     for (size_t i = 0; i < host->options->group_count; i++)
         session_expire_held(host, i, now_ms);
 }

@@ -42,7 +42,9 @@ static bool has_come_to_its_end(const struct session *s)
 /* Everything is answered and written. */
 static void close_finished(struct session *s)
 {
-    if (s->life.stage > LIFE_OPEN && s->life.stage <= LIFE_DRAINING)
+    if (s->leaves_ms)
+        session_close(s, CLOSED_DRAINED, "its listener is not configured any more");
+    else if (s->life.stage > LIFE_OPEN && s->life.stage <= LIFE_DRAINING)
         session_close(s, CLOSED_DRAINED, "the proxy stops");
     else
         session_close(s, s->life.stage == LIFE_LAST_WORDS ? CLOSED_PROTOCOL : CLOSED_CLIENT,

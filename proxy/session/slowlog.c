@@ -91,6 +91,6 @@ void slowlog_judge(const struct session *s, const struct session_request *r)
     int64_t ms = (int64_t)phases.queued + phases.held + phases.reply;
     if (!r->blocking)
         ms += phases.node;
-    if (ms >= s->host->slowlog_ms)
+    if (s->host->slowlog_ms > 0 && ms >= s->host->slowlog_ms)
         tell(s, r, &phases);
 }

@@ -85,6 +85,8 @@ static void finish_close(struct control_conn *conn)
     enter(conn, CLOSED);
     credential_release(conn->options.credential);
     conn->options.credential = NULL;
+    tls_source_release(conn->options.tls);
+    conn->options.tls = NULL;
     conn->on_closed(conn);
 }
 
@@ -416,6 +418,7 @@ void control_conn_init(struct control_conn *conn, uv_loop_t *loop)
     snprintf(conn->tls_host, sizeof(conn->tls_host), "%s", host);
     conn->options.tls_host = NULL;
     credential_retain(conn->options.credential);
+    tls_source_retain(conn->options.tls);
     uv_timer_init(loop, &conn->timer);
 }
 

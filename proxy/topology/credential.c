@@ -9,6 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char *copy(const char *text)
+{
+    char *copied = text ? strdup(text) : NULL;
+    if (text && !copied)
+        abort();
+    return copied;
+}
+
 struct credential *credential_new(const struct credential_owner *owner, const char *username,
                                   const char *password, size_t len)
 {
@@ -20,8 +28,10 @@ struct credential *credential_new(const struct credential_owner *owner, const ch
     atomic_init(&credential->accepted, false);
     atomic_init(&credential->logged, false);
     atomic_init(&credential->noted, false);
-    credential->owner = owner;
-    credential->username = username;
+    credential->owner = *owner;
+    credential->owner.group = copy(owner->group);
+    credential->owner.file = copy(owner->file);
+    credential->username = copy(username);
     credential->password = secret_new(password, len);
     credential->password_len = len;
     return credential;
@@ -43,6 +53,9 @@ void credential_release(struct credential *credential)
     if (before > 1)
         return;
     secret_free(credential->password, credential->password_len);
+    free((char *)credential->owner.group);
+    free((char *)credential->owner.file);
+    free(credential->username);
     free(credential);
 }
 
@@ -58,7 +71,7 @@ bool credential_is_needless(const char *error)
 
 static void tell(const struct credential *credential, const char *server, const char *error)
 {
-    const struct credential_owner *owner = credential->owner;
+    const struct credential_owner *owner = &credential->owner;
     char quoted[256];
     log_quote(quoted, sizeof(quoted), error);
     if (owner->file)
@@ -67,7 +80,7 @@ static void tell(const struct credential *credential, const char *server, const 
     else
         log_event(
             LOG_WARN,
-            "the proxy's own password is refused: restart it with another one, or put it into "
+            "the proxy's own password is refused: change it and reload (SIGHUP), or put it into "
             "a file, which is read again",
             "group=%s by=%s error=%s", owner->group, server, quoted);
 }
@@ -83,7 +96,7 @@ void credential_refuse(struct credential *credential, const char *server, const 
         atomic_store_explicit(&credential->noted, true, memory_order_release);
     }
     if (!atomic_exchange_explicit(&credential->refused, true, memory_order_release))
-        credential->owner->wake(credential->owner->arg);
+        credential->owner.wake(credential->owner.arg);
 }
 
 const char *credential_refusal(const struct credential *credential)
@@ -99,5 +112,5 @@ void credential_accept(struct credential *credential)
     if (!credential || atomic_load_explicit(&credential->accepted, memory_order_relaxed))
         return;
     if (!atomic_exchange_explicit(&credential->accepted, true, memory_order_release))
-        credential->owner->wake(credential->owner->arg);
+        credential->owner.wake(credential->owner.arg);
 }

@@ -27,6 +27,13 @@ struct election *election_new(const struct election_options *options, int64_t no
     return e;
 }
 
+void election_change(struct election *e, const struct election_options *options, int64_t now_ms)
+{
+    e->next = *options;
+    e->has_next = true;
+    election_settle(e, now_ms);
+}
+
 void election_free(struct election *e)
 {
     nodes_free(&e->nodes);

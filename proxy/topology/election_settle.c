@@ -101,8 +101,19 @@ static void note_named(struct election *e, int64_t now_ms)
     }
 }
 
+/* In the middle of a switch a node may have been fenced, or be believed before it is confirmed: other rules would find what
+ * they do not expect. */
+static void take_options(struct election *e)
+{
+    if (!e->has_next || e->view.state == GROUP_SWITCHING || e->view.state == GROUP_PROVISIONAL)
+        return;
+    e->options = e->next;
+    e->has_next = false;
+}
+
 void election_settle(struct election *e, int64_t now_ms)
 {
+    take_options(e);
     note_named(e, now_ms);
     election_decide(e, now_ms);
     update_nodes(e, now_ms);

@@ -10,6 +10,7 @@
 #include "topology/group_state.h"
 
 #include "base/log.h"
+#include "net/tls_source.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -40,6 +41,8 @@ static void handle_closed(struct group *group)
     keyring_close(&group->own);
     keyring_close(&group->sentinels_own);
     free(group->watches);
+    tls_source_release(group->kept.tls);
+    tls_source_release(group->kept.sentinel_tls);
     free(group);
     closed(owner);
 }
@@ -324,11 +327,10 @@ static void open_keyrings(struct group *group)
                  options->sentinel_password);
 }
 
-struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
-                        struct names *names, const struct group_callbacks *callbacks, void *owner)
+struct election_options group_election_options(struct group *group)
 {
-    struct group *group = calloc(1, sizeof(*group));
-    struct election_options election = {
+    const struct topology_options *options = group->options;
+    return (struct election_options){
         .name = options->name,
         .eager = options->promotion == PROMOTION_EAGER,
         .reconfigure_assist = options->reconfigure_assist,
@@ -346,6 +348,12 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
         .switched = switched,
         .switched_arg = group,
     };
+}
+
+struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
+                        struct names *names, const struct group_callbacks *callbacks, void *owner)
+{
+    struct group *group = calloc(1, sizeof(*group));
     if (!group)
         abort();
     group->loop = loop;
@@ -356,6 +364,7 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
     group->wiring = (struct group_wiring){
         .follow = follow, .probe_now = probe_at_once, .handle_closed = handle_closed};
     open_keyrings(group);
+    struct election_options election = group_election_options(group);
     group->election = election_new(&election, now_of(group));
     uv_timer_init(loop, &group->timer);
     group->timer.data = group;

@@ -110,8 +110,7 @@ static const struct sentinel_callbacks sentinel_callbacks = {
     .closed = sentinel_gone,
 };
 
-static void seat_add(struct group *group, const struct endpoint *endpoint, bool configured,
-                     const char *runid)
+struct sentinel *group_connect_sentinel(struct group *group, const struct endpoint *endpoint)
 {
     struct sentinel_options options = {
         .endpoint = *endpoint,
@@ -122,6 +121,13 @@ static void seat_add(struct group *group, const struct endpoint *endpoint, bool 
         .callbacks = &sentinel_callbacks,
         .owner = group,
     };
+    group->open_handles++;
+    return sentinel_new(group->loop, &options);
+}
+
+void group_seat_add(struct group *group, const struct endpoint *endpoint, bool configured,
+                    const char *runid)
+{
     if (group->seat_count == SENTINEL_LIST_MAX)
         return;
     struct seat *seat = &group->seats[group->seat_count++];
@@ -131,19 +137,20 @@ static void seat_add(struct group *group, const struct endpoint *endpoint, bool 
                           .events_left = EVENTS_MAX,
                           .events_ms = now_of(group)};
     seat->endpoint = *endpoint;
-    seat->sentinel = sentinel_new(group->loop, &options);
+    seat->sentinel = group_connect_sentinel(group, endpoint);
     snprintf(seat->runid, sizeof(seat->runid), "%s", runid);
     snprintf(seat->listed, sizeof(seat->listed), "%s", runid);
     election_sentinel_add(group->election, seat->key, configured, sentinel_name(seat->sentinel));
     election_sentinel_runid(group->election, seat->key, runid);
-    group->open_handles++;
 }
 
-static void seat_remove(struct group *group, struct seat *seat)
+void group_seat_remove(struct group *group, struct seat *seat)
 {
     uint64_t key = seat->key;
-    log_event(LOG_INFO, "a discovered Sentinel is not needed any more", "group=%s sentinel=%s",
-              group->options->name, sentinel_name(seat->sentinel));
+    log_event(LOG_INFO,
+              seat->configured ? "a Sentinel is not in the configuration any more"
+                               : "a discovered Sentinel is not needed any more",
+              "group=%s sentinel=%s", group->options->name, sentinel_name(seat->sentinel));
     sentinel_close(seat->sentinel);
     free(seat->peers);
     *seat = group->seats[--group->seat_count];
@@ -205,7 +212,7 @@ void group_unseat(struct group *group)
         if (!seat->configured && still_vouched(group, seat))
             seat->seen_ms = now_of(group);
         if (!seat->configured && (twin || now_of(group) - seat->seen_ms > FORGET_MS))
-            seat_remove(group, seat);
+            group_seat_remove(group, seat);
     }
 }
 
@@ -217,7 +224,7 @@ static void learn_peers(struct group *group, const struct sentinel_report *repor
             continue;
         log_event(LOG_INFO, "a Sentinel was discovered", "group=%s sentinel=%s:%u",
                   group->options->name, peer->endpoint.host, (unsigned)peer->endpoint.port);
-        seat_add(group, &peer->endpoint, false, peer->runid);
+        group_seat_add(group, &peer->endpoint, false, peer->runid);
     }
 }
 
@@ -397,5 +404,5 @@ void group_forget_seats(struct group *group)
 void group_seat_configured(struct group *group)
 {
     for (size_t i = 0; i < group->options->sentinel_count; i++)
-        seat_add(group, &group->options->sentinels[i], true, "");
+        group_seat_add(group, &group->options->sentinels[i], true, "");
 }

@@ -9,12 +9,23 @@
 #include "base/secret.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+static char *copy(const char *text)
+{
+    char *copied = text ? strdup(text) : NULL;
+    if (text && !copied)
+        abort();
+    return copied;
+}
 
 void keyring_open(struct keyring *keyring, const struct credential_owner *owner,
                   const char *username, const char *password)
 {
-    *keyring = (struct keyring){.owner = *owner, .username = username};
+    *keyring = (struct keyring){.owner = *owner, .username = copy(username)};
+    keyring->owner.group = copy(owner->group);
+    keyring->owner.file = copy(owner->file);
     if (password)
         keyring->current = credential_new(&keyring->owner, username, password, strlen(password));
 }
@@ -23,7 +34,54 @@ void keyring_close(struct keyring *keyring)
 {
     credential_release(keyring->current);
     keyring->current = NULL;
+    free((char *)keyring->owner.group);
+    free((char *)keyring->owner.file);
+    free(keyring->username);
 }
+
+/* ---- another configuration ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_current(const struct keyring *keyring, const char *username, const char *password)
+{
+    const struct credential *current = keyring->current;
+    if (!current || !password)
+        return !current && !password;
+    return same_text(current->username, username) &&
+           same_text(current->owner.file, keyring->owner.file) &&
+           current->password_len == strlen(password) &&
+           memcmp(current->password, password, current->password_len) == 0;
+}
+
+bool keyring_change(struct keyring *keyring, const char *file, const char *username,
+                    const char *password)
+{
+    struct credential *before = keyring->current;
+    if (!same_text(keyring->owner.file, file)) {
+        free((char *)keyring->owner.file);
+        keyring->owner.file = copy(file);
+        keyring->was_read = false;
+        keyring->logged[0] = '\0';
+    }
+    if (!same_text(keyring->username, username)) {
+        free(keyring->username);
+        keyring->username = copy(username);
+    }
+    if (is_current(keyring, username, password))
+        return false;
+    keyring->current =
+        password ? credential_new(&keyring->owner, keyring->username, password, strlen(password))
+                 : NULL;
+    keyring->fresh = false;
+    credential_release(before);
+    return true;
+}
+
+/* ---- */
 
 struct credential *keyring_current(const struct keyring *keyring)
 {

@@ -198,6 +198,11 @@ void probe_set_credential(struct probe *p, struct credential *credential)
         control_conn_open(&p->conn, 0);
 }
 
+void probe_set_connect_timeout(struct probe *p, int64_t connect_timeout_ms)
+{
+    p->conn.options.connect_timeout_ms = connect_timeout_ms;
+}
+
 void probe_now(struct probe *p)
 {
     if (!control_conn_is_waiting(&p->conn)) {

@@ -45,6 +45,12 @@ void sentinel_set_credential(struct sentinel *s, struct credential *credential)
     sentinel_channel_hurry(&s->events);
 }
 
+void sentinel_set_connect_timeout(struct sentinel *s, int64_t connect_timeout_ms)
+{
+    s->commands.conn.options.connect_timeout_ms = connect_timeout_ms;
+    s->events.conn.options.connect_timeout_ms = connect_timeout_ms;
+}
+
 void sentinel_set_urgent(struct sentinel *s, bool urgent)
 {
     if (s->urgent == urgent || s->closing)

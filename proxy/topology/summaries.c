@@ -61,7 +61,7 @@ static bool is_well(const struct topology_group *group)
 void summaries_note(struct summaries *summaries, const struct topology *shown, int64_t now_ms)
 {
     uint64_t counted[SWITCH_COUNTS];
-    for (size_t i = 0; i < summaries->count; i++) {
+    for (size_t i = 0; i < summaries->count && i < shown->group_count; i++) {
         struct summary *summary = &summaries->each[i];
         if (summary->pending || now_ms - summary->noted_ms < NOTE_MS || !is_well(&shown->groups[i]))
             continue;

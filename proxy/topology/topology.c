@@ -39,6 +39,7 @@ struct board {
     struct refusals *refusals;
     struct facts *facts;
     struct history *history;
+    size_t groups;
     struct switch_counts counts[]; /* one for each group */
 };
 
@@ -98,7 +99,7 @@ const char *topology_shut_out(const struct topology_group *group, int64_t now_ms
                               int64_t patience_ms)
 {
     const char *refusal = group->master < 0 ? credential_refusal(group->own) : NULL;
-    if (refusal && !group->own->owner->file)
+    if (refusal && !group->own->owner.file)
         return refusal;
     if (!*group->disagreement || (group->had_master && now_ms - group->since_ms < patience_ms))
         return NULL;
@@ -123,8 +124,14 @@ struct board *board_new(size_t groups)
     atomic_init(&board->seq, 0);
     board->refusals = refusals_new();
     board->history = history_new(groups);
+    board->groups = groups;
     board->facts = facts_new();
     return board;
+}
+
+size_t board_groups(const struct board *board)
+{
+    return board->groups;
 }
 
 void board_free(struct board *board)

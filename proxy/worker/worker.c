@@ -20,10 +20,12 @@
 #include "session/drain.h"
 #include "session/host.h"
 #include "session/large_keys.h"
+#include "session/leaving.h"
 #include "session/session_request.h"
 #include "threads/mail.h"
 #include "threads/relay.h"
-#include "worker/balance.h"
+#include "worker/accept_points.h"
+#include "worker/worker_state.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -39,45 +41,6 @@
 /* The memory for the texts of scripts, for each group. */
 #define SCRIPTS_MAX ((size_t)16 * 1024 * 1024)
 
-struct accept_point {
-    struct worker *worker;
-    struct listener *listener;
-    const struct traffic_listener_options *options;
-};
-
-struct worker {
-    pthread_t thread;
-    bool started;
-    const struct traffic_options *options;
-    struct board *board;
-    size_t subscriber;
-    uint64_t acknowledged; /* of the one that is carried out */
-    uv_loop_t loop;
-    uv_async_t async;
-    uv_prepare_t prepare;
-    bool left;
-    uv_idle_t idle; /* active while `left`: something is left to be done in the next turn */
-    uv_timer_t tick, drain_tick;
-    struct turn turn;
-    struct session_host host;
-    struct worker_slot *slot;             /* what it shows others, */
-    const struct hold *holds, *holds_end; /* and where from: one for each group */
-    struct accept_point *accept_points;   /* NULL: another one accepts */
-    struct balance balance;
-    uint64_t accepted; /* clients, ever */
-    size_t given;      /* sessions, ever */
-    bool draining, closing;
-    struct session_drain drainage;
-    int64_t ticked_ms;                           /* the last tick */
-    int64_t lag_ms, lag_before_ms, lag_since_ms; /* how late ticks were: of late, and before that */
-    atomic_bool drain, stop, finished;
-};
-
-static struct worker_slot *slot_of(const struct worker *w)
-{
-    return w->slot;
-}
-
 /* ---- sessions ---- */
 
 static void refuse(int fd, bool plain)
@@ -91,8 +54,7 @@ static void refuse(int fd, bool plain)
 static void count_refused(struct worker *w, const struct traffic_listener_options *listener,
                           enum refuse_reason reason)
 {
-    size_t number = (size_t)(listener - w->options->listeners);
-    counter_add(&w->host.counters->listeners[number].refused[reason], 1);
+    counter_add(&w->host.counters->listeners[listener->number].refused[reason], 1);
 }
 
 /* A client of this worker from now on, or of nobody. */
@@ -106,7 +68,7 @@ static void take(struct worker *w, const struct traffic_listener_options *listen
     }
 }
 
-/* An accepted socket on its way to another worker. */
+/* An accepted socket on its way to another worker, who may have other options by then: the listener's are kept. */
 struct handed {
     struct mail mail;
     const struct traffic_listener_options *listener;
@@ -119,6 +81,7 @@ static void open_handed(struct mail *mail, void *reader)
     struct handed *handed = container_of(mail, struct handed, mail);
     take(container_of(session_host_at(reader), struct worker, host), handed->listener, handed->fd,
          handed->id);
+    traffic_listener_release(handed->listener);
     free(handed);
 }
 
@@ -126,6 +89,7 @@ static void drop_handed(struct mail *mail)
 {
     struct handed *handed = container_of(mail, struct handed, mail);
     close(handed->fd);
+    traffic_listener_release(handed->listener);
     free(handed);
 }
 
@@ -136,7 +100,7 @@ static void hand_over(const struct shared *shared, size_t to,
     if (!handed)
         abort();
     *handed = (struct handed){.mail = {.open = open_handed, .drop = drop_handed},
-                              .listener = listener,
+                              .listener = traffic_listener_retain(listener),
                               .id = id,
                               .fd = fd};
     mailbox_post(&shared->slots[to].box, &handed->mail);
@@ -187,7 +151,7 @@ static void show_gauges(struct worker *w)
 /* What is looked at less often: once a tick. */
 static void show_rare_gauges(struct worker *w)
 {
-    struct worker_slot *slot = slot_of(w);
+    struct worker_slot *slot = worker_slot_of(w);
     size_t unrenewed = 0, early = 0;
     for (size_t i = 0; i < w->options->group_count; i++) {
         const struct gate *gate = router_gate(w->host.router, i);
@@ -204,6 +168,22 @@ static void show_rare_gauges(struct worker *w)
     atomic_store_explicit(&slot->output_bytes, w->host.output_bytes, memory_order_relaxed);
     atomic_store_explicit(&slot->over_output, w->host.over_output, memory_order_relaxed);
     atomic_store_explicit(&slot->disconnected, w->host.disconnected, memory_order_relaxed);
+}
+
+/* Between two turns, and after the snapshot that has all the groups. */
+static void follow(struct worker *w)
+{
+    const struct traffic_options *options = w->wanted;
+    if (!router_has_groups(w->host.router, options->group_count))
+        return; /* it is under way, and wakes the loop */
+    w->wanted = NULL;
+    if (w->accepts && !w->draining && accept_points_follow(w, options, w->wanted_fds) != 0)
+        log_event(LOG_ERROR, "not all listeners of the new configuration are open", "");
+    w->options = options;
+    w->holds_end = w->holds + options->group_count;
+    session_host_reload(&w->host, options);
+    uv_async_send(&w->async); /* sessions were told to end, or may be read again: one more turn */
+    atomic_store(&w->followed, options);
 }
 
 /* How late the tick is: that long a client waits at worst. The worst of the last five seconds or more is shown, ten at
@@ -236,6 +216,8 @@ static void on_prepare(uv_prepare_t *prepare)
     if (__builtin_expect(w->draining, 0))
         session_drain_turn(&w->drainage, &w->host);
     left = session_host_turn(&w->host);
+    if (__builtin_expect(w->wanted != NULL, 0))
+        follow(w);
     if (left != w->left)
         (void)(left ? uv_idle_start(&w->idle, on_idle) : uv_idle_stop(&w->idle));
     w->left = left;
@@ -243,31 +225,15 @@ static void on_prepare(uv_prepare_t *prepare)
         atomic_store(&w->finished, w->host.count == 0);
     acknowledge(w);
     show_gauges(w);
-    atomic_store_explicit(&slot_of(w)->last_turn_ms, turn_now(&w->turn), memory_order_relaxed);
+    atomic_store_explicit(&worker_slot_of(w)->last_turn_ms, turn_now(&w->turn),
+                          memory_order_relaxed);
 }
 
 /* ---- ending ---- */
 
-static void close_accept_points(struct worker *w)
-{
-    for (size_t i = 0; w->accept_points && i < w->options->listener_count; i++) {
-        if (w->accept_points[i].listener)
-            listener_close(w->accept_points[i].listener);
-        w->accept_points[i].listener = NULL;
-    }
-}
-
 static void on_drain_tick(uv_timer_t *timer)
 {
     (void)timer; /* so that the loop turns: on_prepare() does the rest */
-}
-
-/* Whoever waits to be accepted was connected already, and would be reset. */
-static void accept_the_last(struct worker *w)
-{
-    for (size_t i = 0; w->accept_points && i < w->options->listener_count; i++)
-        if (w->accept_points[i].listener)
-            listener_accept_rest(w->accept_points[i].listener);
 }
 
 static size_t sessions_of_all(const struct worker *w)
@@ -281,8 +247,8 @@ static size_t sessions_of_all(const struct worker *w)
 
 static void begin_drain(struct worker *w)
 {
-    accept_the_last(w);
-    close_accept_points(w);
+    accept_points_empty(w);
+    accept_points_close(w);
     w->draining = true;
     session_drain_begin(&w->drainage, turn_now(&w->turn), w->options->drain_timeout_ms,
                         sessions_of_all(w));
@@ -294,10 +260,10 @@ static void close_all(struct worker *w)
     if (w->closing)
         return;
     w->closing = true;
-    close_accept_points(w);
+    accept_points_close(w);
     session_close_all(&w->host);
     router_close(w->host.router);
-    mailbox_shut(&slot_of(w)->box);
+    mailbox_shut(&worker_slot_of(w)->box);
     uv_close((uv_handle_t *)&w->tick, NULL);
     uv_close((uv_handle_t *)&w->drain_tick, NULL);
     uv_close((uv_handle_t *)&w->async, NULL);
@@ -318,12 +284,14 @@ static void on_async(uv_async_t *async)
 {
     struct worker *w = async->data;
     turn_look(&w->turn);
-    mailbox_read(&slot_of(w)->box, &w->host.stop);
+    mailbox_read(&worker_slot_of(w)->box, &w->host.stop);
     if (atomic_load(&w->stop))
         close_all(w);
     else if (atomic_load(&w->drain) && !w->draining)
         begin_drain(w);
-    /* A new snapshot is adopted before the loop sleeps again. */
+    else if (atomic_load(&w->reload) != atomic_load(&w->followed))
+        w->wanted = atomic_load(&w->reload);
+    /* A new snapshot is adopted before the loop sleeps again, and then these options. */
 }
 
 static void notify(void *arg)
@@ -349,10 +317,10 @@ static void init_host(struct worker *w)
     w->host.hooks = &command_hooks;
     session_host_init(&w->host);
     w->host.learn = learn_new(&w->turn.requests);
-    w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
+    w->host.scripts = calloc(traffic_group_room(w->options), sizeof(*w->host.scripts));
     if (!w->host.scripts)
         abort();
-    for (size_t i = 0; i < w->options->group_count; i++)
+    for (size_t i = 0; i < traffic_group_room(w->options); i++)
         w->host.scripts[i] = scripts_new(SCRIPTS_MAX);
     w->host.router = router_new(&w->turn, w->options, w->host.stop.shared, w->host.stop.number,
                                 &session_router_events, &w->host);
@@ -376,17 +344,20 @@ struct worker *worker_new(const struct traffic_options *options, struct board *b
     if (!w)
         abort();
     w->options = options;
+    atomic_store(&w->reload, options);
+    atomic_store(&w->followed, options);
+    list_init(&w->accept_points);
     w->board = board;
     w->host.stop.shared = shared;
     w->host.stop.number = number;
     w->slot = &shared->slots[number];
-    atomic_store(&slot_of(w)->last_turn_ms, clock_ms());
+    atomic_store(&w->slot->last_turn_ms, clock_ms());
     init_loop(w);
     turn_init(&w->turn, &w->loop, w->board, sizeof(struct session_request));
     init_host(w);
     w->holds = router_hold(w->host.router, 0);
     w->holds_end = w->holds + options->group_count;
-    mailbox_init(&slot_of(w)->box, notify, w);
+    mailbox_init(&w->slot->box, notify, w);
     w->subscriber = board_subscribe(board, notify, w);
     uv_async_send(&w->async);
     return w;
@@ -394,21 +365,10 @@ struct worker *worker_new(const struct traffic_options *options, struct board *b
 
 int worker_accept(struct worker *w, const int *listen_fds)
 {
-    int result = 0;
+    w->accepts = true;
+    w->on_accept = on_accept;
     balance_init(&w->balance, w->host.stop.shared, w->host.stop.number);
-    w->accept_points = calloc(w->options->listener_count, sizeof(*w->accept_points));
-    if (!w->accept_points)
-        abort();
-    for (size_t i = 0; i < w->options->listener_count; i++) {
-        struct accept_point *point = &w->accept_points[i];
-        *point = (struct accept_point){.worker = w, .options = &w->options->listeners[i]};
-        point->listener = listener_open(&w->loop, listen_fds[i], on_accept, point);
-        if (point->listener)
-            continue;
-        log_event(LOG_ERROR, "a listener could not be opened", "number=%zu", i);
-        result = -1;
-    }
-    return result;
+    return accept_points_follow(w, w->options, listen_fds);
 }
 
 int worker_start(struct worker *w)
@@ -419,6 +379,18 @@ int worker_start(struct worker *w)
         return 0;
     log_event(LOG_ERROR, "a worker could not be started", "reason=\"%s\"", strerror(error));
     return -1;
+}
+
+void worker_reload(struct worker *w, const struct traffic_options *options, const int *listen_fds)
+{
+    w->wanted_fds = listen_fds;
+    atomic_store(&w->reload, options);
+    uv_async_send(&w->async);
+}
+
+bool worker_follows(const struct worker *w, const struct traffic_options *options)
+{
+    return atomic_load(&w->followed) == options;
 }
 
 void worker_drain(struct worker *w)
@@ -449,7 +421,7 @@ void worker_join(struct worker *w)
 
 void worker_drop_mail(struct worker *w)
 {
-    mailbox_empty(&slot_of(w)->box);
+    mailbox_empty(&worker_slot_of(w)->box);
     relays_drop(&w->host.stop);
 }
 
@@ -457,16 +429,15 @@ void worker_free(struct worker *w)
 {
     learn_free(w->host.learn);
     large_keys_expire(&w->host.large_keys, INT64_MAX);
-    for (size_t i = 0; i < w->options->group_count; i++)
+    for (size_t i = 0; i < traffic_group_room(w->options); i++)
         scripts_free(w->host.scripts[i]);
     free(w->host.scripts);
     router_free(w->host.router);
     request_pool_free(&w->turn.requests);
     buf_stock_free(&w->turn.stock);
     uv_loop_close(&w->loop);
-    mailbox_free(&slot_of(w)->box);
-    if (w->accept_points)
+    mailbox_free(&worker_slot_of(w)->box);
+    if (w->accepts)
         balance_free(&w->balance);
-    free(w->accept_points);
     free(w);
 }

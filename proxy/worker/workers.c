@@ -30,7 +30,8 @@ struct workers *workers_start(const struct traffic_options *options, struct boar
     if (!workers)
         abort();
     workers->count = options->workers;
-    workers->shared = shared_new(workers->count, options->group_count, options->listener_count);
+    workers->shared =
+        shared_new(workers->count, traffic_group_room(options), traffic_listener_room(options));
     for (size_t i = 0; i < workers->count; i++)
         workers->each[i] = worker_new(options, board, workers->shared, i);
     if (start_all(workers, listen_fds) == 0)
@@ -66,6 +67,21 @@ void workers_gauges(const struct workers *workers, size_t worker, struct worker_
         out->held += atomic_load_explicit(&slot->holds[i].sessions, memory_order_relaxed);
         out->held_bytes += atomic_load_explicit(&slot->holds[i].bytes, memory_order_relaxed);
     }
+}
+
+void workers_reload(struct workers *workers, const struct traffic_options *options,
+                    const int *listen_fds)
+{
+    for (size_t i = 0; i < workers->count; i++)
+        worker_reload(workers->each[i], options, listen_fds);
+}
+
+bool workers_follow(const struct workers *workers, const struct traffic_options *options)
+{
+    for (size_t i = 0; i < workers->count; i++)
+        if (!worker_follows(workers->each[i], options))
+            return false;
+    return true;
 }
 
 struct counters *workers_counters(const struct workers *workers, size_t worker)

@@ -65,8 +65,9 @@ Test(drain, sigint_too, .timeout = 60)
     cr_expect(proxy_verdict(&s.proxy, 3000) == 0);
 }
 
-/* Until these mean something they do nothing, as SIGHUP to Redis: a log rotation's, a supervisor's, or a
- * terminal's would end every client's connection undrained. While it drains they are no second signal. */
+/* Until these mean something they do nothing (SIGHUP reads the configuration again, which has not changed): a log
+ * rotation's, a supervisor's, or a terminal's would end every client's connection undrained. While it drains they are no
+ * second signal. */
 Test(drain, other_signals_do_nothing, .timeout = 60)
 {
     static const int signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};

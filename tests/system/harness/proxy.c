@@ -58,8 +58,8 @@ static int write_passwords(FILE *out, const struct trio *t, const struct proxy_o
     return proxy_write_file(t, PROXY_SENTINEL_PASSWORD_FILE, sentinel, true);
 }
 
-static int write_config(const struct proxy *p, const struct trio *t,
-                        const struct proxy_options *options)
+int proxy_configure(const struct proxy *p, const struct trio *t,
+                    const struct proxy_options *options)
 {
     char *text;
     size_t len;
@@ -142,7 +142,7 @@ int proxy_start(struct proxy *p, const struct trio *t, const struct proxy_option
     snprintf(p->host, sizeof(p->host), "%s", t->proxy_host);
     snprintf(p->config, sizeof(p->config), "%s/proxy-%d-%d.conf", t->scratch.dir, getpid(), number);
     snprintf(p->log, sizeof(p->log), "%s/proxy-%d-%d.log", t->scratch.dir, getpid(), number++);
-    if (write_config(p, t, options ? options : &none) < 0)
+    if (proxy_configure(p, t, options ? options : &none) < 0)
         return -1;
     if (options && options->open_files)
         p->pid = run_limited(p, t, options->open_files);
@@ -154,6 +154,29 @@ int proxy_start(struct proxy *p, const struct trio *t, const struct proxy_option
     process_kill(&p->pid);
     file_show(p->log);
     return -1;
+}
+
+int proxy_said(const struct proxy *p, const char *text)
+{
+    char *log = file_text(p->log);
+    int count = 0;
+    for (const char *at = log; (at = strstr(at, text)); at += strlen(text))
+        count++;
+    free(log);
+    return count;
+}
+
+int proxy_reload(const struct proxy *p)
+{
+    int good = proxy_said(p, "\"the configuration was reloaded\"");
+    int bad = proxy_said(p, "\"the configuration was not reloaded");
+    bool done = false;
+    kill(p->pid, SIGHUP);
+    if (!wait_until(LISTEN_DEADLINE_MS,
+                    (done = proxy_said(p, "\"the configuration was reloaded\"") > good) ||
+                        proxy_said(p, "\"the configuration was not reloaded") > bad))
+        return -1;
+    return done;
 }
 
 /* A write on the master port; on the read port enough new sessions to meet every replica. */

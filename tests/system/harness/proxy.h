@@ -47,6 +47,14 @@ const char *proxy_program(void);
 int proxy_start(struct proxy *proxy, const struct trio *trio, const struct proxy_options *options)
     __attribute__((warn_unused_result));
 
+/* Writes its configuration anew; it does not read it by itself. Returns 0 or -1. */
+int proxy_configure(const struct proxy *proxy, const struct trio *trio,
+                    const struct proxy_options *options) __attribute__((warn_unused_result));
+/* SIGHUP, and its answer in the log: 1: reloaded, 0: it was not, -1: none within 10 s. */
+int proxy_reload(const struct proxy *proxy) __attribute__((warn_unused_result));
+/* How often this stands in its log. */
+int proxy_said(const struct proxy *proxy, const char *text);
+
 /* Waits until a write goes through and every replica is read. */
 int proxy_wait_serving(const struct proxy *proxy, const struct trio *trio)
     __attribute__((warn_unused_result));

@@ -390,30 +390,41 @@ static char *slurp(const char *file)
     return text;
 }
 
-/* Whether the lines of `section` hold "name = value". */
-static int has_line(const char *section, const char *end, const char *form, const char *name,
-                    const char *value)
+/* Whether the lines of `section` hold "name = value", and when a reload applies it. */
+static int has_line(const char *section, const char *end, const char *form,
+                    const struct config_option *option)
 {
-    char line[256];
+    const char *value = option->standard, *reload = option_reload_name(option->reload);
+    char line[256], when[64];
 
-    snprintf(line, sizeof(line), form, name, value ? value : "");
+    snprintf(line, sizeof(line), form, option->name, value ? value : "");
+    snprintf(when, sizeof(when), "%s%s\n", *reload ? " ; " : "", reload);
     const char *hit = strstr(section, line);
-    return hit && (!end || hit < end) && (!value || hit[strlen(line)] == '\n');
+    if (!hit || (end && hit > end))
+        return 0;
+    hit += strlen(line);
+    if (value)
+        return strncmp(hit, when, strlen(when)) == 0;
+    const char *line_end = strchr(hit, '\n') + 1;
+    if (!*reload)
+        return !memmem(hit, (size_t)(line_end - hit), " ; ", 3);
+    return line_end - hit >= (long)strlen(when) &&
+           strncmp(line_end - strlen(when), when, strlen(when)) == 0;
 }
 
 /* Whether `text` shows the option: with its default, or, where there is none, with any value or
  * commented out. */
 static int documented(const char *text, const struct config_option *option)
 {
-    const char *name = option->name, *value = option->standard;
+    const char *value = option->standard;
     char header[32];
 
     snprintf(header, sizeof(header), "\n[%s", section_kind_name(option->section));
     for (const char *at = strstr(text, header); at; at = strstr(at + 1, header)) {
         const char *end = strstr(at + 1, "\n[");
-        if (has_line(at, end, "\n%s = %s", name, value))
+        if (has_line(at, end, "\n%s = %s", option))
             return 1;
-        if (!value && has_line(at, end, "\n; %s =%s", name, value))
+        if (!value && has_line(at, end, "\n; %s =%s", option))
             return 1;
     }
     return 0;

@@ -449,3 +449,47 @@ Test(election_fence, an_old_answer_of_the_named_one_proves_nothing)
     is_master('B', "rB", "rA", 0);
     expect(GROUP_STEADY, "B");
 }
+
+/* ---- a reload in the middle of it ---- */
+
+static void change_to(enum fence fence, bool eager)
+{
+    struct election_options options = usual();
+    options.story = tell;
+    options.fence = fence;
+    options.eager = eager;
+    options.writes = (struct election_writes){.quiet = is_quiet, .paused_until = paused_until};
+    election_change(e, &options, now);
+}
+
+Test(election_fence, a_switch_ends_by_the_rules_that_it_began_with)
+{
+    begin_fenced(FENCE_FULL, 10000);
+    elect();
+    pass(25);
+    expect_order(1, FENCE_PAUSE, 3000, 'A');
+    change_to(FENCE_NO, true);
+    pass(75);
+    promote();
+    expect_order(2, FENCE_CUT, 1300, 'A');
+    is_master('B', "rB", "rA", 0);
+    cr_assert_neq(view()->state, GROUP_PROVISIONAL, "it was not eager when it began");
+    others_say(6, 'B');
+    expect(GROUP_STEADY, "B");
+    pass(1);
+    /* The next one begins with the others. */
+    pass(60000);
+    event(1, EVENT_TRY_FAILOVER, 'B', 0);
+    event(1, EVENT_ELECTED_LEADER, 'B', 0);
+    pass(100);
+    cr_assert_eq(orders(), 2, "nobody is fenced any more: %u\n%s", orders(), story);
+}
+
+Test(election_fence, in_steady_times_other_rules_count_at_once)
+{
+    begin_fenced(FENCE_NO, 10000);
+    change_to(FENCE_FULL, false);
+    elect();
+    pass(25);
+    expect_order(1, FENCE_PAUSE, 3000, 'A');
+}

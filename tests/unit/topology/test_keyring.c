@@ -210,7 +210,7 @@ Test(keyring, without_a_file_nothing_can_be_read_again)
     keyring_open(&k, &owner, NULL, "first");
     capture();
     is_refused(&k);
-    cr_assert_not_null(strstr(captured(), "restart it with another one"), "%s", line);
+    cr_assert_not_null(strstr(captured(), "change it and reload"), "%s", line);
     cr_assert_not(keyring_look(&k, 1000));
     keyring_close(&k);
     keyring_open(&k, &owner, NULL, NULL);
@@ -261,5 +261,44 @@ Test(keyring, an_old_credential_lives_as_long_as_somebody_holds_it)
         pthread_join(threads[i], NULL);
     cr_assert_eq(atomic_load(&old->refs), 1);
     credential_release(old);
+    end(&k);
+}
+
+/* ---- the configuration was changed ---- */
+
+Test(keyring, another_configuration_is_another_credential)
+{
+    struct keyring k;
+    begin(&k);
+    struct credential *first = credential_retain(keyring_current(&k));
+    cr_assert_not(keyring_change(&k, path, "proxy", "first"), "nothing is different");
+    cr_assert_eq(keyring_current(&k), first);
+    cr_assert(keyring_change(&k, path, "proxy", "second"));
+    cr_assert_str_eq(keyring_current(&k)->password, "second");
+    cr_assert(keyring_change(&k, path, NULL, "second"), "another user");
+    cr_assert_null(keyring_current(&k)->username);
+    cr_assert(keyring_change(&k, NULL, NULL, "second"), "no file any more");
+    cr_assert_null(keyring_current(&k)->owner.file);
+    cr_assert(keyring_change(&k, NULL, NULL, NULL), "none at all");
+    cr_assert_null(keyring_current(&k));
+    cr_assert_not(keyring_change(&k, NULL, NULL, NULL));
+    cr_assert(keyring_change(&k, path, "proxy", "first"), "and one again");
+    cr_assert_str_eq(first->username, "proxy", "who holds the old one keeps what it says");
+    cr_assert_str_eq(first->owner.file, path);
+    credential_release(first);
+    end(&k);
+}
+
+Test(keyring, another_file_is_read_from_then_on)
+{
+    struct keyring k;
+    char other[96];
+    begin(&k);
+    snprintf(other, sizeof(other), "%s/other", dir);
+    write_file("other", "second\n");
+    cr_assert(keyring_change(&k, other, "proxy", "third"));
+    is_refused(&k);
+    cr_assert(keyring_look(&k, 1000));
+    cr_assert_str_eq(keyring_current(&k)->password, "second");
     end(&k);
 }
