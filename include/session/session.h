@@ -21,6 +21,7 @@ struct router;
 struct scripts;
 struct session;
 struct session_hooks;
+struct session_mover;
 struct turn;
 
 /* Sessions' ids start here: far above what a node gives its connections, so that CLIENT KILL ID and
@@ -76,6 +77,9 @@ struct session_host {
     size_t over_output;  /* and those of them that were over output_limit or output_memory */
     int64_t
         slowlog_ms; /* a request that takes so long is logged (slowlog.h), of those who come from now on; 0: none is */
+    struct session_mover *mover; /* NULL: none can be handed over */
+    bool hands_over; /* sessions go to another process (mover.h): the drain leaves them alone; */
+    size_t stopping; /* so many of them are not read for that */
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 

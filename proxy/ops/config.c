@@ -353,6 +353,7 @@ struct config *config_load(const char *path, FILE *errors_out)
     const struct proxy_settings *proxy = proxy_settings(config->sections);
     fill_log(config, proxy);
     config->http = proxy->http;
+    config->takeover = proxy->takeover;
     add_default_listeners(config->sections);
     if (!unread)
         check(config, &errors);
