@@ -88,12 +88,10 @@ static void print_help(void)
 
 static enum command read_command_line(int argc, char **argv, const char **path, bool *takes_over)
 {
-    static const struct option names[] = {{"config", required_argument, NULL, 'c'},
-                                          {"test", no_argument, NULL, 't'},
-                                          {"version", no_argument, NULL, 'v'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {"takeover", no_argument, NULL, 'o'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"config", required_argument, NULL, 'c'}, {"test", no_argument, NULL, 't'},
+        {"version", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
+        {"takeover", no_argument, NULL, 'o'},     {NULL, 0, NULL, 0}};
     enum command command = COMMAND_RUN;
     int letter;
 
@@ -207,8 +205,7 @@ static int start(struct app *app)
     app->succession = succession_new(&(struct succession_options){.config = app->config,
                                                                   .listen_fds = app->listen_fds,
                                                                   .http_fd = app->http_fd,
-                                                                  .argv = app->argv,
-                                                                  .replace = app->takeover});
+                                                                  .argv = app->argv});
     app->config->traffic.clients_before = takeover_clients_before(app->takeover);
     app->board = board_new(options->group_count);
     if (app->config->history_file)
@@ -229,15 +226,18 @@ static int start(struct app *app)
             return -1;
     }
     succession_start(app->succession, app->workers);
-    takeover_serve(app->takeover, app->workers, app->board);
+    if (app->takeover)
+        takeover_serve(app->takeover, app->workers, app->board, app->succession);
+    else
+        succession_open(app->succession, false);
     return 0;
 }
 
 /* The way back, from wherever start() came to. */
 static void stop(struct app *app)
 {
-    succession_stop(app->succession, false);
     takeover_stop(app->takeover);
+    succession_stop(app->succession, false);
     http_stop(app->http);
     if (app->workers)
         workers_stop(app->workers);
@@ -353,6 +353,7 @@ static bool hand_over(struct app *app, const sigset_t *taken)
         finished = workers_finished(app->workers) ? finished + 1 : 0;
         if (finished == 2) {
             log_event(LOG_INFO, "handed over", "ms=%" PRId64, clock_ms() - since);
+            takeover_stop(app->takeover);
             succession_stop(app->succession, true);
             app->succession = NULL;
             return true;
@@ -372,6 +373,7 @@ static void run_until_told(struct app *app, const sigset_t *taken)
     while ((number = live_on(app, taken, -1)) == SUCCESSION_SIGNAL)
         if (hand_over(app, taken))
             return;
+    takeover_stop(app->takeover);
     succession_stop(app->succession, false);
     app->succession = NULL;
     int64_t since = clock_ms();

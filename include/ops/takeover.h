@@ -32,6 +32,7 @@
 /* ---- the new process: on the main thread ---- */
 
 struct takeover;
+struct succession;
 
 /* Asks the old process for its sockets. *out is NULL when there is nobody, or it is not wanted (neither `wanted`, by
  * --takeover, nor started by the old one). Returns 0, or -1 after logging what is wrong and how to mend it. */
@@ -41,15 +42,15 @@ int takeover_begin(struct takeover **out, const struct config *config, bool want
 int takeover_socket(struct takeover *takeover, const struct address *address);
 /* How many clients the old process has numbered, at most. */
 uint64_t takeover_clients_before(const struct takeover *takeover);
-/* Everything runs: says so to the old process when the workers serve, and takes its sessions, on a thread of its own. */
-void takeover_serve(struct takeover *takeover, struct workers *workers, struct board *board);
+/* Everything runs: says so to the old process when the workers serve, and takes its sessions, on a thread of its own. When
+ * that one has gone, the next process may come (succession_open()). NULL is allowed. */
+void takeover_serve(struct takeover *takeover, struct workers *workers, struct board *board,
+                    struct succession *succession);
 /* When the process ends, and before the workers do. NULL is allowed, here and below. */
 void takeover_stop(struct takeover *takeover);
 void takeover_free(struct takeover *takeover);
 
 /* ---- the old process ---- */
-
-struct succession;
 
 /* What is told to the main thread by this signal, which it has blocked: look at succession_state(). */
 #define SUCCESSION_SIGNAL SIGRTMIN
@@ -64,12 +65,14 @@ struct succession_options {
     const int *listen_fds; /* one for each listener, and */
     int http_fd;           /* -1: none: copies are made */
     char **argv;           /* with which a new process is started */
-    bool replace;          /* the process before this one may still listen at the same path */
 };
 
 struct succession *succession_new(const struct succession_options *options);
-/* Lets new processes come, on a thread of its own. That the path cannot be used is logged. */
+/* Speaks with new processes, on a thread of its own. */
 void succession_start(struct succession *succession, struct workers *workers);
+/* Lets them come by `takeover`'s path; that it cannot be used is logged. `replace`: the process before this one listens
+ * there, and ends. Once; any thread. */
+void succession_open(struct succession *succession, bool replace);
 /* SIGUSR2: starts the new process. */
 void succession_spawn(struct succession *succession);
 enum succession_state succession_state(const struct succession *succession);

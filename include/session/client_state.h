@@ -50,7 +50,7 @@ struct session_client {
     size_t ahead_bytes;
     bool served;      /* a node has answered it, and did not ask for a password */
     bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */
-    uint8_t unread; /* a set of UNREAD_... */
+    uint8_t unread;   /* a set of UNREAD_... */
     /* what it is to get */
     struct buf out;
     size_t

@@ -19,7 +19,8 @@
 
 struct session_mover {
     struct session_walk walk;
-    struct list stopping, sent; /* sessions: those that are not read, and those that are not acknowledged */
+    struct list stopping,
+        sent;        /* sessions: those that are not read, and those that are not acknowledged */
     int64_t next_ms; /* of the next walk */
     bool active;
     size_t moved; /* ever */

@@ -130,7 +130,8 @@ static void search_elsewhere(struct session *s, uint64_t to)
                         .to = to,
                         .replica = s->place.replica,
                         .seq = router_seq(s->host->router)};
-    relay_start_at(&search->relay, &s->host->stop, session_worker_of(to, s->host->stop.shared->worker_count));
+    relay_start_at(&search->relay, &s->host->stop,
+                   session_worker_of(to, s->host->stop.shared->worker_count));
 }
 
 enum found redirect_find(struct session *s, uint64_t id, uint64_t *at_node)
@@ -257,7 +258,8 @@ void redirect_invalidate_target(struct session *s, uint64_t id)
         abort();
     invalidation->relay = (struct relay){.visit = invalidate_visit, .drop = invalidate_drop};
     invalidation->id = id;
-    relay_start_at(&invalidation->relay, &s->host->stop, session_worker_of(id, s->host->stop.shared->worker_count));
+    relay_start_at(&invalidation->relay, &s->host->stop,
+                   session_worker_of(id, s->host->stop.shared->worker_count));
 }
 
 /* ---- answers ---- */

@@ -213,7 +213,8 @@ static bool unpack(struct session *s, struct slice command)
     int kind = 0;
     while (word.data && kind < KINDS && !slice_is(word, of_kind[kind]))
         kind++;
-    if (!word.data || kind == KINDS || !slice_is(resp_arg(command.data, command.len, 0), "client") ||
+    if (!word.data || kind == KINDS ||
+        !slice_is(resp_arg(command.data, command.len, 0), "client") ||
         !slice_is(resp_arg(command.data, command.len, 2), "on"))
         return false;
     if (!s->special.told && !(s->special.told = calloc(1, sizeof(*s->special.told))))

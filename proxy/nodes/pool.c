@@ -242,8 +242,8 @@ struct upstream *pool_adopt_lease(struct pool *pool, const struct target *target
                                   upstream_lost *on_lost, void *lease_data)
 {
     struct slot *slot = pool_get_slot(pool, target, identity);
-    struct upstream *up = upstream_adopt(pool->turn, target, identity, moved->fd,
-                                         &pool_upstream_owner, slot);
+    struct upstream *up =
+        upstream_adopt(pool->turn, target, identity, moved->fd, &pool_upstream_owner, slot);
     if (!up) {
         pool_drop_slot_if_empty(slot);
         return NULL;

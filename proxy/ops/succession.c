@@ -22,9 +22,16 @@
 /* The new process has so long until it serves. */
 #define STARTING_MS 60000
 #define TEXT_MAX_LEN 128
-#define NO_CHANNEL (-1)
+/* The new process opens its own door at the same path before the old one ends. */
+#define FAREWELL_S 2
 
 extern char **environ;
+
+/* What the thread is told: a channel to a process that was started, a door, or, -1, the end. */
+struct letter {
+    bool is_door;
+    int fd;
+};
 
 struct succession {
     struct succession_options options;
@@ -32,13 +39,13 @@ struct succession {
     char program[4096]; /* our own path, as it was at the start: a new version may be there now */
     int *sockets;       /* copies of the listening ones; the last one is the web server's */
     size_t socket_count;
-    int door;    /* where new processes come; -1: there is none */
-    int mail[2]; /* from the main thread: a channel to whom it has started; NO_CHANNEL: the end */
+    int door;    /* where new processes come, the thread's; -1: there is none */
+    int mail[2]; /* from other threads: struct letter */
     pthread_t thread;
     bool started;
     atomic_int state; /* enum succession_state */
     atomic_int pid, child;
-    pthread_mutex_t mutex; /* over the next one, */
+    pthread_mutex_t mutex;            /* over the next one, */
     struct handover_channel *channel; /* with whom the thread speaks; NULL: with nobody */
     atomic_bool stopping;
 };
@@ -125,8 +132,8 @@ static void converse(struct succession *s, struct handover_channel *channel)
         return;
     if (!hear(channel, text, sizeof(text)) || strcmp(text, "serving") != 0) {
         if (!atomic_load(&s->stopping))
-            log_event(LOG_ERROR, "who wanted to take over has gone before it served: all goes on here",
-                      "");
+            log_event(LOG_ERROR,
+                      "who wanted to take over has gone before it served: all goes on here", "");
         return;
     }
     channel_set_patience(channel->fd, 0);
@@ -170,25 +177,42 @@ static void let_in(struct succession *s)
     close(fd);
 }
 
+/* Returns false for the end. */
+static bool read_letter(struct succession *s)
+{
+    struct letter letter;
+    if (read(s->mail[0], &letter, sizeof(letter)) != sizeof(letter) || letter.fd < 0)
+        return false;
+    if (letter.is_door)
+        s->door = letter.fd;
+    else
+        speak_with(s, letter.fd, atomic_load(&s->child));
+    return true;
+}
+
 static void *run(void *arg)
 {
     struct succession *s = arg;
-    struct pollfd fds[] = {{.fd = s->mail[0], .events = POLLIN}, {.fd = s->door, .events = POLLIN}};
-    for (;;) {
-        int channel;
+    while (!atomic_load(&s->stopping)) {
+        struct pollfd fds[] = {{.fd = s->mail[0], .events = POLLIN},
+                               {.fd = s->door, .events = POLLIN}};
         if (poll(fds, 2, -1) < 0)
             continue;
-        if (fds[0].revents) {
-            if (read(s->mail[0], &channel, sizeof(channel)) != sizeof(channel) ||
-                channel == NO_CHANNEL)
-                return NULL;
-            speak_with(s, channel, atomic_load(&s->child));
-        } else if (fds[1].revents & POLLIN) {
-            let_in(s);
-        }
-        if (atomic_load(&s->stopping))
+        if (fds[0].revents && !read_letter(s))
             return NULL;
+        if (!fds[0].revents && fds[1].revents)
+            let_in(s);
     }
+    return NULL;
+}
+
+static bool post(struct succession *s, bool is_door, int fd)
+{
+    struct letter letter;
+    memset(&letter, 0, sizeof(letter));
+    letter.is_door = is_door;
+    letter.fd = fd;
+    return write(s->mail[1], &letter, sizeof(letter)) == sizeof(letter);
 }
 
 /* ---- its life ---- */
@@ -204,16 +228,6 @@ static void copy_sockets(struct succession *s)
         int fd = i < listeners ? s->options.listen_fds[i] : s->options.http_fd;
         s->sockets[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
     }
-}
-
-static int open_door(const struct succession *s)
-{
-    const char *path = s->options.config->takeover;
-    int fd = path ? channel_listen(path, s->options.replace) : -1;
-    if (path && fd < 0)
-        log_event(LOG_ERROR, "nobody can take over there: choose a path that can be written",
-                  "takeover=%s error=\"%s\"", path, strerror(-fd));
-    return fd < 0 ? -1 : fd;
 }
 
 struct succession *succession_new(const struct succession_options *options)
@@ -234,11 +248,20 @@ struct succession *succession_new(const struct succession_options *options)
 void succession_start(struct succession *s, struct workers *workers)
 {
     s->workers = workers;
-    s->door = open_door(s);
-    s->started =
-        pipe2(s->mail, O_CLOEXEC) == 0 && pthread_create(&s->thread, NULL, run, s) == 0;
+    s->started = pipe2(s->mail, O_CLOEXEC) == 0 && pthread_create(&s->thread, NULL, run, s) == 0;
     if (!s->started)
         log_event(LOG_ERROR, "no descriptors, or no thread: nobody can take over", "");
+}
+
+void succession_open(struct succession *s, bool replace)
+{
+    const char *path = s->options.config->takeover;
+    int fd = path && s->started ? channel_listen(path, replace) : -1;
+    if (path && fd < 0)
+        log_event(LOG_ERROR, "nobody can take over there: choose a path that can be written",
+                  "takeover=%s error=\"%s\"", path, strerror(-fd));
+    if (fd >= 0 && !post(s, true, fd))
+        close(fd);
 }
 
 /* Our own arguments; the channel is told by the environment. */
@@ -287,7 +310,7 @@ void succession_spawn(struct succession *s)
     log_event(LOG_INFO, "a new process is started to take over", "program=%s pid=%d", s->program,
               (int)pid);
     atomic_store(&s->child, pid);
-    if (write(s->mail[1], &pair[0], sizeof(pair[0])) != sizeof(pair[0]))
+    if (!post(s, false, pair[0]))
         close(pair[0]);
 }
 
@@ -307,17 +330,34 @@ int succession_http_socket(const struct succession *s)
     return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
-static void stop_thread(struct succession *s, bool done)
+/* The other side opens its own door, and closes. */
+static bool has_said_farewell(struct succession *s)
 {
-    int end = NO_CHANNEL;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += FAREWELL_S;
+    return pthread_timedjoin_np(s->thread, NULL, &until) == 0;
+}
+
+static void end_conversation(struct succession *s, bool done)
+{
     pthread_mutex_lock(&s->mutex);
     atomic_store(&s->stopping, true);
     if (s->channel && done)
         (void)say(s->channel, "done", NULL);
     if (s->channel)
-        shutdown(s->channel->fd, SHUT_RDWR);
+        shutdown(s->channel->fd, done ? SHUT_WR : SHUT_RDWR);
     pthread_mutex_unlock(&s->mutex);
-    (void)!write(s->mail[1], &end, sizeof(end));
+    (void)post(s, false, -1);
+}
+
+static void stop_thread(struct succession *s, bool done)
+{
+    end_conversation(s, done);
+    if (done && has_said_farewell(s))
+        return;
+    if (done)
+        end_conversation(s, false);
     pthread_join(s->thread, NULL);
 }
 

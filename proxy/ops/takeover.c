@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* The old process answers at once; it may be busy. */
@@ -38,6 +39,7 @@ struct takeover {
     uint64_t clients;
     struct workers *workers;
     struct board *board;
+    struct succession *succession;
     pthread_t thread;
     bool started;
     atomic_bool stopping;
@@ -192,9 +194,9 @@ static bool every_group_has_a_master(struct board *board)
 static void wait_until_serving(struct takeover *t)
 {
     int64_t until = clock_ms() + SERVING_MS;
-    while (clock_ms() < until && !atomic_load(&t->stopping) &&
-           (!every_group_has_a_master(t->board) ||
-            workers_adopted(t->workers) < board_seq(t->board)))
+    while (
+        clock_ms() < until && !atomic_load(&t->stopping) &&
+        (!every_group_has_a_master(t->board) || workers_adopted(t->workers) < board_seq(t->board)))
         usleep(LOOK_MS * 1000);
 }
 
@@ -246,12 +248,17 @@ static void *serve(void *arg)
         explicit_bzero(t->message, n > 0 ? (size_t)n : 0);
     }
     log_event(done ? LOG_INFO : LOG_WARN,
-              done ? "all sessions are taken over" : "the old process has gone", "taken=%zu refused=%zu",
-              atomic_load(&t->channel->taken), atomic_load(&t->channel->refused));
+              done ? "all sessions are taken over" : "the old process has gone",
+              "taken=%zu refused=%zu", atomic_load(&t->channel->taken),
+              atomic_load(&t->channel->refused));
+    if (!atomic_load(&t->stopping))
+        succession_open(t->succession, true);
+    shutdown(t->channel->fd, SHUT_RDWR); /* the old process waits for that */
     return NULL;
 }
 
-void takeover_serve(struct takeover *t, struct workers *workers, struct board *board)
+void takeover_serve(struct takeover *t, struct workers *workers, struct board *board,
+                    struct succession *succession)
 {
     if (!t)
         return;
@@ -261,6 +268,7 @@ void takeover_serve(struct takeover *t, struct workers *workers, struct board *b
     t->socket_count = 0;
     t->workers = workers;
     t->board = board;
+    t->succession = succession;
     t->started = pthread_create(&t->thread, NULL, serve, t) == 0;
     if (!t->started)
         log_event(LOG_ERROR, "no thread for taking over: the old process goes on", "");

@@ -83,7 +83,8 @@ void session_take_ahead(struct session *s)
     session_drop_input(s, chunk);
     if (!life_closing(&s->life))
         session_dispatch(s);
-    if (!life_closing(&s->life) && list_empty(&s->client.ahead) && (s->client.unread & UNREAD_ENDED))
+    if (!life_closing(&s->life) && list_empty(&s->client.ahead) &&
+        (s->client.unread & UNREAD_ENDED))
         session_ended(s);
     else if (!life_closing(&s->life))
         session_update_interest(s);

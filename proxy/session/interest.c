@@ -31,8 +31,7 @@ bool session_takes_ahead(const struct session *s)
 
 bool session_reads(const struct session *s)
 {
-    return list_empty(&s->client.ahead) && !s->client.unread && life_reads(&s->life) &&
-           has_room(s);
+    return list_empty(&s->client.ahead) && !s->client.unread && life_reads(&s->life) && has_room(s);
 }
 
 /* ---- clients that take no replies ---- */

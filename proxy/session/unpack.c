@@ -36,8 +36,8 @@ static bool next_command(struct slice *rest, struct command_line *out, bool *bad
     if (rest->len == 0)
         return false;
     memset(&parse, 0, sizeof(parse));
-    if (rest->data[0] != '*' ||
-        resp_request_parse(&parse, rest->data, rest->len) != RESP_DONE || parse.argc < 1) {
+    if (rest->data[0] != '*' || resp_request_parse(&parse, rest->data, rest->len) != RESP_DONE ||
+        parse.argc < 1) {
         *bad = true;
         return false;
     }
@@ -186,8 +186,8 @@ static bool set_flag(struct session *s, struct slice word)
 static const struct {
     const char *word;
     bool (*set)(struct session *s, const struct command_line *line);
-} words[] = {{"auth", set_credential},   {"hello", set_protocol}, {"select", set_database},
-             {"outside", set_outside},   {"name", set_name},      {"last", set_last}};
+} words[] = {{"auth", set_credential}, {"hello", set_protocol}, {"select", set_database},
+             {"outside", set_outside}, {"name", set_name},      {"last", set_last}};
 
 static bool is_carried(struct session *s, const struct command_line *line)
 {

@@ -116,8 +116,8 @@ static void open_arrival(struct mail *mail, void *reader)
     bool taken = session_unpack(host, arrival->listener, arrival->fds[0], arrival->fds[1],
                                 arrival->packed, arrival->len, &why) == 0;
     if (!taken)
-        log_event(LOG_WARN, "a session could not be taken over", "session=%" PRIu64 " reason=\"%s\"",
-                  arrival->id, why);
+        log_event(LOG_WARN, "a session could not be taken over",
+                  "session=%" PRIu64 " reason=\"%s\"", arrival->id, why);
     if (!handover_tell(arrival->channel, arrival->id, taken) && taken &&
         atomic_load(&arrival->channel->abandoned))
         session_close(container_of(host->sessions.prev, struct session, in_host),

@@ -73,7 +73,8 @@ struct worker {
     int64_t ticked_ms;                           /* the last tick */
     int64_t lag_ms, lag_before_ms, lag_since_ms; /* how late ticks were: of late, and before that */
     struct session_mover mover;
-    struct handover_channel *channel; /* to the process that takes the sessions over; NULL: none does */
+    struct handover_channel
+        *channel; /* to the process that takes the sessions over; NULL: none does */
     _Atomic(struct handover_channel *) hand_over_to;
     atomic_bool drain, stop, finished, keep;
 };
@@ -490,8 +491,7 @@ void worker_drain(struct worker *w)
 
 void worker_hand_over(struct worker *w, struct handover_channel *channel)
 {
-    handover_channel_leave(
-        atomic_exchange(&w->hand_over_to, handover_channel_use(channel)));
+    handover_channel_leave(atomic_exchange(&w->hand_over_to, handover_channel_use(channel)));
     uv_async_send(&w->async);
 }
 

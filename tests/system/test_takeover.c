@@ -7,6 +7,7 @@
 #include "harness/suite.h"
 #include "harness/wait.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,16 +18,18 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-const struct suite suite = {.without_proxy = true,
-                            .trio = {.min_replicas = 1, .client_user = "app", .client_password = "pw"}};
+const struct suite suite = {
+    .without_proxy = true,
+    .trio = {.min_replicas = 1, .client_user = "app", .client_password = "pw"}};
 
 enum { PLAIN = 350, PIPED = 100, SUBSCRIBED = 50, ALL = PLAIN + PIPED + SUBSCRIBED, DEPTH = 16 };
 enum { TIMES = 10, LATENCIES = 1 << 20 };
 
 static struct shared s;
-static char door[128];
+static char door[100];
 
 static void start(const char *more)
 {
@@ -214,7 +217,8 @@ static void begin_load(void)
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
         c->fd = raw_open(s.proxy.host, PROXY_MASTER);
         c->reader = redisReaderCreate();
-        cr_assert(c->fd >= 0 && raw_send_text(c->fd, "AUTH app pw\r\n") && raw_expect(c->fd, "+OK\r\n"));
+        cr_assert(c->fd >= 0 && raw_send_text(c->fd, "AUTH app pw\r\n") &&
+                  raw_expect(c->fd, "+OK\r\n"));
         if (is_subscriber(c))
             cr_assert(raw_send_text(c->fd, "SUBSCRIBE news\r\n") &&
                       raw_expect(c->fd, "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"));
@@ -245,7 +249,8 @@ static void goes_well(const char *when)
 
 static int by_size(const void *a, const void *b)
 {
-    return (*(const uint32_t *)a > *(const uint32_t *)b) - (*(const uint32_t *)a < *(const uint32_t *)b);
+    return (*(const uint32_t *)a > *(const uint32_t *)b) -
+           (*(const uint32_t *)a < *(const uint32_t *)b);
 }
 
 static double p99_ms(int which)
@@ -352,11 +357,252 @@ Test(takeover, ten_in_a_row_under_load, .timeout = 180)
     end_load();
     before = p99_ms(0);
     during = p99_ms(1);
-    printf("p99 of one request at a time, 350 clients: %.2f ms, while a process takes over %.2f ms "
-           "(%zu and %zu requests); %ld answered, %ld messages to 50 subscribers, %ld clients came\n",
-           before, during, load.latencies[0], load.latencies[1], atomic_load(&load.answered),
-           published, atomic_load(&load.came));
+    printf(
+        "p99 of one request at a time, 350 clients: %.2f ms, while a process takes over %.2f ms "
+        "(%zu and %zu requests); %ld answered, %ld messages to 50 subscribers, %ld clients came\n",
+        before, during, load.latencies[0], load.latencies[1], atomic_load(&load.answered),
+        published, atomic_load(&load.came));
     cr_expect(proxy_stop(&s.proxy) == 0);
     redisFree(k.c);
     close(k.tracks);
+}
+
+/* ---- one thing at a time ---- */
+
+static bool says(const char *text)
+{
+    char *log = file_text(s.proxy.log);
+    bool there = strstr(log, text) != NULL;
+    free(log);
+    return there;
+}
+
+static int times_said(const char *text)
+{
+    char *log = file_text(s.proxy.log);
+    int count = 0;
+    for (char *at = log; (at = strstr(at, text)); at++)
+        count++;
+    free(log);
+    return count;
+}
+
+static redisContext *app_client(int port)
+{
+    redisContext *c = proxy_client(&s.proxy, port);
+    EXPECT(c, "+OK", "AUTH app pw");
+    return c;
+}
+
+/* Who is inside MULTI, or blocked, is served by the old process, and moves when that is over. */
+Test(takeover, who_has_begun_something_finishes_it_first, .timeout = 60)
+{
+    start(NULL);
+    redisContext *tx = app_client(PROXY_MASTER), *watches = app_client(PROXY_MASTER);
+    redisContext *blocked = app_client(PROXY_MASTER), *idle = app_client(PROXY_MASTER);
+    EXPECT(tx, "+OK", "MULTI");
+    EXPECT(tx, "+QUEUED", "SET in tx");
+    EXPECT(watches, "+OK", "WATCH seen");
+    say(blocked, "BLPOP later 0");
+    say_now(blocked);
+    pid_t old = takes_over_with(s.proxy.config);
+    cr_assert(wait_until(15000, says("another process takes over")));
+    EXPECT(idle, ":1", "RPUSH later x"); /* from whichever process has it */
+    HEAR(blocked, "[later, x]");
+    EXPECT(tx, "[+OK]", "EXEC");
+    EXPECT(watches, "+OK", "MULTI");
+    EXPECT(watches, "[]", "EXEC");
+    has_ended_well(old);
+    EXPECT(tx, "tx", "GET in");
+    EXPECT(watches, "+PONG", "PING");
+    EXPECT(blocked, "+PONG", "PING");
+    EXPECT(idle, "+PONG", "PING");
+    redisFree(tx);
+    redisFree(watches);
+    redisFree(blocked);
+    redisFree(idle);
+    cr_expect(proxy_stop(&s.proxy) == 0);
+}
+
+/* One that comes to no boundary is disconnected when drain_timeout is over, and the old process ends. */
+Test(takeover, who_finishes_nothing_drains, .timeout = 60)
+{
+    start("drain_timeout = 1s\n");
+    redisContext *tx = app_client(PROXY_MASTER), *idle = app_client(PROXY_MASTER);
+    EXPECT(tx, "+OK", "MULTI");
+    is_taken_over();
+    HEAR(tx, "(closed)");
+    EXPECT(idle, "+PONG", "PING");
+    redisFree(tx);
+    redisFree(idle);
+    cr_expect(proxy_stop(&s.proxy) == 0);
+}
+
+Test(takeover, a_signal_starts_the_new_process, .timeout = 60)
+{
+    pid_t old, new = 0;
+    start(NULL);
+    old = s.proxy.pid;
+    redisContext *c = app_client(PROXY_MASTER);
+    kill(old, SIGUSR2);
+    has_ended_well(old);
+    char *log = file_text(s.proxy.log), *at = strstr(log, "a new process is started to take over");
+    cr_assert(at && (at = strstr(at, "pid=")));
+    new = atoi(at + 4);
+    free(log);
+    cr_assert(new > 1 && new != old &&kill(new, 0) == 0);
+    EXPECT(c, "+PONG", "PING");
+    redisContext *later = app_client(PROXY_MASTER);
+    redisFree(later);
+    kill(new, SIGTERM); /* it is no child of ours */
+    HEAR(c, "(closed)");
+    cr_expect(wait_until(10000, kill(new, 0) != 0));
+    s.proxy.pid = 0;
+    redisFree(c);
+}
+
+/* ---- what goes wrong ---- */
+
+/* A new process that cannot start changes nothing: here somebody else has the port of a listener that is new. */
+Test(takeover, a_new_process_that_cannot_start_changes_nothing, .timeout = 60)
+{
+    char config[160], more[200], *text;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(6399)};
+    int status = 0, taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    start(NULL);
+    redisContext *c = app_client(PROXY_MASTER);
+    cr_assert_eq(inet_pton(AF_INET, s.proxy.host, &at.sin_addr), 1);
+    cr_assert_eq(bind(taken, (struct sockaddr *)&at, sizeof(at)), 0);
+    cr_assert_eq(listen(taken, 1), 0);
+    snprintf(config, sizeof(config), "%s/more.conf", s.trio.scratch.dir);
+    snprintf(more, sizeof(more), "\n[listen %s:6399]\nmaster = " TRIO_GROUP "\n", s.proxy.host);
+    text = file_text(s.proxy.config);
+    text = realloc(text, strlen(text) + sizeof(more));
+    strcat(text, more);
+    cr_assert(file_write(config, text) == 0);
+    free(text);
+    const char *argv[] = {proxy_program(), "-c", config, "--takeover", NULL};
+    pid_t fails = process_start(argv, s.proxy.log);
+    cr_assert(process_ended(fails, 10000, &status));
+    cr_assert(status != 0 && says("the address is taken"));
+    cr_assert(wait_until(5000, says("has gone before it served")));
+    EXPECT(c, "+PONG", "PING");
+    redisFree(c);
+    c = app_client(PROXY_REPLICA);
+    EXPECT(c, "+PONG", "PING");
+    redisFree(c);
+    close(taken);
+    is_taken_over();
+    cr_expect(proxy_stop(&s.proxy) == 0);
+}
+
+/* The new process dies before it serves, and after: what the old one still has goes on there, and it accepts again. */
+Test(takeover, the_new_process_dies, .timeout = 120)
+{
+    start("drain_timeout = 60s\n");
+    redisContext *tx = app_client(PROXY_MASTER), *c;
+    pid_t old = takes_over_with(s.proxy.config), new = s.proxy.pid;
+    cr_assert(wait_until(10000, says("takes over from another process")));
+    kill(new, SIGSTOP); /* before it says that it serves, or just after: both end in the same way */
+    process_kill(&new);
+    s.proxy.pid = old;
+    cr_assert(wait_until(10000, says("has gone")));
+    c = app_client(PROXY_MASTER);
+    EXPECT(c, "+PONG", "PING");
+    redisFree(tx);
+    tx = app_client(PROXY_MASTER);
+    EXPECT(tx, "+OK", "MULTI"); /* keeps the old one from ending */
+    int before = times_said("another process takes over");
+    (void)takes_over_with(s.proxy.config);
+    new = s.proxy.pid;
+    cr_assert(wait_until(15000, times_said("another process takes over") > before));
+    process_kill(&new);
+    s.proxy.pid = old;
+    cr_assert(wait_until(10000, says("is accepted again")));
+    EXPECT(tx, "+QUEUED", "SET dies new");
+    EXPECT(tx, "[+OK]", "EXEC");
+    redisFree(c);
+    c = app_client(PROXY_MASTER);
+    EXPECT(c, "new", "GET dies");
+    char body[64];
+    cr_assert(wait_until(5000, http_get(s.proxy.host, PROXY_HTTP, "/healthz", body, sizeof(body)) ==
+                                   200));
+    is_taken_over(); /* and another one can take over */
+    EXPECT(tx, "new", "GET dies");
+    EXPECT(c, "new", "GET dies");
+    redisFree(tx);
+    redisFree(c);
+    cr_expect(proxy_stop(&s.proxy) == 0);
+}
+
+/* The old process dies in the middle: what it has handed over lives on. */
+Test(takeover, the_old_process_dies, .timeout = 60)
+{
+    start("drain_timeout = 60s\n");
+    redisContext *tx = app_client(PROXY_MASTER), *c = app_client(PROXY_MASTER);
+    EXPECT(tx, "+OK", "MULTI");
+    pid_t old = takes_over_with(s.proxy.config);
+    cr_assert(wait_until(15000, says("another process takes over")));
+    cr_assert(wait_until(10000, proxy_gauge(&s.proxy, "redisproxy_sessions", -1) >= 1));
+    process_kill(&old);
+    HEAR(tx, "(closed)");
+    EXPECT(c, "+PONG", "PING");
+    cr_assert(wait_until(5000, says("the old process has gone")));
+    redisFree(tx);
+    tx = app_client(PROXY_MASTER);
+    EXPECT(tx, "+PONG", "PING");
+    redisFree(tx);
+    redisFree(c);
+    cr_expect(proxy_stop(&s.proxy) == 0);
+}
+
+/* A listener that the new configuration has no more drains in the old process; the others move. */
+Test(takeover, a_listener_that_is_gone_drains, .timeout = 60)
+{
+    char config[160], *text, *section, *end;
+    start("drain_timeout = 2s\n");
+    redisContext *stays = app_client(PROXY_MASTER), *goes = app_client(PROXY_SPLIT);
+    snprintf(config, sizeof(config), "%s/fewer.conf", s.trio.scratch.dir);
+    text = file_text(s.proxy.config);
+    cr_assert((section = strstr(text, ":6381]")));
+    while (section > text && *section != '[')
+        section--;
+    end = strchr(section + 1, '[');
+    end = end ? end : section + strlen(section);
+    memset(section, ' ', (size_t)(end - section));
+    for (char *at = section; at < end; at += 60)
+        *at = '\n';
+    cr_assert(file_write(config, text) == 0);
+    free(text);
+    has_ended_well(takes_over_with(config));
+    HEAR(goes, "(closed)");
+    EXPECT(stays, "+PONG", "PING");
+    cr_expect(raw_open(s.proxy.host, PROXY_SPLIT) < 0);
+    redisFree(stays);
+    redisFree(goes);
+    cr_expect(proxy_stop(&s.proxy) == 0);
+}
+
+/* Bytes that no process of the proxy sends. */
+Test(takeover, who_speaks_otherwise_is_refused, .timeout = 60)
+{
+    static const char *const wrong[] = {"", "hello", "hello 99", "\xff\xff\xff", "GET / HTTP/1.0"};
+    start(NULL);
+    redisContext *c = app_client(PROXY_MASTER);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct sockaddr_un at = {.sun_family = AF_UNIX};
+        char text[256];
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        strncpy(at.sun_path, door, sizeof(at.sun_path) - 1);
+        cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+        cr_assert(send(fd, wrong[i], strlen(wrong[i]), MSG_NOSIGNAL) >= 0);
+        ssize_t n = recv(fd, text, sizeof(text), 0);
+        cr_assert(n <= 0 || strncmp(text, "no ", 3) == 0);
+        close(fd);
+    }
+    EXPECT(c, "+PONG", "PING");
+    is_taken_over();
+    EXPECT(c, "+PONG", "PING");
+    redisFree(c);
+    cr_expect(proxy_stop(&s.proxy) == 0);
 }

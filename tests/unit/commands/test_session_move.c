@@ -236,7 +236,7 @@ static void may_not(struct stage *s, const char *asked)
 
 Test(session_move, who_is_in_the_middle_of_something_does_not_move)
 {
-    static const char *const begun[] = {"GET k",   "MULTI",   "WATCH k",
+    static const char *const begun[] = {"GET k",     "MULTI",   "WATCH k",
                                         "BLPOP k 0", "MONITOR", "SUBSCRIBE ch"};
     for (size_t i = 0; i < sizeof(begun) / sizeof(begun[0]); i++) {
         struct stage s;
@@ -281,7 +281,8 @@ static void is_survived(struct stage *s, const char *bytes, size_t len)
 {
     int pair[2], lease[2];
     const char *why = NULL;
-    char *copy = malloc(len ? len : 1); /* of its own, so that a sanitizer sees each byte too many */
+    char *copy =
+        malloc(len ? len : 1); /* of its own, so that a sanitizer sees each byte too many */
     struct session_head head;
     memcpy(copy, bytes, len);
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
@@ -305,11 +306,12 @@ Test(session_move, bytes_that_are_cut_or_flipped_are_an_error_and_no_harm, .time
     char node[ENDPOINT_TEXT_MAX], lease[ENDPOINT_TEXT_MAX + 64];
     begin(&s);
     address_format(node, sizeof(node), &s.nodes[0].view.address);
-    buf_printf(&good, "%s",
-               wire("SESSION 1099511627777 127.0.0.1:6379 5000 20 | AUTH u p | HELLO 3 | SELECT 2 | "
-                    "FREE | SERVED | WROTE | NAME me | REPLY-SKIP | LAST get | SUBSCRIBE ch | "
-                    "PSUBSCRIBE p* | SSUBSCRIBE sh | CLIENT TRACKING ON REDIRECT 1099511627777 | "
-                    "CLIENT NO-EVICT ON | CHANGED"));
+    buf_printf(
+        &good, "%s",
+        wire("SESSION 1099511627777 127.0.0.1:6379 5000 20 | AUTH u p | HELLO 3 | SELECT 2 | "
+             "FREE | SERVED | WROTE | NAME me | REPLY-SKIP | LAST get | SUBSCRIBE ch | "
+             "PSUBSCRIBE p* | SSUBSCRIBE sh | CLIENT TRACKING ON REDIRECT 1099511627777 | "
+             "CLIENT NO-EVICT ON | CHANGED"));
     snprintf(lease, sizeof(lease), "LEASE %s master 7 0 named | BYTES *2", node);
     buf_printf(&good, "%s", wire(lease));
     is_survived(&s, buf_head(&good), buf_len(&good));
