@@ -141,7 +141,7 @@ ssize_t channel_receive(int channel, void *into, size_t size, int *fds, int *fd_
     *fd_count = 0;
     do
         n = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET)); /* said once, before what it sent */
     if (n < 0)
         return -errno;
     take_fds(&message, fds, fd_count);

@@ -89,8 +89,22 @@ Test(channel, no_room_is_told_and_a_peer_that_has_gone)
     for (int i = 0; i < 100000 && !error; i++)
         error = channel_send(ends[0], much, sizeof(much), NULL, 0, false);
     cr_assert_eq(error, -EAGAIN);
+    pair(ends);
     close(ends[1]);
     cr_assert_eq(channel_send(ends[0], much, 1, NULL, 0, false), -EPIPE);
+}
+
+/* What it had sent is there all the same, although it has not read what was sent to it. */
+Test(channel, messages_of_a_peer_that_has_gone_are_there)
+{
+    int ends[2], fds[CHANNEL_FDS_MAX], count;
+    char text[8];
+    pair(ends);
+    cr_assert_eq(channel_send(ends[0], "answer", 6, NULL, 0, true), 0);
+    cr_assert_eq(channel_send(ends[1], "last", 4, NULL, 0, true), 0);
+    close(ends[1]);
+    cr_assert_eq(channel_receive(ends[0], text, sizeof(text), fds, &count), 4);
+    cr_assert_eq(channel_receive(ends[0], text, sizeof(text), fds, &count), 0);
 }
 
 Test(channel, a_file_of_a_dead_process_is_replaced_and_one_that_is_used_only_when_told)
