@@ -293,7 +293,7 @@ void succession_spawn(struct succession *s)
 {
     int pair[2], error;
     pid_t pid;
-    if (!s->started || succession_state(s) == SUCCESSION_GOING)
+    if (!s || !s->started || succession_state(s) == SUCCESSION_GOING)
         return;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         log_event(LOG_ERROR, "the new process cannot be started", "error=\"%s\"", strerror(errno));
