@@ -73,7 +73,7 @@ void succession_start(struct succession *succession, struct workers *workers);
 /* Lets them come by `takeover`'s path; that it cannot be used is logged. `replace`: the process before this one listens
  * there, and ends. Once; any thread. */
 void succession_open(struct succession *succession, bool replace);
-/* SIGUSR2: starts the new process. NULL is allowed: this one ends. */
+/* SIGUSR2: starts the new process; not before succession_open(), nor while one takes over. NULL is allowed: this one ends. */
 void succession_spawn(struct succession *succession);
 enum succession_state succession_state(const struct succession *succession);
 /* The process that takes over. */

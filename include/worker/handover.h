@@ -12,6 +12,7 @@
 #include "nodes/options.h"
 #include "threads/shared.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +22,9 @@
 struct handover_channel {
     atomic_uint users;
     int fd;
+    pthread_mutex_t mutex; /* over the next two */
+    pthread_cond_t opened;
+    unsigned pending;      /* sessions that were posted, and are not unpacked yet */
     atomic_bool abandoned; /* by this side, although the other one lives */
     /* Of the new process: what came of it. */
     atomic_size_t taken, refused;
@@ -29,13 +33,16 @@ struct handover_channel {
 struct handover_channel *handover_channel_new(int fd);
 struct handover_channel *handover_channel_use(struct handover_channel *channel);
 void handover_channel_leave(struct handover_channel *channel);
+/* Ends it from this side: who waits for something to come goes on. */
+void handover_channel_abandon(struct handover_channel *channel);
 
 /* The old process: for session_mover_begin(); `arg` is the channel. */
 int handover_send(void *arg, const struct buf *packed, const int *fds, int fd_count);
 /* Tells the worker in this slot that its session was taken, or refused. Any thread. */
 void handover_answer(struct worker_slot *slot, uint64_t id, bool taken);
 
-/* The new process: a packed session, which is copied, and its sockets, for the worker in this slot. Any thread. */
+/* The new process: a packed session, which is copied, and its sockets, for the worker in this slot. Waits while workers
+ * have enough to unpack: in a turn of theirs there shall be time for others. Any other thread. */
 void handover_post(struct worker_slot *slot, struct handover_channel *channel,
                    const struct traffic_listener_options *listener, uint64_t id, const char *packed,
                    size_t len, const int *fds, int fd_count);

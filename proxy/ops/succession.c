@@ -43,6 +43,7 @@ struct succession {
     int mail[2]; /* from other threads: struct letter */
     pthread_t thread;
     bool started;
+    atomic_bool open; /* before that it is the one who takes over */
     atomic_int state; /* enum succession_state */
     atomic_int pid, child;
     pthread_mutex_t mutex;            /* over the next one, */
@@ -260,6 +261,7 @@ void succession_open(struct succession *s, bool replace)
     if (path && fd < 0)
         log_event(LOG_ERROR, "nobody can take over there: choose a path that can be written",
                   "takeover=%s error=\"%s\"", path, strerror(-fd));
+    atomic_store(&s->open, true);
     if (fd >= 0 && !post(s, true, fd))
         close(fd);
 }
@@ -293,7 +295,7 @@ void succession_spawn(struct succession *s)
 {
     int pair[2], error;
     pid_t pid;
-    if (!s || !s->started || succession_state(s) == SUCCESSION_GOING)
+    if (!s || !s->started || !atomic_load(&s->open) || succession_state(s) == SUCCESSION_GOING)
         return;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         log_event(LOG_ERROR, "the new process cannot be started", "error=\"%s\"", strerror(errno));

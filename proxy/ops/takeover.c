@@ -279,8 +279,7 @@ void takeover_stop(struct takeover *t)
     if (!t || !t->started)
         return;
     atomic_store(&t->stopping, true);
-    atomic_store(&t->channel->abandoned, true);
-    shutdown(t->channel->fd, SHUT_RDWR);
+    handover_channel_abandon(t->channel);
     pthread_join(t->thread, NULL);
     t->started = false;
 }

@@ -13,7 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+/* So many sessions at most are unpacked in one turn: some twenty microseconds each. */
+#define PENDING_MAX 64
 
 /* ---- the channel ---- */
 
@@ -24,6 +28,8 @@ struct handover_channel *handover_channel_new(int fd)
         abort();
     channel->fd = fd;
     atomic_init(&channel->users, 1);
+    pthread_mutex_init(&channel->mutex, NULL);
+    pthread_cond_init(&channel->opened, NULL);
     return channel;
 }
 
@@ -38,7 +44,35 @@ void handover_channel_leave(struct handover_channel *channel)
     if (!channel || atomic_fetch_sub(&channel->users, 1) > 1)
         return;
     close(channel->fd);
+    pthread_cond_destroy(&channel->opened);
+    pthread_mutex_destroy(&channel->mutex);
     free(channel);
+}
+
+void handover_channel_abandon(struct handover_channel *channel)
+{
+    pthread_mutex_lock(&channel->mutex);
+    atomic_store(&channel->abandoned, true);
+    pthread_cond_broadcast(&channel->opened);
+    pthread_mutex_unlock(&channel->mutex);
+    shutdown(channel->fd, SHUT_RDWR);
+}
+
+static void wait_for_room(struct handover_channel *channel)
+{
+    pthread_mutex_lock(&channel->mutex);
+    while (channel->pending >= PENDING_MAX && !atomic_load(&channel->abandoned))
+        pthread_cond_wait(&channel->opened, &channel->mutex);
+    channel->pending++;
+    pthread_mutex_unlock(&channel->mutex);
+}
+
+static void make_room(struct handover_channel *channel)
+{
+    pthread_mutex_lock(&channel->mutex);
+    channel->pending--;
+    pthread_cond_signal(&channel->opened);
+    pthread_mutex_unlock(&channel->mutex);
 }
 
 /* ---- the old process ---- */
@@ -94,6 +128,7 @@ struct arrival {
 static void forget(struct arrival *arrival)
 {
     explicit_bzero(arrival->packed, arrival->len);
+    make_room(arrival->channel);
     handover_channel_leave(arrival->channel);
     free(arrival);
 }
@@ -141,6 +176,7 @@ void handover_post(struct worker_slot *slot, struct handover_channel *channel,
     struct arrival *arrival = calloc(1, sizeof(*arrival) + len);
     if (!arrival)
         abort();
+    wait_for_room(channel);
     *arrival = (struct arrival){.mail = {.open = open_arrival, .drop = drop_arrival},
                                 .channel = handover_channel_use(channel),
                                 .listener = listener,

@@ -622,3 +622,83 @@ Test(takeover, who_speaks_otherwise_is_refused, .timeout = 60)
     redisFree(c);
     cr_expect(proxy_stop(&s.proxy) == 0);
 }
+
+/* Ids tell the worker. With fewer workers, or more, they do so all the same: who asks for one finds it. */
+static void ids_lead_to_their_sessions(int workers_before, int workers_after)
+{
+    enum { CLIENTS = 9 };
+    char lines[32], config[160], *text, *at;
+    redisContext *c[CLIENTS], *asks;
+    snprintf(lines, sizeof(lines), "workers = %d\n", workers_before);
+    start(lines);
+    for (int i = 0; i < CLIENTS; i++)
+        c[i] = app_client(PROXY_MASTER);
+    snprintf(config, sizeof(config), "%s/workers.conf", s.trio.scratch.dir);
+    text = file_text(s.proxy.config);
+    cr_assert((at = strstr(text, lines)));
+    at[strlen("workers = ")] = (char)('0' + workers_after);
+    cr_assert(file_write(config, text) == 0);
+    free(text);
+    has_ended_well(takes_over_with(config));
+    asks = app_client(PROXY_MASTER);
+    for (int i = 0; i < CLIENTS; i++) {
+        long long id = atoll(ask(c[i], "CLIENT ID") + 1);
+        char field[40];
+        snprintf(field, sizeof(field), "id=%lld ", id);
+        cr_assert(strstr(ask(asks, "CLIENT LIST"), field), "%s is not listed", field);
+        say(c[i], "BLPOP never 0");
+        say_now(c[i]);
+        cr_assert(wait_until(5000, strcmp(ask(asks, "CLIENT UNBLOCK %lld", id), ":1") == 0));
+        HEAR(c[i], "(nil)");
+        EXPECT(asks, ":1", "CLIENT KILL ID %lld", id);
+        HEAR(c[i], "(closed)");
+        redisFree(c[i]);
+    }
+    redisFree(asks);
+    cr_expect(proxy_stop(&s.proxy) == 0);
+}
+
+Test(takeover, ids_are_good_with_fewer_workers, .timeout = 60)
+{
+    ids_lead_to_their_sessions(4, 1);
+}
+
+Test(takeover, ids_are_good_with_more_workers, .timeout = 60)
+{
+    ids_lead_to_their_sessions(2, 3);
+}
+
+/* A worker never does nothing else for long. */
+Test(takeover, thousands_move_in_slices, .timeout = 120)
+{
+    enum { MANY = 8000 };
+    static int idle[MANY];
+    int64_t longest = 0;
+    int status, rounds = 0;
+    bool ended = false;
+    start("drain_timeout = 60s\n");
+    redisContext *c = app_client(PROXY_MASTER);
+    for (int i = 0; i < MANY; i++)
+        cr_assert((idle[i] = raw_open(s.proxy.host, PROXY_MASTER)) >= 0, "%d: %s", i,
+                  strerror(errno));
+    cr_assert(wait_until(20000, proxy_gauge(&s.proxy, "redisproxy_sessions", -1) > MANY));
+    pid_t old = takes_over_with(s.proxy.config);
+    while (!ended && rounds++ < 100000) {
+        int64_t since = now_us(), took;
+        EXPECT(c, "+PONG", "PING");
+        took = now_us() - since;
+        longest = took > longest ? took : longest;
+        ended = process_ended(old, 0, &status);
+    }
+    cr_assert(ended && status == 0);
+    printf("the longest of %d PINGs while 8000 sessions are handed over: %.1f ms\n", rounds,
+           (double)longest / 1000);
+    for (int i = 0; i < MANY; i++)
+        cr_assert(raw_send_text(idle[i], "AUTH app pw\r\n"));
+    for (int i = 0; i < MANY; i++) {
+        cr_assert(raw_expect(idle[i], "+OK\r\n"), "%d of %d", i, MANY);
+        close(idle[i]);
+    }
+    redisFree(c);
+    cr_expect(proxy_stop(&s.proxy) == 0);
+}
