@@ -294,7 +294,7 @@ static int spawn(struct succession *s, int channel, pid_t *pid)
 void succession_spawn(struct succession *s)
 {
     int pair[2], error;
-    pid_t pid;
+    pid_t pid = 0;
     if (!s || !s->started || !atomic_load(&s->open) || succession_state(s) == SUCCESSION_GOING)
         return;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {

@@ -10,7 +10,6 @@
 #include "session/state.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 /* ---- may it? ---- */
@@ -72,19 +71,18 @@ static struct slice text(const char *words)
     return (struct slice){words, words ? strlen(words) : 0};
 }
 
-/* A command of strings, up to NULL. */
-static void put(struct buf *out, ...)
+static void put_words(struct buf *out, const char *const *words, int argc)
 {
     struct slice argv[6];
-    const char *word;
-    int argc = 0;
-    va_list words;
-    va_start(words, out);
-    while (argc < 6 && (word = va_arg(words, const char *)))
-        argv[argc++] = text(word);
-    va_end(words);
+    for (int i = 0; i < argc; i++)
+        argv[i] = text(words[i]);
     resp_append_command(out, argc, argv);
 }
+
+/* A command of at most six strings. */
+#define put(out, ...)                                                                              \
+    put_words(out, (const char *const[]){__VA_ARGS__},                                             \
+              (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)))
 
 static void put_head(const struct session *s, struct buf *out)
 {
@@ -94,28 +92,28 @@ static void put_head(const struct session *s, struct buf *out)
     snprintf(age, sizeof(age), "%" PRId64, now - s->client.opened_ms);
     snprintf(idle, sizeof(idle), "%" PRId64, now - s->client.read_ms);
     put(out, "SESSION", id, address_format(listener, sizeof(listener), &s->listener->address), age,
-        idle, NULL);
+        idle);
 }
 
 static void put_client(const struct session *s, struct buf *out)
 {
     (void)identity_append_setup(s->identity, out);
     if (s->identity->outside)
-        put(out, "OUTSIDE", NULL);
+        put(out, "OUTSIDE");
     if (s->auth_not_needed)
-        put(out, "FREE", NULL);
+        put(out, "FREE");
     if (s->client.served)
-        put(out, "SERVED", NULL);
+        put(out, "SERVED");
     if (s->special.wrote)
-        put(out, "WROTE", NULL);
+        put(out, "WROTE");
     if (s->client.name)
-        put(out, "NAME", s->client.name, NULL);
+        put(out, "NAME", s->client.name);
     if (s->client.reply_off)
-        put(out, "REPLY-OFF", NULL);
+        put(out, "REPLY-OFF");
     if (s->client.reply_skip)
-        put(out, "REPLY-SKIP", NULL);
+        put(out, "REPLY-SKIP");
     if (s->client.last && s->client.last->name)
-        put(out, "LAST", s->client.last->name, NULL);
+        put(out, "LAST", s->client.last->name);
 }
 
 /* Returns its socket; -1: it does not go along. */
@@ -131,7 +129,7 @@ static int put_lease(const struct session *s, struct buf *out)
     snprintf(process, sizeof(process), "%" PRIu32, moved.process);
     put(out, "LEASE", address_format(node, sizeof(node), &moved.node),
         moved.purpose == PURPOSE_MASTER ? "master" : "replica", id, process,
-        named ? "named" : "unnamed", NULL);
+        named ? "named" : "unnamed");
     return moved.fd;
 }
 
@@ -146,7 +144,7 @@ bool session_pack(const struct session *s, struct buf *out, int *client_fd, int 
         if (hooks->carried[i]->pack)
             hooks->carried[i]->pack(s, out);
     if (lease_kept_for(&s->lease, LEASE_CHANGED))
-        put(out, "CHANGED", NULL);
+        put(out, "CHANGED");
     *client_fd = s->client.stream.fd;
     *lease_fd = put_lease(s, out);
     if (partial) {

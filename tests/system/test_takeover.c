@@ -273,7 +273,7 @@ static double p99_ms(int which)
 {
     size_t count = load.latencies[which];
     qsort(load.latency[which], count, sizeof(uint32_t), by_size);
-    return count ? load.latency[which][count * 99 / 100] / 1000.0 : 0;
+    return count ? (double)load.latency[which][count * 99 / 100] / 1000 : 0;
 }
 
 static void end_load(void)
