@@ -141,7 +141,7 @@ void session_mover_answered(struct session_mover *mover, uint64_t id, bool taken
             continue;
         if (taken) {
             mover->moved++;
-            session_close(s, "it was handed over");
+            session_close(s, CLOSED_MOVED, "it was handed over");
         } else {
             serve_on(s, MOVE_REFUSED);
         }

@@ -325,7 +325,7 @@ int session_unpack(struct session_host *host, const struct traffic_listener_opti
     u.session = container_of(host->sessions.prev, struct session, in_host);
     good = take_all(&u, rest);
     if (!good)
-        session_close(u.session, u.why);
+        session_close(u.session, CLOSED_MOVED, u.why);
     else
         begin(&u, age_ms, idle_ms);
     (void)failed(-1, u.lease_fd);

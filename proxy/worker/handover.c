@@ -156,7 +156,7 @@ static void open_arrival(struct mail *mail, void *reader)
     if (!handover_tell(arrival->channel, arrival->id, taken) && taken &&
         atomic_load(&arrival->channel->abandoned))
         session_close(container_of(host->sessions.prev, struct session, in_host),
-                      "it stays with the other process");
+                      CLOSED_MOVED, "it stays with the other process");
     forget(arrival);
 }
 

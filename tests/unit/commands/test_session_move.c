@@ -46,7 +46,7 @@ static struct session *moves(struct stage *s, bool lease)
     cr_assert_eq(lease_fd >= 0, lease);
     client_fd = copy_of(client_fd);
     lease_fd = copy_of(lease_fd);
-    session_close(old, "it was handed over");
+    session_close(old, CLOSED_MOVED, "it was handed over");
     cr_assert_eq(session_unpack(&s->host, &s->listeners[0], client_fd, lease_fd, buf_head(&packed),
                                 buf_len(&packed), &why),
                  0, "%s", why);
@@ -181,7 +181,7 @@ Test(session_move, where_the_lease_is_of_no_use_the_subscriptions_are_made_again
     cr_assert(session_pack(old, &packed, &client_fd, &lease_fd));
     client_fd = copy_of(client_fd);
     lease_fd = copy_of(lease_fd);
-    session_close(old, "it was handed over");
+    session_close(old, CLOSED_MOVED, "it was handed over");
     s.nodes[0].view.process = 2;
     show(&s, steady);
     cr_assert_eq(session_unpack(&s.host, &s.listeners[0], client_fd, lease_fd, buf_head(&packed),
@@ -289,7 +289,7 @@ static void is_survived(struct stage *s, const char *bytes, size_t len)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, lease), 0);
     (void)session_read_head((struct slice){copy, len}, &head);
     if (session_unpack(&s->host, &s->listeners[0], pair[0], lease[0], copy, len, &why) == 0)
-        session_close(last_session(s), "the test is over");
+        session_close(last_session(s), CLOSED_MOVED, "the test is over");
     else
         cr_assert_not_null(why);
     close(pair[1]);

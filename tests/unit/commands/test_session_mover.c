@@ -180,7 +180,7 @@ Test(session_mover, one_that_is_closed_on_its_way_is_no_more)
     uint64_t id = last_session(&t.s)->id;
     moves(&t);
     turns(&t);
-    session_close(last_session(&t.s), "killed");
+    session_close(last_session(&t.s), CLOSED_MOVED, "killed");
     session_mover_answered(&t.mover, id, true);
     cr_assert_eq(t.mover.moved, 0);
     turns(&t);
