@@ -46,14 +46,15 @@ struct session_request {
     } times;
 
     /* In a turn's ticks (turn.h), where `sent` says that they are there. */
-    uint64_t came;    /* when it came, if it could not go at once */
-    uint64_t at_node; /* how long its node took, if it was answered before its turn to be delivered */
+    uint64_t came; /* when it came, if it could not go at once */
+    uint64_t
+        at_node; /* how long its node took, if it was answered before its turn to be delivered */
 
     /* From here on a new one is zero: session_request_begin(). */
     uint64_t sent; /* when it was given to a node, in ticks, and REQUEST_LATE, REQUEST_EARLY */
-    const struct verb *verb; /* what its command adds (hooks.h), once it is classified */
-    struct identity *login;  /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
-    struct copies *copies;   /* of it, on other nodes, that are not answered yet */
+    const struct verb *verb;  /* what its command adds (hooks.h), once it is classified */
+    struct identity *login;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
+    struct copies *copies;    /* of it, on other nodes, that are not answered yet */
     int64_t held_since_ms;    /* 0: not held */
     int64_t blocked_until_ms; /* a blocking command's own deadline; 0: none */
     size_t reply_len;         /* bytes of the reply so far */

@@ -23,7 +23,8 @@
 /* All switches of a group since the start. */
 struct switch_times {
     uint64_t ended[SWITCH_RESULTS];
-    struct histogram phases[SWITCH_PHASES]; /* from the hold to the end of each, of those that ended at another master */
+    struct histogram phases
+        [SWITCH_PHASES]; /* from the hold to the end of each, of those that ended at another master */
 };
 
 struct sentinel_facts {

@@ -88,8 +88,8 @@ void election_facts(const struct election *e, int64_t now_ms, struct group_facts
     out->electorate = e->verdict.electorate;
     out->votes = e->verdict.votes;
     out->switches = e->switches;
-    out->sentinel_count = e->voter_count < FACTS_SENTINELS_MAX ? e->voter_count
-                                                               : FACTS_SENTINELS_MAX;
+    out->sentinel_count =
+        e->voter_count < FACTS_SENTINELS_MAX ? e->voter_count : FACTS_SENTINELS_MAX;
     for (size_t i = 0; i < out->sentinel_count; i++)
         show_voter(e, &e->voters[i], now_ms, &out->sentinels[i]);
     out->node_count = e->nodes.count < FACTS_NODES_MAX ? e->nodes.count : FACTS_NODES_MAX;

@@ -155,8 +155,8 @@ static void open_arrival(struct mail *mail, void *reader)
                   "session=%" PRIu64 " reason=\"%s\"", arrival->id, why);
     if (!handover_tell(arrival->channel, arrival->id, taken) && taken &&
         atomic_load(&arrival->channel->abandoned))
-        session_close(container_of(host->sessions.prev, struct session, in_host),
-                      CLOSED_MOVED, "it stays with the other process");
+        session_close(container_of(host->sessions.prev, struct session, in_host), CLOSED_MOVED,
+                      "it stays with the other process");
     forget(arrival);
 }
 
