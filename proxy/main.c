@@ -28,6 +28,7 @@
 #include "ops/open_files.h"
 #include "ops/port_owner.h"
 #include "ops/supervisor.h"
+#include "ops/takeover.h"
 #include "topology/control.h"
 #include "topology/topology.h"
 #include "worker/workers.h"
@@ -59,6 +60,10 @@ struct app {
     struct history_file *history_file;
     struct admin_socket admin_socket;
     struct admin *admin;
+    char **argv;
+    bool takes_over;               /* --takeover */
+    struct takeover *takeover;     /* from another process; NULL: from none */
+    struct succession *succession; /* by another one */
 };
 
 /* ---- command line ---- */
@@ -69,6 +74,8 @@ static void print_help(void)
 {
     printf("redisproxy %s: a Sentinel-aware proxy in front of Redis groups\n\n"
            "usage: redisproxy -c FILE        run with this configuration\n"
+           "       redisproxy -c FILE --takeover\n"
+           "                                 the same, in the place of the process that runs\n"
            "       redisproxy -t -c FILE     only check it\n"
            "       redisproxy doctor -c FILE what is wrong with the Sentinels and nodes that it "
            "names\n"
@@ -78,19 +85,20 @@ static void print_help(void)
            "       redisproxy --help\n\n"
            "The log goes to stderr, unless log_target says otherwise. SIGTERM or SIGINT drains and "
            "exits, a\n"
-           "second one exits at once; SIGHUP, SIGUSR1 and SIGUSR2 do nothing.\n\n"
+           "second one exits at once; SIGUSR2 starts a new process that takes over; SIGHUP and "
+           "SIGUSR1\n"
+           "do nothing.\n\n"
            "The configuration's sections and settings, with their defaults:\n\n",
            REDISPROXY_VERSION);
     config_print_reference(stdout);
 }
 
-static enum command read_command_line(int argc, char **argv, const char **path)
+static enum command read_command_line(int argc, char **argv, const char **path, bool *takes_over)
 {
-    static const struct option names[] = {{"config", required_argument, NULL, 'c'},
-                                          {"test", no_argument, NULL, 't'},
-                                          {"version", no_argument, NULL, 'v'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"config", required_argument, NULL, 'c'}, {"test", no_argument, NULL, 't'},
+        {"version", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
+        {"takeover", no_argument, NULL, 'o'},     {NULL, 0, NULL, 0}};
     enum command command = COMMAND_RUN;
     int letter;
 
@@ -101,6 +109,9 @@ static enum command read_command_line(int argc, char **argv, const char **path)
             break;
         case 't':
             command = COMMAND_TEST;
+            break;
+        case 'o':
+            *takes_over = true;
             break;
         case 'v':
             printf("redisproxy %s\n", REDISPROXY_VERSION);
@@ -125,8 +136,10 @@ static int bind_address(const struct app *app, const struct address *address, co
                         const char *name)
 {
     char text[ENDPOINT_TEXT_MAX], owner[128], why[256];
-    int fd = handed_sockets_take(app->handed, address, name);
+    int fd = takeover_socket(app->takeover, address);
 
+    if (fd < 0)
+        fd = handed_sockets_take(app->handed, address, name);
     if (fd < 0)
         fd = listener_bind(address, BACKLOG);
     if (fd >= 0)
@@ -164,7 +177,7 @@ static int bind_all(struct app *app)
     }
     handed_sockets_free(app->handed);
     app->handed = NULL;
-    if (admin_bind(&app->admin_socket, app->config) != 0)
+    if (admin_bind(&app->admin_socket, app->config, app->takeover != NULL) != 0)
         result = -1;
     return result;
 }
@@ -196,6 +209,16 @@ static int start_admin(struct app *app)
     return app->admin ? 0 : -1;
 }
 
+static int start_http(struct app *app, int fd)
+{
+    app->http = http_start(fd, &(struct http_sources){.board = app->board,
+                                                      .control = app->control,
+                                                      .workers = app->workers,
+                                                      .options = &app->config->traffic,
+                                                      .tls = &app->config->tls});
+    return app->http ? 0 : -1;
+}
+
 /* Returns 0, or -1 after the part that failed has logged why. */
 static int start(struct app *app)
 {
@@ -206,6 +229,11 @@ static int start(struct app *app)
         if (!app->tls_watch)
             return -1;
     }
+    app->succession = succession_new(&(struct succession_options){.config = app->config,
+                                                                  .listen_fds = app->listen_fds,
+                                                                  .http_fd = app->http_fd,
+                                                                  .argv = app->argv});
+    app->config->traffic.clients_before = takeover_clients_before(app->takeover);
     app->board = board_new(options->group_count);
     if (app->config->history_file)
         app->history_file =
@@ -219,21 +247,26 @@ static int start(struct app *app)
     if (!app->workers)
         return -1;
     if (app->http_fd >= 0) {
-        app->http = http_start(app->http_fd, &(struct http_sources){.board = app->board,
-                                                                    .control = app->control,
-                                                                    .workers = app->workers,
-                                                                    .options = options,
-                                                                    .tls = &app->config->tls});
+        int fd = app->http_fd;
         app->http_fd = -1;
-        if (!app->http)
+        if (start_http(app, fd) != 0)
             return -1;
     }
-    return start_admin(app);
+    if (start_admin(app) != 0)
+        return -1;
+    succession_start(app->succession, app->workers);
+    if (app->takeover)
+        takeover_serve(app->takeover, app->workers, app->board, app->succession);
+    else
+        succession_open(app->succession, false);
+    return 0;
 }
 
 /* The way back, from wherever start() came to. */
 static void stop(struct app *app)
 {
+    takeover_stop(app->takeover);
+    succession_stop(app->succession, false);
     http_stop(app->http);
     admin_stop(app->admin);
     if (app->workers)
@@ -249,6 +282,7 @@ static void stop(struct app *app)
     for (size_t i = 0; app->listen_fds && i < app->config->traffic.listener_count; i++)
         close_fd(&app->listen_fds[i]);
     close_fd(&app->http_fd);
+    takeover_free(app->takeover);
     free(app->listen_fds);
 }
 
@@ -273,10 +307,10 @@ static void announce(const struct config *config)
 
 /* ---- signals ---- */
 
-/* SIGHUP, SIGUSR1 and SIGUSR2 would end the process, undrained: until they mean something they do nothing. */
+/* SIGHUP and SIGUSR1 would end the process, undrained: until they mean something they do nothing. */
 static void block_signals(sigset_t *taken)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SUCCESSION_SIGNAL};
 
     sigemptyset(taken);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -297,6 +331,10 @@ static int wait_signal(const sigset_t *taken, int64_t ms)
 /* One that does not end the process. */
 static void take_signal(struct app *app, int number)
 {
+    if (number == SIGUSR2) {
+        succession_spawn(app->succession);
+        return;
+    }
     if (number == SIGHUP)
         supervisor_reloading(&app->supervisor); /* or it would wait for that */
     log_event(LOG_INFO, "a signal without a meaning is ignored", "signal=\"%s\"",
@@ -312,9 +350,10 @@ static int live_on(struct app *app, const sigset_t *taken, int64_t ms)
 
     for (;;) {
         int number = wait_signal(taken, supervisor_sleep(&app->supervisor, left));
-        if (number == SIGTERM || number == SIGINT)
+        if (number == SIGTERM || number == SIGINT ||
+            (number == SUCCESSION_SIGNAL && app->succession))
             return number;
-        if (number)
+        if (number && number != SUCCESSION_SIGNAL)
             take_signal(app, number);
         supervisor_turn(&app->supervisor);
         left = ms < 0 ? -1 : until - clock_ms();
@@ -330,10 +369,45 @@ static void exit_undrained(void)
     _exit(EXIT_FAILURE);
 }
 
+/* Another process takes over. Returns whether everything is there; otherwise that one has gone, and all goes on here. */
+static bool hand_over(struct app *app, const sigset_t *taken)
+{
+    int64_t since = clock_ms();
+    int finished = 0; /* twice: a client may be on its way from one worker to another */
+
+    supervisor_succeeded(&app->supervisor, succession_pid(app->succession));
+    http_stop(app->http);
+    app->http = NULL;
+    while (succession_state(app->succession) == SUCCESSION_GOING) {
+        int number = live_on(app, taken, DRAIN_LOOK_MS);
+        if (number == SIGTERM || number == SIGINT)
+            exit_undrained();
+        finished = workers_finished(app->workers) ? finished + 1 : 0;
+        if (finished == 2) {
+            log_event(LOG_INFO, "handed over", "ms=%" PRId64, clock_ms() - since);
+            takeover_stop(app->takeover);
+            succession_stop(app->succession, true);
+            app->succession = NULL;
+            return true;
+        }
+    }
+    int fd = succession_http_socket(app->succession);
+    if (fd >= 0 && start_http(app, fd) != 0)
+        log_event(LOG_ERROR, "there is no web server any more", "");
+    supervisor_succeeded(&app->supervisor, getpid());
+    return false;
+}
+
 static void run_until_told(struct app *app, const sigset_t *taken)
 {
     const struct traffic_options *options = &app->config->traffic;
-    int number = live_on(app, taken, -1);
+    int number;
+    while ((number = live_on(app, taken, -1)) == SUCCESSION_SIGNAL)
+        if (hand_over(app, taken))
+            return;
+    takeover_stop(app->takeover);
+    succession_stop(app->succession, false);
+    app->succession = NULL;
     int64_t since = clock_ms();
 
     log_event(LOG_INFO, "stopping",
@@ -347,15 +421,20 @@ static void run_until_told(struct app *app, const sigset_t *taken)
         exit_undrained();
     workers_drain(app->workers);
     while (!workers_finished(app->workers)) {
-        if (live_on(app, taken, DRAIN_LOOK_MS))
+        number = live_on(app, taken, DRAIN_LOOK_MS);
+        if (number && number != SUCCESSION_SIGNAL)
             exit_undrained();
     }
     log_event(LOG_INFO, "drained", "ms=%" PRId64, clock_ms() - since);
 }
 
-static int run(struct config *config)
+static int run(struct config *config, char **argv, bool takes_over)
 {
-    struct app app = {.config = config, .http_fd = -1, .admin_socket = {.fd = -1}};
+    struct app app = {.config = config,
+                      .http_fd = -1,
+                      .admin_socket = {.fd = -1},
+                      .argv = argv,
+                      .takes_over = takes_over};
     sigset_t taken;
     int result = EXIT_FAILURE;
 
@@ -363,7 +442,7 @@ static int run(struct config *config)
     log_start();
     memory_install_last_words(); /* again: they come before what the log does when the program aborts */
     open_files_share_out(&config->traffic);
-    if (bind_all(&app) == 0) {
+    if (takeover_begin(&app.takeover, config, app.takes_over) == 0 && bind_all(&app) == 0) {
         announce(config);
         if (start(&app) == 0) {
             supervisor_init(&app.supervisor, app.board, app.control, app.workers);
@@ -381,6 +460,7 @@ static int run(struct config *config)
 int main(int argc, char **argv)
 {
     const char *path = NULL;
+    bool takes_over = false;
     int result = EXIT_SUCCESS;
 
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
@@ -390,14 +470,14 @@ int main(int argc, char **argv)
         return ctl_main(argc - 1, argv + 1);
     if (argc == 3 && strcmp(argv[1], "--print") == 0)
         return manual_print(stdout, argv[2]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    enum command command = read_command_line(argc, argv, &path);
+    enum command command = read_command_line(argc, argv, &path, &takes_over);
 
     memory_install_last_words();
 
     if (command == COMMAND_DONE)
         return EXIT_SUCCESS;
     if (command == COMMAND_WRONG) {
-        fprintf(stderr, "usage: redisproxy [-t] -c FILE | --version | --help\n");
+        fprintf(stderr, "usage: redisproxy [-t | --takeover] -c FILE | --version | --help\n");
         return EXIT_FAILURE;
     }
     struct config *config = config_load(path, stderr);
@@ -408,7 +488,7 @@ int main(int argc, char **argv)
     } else {
         log_set_level(config->log);
         log_setup_apply(&config->log_setup);
-        result = run(config);
+        result = run(config, argv, takes_over);
     }
     config_free(config);
     return result;

@@ -51,8 +51,9 @@ struct traffic_options {
     size_t group_count;
     const struct traffic_listener_options *listeners;
     size_t listener_count;
-    size_t workers;     /* 1 to WORKERS_MAX */
-    size_t max_clients; /* sessions of all workers; one more is refused with Redis' text */
+    size_t workers;          /* 1 to WORKERS_MAX */
+    uint64_t clients_before; /* were numbered by the process from which this one takes over */
+    size_t max_clients;      /* sessions of all workers; one more is refused with Redis' text */
     /* Descriptors from these numbers on are not for clients, and not for leases (ops/open_files.h); 0: all are. */
     int client_files, lease_files;
     unsigned http_connections; /* so many are served at a time */

@@ -369,6 +369,7 @@ struct config *config_load(const char *path, FILE *errors_out)
     fill_log(config, proxy);
     config->http = proxy->http;
     fill_admin(config);
+    config->takeover = proxy->takeover;
     add_default_listeners(config->sections);
     if (!unread)
         check(config, &errors);

@@ -280,6 +280,10 @@ void http_stop(struct http *http)
         return;
     eventfd_write(http->stop_fd, 1);
     pthread_join(http->thread, NULL);
+    int fd =
+        MHD_quiesce_daemon(http->daemon); /* which would be shut down, for other processes, too */
+    if (fd >= 0)
+        close(fd);
     MHD_stop_daemon(http->daemon);
     http_tls_end();
     close(http->stop_fd);

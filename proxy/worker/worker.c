@@ -20,10 +20,12 @@
 #include "session/drain.h"
 #include "session/host.h"
 #include "session/large_keys.h"
+#include "session/mover.h"
 #include "session/session_request.h"
 #include "threads/mail.h"
 #include "threads/relay.h"
 #include "worker/balance.h"
+#include "worker/handover.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -64,13 +66,17 @@ struct worker {
     const struct hold *holds, *holds_end; /* and where from: one for each group */
     struct accept_point *accept_points;   /* NULL: another one accepts */
     struct balance balance;
-    uint64_t accepted; /* clients, ever */
+    uint64_t accepted; /* clients, ever; and those of processes before this one */
     size_t given;      /* sessions, ever */
     bool draining, closing;
     struct session_drain drainage;
     int64_t ticked_ms;                           /* the last tick */
     int64_t lag_ms, lag_before_ms, lag_since_ms; /* how late ticks were: of late, and before that */
-    atomic_bool drain, stop, finished;
+    struct session_mover mover;
+    struct handover_channel
+        *channel; /* to the process that takes the sessions over; NULL: none does */
+    _Atomic(struct handover_channel *) hand_over_to;
+    atomic_bool drain, stop, finished, keep;
 };
 
 static struct worker_slot *slot_of(const struct worker *w)
@@ -153,6 +159,7 @@ static void on_accept(void *owner, int fd)
         return;
     }
     uint64_t id = session_id_of(++w->accepted, to);
+    atomic_store_explicit(&slot_of(w)->accepted, w->accepted, memory_order_relaxed);
     if (to == w->host.stop.number)
         take(w, point->options, fd, id);
     else
@@ -236,6 +243,8 @@ static void on_prepare(uv_prepare_t *prepare)
     if (__builtin_expect(w->draining, 0))
         session_drain_turn(&w->drainage, &w->host);
     left = session_host_turn(&w->host);
+    if (__builtin_expect(w->channel != NULL, 0))
+        left |= session_mover_turn(&w->mover, &w->host);
     if (left != w->left)
         (void)(left ? uv_idle_start(&w->idle, on_idle) : uv_idle_stop(&w->idle));
     w->left = left;
@@ -279,14 +288,59 @@ static size_t sessions_of_all(const struct worker *w)
     return sum;
 }
 
-static void begin_drain(struct worker *w)
+static void hold_accept_points(struct worker *w, bool hold)
 {
-    accept_the_last(w);
-    close_accept_points(w);
+    for (size_t i = 0; w->accept_points && i < w->options->listener_count; i++)
+        if (w->accept_points[i].listener)
+            listener_hold(w->accept_points[i].listener, hold);
+}
+
+static void drain_sessions(struct worker *w)
+{
     w->draining = true;
     session_drain_begin(&w->drainage, turn_now(&w->turn), w->options->drain_timeout_ms,
                         sessions_of_all(w));
     uv_timer_start(&w->drain_tick, on_drain_tick, 0, DRAIN_TICK_MS);
+}
+
+static void begin_drain(struct worker *w)
+{
+    accept_the_last(w);
+    close_accept_points(w);
+    drain_sessions(w);
+}
+
+/* ---- to another process ---- */
+
+/* What cannot be handed over drains meanwhile. */
+static void begin_hand_over(struct worker *w, struct handover_channel *channel)
+{
+    w->channel = channel;
+    hold_accept_points(w, true);
+    session_mover_begin(&w->mover, &w->host, handover_send, channel);
+    drain_sessions(w);
+}
+
+static void keep_the_rest(struct worker *w)
+{
+    session_mover_end(&w->mover, &w->host);
+    handover_channel_leave(w->channel);
+    w->channel = NULL;
+    w->draining = false;
+    atomic_store(&w->finished, false);
+    uv_timer_stop(&w->drain_tick);
+    hold_accept_points(w, false);
+}
+
+static void look_at_hand_over(struct worker *w)
+{
+    struct handover_channel *channel = atomic_exchange(&w->hand_over_to, NULL);
+    if (channel && !w->draining)
+        begin_hand_over(w, channel);
+    else
+        handover_channel_leave(channel);
+    if (atomic_exchange(&w->keep, false) && w->channel)
+        keep_the_rest(w);
 }
 
 static void close_all(struct worker *w)
@@ -294,6 +348,9 @@ static void close_all(struct worker *w)
     if (w->closing)
         return;
     w->closing = true;
+    handover_channel_leave(w->channel);
+    handover_channel_leave(atomic_exchange(&w->hand_over_to, NULL));
+    w->channel = NULL;
     close_accept_points(w);
     session_close_all(&w->host);
     router_close(w->host.router);
@@ -323,6 +380,8 @@ static void on_async(uv_async_t *async)
         close_all(w);
     else if (atomic_load(&w->drain) && !w->draining)
         begin_drain(w);
+    else
+        look_at_hand_over(w);
     /* A new snapshot is adopted before the loop sleeps again. */
 }
 
@@ -348,6 +407,8 @@ static void init_host(struct worker *w)
     w->host.request_share = w->options->request_memory / w->options->workers;
     w->host.hooks = &command_hooks;
     session_host_init(&w->host);
+    session_mover_init(&w->mover);
+    w->host.mover = &w->mover;
     w->host.learn = learn_new(&w->turn.requests);
     w->host.scripts = calloc(w->options->group_count, sizeof(*w->host.scripts));
     if (!w->host.scripts)
@@ -395,6 +456,7 @@ struct worker *worker_new(const struct traffic_options *options, struct board *b
 int worker_accept(struct worker *w, const int *listen_fds)
 {
     int result = 0;
+    w->accepted = w->options->clients_before;
     balance_init(&w->balance, w->host.stop.shared, w->host.stop.number);
     w->accept_points = calloc(w->options->listener_count, sizeof(*w->accept_points));
     if (!w->accept_points)
@@ -424,6 +486,18 @@ int worker_start(struct worker *w)
 void worker_drain(struct worker *w)
 {
     atomic_store(&w->drain, true);
+    uv_async_send(&w->async);
+}
+
+void worker_hand_over(struct worker *w, struct handover_channel *channel)
+{
+    handover_channel_leave(atomic_exchange(&w->hand_over_to, handover_channel_use(channel)));
+    uv_async_send(&w->async);
+}
+
+void worker_keep(struct worker *w)
+{
+    atomic_store(&w->keep, true);
     uv_async_send(&w->async);
 }
 
