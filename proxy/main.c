@@ -28,6 +28,7 @@
 #include "ops/open_files.h"
 #include "ops/reload.h"
 #include "ops/supervisor.h"
+#include "ops/takeover.h"
 #include "topology/control.h"
 #include "topology/topology.h"
 #include "worker/workers.h"
@@ -54,6 +55,8 @@ struct app {
     struct supervisor supervisor;
     struct history_file *history_file;
     struct admin_socket admin_socket;
+    char **argv;
+    bool takes_over; /* --takeover */
 };
 
 /* ---- command line ---- */
@@ -62,35 +65,38 @@ enum command { COMMAND_RUN, COMMAND_TEST, COMMAND_DONE, COMMAND_WRONG };
 
 static void print_help(void)
 {
-    printf("redisproxy %s: a Sentinel-aware proxy in front of Redis groups\n\n"
-           "usage: redisproxy -c FILE        run with this configuration\n"
-           "       redisproxy -t -c FILE     only check it\n"
-           "       redisproxy doctor -c FILE what is wrong with the Sentinels and nodes that it "
-           "names\n"
-           "       redisproxy ctl VERB       ask or tell a running one; \"redisproxy ctl help\" "
-           "lists the verbs\n"
-           "       redisproxy --version\n"
-           "       redisproxy --help\n\n"
-           "The log goes to stderr, unless log_target says otherwise. SIGTERM or SIGINT drains and "
-           "exits, a\n"
-           "second one exits at once; SIGHUP reloads the configuration; SIGUSR1 and SIGUSR2 do "
-           "nothing.\n\n"
-           "The configuration's sections and settings, with their defaults. A reload applies what "
-           "has\n"
-           "changed at once; [new connections]: to those that are opened from then on; [restart]: "
-           "not\n"
-           "before the next start.\n\n",
-           REDISPROXY_VERSION);
+    printf(
+        "redisproxy %s: a Sentinel-aware proxy in front of Redis groups\n\n"
+        "usage: redisproxy -c FILE        run with this configuration\n"
+        "       redisproxy -c FILE --takeover\n"
+        "                                 the same, in the place of the process that runs\n"
+        "       redisproxy -t -c FILE     only check it\n"
+        "       redisproxy doctor -c FILE what is wrong with the Sentinels and nodes that it "
+        "names\n"
+        "       redisproxy ctl VERB       ask or tell a running one; \"redisproxy ctl help\" "
+        "lists the verbs\n"
+        "       redisproxy --version\n"
+        "       redisproxy --help\n\n"
+        "The log goes to stderr, unless log_target says otherwise. SIGTERM or SIGINT drains and "
+        "exits, a\n"
+        "second one exits at once; SIGHUP reloads the configuration; SIGUSR2 starts a new process "
+        "that\n"
+        "takes over; SIGUSR1 does nothing.\n\n"
+        "The configuration's sections and settings, with their defaults. A reload applies what "
+        "has\n"
+        "changed at once; [new connections]: to those that are opened from then on; [restart]: "
+        "not\n"
+        "before the next start.\n\n",
+        REDISPROXY_VERSION);
     config_print_reference(stdout);
 }
 
-static enum command read_command_line(int argc, char **argv, const char **path)
+static enum command read_command_line(int argc, char **argv, const char **path, bool *takes_over)
 {
-    static const struct option names[] = {{"config", required_argument, NULL, 'c'},
-                                          {"test", no_argument, NULL, 't'},
-                                          {"version", no_argument, NULL, 'v'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"config", required_argument, NULL, 'c'}, {"test", no_argument, NULL, 't'},
+        {"version", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
+        {"takeover", no_argument, NULL, 'o'},     {NULL, 0, NULL, 0}};
     enum command command = COMMAND_RUN;
     int letter;
 
@@ -101,6 +107,9 @@ static enum command read_command_line(int argc, char **argv, const char **path)
             break;
         case 't':
             command = COMMAND_TEST;
+            break;
+        case 'o':
+            *takes_over = true;
             break;
         case 'v':
             printf("redisproxy %s\n", REDISPROXY_VERSION);
@@ -125,8 +134,10 @@ static int take_or_bind(const struct app *app, const struct address *address, co
                         const char *name)
 {
     char why[BIND_TEXT_MAX];
-    int fd = handed_sockets_take(app->handed, address, name);
+    int fd = takeover_socket(app->takeover, address);
 
+    if (fd < 0)
+        fd = handed_sockets_take(app->handed, address, name);
     return fd >= 0 ? fd : bind_address(address, use, why, sizeof(why));
 }
 
@@ -153,7 +164,7 @@ static int bind_all(struct app *app)
     }
     handed_sockets_free(app->handed);
     app->handed = NULL;
-    if (admin_bind(&app->admin_socket, app->config) != 0)
+    if (admin_bind(&app->admin_socket, app->config, app->takeover != NULL) != 0)
         result = -1;
     return result;
 }
@@ -198,6 +209,13 @@ static int start(struct app *app)
         if (!app->tls_watch)
             return -1;
     }
+    app->succession =
+        succession_new(&(struct succession_options){.takeover = app->config->takeover,
+                                                    .listener_count = app->listen_count,
+                                                    .listen_fds = app->listen_fds,
+                                                    .http_fd = app->http_fd,
+                                                    .argv = app->argv});
+    app->config->traffic.clients_before = takeover_clients_before(app->takeover);
     app->reload = reload_new((struct reload_parts *)app);
     app->board = board_new(traffic_group_room(options));
     if (app->config->history_file)
@@ -217,12 +235,21 @@ static int start(struct app *app)
         if (reload_start_http(app->reload, fd) != 0)
             return -1;
     }
-    return start_admin(app);
+    if (start_admin(app) != 0)
+        return -1;
+    succession_start(app->succession, app->workers);
+    if (app->takeover)
+        takeover_serve(app->takeover, app->workers, app->board, app->succession);
+    else
+        succession_open(app->succession, false);
+    return 0;
 }
 
 /* The way back, from wherever start() came to. */
 static void stop(struct app *app)
 {
+    takeover_stop(app->takeover);
+    succession_stop(app->succession, false);
     http_stop(app->http);
     admin_stop(app->admin);
     if (app->workers)
@@ -238,6 +265,7 @@ static void stop(struct app *app)
     for (size_t i = 0; app->listen_fds && i < app->listen_count; i++)
         close_fd(&app->listen_fds[i]);
     close_fd(&app->http_fd);
+    takeover_free(app->takeover);
     reload_free(app->reload);
     free(app->listen_fds);
 }
@@ -263,10 +291,10 @@ static void announce(const struct config *config)
 
 /* ---- signals ---- */
 
-/* SIGUSR1 and SIGUSR2 would end the process, undrained: until they mean something they do nothing. */
+/* SIGUSR1 would end the process, undrained: until it means something it does nothing. */
 static void block_signals(sigset_t *taken)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SUCCESSION_SIGNAL};
 
     sigemptyset(taken);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -289,6 +317,10 @@ static void take_signal(struct app *app, int number)
 {
     char *text;
 
+    if (number == SIGUSR2) {
+        succession_spawn(app->succession);
+        return;
+    }
     if (number != SIGHUP) {
         log_event(LOG_INFO, "a signal without a meaning is ignored", "signal=\"%s\"",
                   strsignal(number));
@@ -308,9 +340,10 @@ static int live_on(struct app *app, const sigset_t *taken, int64_t ms)
 
     for (;;) {
         int number = wait_signal(taken, supervisor_sleep(&app->supervisor, left));
-        if (number == SIGTERM || number == SIGINT)
+        if (number == SIGTERM || number == SIGINT ||
+            (number == SUCCESSION_SIGNAL && app->succession))
             return number;
-        if (number)
+        if (number && number != SUCCESSION_SIGNAL)
             take_signal(app, number);
         supervisor_turn(&app->supervisor);
         left = ms < 0 ? -1 : until - clock_ms();
@@ -326,12 +359,49 @@ static void exit_undrained(void)
     _exit(EXIT_FAILURE);
 }
 
+/* Another process takes over. Returns whether everything is there; otherwise that one has gone, and all goes on here. */
+static bool hand_over(struct app *app, const sigset_t *taken)
+{
+    int64_t since = clock_ms();
+    int finished = 0; /* twice: a client may be on its way from one worker to another */
+
+    supervisor_succeeded(&app->supervisor, succession_pid(app->succession));
+    reload_refuse(app->reload, "another process takes over: reload that one");
+    http_stop(app->http);
+    app->http = NULL;
+    while (succession_state(app->succession) == SUCCESSION_GOING) {
+        int number = live_on(app, taken, DRAIN_LOOK_MS);
+        if (number == SIGTERM || number == SIGINT)
+            exit_undrained();
+        finished = workers_finished(app->workers) ? finished + 1 : 0;
+        if (finished == 2) {
+            log_event(LOG_INFO, "handed over", "ms=%" PRId64, clock_ms() - since);
+            takeover_stop(app->takeover);
+            succession_stop(app->succession, true);
+            app->succession = NULL;
+            return true;
+        }
+    }
+    int fd = succession_http_socket(app->succession);
+    reload_refuse(app->reload, NULL);
+    if (fd >= 0 && reload_start_http(app->reload, fd) != 0)
+        log_event(LOG_ERROR, "there is no web server any more", "");
+    supervisor_succeeded(&app->supervisor, getpid());
+    return false;
+}
+
 static void run_until_told(struct app *app, const sigset_t *taken)
 {
-    int number = live_on(app, taken, -1);
+    int number;
+    while ((number = live_on(app, taken, -1)) == SUCCESSION_SIGNAL)
+        if (hand_over(app, taken))
+            return;
     int64_t since = clock_ms();
 
     reload_end(app->reload);
+    takeover_stop(app->takeover);
+    succession_stop(app->succession, false);
+    app->succession = NULL;
     const struct traffic_options *options = &app->config->traffic;
     log_event(LOG_INFO, "stopping",
               "signal=%s drain_delay_ms=%" PRId64 " drain_timeout_ms=%" PRId64, strsignal(number),
@@ -344,15 +414,21 @@ static void run_until_told(struct app *app, const sigset_t *taken)
         exit_undrained();
     workers_drain(app->workers);
     while (!workers_finished(app->workers)) {
-        if (live_on(app, taken, DRAIN_LOOK_MS))
+        number = live_on(app, taken, DRAIN_LOOK_MS);
+        if (number && number != SUCCESSION_SIGNAL)
             exit_undrained();
     }
     log_event(LOG_INFO, "drained", "ms=%" PRId64, clock_ms() - since);
 }
 
-static int run(const char *path, struct config *config)
+static int run(const char *path, struct config *config, char **argv, bool takes_over)
 {
-    struct app app = {.path = path, .config = config, .http_fd = -1, .admin_socket = {.fd = -1}};
+    struct app app = {.path = path,
+                      .config = config,
+                      .http_fd = -1,
+                      .admin_socket = {.fd = -1},
+                      .argv = argv,
+                      .takes_over = takes_over};
     sigset_t taken;
     int result = EXIT_FAILURE;
 
@@ -360,7 +436,7 @@ static int run(const char *path, struct config *config)
     log_start();
     memory_install_last_words(); /* again: they come before what the log does when the program aborts */
     open_files_share_out(&config->traffic);
-    if (bind_all(&app) == 0) {
+    if (takeover_begin(&app.takeover, config, app.takes_over) == 0 && bind_all(&app) == 0) {
         announce(config);
         if (start(&app) == 0) {
             supervisor_init(&app.supervisor, app.board, app.control, app.workers);
@@ -379,6 +455,7 @@ static int run(const char *path, struct config *config)
 int main(int argc, char **argv)
 {
     const char *path = NULL;
+    bool takes_over = false;
     int result = EXIT_SUCCESS;
 
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
@@ -388,14 +465,14 @@ int main(int argc, char **argv)
         return ctl_main(argc - 1, argv + 1);
     if (argc == 3 && strcmp(argv[1], "--print") == 0)
         return manual_print(stdout, argv[2]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    enum command command = read_command_line(argc, argv, &path);
+    enum command command = read_command_line(argc, argv, &path, &takes_over);
 
     memory_install_last_words();
 
     if (command == COMMAND_DONE)
         return EXIT_SUCCESS;
     if (command == COMMAND_WRONG) {
-        fprintf(stderr, "usage: redisproxy [-t] -c FILE | --version | --help\n");
+        fprintf(stderr, "usage: redisproxy [-t | --takeover] -c FILE | --version | --help\n");
         return EXIT_FAILURE;
     }
     struct config *config = config_load(path, stderr);
@@ -407,7 +484,7 @@ int main(int argc, char **argv)
     } else {
         log_set_level(config->log);
         log_setup_apply(&config->log_setup);
-        result = run(path, config);
+        result = run(path, config, argv, takes_over);
     }
     return result;
 }

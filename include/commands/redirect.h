@@ -14,6 +14,8 @@ enum found {
 enum found redirect_find(struct session *s, uint64_t id, uint64_t *id_at_node);
 /* CLIENT TRACKING is to be sent: the session's id in it is replaced by the id of that session's lease at the node. */
 enum step redirect_prepare(struct session *s, struct session_request *r);
+/* The session that a CLIENT TRACKING names behind REDIRECT; 0: none. */
+uint64_t redirect_named(struct slice command);
 /* Appends the command with this id instead of the one behind REDIRECT. */
 void redirect_append(struct buf *out, struct slice command, uint64_t id);
 /* Tells the client that it has to forget all that it has cached; the second one tells the client of the session with

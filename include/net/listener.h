@@ -25,6 +25,10 @@ int listener_bind(const struct address *address, int backlog) __attribute__((war
 struct listener *listener_open(uv_loop_t *loop, int fd, listener_on_accept *on_accept, void *owner)
     __attribute__((warn_unused_result));
 
+/* Accepts nobody until it is told to go on: who comes waits in the kernel, or is accepted by another process that has the
+ * socket, too. */
+void listener_hold(struct listener *listener, bool hold);
+
 /* Accepts who waits now, for the last time: closing the socket would reset them. */
 void listener_accept_rest(struct listener *listener);
 

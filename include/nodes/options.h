@@ -69,6 +69,7 @@ struct traffic_options {
     size_t listener_numbers; /* so many addresses there ever were, */
     size_t listener_room;    /* and may be; 0: no more than listener_count */
     size_t workers;          /* 1 to WORKERS_MAX */
+    uint64_t clients_before; /* were numbered by the process from which this one takes over */
     size_t max_clients;      /* sessions of all workers; one more is refused with Redis' text */
     /* Descriptors from these numbers on are not for clients, and not for leases (ops/open_files.h); 0: all are. */
     int client_files, lease_files;

@@ -15,6 +15,7 @@
 #include "nodes/upstream.h"
 #include "threads/rights.h"
 
+struct moved_upstream;
 struct pool;
 
 /* `on_change(data, group)`: an upstream became ready or a node may be tried again: what is held may
@@ -53,6 +54,11 @@ struct upstream *pool_auth_upstream(struct pool *pool, const struct target *targ
  * on_lost(lease_data) is called before the requests on it fail. */
 struct upstream *pool_lease(struct pool *pool, const struct target *target,
                             struct identity *identity, upstream_lost *on_lost, void *lease_data);
+
+/* A lease that another process had (moved.h). Its socket is taken, or closed: then NULL is returned. */
+struct upstream *pool_adopt_lease(struct pool *pool, const struct target *target,
+                                  struct identity *identity, const struct moved_upstream *moved,
+                                  upstream_lost *on_lost, void *lease_data);
 
 /* Ends a lease; its holder is not called any more. `clean`: the connection's state is as it was,
  * another holder may have it. Otherwise it is closed, and requests on it fail. */

@@ -5,6 +5,7 @@
  *        |-- router_own.c       commands that the proxy sends of itself
  *        |-- router_lend.c      upstreams for sessions
  *        |      `-- router_choose.c   to which node?
+ *        |-- router_moved.c    a lease that another process had
  *        |-- router_publish.c   who publishes may have to wait for subscribers
  *        |-- router_refusals.c  nodes that refuse the proxy
  *        |-- router_pauses.c    nodes that keep requests waiting

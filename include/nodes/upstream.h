@@ -134,6 +134,16 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
                                const struct upstream_owner *owner, void *owner_data,
                                const char **error);
 
+/* A connection that stands: another process had it, for the same identity (moved.h). The socket is taken, or closed: then
+ * NULL is returned. It is READY when upstream_adopted() returns, which tells the owner. */
+struct upstream *upstream_adopt(struct turn *turn, const struct target *target,
+                                struct identity *identity, int fd,
+                                const struct upstream_owner *owner, void *owner_data);
+void upstream_adopted(struct upstream *upstream);
+/* Whether another process could go on with its socket: it is a plain lease, nothing is on its way, no message has come in
+ * part. */
+bool upstream_may_move(const struct upstream *upstream);
+
 /* Takes the request (REQUEST_WAITING) over until it is answered or fails. The caller has got the upstream from the router
  * in this turn, or asked router_may_write(). */
 void upstream_submit(struct upstream *upstream, struct request *request);

@@ -21,9 +21,10 @@ struct admin_socket {
 };
 
 /* Binds what the configuration says, before there are threads: mode and group are right from the first moment. A file that
- * a dead process left behind is replaced; one that is listened to is not. Returns 0 (the path may be "off", or a default
+ * a dead process left behind is replaced; one that is listened to only if this process takes over from that one
+ * (`replaces`). Returns 0 (the path may be "off", or a default
  * that cannot be used: then there is no socket), or -1 after logging what is wrong and how to mend it. */
-int admin_bind(struct admin_socket *socket, const struct config *config)
+int admin_bind(struct admin_socket *socket, const struct config *config, bool replaces)
     __attribute__((warn_unused_result));
 /* Closes it, and removes the file. */
 void admin_unbind(struct admin_socket *socket);

@@ -41,6 +41,7 @@ struct config {
     struct log_setup log_setup;
     const char *history_file; /* NULL: none */
     struct address http;      /* len 0: off */
+    const char *takeover;     /* NULL: off */
     struct config_admin admin;
     struct topology_options *topology; /* traffic.group_count of them, with the same indices */
     struct traffic_options traffic;

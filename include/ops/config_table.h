@@ -45,6 +45,7 @@ struct proxy_settings {
     char *syslog_socket, *history_file;
     int64_t handshake_timeout, tls_min_version;
     char *tls_ciphers, *tls_ciphersuites, *tls_groups;
+    char *takeover;
     char *http_tls_cert, *http_tls_key, *http_tls_ca;
 };
 

@@ -21,6 +21,8 @@
 #include <stdint.h>
 
 struct admin;
+struct succession;
+struct takeover;
 struct tls_watch;
 
 /* What runs, and is told. The pointers that a reload replaces are its own until reload_end(). */
@@ -30,9 +32,11 @@ struct reload_parts {
     struct board *board;
     struct control *control;
     struct workers *workers;
-    struct http *http;           /* NULL: off */
-    struct admin *admin;         /* NULL: there is none */
-    struct tls_watch *tls_watch; /* NULL: there is no certificate */
+    struct http *http;             /* NULL: off */
+    struct admin *admin;           /* NULL: there is none */
+    struct tls_watch *tls_watch;   /* NULL: there is no certificate */
+    struct takeover *takeover;     /* from another process; NULL: from none */
+    struct succession *succession; /* by another one; NULL: this process ends */
 };
 
 struct reload;
@@ -42,6 +46,9 @@ struct reload *reload_new(struct reload_parts *parts);
 /* Starts the web server on a listening descriptor, which is the server's from now on; sets parts->http. Returns 0, or -1 after
  * logging why. */
 int reload_start_http(struct reload *reload, int fd) __attribute__((warn_unused_result));
+/* From now on nothing is reloaded, for this reason, a sentence that lives on; NULL: it is again. Waits for one that is under
+ * way. */
+void reload_refuse(struct reload *reload, const char *why);
 /* Waits for one that is under way; there are none from then on, and the parts are the caller's again. */
 void reload_end(struct reload *reload);
 void reload_free(struct reload *reload);

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct supervisor {
     bool listens, watches, stopping;
@@ -33,6 +34,9 @@ void supervisor_ready(struct supervisor *supervisor);
 
 /* The configuration is being read again. supervisor_ready() has to follow, also when it was wrong. */
 void supervisor_reloading(struct supervisor *supervisor);
+
+/* This process is the main one from now on: another one takes over, or this one after all. */
+void supervisor_succeeded(const struct supervisor *supervisor, pid_t pid);
 
 /* The process is on its way to its end, and needs at most `ms` for it: the supervisor's own limit is lengthened. */
 void supervisor_stopping(struct supervisor *supervisor, int64_t ms);

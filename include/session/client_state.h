@@ -25,6 +25,12 @@ enum growth {
     GROWTH_AWAITS_NODE,    /* not before the node has said whether the client has to log in */
 };
 
+/* Why it is not read, whatever room there is. */
+enum {
+    UNREAD_ENDED = 1, /* what was read ahead is followed by the end of its side */
+    UNREAD_MOVES = 2, /* another process will read it (mover.h) */
+};
+
 struct session_client {
     struct stream stream;
     int64_t opened_ms,
@@ -45,7 +51,7 @@ struct session_client {
     size_t ahead_bytes;
     bool served;      /* a node has answered it, and did not ask for a password */
     bool reads_ahead; /* the client takes no replies: what it sends is kept as bytes */
-    bool ahead_end;   /* and behind these it ended its side */
+    uint8_t unread;   /* a set of UNREAD_... */
     /* what it is to get */
     struct buf out;
     size_t

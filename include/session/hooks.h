@@ -61,6 +61,12 @@ struct carried {
     void (*held)(struct session *s);
     /* Replies were delivered, and its subscriptions were not confirmed yet (session->special.unrenewed). */
     void (*delivered)(struct session *s);
+    /* The session is handed over to another process (move.h): what it carries, as commands of one's own choice. */
+    void (*pack)(const struct session *s, struct buf *out);
+    /* And there: whether the command is one of these. It is whole, and has at least two words, which may be anything. */
+    bool (*unpack)(struct session *s, struct slice command);
+    /* There, if its lease came along: it is what it was, and need not be told anything. */
+    void (*adopted)(struct session *s);
 };
 
 struct session_hooks {

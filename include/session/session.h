@@ -21,6 +21,7 @@ struct router;
 struct scripts;
 struct session;
 struct session_hooks;
+struct session_mover;
 struct turn;
 
 /* Sessions' ids start here: far above what a node gives its connections, so that CLIENT KILL ID and
@@ -33,9 +34,11 @@ static inline uint64_t session_id_of(uint64_t number, size_t worker)
     return SESSION_ID_BASE + number * WORKERS_MAX + worker;
 }
 
-static inline size_t session_worker_of(uint64_t id)
+/* Of so many workers. A session that was handed over keeps the id that a process with more of them gave it. */
+static inline size_t session_worker_of(uint64_t id, size_t workers)
 {
-    return id % WORKERS_MAX;
+    size_t worker = id % WORKERS_MAX;
+    return worker < workers ? worker : worker % workers;
 }
 
 /* What a worker's sessions share. */
@@ -76,6 +79,9 @@ struct session_host {
         leaves_ms; /* when the first of those ends who are not to be here any more (leaving.h); 0: all may stay */
     int64_t
         slowlog_ms; /* a request that takes so long is logged (slowlog.h), of those who come from now on; 0: none is */
+    struct session_mover *mover; /* NULL: none can be handed over */
+    bool hands_over; /* sessions go to another process (mover.h): the drain leaves them alone; */
+    size_t stopping; /* so many of them are not read for that */
     int64_t paused_until_ms; /* until then a node may be paused (CLIENT PAUSE); 0: none is */
 };
 
@@ -88,8 +94,8 @@ static inline struct session_host *session_host_at(struct relay_stop *stop)
 /* Whether it is the id of a session that another worker has, or had. */
 static inline bool session_is_elsewhere(const struct session_host *host, uint64_t id)
 {
-    return id >= SESSION_ID_BASE && session_worker_of(id) != host->stop.number &&
-           session_worker_of(id) < host->stop.shared->worker_count;
+    return id >= SESSION_ID_BASE &&
+           session_worker_of(id, host->stop.shared->worker_count) != host->stop.number;
 }
 
 /* Takes over an accepted socket; what it has of the listener it keeps. Returns 0, or a negative libuv code (the socket is closed). */

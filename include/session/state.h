@@ -62,6 +62,14 @@ struct special {
     struct list in_script_wait; /* a script is being loaded */
 };
 
+/* How far it is on its way to another process (mover.h). */
+enum session_move {
+    MOVE_NONE,
+    MOVE_STOPPING, /* it is not read, and sent when all is answered */
+    MOVE_SENT,     /* not acknowledged yet */
+    MOVE_REFUSED,  /* the other process does not take it */
+};
+
 struct session {
     unsigned magic;
     bool auth_not_needed; /* not authenticated, and Redis does not mind */
@@ -76,6 +84,9 @@ struct session {
     struct identity *identity; /* who it is, at the nodes */
     struct place place;        /* where its requests go */
     struct list in_host, in_woken, in_dirty, in_expiring, in_unread;
+    struct list in_move; /* of the mover's, while it is stopping or sent */
+    int64_t move_since_ms;
+    uint8_t move; /* enum session_move */
 
     struct life life;
     struct session_client client;

@@ -31,6 +31,7 @@
     X(TLS, "tls")                                                                                  \
     X(PROTOCOL, "protocol")                                                                        \
     X(KILLED, "killed")                                                                            \
+    X(MOVED, "moved")                                                                              \
     X(DRAINED, "drained")                                                                          \
     X(LIMIT, "limit")                                                                              \
     X(UNKNOWN, "unknown_outcome")                                                                  \

@@ -36,9 +36,10 @@ struct worker_slot {
     atomic_size_t disconnected, over_output;
     atomic_size_t ended;            /* sessions that it was given and has no more */
     atomic_size_t unrenewed, early; /* of its gates (gate.h) */
-    atomic_ullong adopted;          /* the sequence of the snapshot that it has adopted */
-    atomic_bool waits;              /* its publishers wait for others' subscriptions (gate.h) */
-    struct slot_hold *holds;        /* one for each group */
+    atomic_ullong accepted;  /* clients, of all workers, ever, if it is the one who accepts */
+    atomic_ullong adopted;   /* the sequence of the snapshot that it has adopted */
+    atomic_bool waits;       /* its publishers wait for others' subscriptions (gate.h) */
+    struct slot_hold *holds; /* one for each group */
     struct counters *counters;
 } __attribute__((aligned(SLOT_LINE)));
 

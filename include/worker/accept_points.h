@@ -15,6 +15,8 @@ int accept_points_follow(struct worker *worker, const struct traffic_options *op
 
 /* Accepts whoever waits for that: it was connected already, and would be reset. */
 void accept_points_empty(struct worker *worker);
+/* Nobody is accepted for a while, or again: another process that has the same sockets does it. */
+void accept_points_hold(struct worker *worker, bool hold);
 /* Closes all. */
 void accept_points_close(struct worker *worker);
 

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct handover_channel;
 struct worker;
 
 /* A worker at slot `number`. Nothing runs yet. `board` and `shared` outlive it; `options` is
@@ -39,6 +40,11 @@ bool worker_follows(const struct worker *worker, const struct traffic_options *o
 /* Stops accepting, and ends the sessions, each at its request boundary, spread over drain_timeout_ms (session/drain.h);
  * after that time the rest is cut. Returns at once. Any thread. */
 void worker_drain(struct worker *worker);
+
+/* Accepts nobody, and hands its sessions over; what cannot be handed over drains. Once per channel. Any thread. */
+void worker_hand_over(struct worker *worker, struct handover_channel *channel);
+/* It goes on with the sessions that it has, and accepts. Any thread. */
+void worker_keep(struct worker *worker);
 
 /* Whether the worker has no session any more (only after worker_drain()). Any thread. */
 bool worker_finished(const struct worker *worker);

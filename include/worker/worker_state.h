@@ -7,8 +7,10 @@
 #include "base/list.h"
 #include "nodes/turn.h"
 #include "session/drain.h"
+#include "session/mover.h"
 #include "session/session.h"
 #include "worker/balance.h"
+#include "worker/handover.h"
 #include "worker/worker.h"
 
 #include <pthread.h>
@@ -48,13 +50,17 @@ struct worker {
     _Atomic(const struct traffic_options *) reload, followed;
     const struct traffic_options *wanted; /* NULL: nothing else */
     const int *wanted_fds; /* of the one that accepts: one for each listener, -1: it has that one */
-    uint64_t accepted;     /* clients, ever */
+    uint64_t accepted;     /* clients, ever; and those of processes before this one */
     size_t given;          /* sessions, ever */
     bool draining, closing;
     struct session_drain drainage;
     int64_t ticked_ms;                           /* the last tick */
     int64_t lag_ms, lag_before_ms, lag_since_ms; /* how late ticks were: of late, and before that */
-    atomic_bool drain, stop, finished;
+    struct session_mover mover;
+    struct handover_channel
+        *channel; /* to the process that takes the sessions over; NULL: none does */
+    _Atomic(struct handover_channel *) hand_over_to;
+    atomic_bool drain, stop, finished, keep;
 };
 
 static inline struct worker_slot *worker_slot_of(const struct worker *w)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct counters;
+struct handover_channel;
 struct workers;
 
 /* Starts options->workers threads. `listen_fds` holds one bound descriptor for each of
@@ -59,6 +60,20 @@ void workers_ask(const struct workers *workers, struct relay *relay);
 /* As worker_drain(), worker_finished(), for all of them. */
 void workers_drain(struct workers *workers);
 bool workers_finished(const struct workers *workers);
+
+/* As worker_hand_over(), worker_keep(), for all of them. */
+void workers_hand_over(struct workers *workers, struct handover_channel *channel);
+void workers_keep(struct workers *workers);
+/* The other process has taken the session with this id, or will not. */
+void workers_handed(struct workers *workers, uint64_t id, bool taken);
+/* A session of another process (handover_post()), for the worker that its id names. */
+void workers_take(struct workers *workers, struct handover_channel *channel,
+                  const struct traffic_listener_options *listener, uint64_t id, const char *packed,
+                  size_t len, const int *fds, int fd_count);
+/* Clients that were numbered, ever. Any thread. */
+uint64_t workers_accepted(const struct workers *workers);
+/* The newest snapshot that all of them have adopted; 0: there is none. Any thread. */
+uint64_t workers_adopted(const struct workers *workers);
 
 /* Closes what is left, joins the threads, frees everything. */
 void workers_stop(struct workers *workers);

@@ -119,7 +119,9 @@ static void ask_worker(struct session *s, const struct session_request *r,
     q->inquiry.told = worker_answered;
     q->inquiry.free = free_inquiry;
     session_inquire(s, &q->inquiry, r);
-    session_ask_worker(&q->inquiry, session_worker_of(blocked->session), visit);
+    session_ask_worker(&q->inquiry,
+                       session_worker_of(blocked->session, s->host->stop.shared->worker_count),
+                       visit);
 }
 
 static enum step unblock_session(struct session *s, struct session_request *r)

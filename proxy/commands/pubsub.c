@@ -438,9 +438,44 @@ static void lost(struct session *s)
         dropped(s);
 }
 
+/* ---- to another process ---- */
+
+static void pack(const struct session *s, struct buf *out)
+{
+    struct subscription *sub, *next;
+    for (int kind = 0; s->special.subs && kind < KINDS; kind++) {
+        const char *word = subscribe_words[kind];
+        HASH_ITER (hh, s->special.subs->of[kind], sub, next) {
+            struct slice argv[2] = {{word, strlen(word)}, {sub->name, sub->len}};
+            resp_append_command(out, 2, argv);
+        }
+    }
+}
+
+static bool unpack(struct session *s, struct slice command)
+{
+    struct resp_args args = resp_args(command.data, command.len);
+    struct slice word = {NULL, 0}, name = {NULL, 0};
+    (void)resp_args_next(&args, &word);
+    int kind = find_word(word, subscribe_words);
+    if (kind < 0 || !resp_args_next(&args, &name) || args.left > 0)
+        return false;
+    remember(s, (enum kind)kind, name);
+    return true;
+}
+
+static void adopted(struct session *s)
+{
+    if (session_hears(s))
+        upstream_set_tap(s->lease.upstream, &tap);
+}
+
 const struct carried pubsub_carried = {.tell = resubscribe,
                                        .lost = lost,
                                        .dropped = dropped,
                                        .forget = forget_all,
                                        .held = held,
-                                       .delivered = check_renewed};
+                                       .delivered = check_renewed,
+                                       .pack = pack,
+                                       .unpack = unpack,
+                                       .adopted = adopted};

@@ -130,7 +130,8 @@ static void search_elsewhere(struct session *s, uint64_t to)
                         .to = to,
                         .replica = s->place.replica,
                         .seq = router_seq(s->host->router)};
-    relay_start_at(&search->relay, &s->host->stop, session_worker_of(to));
+    relay_start_at(&search->relay, &s->host->stop,
+                   session_worker_of(to, s->host->stop.shared->worker_count));
 }
 
 enum found redirect_find(struct session *s, uint64_t id, uint64_t *at_node)
@@ -176,6 +177,15 @@ void redirect_append(struct buf *out, struct slice command, uint64_t id)
     size_t len = (size_t)snprintf(text, sizeof(text), "%" PRIu64, id);
     int at = redirect_argument(command);
     resp_append_replaced(out, command, at ? at : -1, (struct slice){text, len});
+}
+
+uint64_t redirect_named(struct slice command)
+{
+    int at = redirect_argument(command);
+    int64_t number;
+    if (!at || !resp_parse_integer(resp_arg(command.data, command.len, at), &number) || number < 0)
+        return 0;
+    return (uint64_t)number;
 }
 
 enum step redirect_prepare(struct session *s, struct session_request *r)
@@ -248,7 +258,8 @@ void redirect_invalidate_target(struct session *s, uint64_t id)
         abort();
     invalidation->relay = (struct relay){.visit = invalidate_visit, .drop = invalidate_drop};
     invalidation->id = id;
-    relay_start_at(&invalidation->relay, &s->host->stop, session_worker_of(id));
+    relay_start_at(&invalidation->relay, &s->host->stop,
+                   session_worker_of(id, s->host->stop.shared->worker_count));
 }
 
 /* ---- answers ---- */

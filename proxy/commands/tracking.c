@@ -192,8 +192,48 @@ static void forget(struct session *s)
     redirect_forget(s);
 }
 
-const struct carried tracking_carried = {
-    .ready = ready, .granted = granted, .tell = tell, .lost = lost, .forget = forget};
+/* ---- to another process ---- */
+
+/* As the client sent them: with the id of a session behind REDIRECT, not that of a connection at the node. */
+static void pack(const struct session *s, struct buf *out)
+{
+    for (int kind = 0; s->special.told && kind < KINDS; kind++) {
+        struct slice command = buf_slice(&s->special.told->of[kind]);
+        if (command.len > 0 && kind == TRACKING && s->special.redirects_to)
+            redirect_append(out, command, s->special.redirects_to);
+        else if (command.len > 0)
+            buf_append(out, command.data, command.len);
+    }
+}
+
+static bool unpack(struct session *s, struct slice command)
+{
+    struct slice word = resp_arg(command.data, command.len, 1);
+    static const char *const of_kind[KINDS] = {"tracking", "no-evict", "no-touch", "import-source"};
+    int kind = 0;
+    while (word.data && kind < KINDS && !slice_is(word, of_kind[kind]))
+        kind++;
+    if (!word.data || kind == KINDS ||
+        !slice_is(resp_arg(command.data, command.len, 0), "client") ||
+        !slice_is(resp_arg(command.data, command.len, 2), "on"))
+        return false;
+    if (!s->special.told && !(s->special.told = calloc(1, sizeof(*s->special.told))))
+        abort();
+    buf_free(&s->special.told->of[kind]);
+    buf_append(&s->special.told->of[kind], command.data, command.len);
+    lease_keep(&s->lease, LEASE_TOLD | (kind == TRACKING ? LEASE_TRACKS : 0));
+    if (kind == TRACKING)
+        s->special.redirects_to = redirect_named(command);
+    return true;
+}
+
+const struct carried tracking_carried = {.ready = ready,
+                                         .granted = granted,
+                                         .tell = tell,
+                                         .lost = lost,
+                                         .forget = forget,
+                                         .pack = pack,
+                                         .unpack = unpack};
 
 /* ---- CLIENT GETREDIR, TRACKINGINFO ---- */
 

@@ -24,7 +24,7 @@ struct listener {
     void *owner;
     int fd;
     int spare;
-    bool closing;
+    bool closing, held;
 };
 
 int listener_bind(const struct address *address, int backlog)
@@ -54,6 +54,8 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 static void on_pause_over(uv_timer_t *timer)
 {
     struct listener *listener = timer->data;
+    if (listener->held)
+        return;
     uv_poll_start(&listener->poll, UV_READABLE, on_poll);
 }
 
@@ -104,6 +106,15 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     (void)events;
     if (status >= 0)
         accept_batch(poll->data, ACCEPT_BATCH);
+}
+
+void listener_hold(struct listener *listener, bool hold)
+{
+    listener->held = hold;
+    if (hold)
+        uv_poll_stop(&listener->poll);
+    else
+        uv_poll_start(&listener->poll, UV_READABLE, on_poll);
 }
 
 void listener_accept_rest(struct listener *listener)

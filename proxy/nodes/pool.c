@@ -4,6 +4,7 @@
 #include "nodes/pool_state.h"
 
 #include "base/log.h"
+#include "nodes/moved.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -99,6 +100,21 @@ void pool_each(const struct pool *pool, size_t group, uint64_t node,
 
 /* ---- handing out ---- */
 
+static void enroll(struct slot *slot, const struct target *target, struct upstream *up)
+{
+    struct pool *pool = slot->pool;
+    if (pool->counters)
+        up->traffic = &pool->counters->groups[target->group].traffic;
+    up->window = slot->key.identity->outside ? OUTSIDE_WINDOW : 0;
+    up->opened_ms = turn_now(pool->turn);
+    up->generation = rights_generation(&pool->rights[target->group], up->opened_ms);
+    slot->upstreams++;
+    pool_get_node(pool, target->group, target->node)->upstreams++;
+    slot->key.identity->pooled++;
+    pool->count++;
+    list_append(&pool->upstreams, &up->in_pool);
+}
+
 static struct upstream *open_upstream(struct slot *slot, const struct target *target)
 {
     struct pool *pool = slot->pool;
@@ -122,17 +138,8 @@ static struct upstream *open_upstream(struct slot *slot, const struct target *ta
         pool_drop_slot_if_empty(slot);
         return NULL;
     }
-    if (pool->counters)
-        up->traffic = &pool->counters->groups[target->group].traffic;
+    enroll(slot, target, up);
     counter_add(&pool_get_node(pool, target->group, target->node)->counters->connects, 1);
-    up->window = slot->key.identity->outside ? OUTSIDE_WINDOW : 0;
-    up->opened_ms = turn_now(pool->turn);
-    up->generation = rights_generation(&pool->rights[target->group], up->opened_ms);
-    slot->upstreams++;
-    pool_get_node(pool, target->group, target->node)->upstreams++;
-    slot->key.identity->pooled++;
-    pool->count++;
-    list_append(&pool->upstreams, &up->in_pool);
     return up;
 }
 
@@ -232,6 +239,26 @@ struct upstream *pool_lease(struct pool *pool, const struct target *target,
     }
     up->on_lost = on_lost;
     up->lease_data = lease_data;
+    return up;
+}
+
+struct upstream *pool_adopt_lease(struct pool *pool, const struct target *target,
+                                  struct identity *identity, const struct moved_upstream *moved,
+                                  upstream_lost *on_lost, void *lease_data)
+{
+    struct slot *slot = pool_get_slot(pool, target, identity);
+    struct upstream *up =
+        upstream_adopt(pool->turn, target, identity, moved->fd, &pool_upstream_owner, slot);
+    if (!up) {
+        pool_drop_slot_if_empty(slot);
+        return NULL;
+    }
+    up->leased = true;
+    up->client_id = moved->client_id;
+    up->on_lost = on_lost;
+    up->lease_data = lease_data;
+    enroll(slot, target, up);
+    upstream_adopted(up);
     return up;
 }
 

@@ -51,24 +51,9 @@ static void secure(struct stream *stream, struct tls_source *source, const char 
     tls_context_release(context);
 }
 
-struct upstream *upstream_open(struct turn *turn, const struct target *target,
-                               struct identity *identity,
-                               const struct traffic_group_options *options,
-                               const struct upstream_owner *owner, void *owner_data,
-                               const char **error)
+static void begin(struct upstream *up, struct turn *turn, const struct target *target,
+                  struct identity *identity, const struct upstream_owner *owner, void *owner_data)
 {
-    struct upstream *up = calloc(1, sizeof(*up));
-    int status;
-    if (!up)
-        abort();
-    status = stream_connect(&up->stream, turn->loop, &target->view->address, on_event, on_closed);
-    if (status) {
-        *error = uv_strerror(status);
-        free(up);
-        return NULL;
-    }
-    if (options->tls)
-        secure(&up->stream, options->tls, target->view->host);
     up->magic = UPSTREAM_MAGIC;
     up->turn = turn;
     up->traffic = &turn->uncounted;
@@ -87,9 +72,59 @@ struct upstream *upstream_open(struct turn *turn, const struct target *target,
     up->node = target->node;
     up->tenure = target->view->tenure;
     up->purpose = target->purpose;
-    up->deadline_ms = turn_now(turn) + options->connect_timeout_ms;
     snprintf(up->name, sizeof(up->name), "%s", target->view->name);
+}
+
+struct upstream *upstream_open(struct turn *turn, const struct target *target,
+                               struct identity *identity,
+                               const struct traffic_group_options *options,
+                               const struct upstream_owner *owner, void *owner_data,
+                               const char **error)
+{
+    struct upstream *up = calloc(1, sizeof(*up));
+    int status;
+    if (!up)
+        abort();
+    status = stream_connect(&up->stream, turn->loop, &target->view->address, on_event, on_closed);
+    if (status) {
+        *error = uv_strerror(status);
+        free(up);
+        return NULL;
+    }
+    if (options->tls)
+        secure(&up->stream, options->tls, target->view->host);
+    begin(up, turn, target, identity, owner, owner_data);
+    up->deadline_ms = turn_now(turn) + options->connect_timeout_ms;
     return up;
+}
+
+struct upstream *upstream_adopt(struct turn *turn, const struct target *target,
+                                struct identity *identity, int fd,
+                                const struct upstream_owner *owner, void *owner_data)
+{
+    struct upstream *up = calloc(1, sizeof(*up));
+    if (!up)
+        abort();
+    if (stream_accept(&up->stream, turn->loop, fd, on_event, on_closed) != 0) {
+        free(up);
+        return NULL;
+    }
+    begin(up, turn, target, identity, owner, owner_data);
+    return up;
+}
+
+void upstream_adopted(struct upstream *up)
+{
+    upstream_enter(up, UPSTREAM_VERIFYING);
+    upstream_enter(up, UPSTREAM_ENTERING);
+    upstream_enter(up, UPSTREAM_READY);
+    upstream_update_want(up);
+}
+
+bool upstream_may_move(const struct upstream *up)
+{
+    return up->state == UPSTREAM_READY && up->leased && !stream_tls(&up->stream) && !up->retired &&
+           !up->paused && !up->ended && !up->tunnel && upstream_may_tap(up) && upstream_idle(up);
 }
 
 void upstream_set_tunnel(struct upstream *up, upstream_bytes *tunnel)

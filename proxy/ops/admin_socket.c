@@ -30,15 +30,15 @@ static int connect_to(const struct sockaddr_un *address)
     return result;
 }
 
-/* The path is taken: by a process that is dead? Then it is free when this returns 0. */
-static int take_over(const struct sockaddr_un *address)
+/* The path is taken: by a process that is dead, or `replaced`? Then it is free when this returns 0. */
+static int take_over(const struct sockaddr_un *address, bool replaced)
 {
     const char *path = address->sun_path;
     struct stat file;
     if (lstat(path, &file) == 0 && !S_ISSOCK(file.st_mode))
         return complain(path, "the admin socket's path is a file: remove it, or choose another",
                         "it is no socket");
-    int status = connect_to(address);
+    int status = replaced ? -ECONNREFUSED : connect_to(address);
     if (status == 0 || status == -EAGAIN)
         return complain(path,
                         "another process has the admin socket: stop it, or choose another path",
@@ -50,7 +50,8 @@ static int take_over(const struct sockaddr_un *address)
     if (status == -ECONNREFUSED && unlink(path) != 0 && errno != ENOENT)
         return complain(path, "a dead process's admin socket cannot be removed: remove it",
                         strerror(errno));
-    log_event(LOG_INFO, "a dead process's admin socket is replaced", "admin=%s", path);
+    log_event(LOG_INFO, "another process's admin socket is replaced", "admin=%s reason=\"%s\"",
+              path, replaced ? "this one takes over" : "it is dead");
     return 0;
 }
 
@@ -78,7 +79,7 @@ static int open_to_group(struct admin_socket *out, const char *name)
     return 0;
 }
 
-static int listen_at(struct admin_socket *out, const struct config_admin *admin)
+static int listen_at(struct admin_socket *out, const struct config_admin *admin, bool replaces)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat file;
@@ -89,7 +90,7 @@ static int listen_at(struct admin_socket *out, const struct config_admin *admin)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int status = fd < 0 ? -errno : bind_privately(fd, &address);
     if (status == -EADDRINUSE) {
-        if (take_over(&address) != 0) {
+        if (take_over(&address, replaces) != 0) {
             close(fd);
             return -1;
         }
@@ -125,7 +126,7 @@ static bool has_folder(const char *path)
     return access(folder, W_OK | X_OK) == 0;
 }
 
-int admin_bind(struct admin_socket *out, const struct config *config)
+int admin_bind(struct admin_socket *out, const struct config *config, bool replaces)
 {
     const struct config_admin *admin = &config->admin;
     *out = (struct admin_socket){.fd = -1, .group = (gid_t)-1};
@@ -136,7 +137,7 @@ int admin_bind(struct admin_socket *out, const struct config *config)
                   "admin=%s", admin->path);
         return 0;
     }
-    if (listen_at(out, admin) == 0)
+    if (listen_at(out, admin, replaces) == 0)
         return 0;
     admin_unbind(out);
     return admin->given ? -1 : 0;

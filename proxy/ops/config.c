@@ -265,6 +265,7 @@ struct config *config_load_next(const char *path, const struct config *running, 
     fill_log(config, proxy);
     config->http = proxy->http;
     fill_admin(config);
+    config->takeover = proxy->takeover;
     add_default_listeners(config->sections);
     if (!unread)
         check(config, &errors);

@@ -101,6 +101,9 @@ static const struct config_option table[] = {
     {.name = "drain_delay", PROXY(drain_delay), AT_ONCE, .type = OPTION_DURATION, .standard = "0s",
      .min = 0, .max = 10 * MINUTES,
      .help = "how long before that /readyz says that the proxy goes, while it accepts and serves as ever"},
+    {.name = "takeover", PROXY(takeover), RESTART, .type = OPTION_TEXT,
+     .help = "a Unix socket by which a new process (redisproxy --takeover) takes over from this one, "
+             "without a client noticing; not set: only one that SIGUSR2 starts does"},
     {.name = "request_max", PROXY(request_max), AT_ONCE, .type = OPTION_SIZE, .standard = "1gb",
      .min = 64 * KB, .max = 16 * GB,
      .help = "the largest request; one that is larger ends its connection"},

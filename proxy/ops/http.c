@@ -295,7 +295,8 @@ static int end(struct http *http)
 {
     eventfd_write(http->stop_fd, 1);
     pthread_join(http->thread, NULL);
-    int fd = MHD_quiesce_daemon(http->daemon);
+    int fd =
+        MHD_quiesce_daemon(http->daemon); /* which would be shut down, for other processes, too */
     MHD_stop_daemon(http->daemon);
     http_tls_end();
     close(http->stop_fd);

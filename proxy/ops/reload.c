@@ -11,6 +11,7 @@
 #include "ops/config_diff.h"
 #include "ops/metrics.h"
 #include "ops/open_files.h"
+#include "ops/takeover.h"
 #include "worker/workers.h"
 
 #include <inttypes.h>
@@ -29,6 +30,7 @@
 struct reload {
     struct reload_parts *parts;
     pthread_mutex_t lock; /* of a reload */
+    const char *refused;  /* NULL: it is not */
     bool ended, stuck;
 };
 
@@ -191,6 +193,7 @@ static bool follow(struct attempt *attempt)
     admin_follow(parts->admin, next); /* before there are sessions of new groups, which it shows */
     if (!wait_for(admin_has, attempt))
         return false;
+    succession_follow(parts->succession, next, attempt->listen_fds, attempt->http_fd);
     workers_reload(parts->workers, &next->traffic, attempt->listen_fds);
     if (!wait_for(workers_have, attempt))
         return false;
@@ -244,7 +247,14 @@ static bool begin(struct attempt *attempt, struct reload *reload, char **text, s
         fputs("the proxy is stopping: nothing is reloaded any more\n", attempt->said);
     else if (reload->stuck)
         fputs("the reload before has not come to its end: restart the proxy\n", attempt->said);
-    return !reload->ended && !reload->stuck;
+    else if (reload->refused)
+        fprintf(attempt->said, "%s\n", reload->refused);
+    else if (takeover_goes_on(reload->parts->takeover))
+        fputs("the sessions of another process are being taken over: try again in a moment\n",
+              attempt->said);
+    else
+        return true;
+    return false;
 }
 
 /* The lock is held. */
@@ -327,6 +337,13 @@ int reload_start_http(struct reload *reload, int fd)
     struct reload_parts *parts = reload->parts;
     parts->http = start_http(parts, parts->config, fd);
     return parts->http ? 0 : -1;
+}
+
+void reload_refuse(struct reload *reload, const char *why)
+{
+    pthread_mutex_lock(&reload->lock);
+    reload->refused = why;
+    pthread_mutex_unlock(&reload->lock);
 }
 
 void reload_end(struct reload *reload)

@@ -129,6 +129,14 @@ void supervisor_ready(struct supervisor *supervisor)
     supervisor_turn(supervisor);
 }
 
+void supervisor_succeeded(const struct supervisor *supervisor, pid_t pid)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "MAINPID=%d", (int)pid);
+    tell(supervisor, text);
+}
+
 void supervisor_reloading(struct supervisor *supervisor)
 {
     char text[64];

@@ -58,7 +58,7 @@ void session_read_ahead(struct session *s)
         return;
     }
     if (n == UV_EOF) {
-        s->client.ahead_end = true;
+        s->client.unread |= UNREAD_ENDED;
         life_client_left(&s->life, CLIENT_GONE);
         if (hold_waits(&s->queue.held) || login_waits(&s->place.login) ||
             barrier_of(&s->barrier, BARRIER_BLOCKED))
@@ -83,7 +83,8 @@ void session_take_ahead(struct session *s)
     session_drop_input(s, chunk);
     if (!life_closing(&s->life))
         session_dispatch(s);
-    if (!life_closing(&s->life) && list_empty(&s->client.ahead) && s->client.ahead_end)
+    if (!life_closing(&s->life) && list_empty(&s->client.ahead) &&
+        (s->client.unread & UNREAD_ENDED))
         session_ended(s);
     else if (!life_closing(&s->life))
         session_update_interest(s);

@@ -138,6 +138,7 @@ int session_open(struct session_host *host, const struct traffic_listener_option
     list_init(&s->in_dirty);
     list_init(&s->in_expiring);
     list_init(&s->in_unread);
+    list_init(&s->in_move);
     list_init(&s->special.in_script_wait);
     list_append(&host->sessions, &s->in_host);
     host->count++;

@@ -6,6 +6,7 @@
 #include "session/client.h"
 #include "session/interest.h"
 #include "session/life.h"
+#include "session/move.h"
 #include "session/state.h"
 
 /* How often it is looked whose moment has come. */
@@ -78,6 +79,8 @@ static bool visit(void *data, struct session *s)
     int64_t late_ms = turn_now(s->host->turn) - drain->began_ms - session_drain_moment(drain, s);
     if (drain->over)
         session_close(s, CLOSED_DRAINED, "the proxy stops: drain_timeout is over");
+    else if (s->host->hands_over && s->move != MOVE_REFUSED && session_is_movable(s))
+        return true; /* it goes to another process */
     else if (late_ms >= 0)
         leave(s, late_ms);
     return true;

@@ -31,8 +31,7 @@ bool session_takes_ahead(const struct session *s)
 
 bool session_reads(const struct session *s)
 {
-    return list_empty(&s->client.ahead) && !s->client.ahead_end && life_reads(&s->life) &&
-           has_room(s);
+    return list_empty(&s->client.ahead) && !s->client.unread && life_reads(&s->life) && has_room(s);
 }
 
 /* ---- clients that take no replies ---- */
@@ -40,7 +39,7 @@ bool session_reads(const struct session *s)
 /* Replies wait, nothing is read for that, and nothing else has ended the reading. */
 static bool may_stall(const struct session *s)
 {
-    return buf_len(&s->client.out) > 0 && !s->client.ahead_end && life_reads(&s->life) &&
+    return buf_len(&s->client.out) > 0 && !s->client.unread && life_reads(&s->life) &&
            !s->special.tunnel && !session_reads(s);
 }
 

@@ -18,6 +18,7 @@
 #include "session/leasing.h"
 
 #include "nodes/learn.h"
+#include "nodes/moved.h"
 #include "nodes/router.h"
 #include "nodes/upstream.h"
 #include "session/blocking.h"
@@ -84,6 +85,18 @@ bool session_take_lease(struct session *s)
     each_carried(s, tell);
     if (s->tx.lost)
         session_tx_replay(s);
+    return true;
+}
+
+bool session_adopt_lease(struct session *s, const struct moved_upstream *moved)
+{
+    struct upstream *up =
+        router_adopt_lease(s->host->router, &s->place, moved, s->identity, on_lost, s);
+    if (!up)
+        return false;
+    lease_renew(&s->lease, up);
+    s->lease.dirty = true;
+    each_carried(s, adopted);
     return true;
 }
 

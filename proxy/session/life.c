@@ -56,6 +56,8 @@ void session_close(struct session *s, enum close_reason reason, const char *why)
     list_remove(&s->in_dirty);
     list_remove(&s->in_expiring);
     list_remove(&s->in_unread);
+    list_remove(&s->in_move);
+    s->host->stopping -= s->move == MOVE_STOPPING;
     list_remove(&s->client.in_starved);
     list_remove(&s->lease.in_doubted);
     session_forget_large(s);

@@ -79,6 +79,13 @@ void accept_points_empty(struct worker *w)
             listener_accept_rest(point_of(it)->listener);
 }
 
+void accept_points_hold(struct worker *w, bool hold)
+{
+    list_each (it, &w->accept_points)
+        if (point_of(it)->listener)
+            listener_hold(point_of(it)->listener, hold);
+}
+
 void accept_points_close(struct worker *w)
 {
     list_each (it, &w->accept_points)

@@ -21,10 +21,12 @@
 #include "session/host.h"
 #include "session/large_keys.h"
 #include "session/leaving.h"
+#include "session/mover.h"
 #include "session/session_request.h"
 #include "threads/mail.h"
 #include "threads/relay.h"
 #include "worker/accept_points.h"
+#include "worker/handover.h"
 #include "worker/worker_state.h"
 
 #include <errno.h>
@@ -117,6 +119,7 @@ static void on_accept(void *owner, int fd)
         return;
     }
     uint64_t id = session_id_of(++w->accepted, to);
+    atomic_store_explicit(&worker_slot_of(w)->accepted, w->accepted, memory_order_relaxed);
     if (to == w->host.stop.number)
         take(w, point->options, fd, id);
     else
@@ -218,6 +221,8 @@ static void on_prepare(uv_prepare_t *prepare)
     left = session_host_turn(&w->host);
     if (__builtin_expect(w->wanted != NULL, 0))
         follow(w);
+    if (__builtin_expect(w->channel != NULL, 0))
+        left |= session_mover_turn(&w->mover, &w->host);
     if (left != w->left)
         (void)(left ? uv_idle_start(&w->idle, on_idle) : uv_idle_stop(&w->idle));
     w->left = left;
@@ -245,14 +250,52 @@ static size_t sessions_of_all(const struct worker *w)
     return sum;
 }
 
-static void begin_drain(struct worker *w)
+static void drain_sessions(struct worker *w)
 {
-    accept_points_empty(w);
-    accept_points_close(w);
     w->draining = true;
     session_drain_begin(&w->drainage, turn_now(&w->turn), w->options->drain_timeout_ms,
                         sessions_of_all(w));
     uv_timer_start(&w->drain_tick, on_drain_tick, 0, DRAIN_TICK_MS);
+}
+
+static void begin_drain(struct worker *w)
+{
+    accept_points_empty(w);
+    accept_points_close(w);
+    drain_sessions(w);
+}
+
+/* ---- to another process ---- */
+
+/* What cannot be handed over drains meanwhile. */
+static void begin_hand_over(struct worker *w, struct handover_channel *channel)
+{
+    w->channel = channel;
+    accept_points_hold(w, true);
+    session_mover_begin(&w->mover, &w->host, handover_send, channel);
+    drain_sessions(w);
+}
+
+static void keep_the_rest(struct worker *w)
+{
+    session_mover_end(&w->mover, &w->host);
+    handover_channel_leave(w->channel);
+    w->channel = NULL;
+    w->draining = false;
+    atomic_store(&w->finished, false);
+    uv_timer_stop(&w->drain_tick);
+    accept_points_hold(w, false);
+}
+
+static void look_at_hand_over(struct worker *w)
+{
+    struct handover_channel *channel = atomic_exchange(&w->hand_over_to, NULL);
+    if (channel && !w->draining)
+        begin_hand_over(w, channel);
+    else
+        handover_channel_leave(channel);
+    if (atomic_exchange(&w->keep, false) && w->channel)
+        keep_the_rest(w);
 }
 
 static void close_all(struct worker *w)
@@ -260,6 +303,9 @@ static void close_all(struct worker *w)
     if (w->closing)
         return;
     w->closing = true;
+    handover_channel_leave(w->channel);
+    handover_channel_leave(atomic_exchange(&w->hand_over_to, NULL));
+    w->channel = NULL;
     accept_points_close(w);
     session_close_all(&w->host);
     router_close(w->host.router);
@@ -289,7 +335,9 @@ static void on_async(uv_async_t *async)
         close_all(w);
     else if (atomic_load(&w->drain) && !w->draining)
         begin_drain(w);
-    else if (atomic_load(&w->reload) != atomic_load(&w->followed))
+    else
+        look_at_hand_over(w);
+    if (atomic_load(&w->reload) != atomic_load(&w->followed))
         w->wanted = atomic_load(&w->reload);
     /* A new snapshot is adopted before the loop sleeps again, and then these options. */
 }
@@ -316,6 +364,8 @@ static void init_host(struct worker *w)
     w->host.request_share = w->options->request_memory / w->options->workers;
     w->host.hooks = &command_hooks;
     session_host_init(&w->host);
+    session_mover_init(&w->mover);
+    w->host.mover = &w->mover;
     w->host.learn = learn_new(&w->turn.requests);
     w->host.scripts = calloc(traffic_group_room(w->options), sizeof(*w->host.scripts));
     if (!w->host.scripts)
@@ -367,6 +417,7 @@ int worker_accept(struct worker *w, const int *listen_fds)
 {
     w->accepts = true;
     w->on_accept = on_accept;
+    w->accepted = w->options->clients_before;
     balance_init(&w->balance, w->host.stop.shared, w->host.stop.number);
     return accept_points_follow(w, w->options, listen_fds);
 }
@@ -396,6 +447,18 @@ bool worker_follows(const struct worker *w, const struct traffic_options *option
 void worker_drain(struct worker *w)
 {
     atomic_store(&w->drain, true);
+    uv_async_send(&w->async);
+}
+
+void worker_hand_over(struct worker *w, struct handover_channel *channel)
+{
+    handover_channel_leave(atomic_exchange(&w->hand_over_to, handover_channel_use(channel)));
+    uv_async_send(&w->async);
+}
+
+void worker_keep(struct worker *w)
+{
+    atomic_store(&w->keep, true);
     uv_async_send(&w->async);
 }
 

@@ -3,7 +3,9 @@
 #include "worker/workers.h"
 
 #include "base/log.h"
+#include "session/session.h"
 #include "threads/shared.h"
+#include "worker/handover.h"
 #include "worker/worker.h"
 
 #include <stdlib.h>
@@ -102,6 +104,46 @@ void workers_drain(struct workers *workers)
     log_event(LOG_INFO, "draining", "sessions=%zu", sessions);
     for (size_t i = 0; i < workers->count; i++)
         worker_drain(workers->each[i]);
+}
+
+void workers_hand_over(struct workers *workers, struct handover_channel *channel)
+{
+    for (size_t i = 0; i < workers->count; i++)
+        worker_hand_over(workers->each[i], channel);
+}
+
+void workers_handed(struct workers *workers, uint64_t id, bool taken)
+{
+    handover_answer(&workers->shared->slots[session_worker_of(id, workers->count)], id, taken);
+}
+
+void workers_keep(struct workers *workers)
+{
+    for (size_t i = 0; i < workers->count; i++)
+        worker_keep(workers->each[i]);
+}
+
+void workers_take(struct workers *workers, struct handover_channel *channel,
+                  const struct traffic_listener_options *listener, uint64_t id, const char *packed,
+                  size_t len, const int *fds, int fd_count)
+{
+    handover_post(&workers->shared->slots[session_worker_of(id, workers->count)], channel, listener,
+                  id, packed, len, fds, fd_count);
+}
+
+uint64_t workers_accepted(const struct workers *workers)
+{
+    return atomic_load_explicit(&workers->shared->slots[0].accepted, memory_order_relaxed);
+}
+
+uint64_t workers_adopted(const struct workers *workers)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < workers->count; i++) {
+        uint64_t adopted = atomic_load(&workers->shared->slots[i].adopted);
+        least = adopted < least ? adopted : least;
+    }
+    return least;
 }
 
 bool workers_finished(const struct workers *workers)
