@@ -60,11 +60,9 @@ static void put_field(struct fields *f, struct span key, struct span value, bool
     put(f, " ", f->len > 0);
     put(f, key.at, key.len);
     put(f, "=", 1);
-    if (!plain)
-        put_quoted(f, value);
-    else if (f->len + value.len <= f->room)
+    if (plain && f->len + value.len <= f->room)
         put(f, value.at, value.len);
-    else if (value.at[0] == '"')
+    else if (plain && value.at[0] == '"')
         put_quoted(f, (struct span){"", 0}); /* an escape could be cut in two */
     else
         put_quoted(f, value);

@@ -148,7 +148,7 @@ static size_t escape_length(const char *text, size_t len)
 
 bool log_text_is_quoted(const char *text, size_t len)
 {
-    uint32_t c;
+    uint32_t c = 0;
 
     if (len < 2 || text[0] != '"' || text[len - 1] != '"')
         return false;

@@ -70,15 +70,15 @@ enum command_place {
     .key_step = (step), .way = WAY_##how, .verb = VERB_##what
 
 /* Commands are numbered first, then subcommands. */
-#define COMMAND_NUMBER .number = 1 + JOIN(COMMAND_IN_LINE_, __LINE__)
-#define SUBCOMMAND_NUMBER .number = 1 + COMMAND_COUNT + JOIN(SUBCOMMAND_IN_LINE_, __LINE__)
+#define COMMAND_NUMBER (1 + JOIN(COMMAND_IN_LINE_, __LINE__))
+#define SUBCOMMAND_NUMBER (1 + COMMAND_COUNT + JOIN(SUBCOMMAND_IN_LINE_, __LINE__))
 
 #define END(id)
 
 static const struct command subcommands[] = {
 #define COMMAND(...)
 #define CONTAINER(...)
-#define SUBCOMMAND(...) {ROW(__VA_ARGS__), SUBCOMMAND_NUMBER},
+#define SUBCOMMAND(...) {ROW(__VA_ARGS__), .number = SUBCOMMAND_NUMBER},
 #include "commands.def"
 #undef COMMAND
 #undef CONTAINER
@@ -86,9 +86,9 @@ static const struct command subcommands[] = {
 };
 
 static const struct command commands[] = {
-#define COMMAND(...) {ROW(__VA_ARGS__), COMMAND_NUMBER},
+#define COMMAND(...) {ROW(__VA_ARGS__), .number = COMMAND_NUMBER},
 #define CONTAINER(id, ...)                                                                         \
-    {ROW(__VA_ARGS__), COMMAND_NUMBER, .subs = subcommands + SUBS_OF_##id,                         \
+    {ROW(__VA_ARGS__), .number = COMMAND_NUMBER, .subs = subcommands + SUBS_OF_##id,               \
      .nsubs = END_OF_##id - SUBS_OF_##id},
 #define SUBCOMMAND(...)
 #include "commands.def"

@@ -46,6 +46,7 @@ offers() {
     _redisproxy
     [[ "${COMPREPLY[*]}" == "$wanted" ]] || complain "bash completes $* to ${COMPREPLY[*]}, not to $wanted"
 }
+set +e +o pipefail # as in the shell of somebody who types
 # shellcheck disable=SC1091
 source "$dir/bash"
 offers "status" redisproxy ctl stat

@@ -594,7 +594,7 @@ static bool is_resumed(struct tls_context *first, struct tls_context *second, co
     close(listening);
     loop_end(&pair.loop);
     tls_context_release(pair.server_context);
-    tls_tickets_free(tickets);
+    tls_tickets_release(tickets);
     return resumed;
 }
 

@@ -137,7 +137,7 @@ Test(tls_source, each_warning_is_given_once)
     listen_to_log();
     play_minutes(source, at, at + 40 * DAY);
     cr_expect_eq(heard(), 0, "%s", said);
-    tls_source_free(source);
+    tls_source_release(source);
 }
 
 /* Certificates that are found so near to their end: the nearest warning, and no other. */
@@ -160,7 +160,7 @@ Test(tls_source, one_that_is_near_its_end_is_told_at_once)
         cr_expect_eq(warned_at(source, now), cases[i].lines, "%ld: %s", cases[i].ends_s, said);
         cr_expect(strstr(said, cases[i].text), "%s", said);
         cr_expect_eq(warned_at(source, now + MINUTE), 0, "%ld: %s", cases[i].ends_s, said);
-        tls_source_free(source);
+        tls_source_release(source);
     }
 }
 
@@ -171,7 +171,7 @@ Test(tls_source, the_first_to_end_is_told_of)
     struct tls_source *source = open_source();
     cr_expect_eq(warned_at(source, (long)time(NULL)), 1);
     cr_expect(strstr(said, "which=ca "), "%s", said);
-    tls_source_free(source);
+    tls_source_release(source);
 }
 
 Test(tls_source, a_new_one_is_warned_of_anew)
@@ -185,5 +185,5 @@ Test(tls_source, a_new_one_is_warned_of_anew)
     cr_expect_not(tls_source_refresh(source, 0));
     cr_expect_eq(warned_at(source, now), 0, "%s", said);
     cr_expect_eq(warned_at(source, now + 61 * DAY), 1);
-    tls_source_free(source);
+    tls_source_release(source);
 }

@@ -117,7 +117,7 @@ static void note(enum group_state state, int64_t now_ms)
     struct topology_node node = {.id = 1};
     struct topology_group group = {
         .state = state, .master = 0, .writable = state == GROUP_STEADY, .nodes = &node};
-    struct topology shown = {.groups = &group};
+    struct topology shown = {.group_count = 1, .groups = &group};
     summaries_note(summaries, &shown, now_ms);
 }
 
