@@ -42,6 +42,11 @@ struct reload *reload_new(struct reload_parts *parts);
 /* Starts the web server on a listening descriptor, which is the server's from now on; sets parts->http. Returns 0, or -1 after
  * logging why. */
 int reload_start_http(struct reload *reload, int fd) __attribute__((warn_unused_result));
+/* The same with the admin thread, which may ask for a reload from its first moment on: parts->admin is set before that one begins. */
+struct admin_socket;
+struct admin_sources;
+int reload_start_admin(struct reload *reload, struct admin_socket *listening,
+                       const struct admin_sources *sources) __attribute__((warn_unused_result));
 /* Waits for one that is under way; there are none from then on, and the parts are the caller's again. */
 void reload_end(struct reload *reload);
 void reload_free(struct reload *reload);
