@@ -188,15 +188,15 @@ static int start_admin(struct app *app)
 {
     if (app->admin_socket.fd < 0)
         return 0;
-    app->admin = admin_start(&app->admin_socket, &(struct admin_sources){.config = app->config,
-                                                                         .reload = app->reload,
-                                                                         .run = reload_run,
-                                                                         .preview = reload_preview,
-                                                                         .board = app->board,
-                                                                         .control = app->control,
-                                                                         .workers = app->workers,
-                                                                         .drain = drain_by_signal});
-    return app->admin ? 0 : -1;
+    return reload_start_admin(app->reload, &app->admin_socket,
+                              &(struct admin_sources){.config = app->config,
+                                                      .reload = app->reload,
+                                                      .run = reload_run,
+                                                      .preview = reload_preview,
+                                                      .board = app->board,
+                                                      .control = app->control,
+                                                      .workers = app->workers,
+                                                      .drain = drain_by_signal});
 }
 
 /* Returns 0, or -1 after the part that failed has logged why. */

@@ -49,6 +49,11 @@ int reload_start_http(struct reload *reload, int fd) __attribute__((warn_unused_
 /* From now on nothing is reloaded, for this reason, a sentence that lives on; NULL: it is again. Waits for one that is under
  * way. */
 void reload_refuse(struct reload *reload, const char *why);
+/* The same with the admin thread, which may ask for a reload from its first moment on: parts->admin is set before that one begins. */
+struct admin_socket;
+struct admin_sources;
+int reload_start_admin(struct reload *reload, struct admin_socket *listening,
+                       const struct admin_sources *sources) __attribute__((warn_unused_result));
 /* Waits for one that is under way; there are none from then on, and the parts are the caller's again. */
 void reload_end(struct reload *reload);
 void reload_free(struct reload *reload);

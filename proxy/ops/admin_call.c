@@ -26,11 +26,17 @@ static void note(const struct admin_call *call, const char *error)
     for (int i = 0; i < call->argc && len < sizeof(args); i++)
         len +=
             (size_t)snprintf(args + len, sizeof(args) - len, "%s%s", i ? " " : "", call->argv[i]);
-    log_event(error ? LOG_WARN : LOG_INFO, "administration",
-              "verb=%s args=%s uid=%lu pid=%ld result=%s ms=%" PRId64 "%s%s", call->verb->name,
-              log_quote(quoted, sizeof(quoted), args), (unsigned long)call->uid, (long)call->pid,
-              error ? "failed" : "ok", clock_ms() - call->since_ms, error ? " error=" : "",
-              error ? log_quote(why, sizeof(why), error) : "");
+    if (error)
+        log_event(LOG_WARN, "administration",
+                  "verb=%s args=%s uid=%lu pid=%ld result=failed ms=%" PRId64 " error=%s",
+                  call->verb->name, log_quote(quoted, sizeof(quoted), args),
+                  (unsigned long)call->uid, (long)call->pid, clock_ms() - call->since_ms,
+                  log_quote(why, sizeof(why), error));
+    else
+        log_event(LOG_INFO, "administration",
+                  "verb=%s args=%s uid=%lu pid=%ld result=ok ms=%" PRId64, call->verb->name,
+                  log_quote(quoted, sizeof(quoted), args), (unsigned long)call->uid,
+                  (long)call->pid, clock_ms() - call->since_ms);
 }
 
 static void answer(struct admin_call *call, cJSON *result, const char *error)

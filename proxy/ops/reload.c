@@ -346,6 +346,16 @@ void reload_refuse(struct reload *reload, const char *why)
     pthread_mutex_unlock(&reload->lock);
 }
 
+int reload_start_admin(struct reload *reload, struct admin_socket *listening,
+                       const struct admin_sources *sources)
+{
+    pthread_mutex_lock(&reload->lock);
+    reload->parts->admin = admin_start(listening, sources);
+    bool good = reload->parts->admin != NULL;
+    pthread_mutex_unlock(&reload->lock);
+    return good ? 0 : -1;
+}
+
 void reload_end(struct reload *reload)
 {
     pthread_mutex_lock(&reload->lock);
