@@ -600,6 +600,35 @@ Test(takeover, a_listener_that_is_gone_drains, .timeout = 60)
 }
 
 /* Bytes that no process of the proxy sends. */
+/* The new process gets the sockets that there are since the reload, and no others; and it may be reloaded itself. */
+Test(takeover, a_reload_before_it_counts, .timeout = 60)
+{
+    enum { FOURTH = 6390 };
+    char answer[4096], *before, more[4096];
+    start("drain_timeout = 2s\n");
+    before = file_text(s.proxy.config);
+    snprintf(more, sizeof(more), "%s[listen %s:%d]\n", before, s.proxy.host, FOURTH);
+    cr_assert(file_write(s.proxy.config, more) == 0);
+    cr_assert_eq(proxy_ctl(&s.proxy, answer, sizeof(answer), "reload"), 0, "%s", answer);
+    redisContext *comes = app_client(FOURTH), *stays = app_client(PROXY_MASTER);
+    is_taken_over();
+    EXPECT(comes, "+PONG", "PING");
+    EXPECT(stays, "+PONG", "PING");
+    redisContext *late = app_client(FOURTH);
+    cr_assert(file_write(s.proxy.config, before) == 0);
+    cr_assert(wait_until(5000, proxy_ctl(&s.proxy, answer, sizeof(answer), "reload") == 0), "%s",
+              answer);
+    cr_assert(wait_until(5000, raw_open(s.proxy.host, FOURTH) < 0)); /* no copy is left open */
+    is_taken_over();
+    cr_expect(raw_open(s.proxy.host, FOURTH) < 0);
+    EXPECT(stays, "+PONG", "PING");
+    free(before);
+    redisFree(comes);
+    redisFree(late);
+    redisFree(stays);
+    cr_expect(proxy_stop(&s.proxy) == 0);
+}
+
 Test(takeover, who_speaks_otherwise_is_refused, .timeout = 60)
 {
     static const char *const wrong[] = {"", "hello", "hello 99", "\xff\xff\xff", "GET / HTTP/1.0"};
