@@ -83,7 +83,8 @@ static int listen_at(struct admin_socket *out, const struct config_admin *admin,
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat file;
-    if (strlen(admin->path) >= sizeof(address.sun_path) || strlen(admin->path) >= sizeof(out->path))
+    _Static_assert(sizeof(out->path) == sizeof(address.sun_path), "one of them is too short");
+    if (strlen(admin->path) >= sizeof(address.sun_path))
         return complain(admin->path, "the admin socket's path is too long: 107 bytes at most", "");
     memcpy(address.sun_path, admin->path, strlen(admin->path) + 1);
     memcpy(out->path, admin->path, strlen(admin->path) + 1);
