@@ -81,9 +81,9 @@ UNIT_SOURCES   := $(sort $(wildcard tests/unit/*/test_*.c))
 # has them all, and T= the one that it names.
 LONG_SYSTEM := $(if $(SANITIZE),failover_% switchover,failover_rolling failover_choices failover_operator failover_soak)
 # What one session does is the same on one thread: without ThreadSanitizer.
-ONE_THREAD := $(if $(filter thread,$(SANITIZE)),backpressure blocked carried cli clients flows performed protocol \
+ONE_THREAD := $(if $(filter thread,$(SANITIZE)),backpressure blocked carried cli clients doctor flows operations performed protocol \
               readport resp3 routes scan services slow startup strangers_files strangers_flood strangers_hold \
-              strangers_large strangers_logins strangers_memory strangers_nodes strangers_unauth tls_load tunnel)
+              strangers_large strangers_logins strangers_memory strangers_nodes strangers_unauth tls_load tls_scan tunnel)
 SYSTEM_ALL     := $(sort $(wildcard tests/system/test_*.c))
 SYSTEM_SOURCES := $(filter-out $(if $(FAILOVER)$(T),,$(patsubst %,tests/system/test_%.c,$(LONG_SYSTEM) $(ONE_THREAD))),$(SYSTEM_ALL))
 HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c tests/system/scenario/*.c))
@@ -218,7 +218,7 @@ RUN_UNIT = SANITIZE=$(SANITIZE) tests/programs.sh $(UNIT_PROGRAMS)
 # switchover takes a fifth of a core), and those that measure nothing. Where bounds are tight one runs alone.
 system_named = $(patsubst %,build/tests/system/test_%,$(1))
 WAITING     := $(call system_named,failover_% switchover)
-ALONE       := $(call system_named,backpressure clients hold services slow strangers_%)
+ALONE       := $(call system_named,backpressure strangers_% $(if $(SANITIZE),,clients hold services slow))
 PROGRAMS_SH  = SANITIZE=$(SANITIZE) REDISPROXY=$(CURDIR)/$(BINARY) tests/programs.sh
 RUN_SYSTEM   = failed=0; \
                $(PROGRAMS_SH) -l 2 -j1 $(filter-out $(WAITING) $(ALONE),$(SYSTEM_PROGRAMS)) || failed=1; \
