@@ -77,13 +77,16 @@ OBJECTS := $(SOURCES:%.c=$(OUT)/obj/%.o)
 BINARY  := $(OUT)/redisproxy
 
 UNIT_SOURCES   := $(sort $(wildcard tests/unit/*/test_*.c))
-# The failover scenarios, and switchover, take minutes: with a sanitizer they are left out, the longest ones always. FAILOVER=1
-# has them all, and T= the one that it names.
-LONG_SYSTEM := $(if $(SANITIZE),failover_% switchover,failover_rolling failover_choices failover_operator failover_soak)
-# What one session does is the same on one thread: without ThreadSanitizer.
-ONE_THREAD := $(if $(filter thread,$(SANITIZE)),backpressure blocked carried cli clients doctor flows operations performed protocol \
-              readport resp3 routes scan services slow startup strangers_files strangers_flood strangers_hold \
-              strangers_large strangers_logins strangers_memory strangers_nodes strangers_unauth tls_load tls_scan tunnel)
+# The failover scenarios, and a few others, take minutes: with a sanitizer they are left out, the longest ones always.
+# FAILOVER=1 has them all, and T= the one that it names.
+LONG_SYSTEM := $(if $(SANITIZE),failover_% switchover services strangers_large,failover_rolling failover_choices \
+               failover_operator failover_soak)
+# Without ThreadSanitizer: what one session does, for that is the same on one thread; and the answers of /metrics in bulk,
+# which take ten times as long with it.
+ONE_THREAD := $(if $(filter thread,$(SANITIZE)),backpressure blocked carried cli clients dedicated doctor flows limits \
+              operations order performed protocol readport resp3 routes scan secrets services slow startup stateful \
+              strangers_files strangers_flood strangers_hold strangers_http strangers_large strangers_logins \
+              strangers_memory strangers_nodes strangers_unauth tls_load tls_scan tunnel)
 SYSTEM_ALL     := $(sort $(wildcard tests/system/test_*.c))
 SYSTEM_SOURCES := $(filter-out $(if $(FAILOVER)$(T),,$(patsubst %,tests/system/test_%.c,$(LONG_SYSTEM) $(ONE_THREAD))),$(SYSTEM_ALL))
 HARNESS_SOURCES := $(sort $(wildcard tests/system/harness/*.c tests/system/scenario/*.c))
@@ -213,16 +216,18 @@ build/obj/tests/system/test_versions.o: private PLAIN_FLAGS += -DTINY_MODULE='"$
 
 # ---- running ----------------------------------------------------------------------------------
 
-RUN_UNIT = SANITIZE=$(SANITIZE) tests/programs.sh $(UNIT_PROGRAMS)
+RUN_UNIT = SANITIZE=$(SANITIZE) tests/programs.sh -l 2 $(UNIT_PROGRAMS)
 # Each program has loopback addresses of its own, so that two may run at once: those that wait most of the time (a
 # switchover takes a fifth of a core), and those that measure nothing. Where bounds are tight one runs alone.
 system_named = $(patsubst %,build/tests/system/test_%,$(1))
-WAITING     := $(call system_named,failover_% switchover)
+# The longest one first.
+WAITING      = $(filter $(call system_named,switchover),$(SYSTEM_PROGRAMS)) \
+               $(filter $(call system_named,failover_%),$(SYSTEM_PROGRAMS))
 ALONE       := $(call system_named,backpressure strangers_% $(if $(SANITIZE),,clients hold services slow))
 PROGRAMS_SH  = SANITIZE=$(SANITIZE) REDISPROXY=$(CURDIR)/$(BINARY) tests/programs.sh
 RUN_SYSTEM   = failed=0; \
                $(PROGRAMS_SH) -l 2 -j1 $(filter-out $(WAITING) $(ALONE),$(SYSTEM_PROGRAMS)) || failed=1; \
-               $(PROGRAMS_SH) -l 2 -j1 $(filter $(WAITING),$(SYSTEM_PROGRAMS)) || failed=1; \
+               $(PROGRAMS_SH) -l 2 -j1 $(WAITING) || failed=1; \
                $(PROGRAMS_SH) -j1 $(filter $(ALONE),$(SYSTEM_PROGRAMS)) || failed=1; \
                exit $$failed
 
