@@ -4,10 +4,8 @@
 
 #include "session/hooks.h"
 
-/* The hook `prepare` of SUBSCRIBE, UNSUBSCRIBE, their kin and MONITOR; `sent` of SUBSCRIBE and its kin; MONITOR's
- * `answered`. */
+/* The hook `prepare` of SUBSCRIBE, UNSUBSCRIBE, their kin and MONITOR, and MONITOR's `answered`. */
 enum step subscribe_prepare(struct session *s, struct session_request *r);
-void subscribe_sent(struct session *s, struct session_request *r);
 void monitor_answered(struct session *s, struct session_request *r, const struct upstream *from);
 /* What a session with subscriptions carries to its next lease. */
 extern const struct carried pubsub_carried;

@@ -112,15 +112,6 @@ static void held(struct session *s)
         mark_unrenewed(s);
 }
 
-/* Its connection is not there yet, which takes a moment, and what others publish meanwhile would be missed although it was
- * asked for before: they wait, too. */
-void subscribe_sent(struct session *s, struct session_request *r)
-{
-    (void)r;
-    if (s->lease.upstream->state != UPSTREAM_READY)
-        mark_unrenewed(s);
-}
-
 /* Something of the session was answered: publishers wait for it no longer, if all its subscriptions stand. */
 static void check_renewed(struct session *s)
 {

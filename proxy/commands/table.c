@@ -67,9 +67,9 @@ static const struct verb verbs[VERBS] = {
     /* transactions */
     [VERB_EXEC] = {.prepare = script_exec_prepare, .answered = exec_answered},
     /* messages */
-    [VERB_SUBSCRIBE] = {.prepare = subscribe_prepare, .sent = subscribe_sent},
-    [VERB_PSUBSCRIBE] = {.prepare = subscribe_prepare, .sent = subscribe_sent},
-    [VERB_SSUBSCRIBE] = {.prepare = subscribe_prepare, .sent = subscribe_sent},
+    [VERB_SUBSCRIBE] = {.prepare = subscribe_prepare},
+    [VERB_PSUBSCRIBE] = {.prepare = subscribe_prepare},
+    [VERB_SSUBSCRIBE] = {.prepare = subscribe_prepare},
     [VERB_UNSUBSCRIBE] = {.prepare = subscribe_prepare},
     [VERB_PUNSUBSCRIBE] = {.prepare = subscribe_prepare},
     [VERB_SUNSUBSCRIBE] = {.prepare = subscribe_prepare},

@@ -407,35 +407,6 @@ Test(session_workers, a_message_waits_for_a_held_subscription)
     workers_end(&c);
 }
 
-/* In the steady state, too: the subscriber's connection is not there yet, and the message comes after it asked. */
-Test(session_workers, a_message_waits_for_a_first_subscription)
-{
-    static struct workers c;
-    struct client listens, publishes;
-    uint64_t id;
-    int fd, lease;
-
-    workers_begin(&c);
-    listens = client_of(&c, 1, &id);
-    publishes = client_of(&c, 0, &id);
-    client_asks(publishes, "SET a 1");
-    fd = admits(&c.s, 0, "master");
-    node_gets(&c.s, fd, "SET a 1");
-    node_answers(&c.s, fd, publishes, "+OK\r\n");
-    client_asks(listens, "SUBSCRIBE ch");
-    settles(&c.s);
-    client_asks(publishes, "SET b 2 | PUBLISH ch hi");
-    node_gets(&c.s, fd, "SET b 2");
-    node_answers(&c.s, fd, publishes, "+OK\r\n");
-    node_gets_nothing(&c.s, fd);
-    lease = admits(&c.s, 0, "master");
-    node_gets(&c.s, lease, "SUBSCRIBE ch");
-    node_gets_nothing(&c.s, fd);
-    node_answers(&c.s, lease, listens, CONFIRMED);
-    node_gets(&c.s, fd, "PUBLISH ch hi");
-    workers_end(&c);
-}
-
 /* A subscriber that is gone is waited for no longer. */
 Test(session_workers, a_message_does_not_wait_for_who_is_gone)
 {
