@@ -156,6 +156,16 @@ static bool somebody_waits(void)
     return false;
 }
 
+static void turn_until_nobody_blocks(struct stage *s)
+{
+    bool woke;
+    do {
+        turn_until_quiet(s);
+        woke = node_wake_blocked(0);
+        woke |= node_wake_blocked(1);
+    } while (woke);
+}
+
 static void heal(struct stage *s)
 {
     s->master = node_is_master(0) ? 0 : 1;
@@ -178,19 +188,14 @@ static void heal(struct stage *s)
         (void)client_send(c, ROOM_ENOUGH);
     }
     for (int i = 0; i < 60; i++) {
-        bool woke;
-        do {
-            turn_until_quiet(s);
-            woke = node_wake_blocked(0);
-            woke |= node_wake_blocked(1);
-        } while (woke);
+        turn_until_nobody_blocks(s);
         pass_time(s, 50);
     }
     turn_until_quiet(s);
     /* Who guesses passwords waits longer and longer from one try to the next (nodes/logins.h). */
     for (int i = 0; i < GUESSES_MAX && somebody_waits(); i++) {
         pass_time(s, LOGINS_PAUSE_MAX_MS);
-        turn_until_quiet(s);
+        turn_until_nobody_blocks(s); /* a BLPOP may have stood behind that */
     }
 }
 
