@@ -427,6 +427,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             turn_until_quiet(s);
     }
     heal(s);
+    if (s->host.over_output > 0) /* who read nothing was over output_limit */
+        books.cut_short = true;
     for (unsigned i = 1; i <= books.client_count; i++)
         client_has_heard_all(books.clients[i]);
     end(s);
