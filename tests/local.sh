@@ -208,6 +208,7 @@ explain() {
     redis-cli -h 127.0.1.1 -p 26379 sentinel failover $group         a switchover
     while redis-cli -p 6379 incr n; do sleep 0.1; done                 ... and who would notice it
     curl http://127.0.0.1:8888/readyz                                  health
+    build/redisproxy doctor -c conf/local.conf                         what is wrong with the deployment
 
   Ctrl-C stops everything.
 

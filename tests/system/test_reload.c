@@ -8,11 +8,11 @@
 #include "harness/raw.h"
 #include "harness/secure.h"
 #include "harness/suite.h"
+#include "harness/text.h"
 #include "harness/wait.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,19 +31,6 @@ enum {
 const struct suite suite = {.without_proxy = true, .trio = {.fast = true}};
 
 static struct shared s;
-
-static const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static const char *text(const char *format, ...)
-{
-    static char kept[8][2048];
-    static int next;
-    char *out = kept[next++ % 8];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(out, sizeof(kept[0]), format, args);
-    va_end(args);
-    return out;
-}
 
 /* ---- files and reloads ---- */
 

@@ -7,10 +7,10 @@
 #include "harness/raw.h"
 #include "harness/secure.h"
 #include "harness/suite.h"
+#include "harness/text.h"
 #include "harness/wait.h"
 
 #include <criterion/criterion.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,19 +26,6 @@ static struct trio trio;
 static struct proxy proxy;
 static char folder[] = "/tmp/redisproxy-tls-XXXXXX";
 static struct certificate ca;
-
-static const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static const char *text(const char *format, ...)
-{
-    static char kept[8][2048];
-    static int next;
-    char *out = kept[next++ % 8];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(out, sizeof(kept[0]), format, args);
-    va_end(args);
-    return out;
-}
 
 static void issue(const char *name, struct certificate_wish wish)
 {

@@ -6,12 +6,12 @@
 #include "harness/client.h"
 #include "harness/raw.h"
 #include "harness/suite.h"
+#include "harness/text.h"
 #include "harness/wait.h"
 
 #include <criterion/criterion.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,19 +23,6 @@ const struct suite suite = {.alone = true, .at_once = 2};
 
 static struct trio trio;
 static struct proxy proxy;
-
-static const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static const char *text(const char *format, ...)
-{
-    static char kept[8][4096];
-    static int next;
-    char *out = kept[next++ % 8];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(out, sizeof(kept[0]), format, args);
-    va_end(args);
-    return out;
-}
 
 static const char *section(int port, const char *name)
 {

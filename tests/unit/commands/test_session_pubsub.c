@@ -5,6 +5,7 @@
 #include "unit/session_stage.h"
 
 #define CONFIRMED "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n"
+#define UNCONFIRMED "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n"
 #define MESSAGE "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$2\r\nhi\r\n"
 
 static void confirms(struct stage *s, struct client c, int fd)
@@ -305,7 +306,6 @@ Test(session_pubsub, monitor_is_repeated_before_subscriptions)
  * before the UNSUBSCRIBE is answered. */
 Test(session_pubsub, what_the_session_does_itself_waits_for_the_confirmation)
 {
-    static const char unconfirmed[] = "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n";
     struct stage s;
     struct client c;
     int fd;
@@ -318,25 +318,30 @@ Test(session_pubsub, what_the_session_does_itself_waits_for_the_confirmation)
     client_asks(c, "UNSUBSCRIBE ch | CLIENT SETNAME joe | CLIENT GETNAME");
     node_gets(&s, fd, "UNSUBSCRIBE ch");
     node_gets_nothing(&s, fd);
-    node_answers(&s, fd, c, unconfirmed);
+    node_answers(&s, fd, c, UNCONFIRMED);
     node_permits(&s, fd, ASKED_SETNAME); /* the connection stays the session's */
     stage_end(&s);
+}
+
+/* Who was subscribed, and is not any more, with the connection that it still has. */
+static struct client was_subscribed(struct stage *s, int *fd)
+{
+    struct client c;
+    stage_begin(s);
+    c = client(s);
+    client_asks(c, "SUBSCRIBE ch");
+    *fd = admits(s, 0, "master");
+    confirms(s, c, *fd);
+    goes_through(s, c, *fd, "UNSUBSCRIBE ch", UNCONFIRMED);
+    return c;
 }
 
 /* It is asked for where the last one was, at once: others may publish as soon as they can be asked. */
 Test(session_pubsub, who_has_subscribed_subscribes_again_on_the_same_connection)
 {
-    static const char unconfirmed[] = "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n";
     struct stage s;
-    struct client c;
     int fd;
-
-    stage_begin(&s);
-    c = client(&s);
-    client_asks(c, "SUBSCRIBE ch");
-    fd = admits(&s, 0, "master");
-    confirms(&s, c, fd);
-    goes_through(&s, c, fd, "UNSUBSCRIBE ch", unconfirmed);
+    struct client c = was_subscribed(&s, &fd);
     client_asks(c, "SUBSCRIBE ch");
     confirms(&s, c, fd);
     stage_end(&s);
@@ -345,23 +350,15 @@ Test(session_pubsub, who_has_subscribed_subscribes_again_on_the_same_connection)
 /* Nor does it wait for what is on its way there: Celery unsubscribes from one result when it subscribes to the next. */
 Test(session_pubsub, who_has_subscribed_does_not_wait_to_subscribe_again)
 {
-    static const char unconfirmed[] = "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n";
     struct stage s;
-    struct client c;
     int fd;
-
-    stage_begin(&s);
-    c = client(&s);
-    client_asks(c, "SUBSCRIBE ch");
-    fd = admits(&s, 0, "master");
-    confirms(&s, c, fd);
-    goes_through(&s, c, fd, "UNSUBSCRIBE ch", unconfirmed);
+    struct client c = was_subscribed(&s, &fd);
     client_asks(c, "UNSUBSCRIBE ch");
     node_gets(&s, fd, "UNSUBSCRIBE ch");
     client_asks(c, "SUBSCRIBE ch");
     node_gets(&s, fd, "SUBSCRIBE ch"); /* before the other one is answered */
-    node_says(fd, unconfirmed);
-    hears(&s, c, unconfirmed);
+    node_says(fd, UNCONFIRMED);
+    hears(&s, c, UNCONFIRMED);
     node_answers(&s, fd, c, CONFIRMED);
     node_says(fd, MESSAGE);
     hears(&s, c, MESSAGE);
