@@ -43,12 +43,15 @@ static redisContext *reconnect(redisContext *c, const struct load_options *o, in
 
 long load_new_write(struct load_client *me)
 {
+    pthread_mutex_lock(&me->load->records);
     if (me->count == me->room) {
         me->room = me->room ? me->room * 2 : 1024;
         me->writes = realloc(me->writes, (size_t)me->room * sizeof(*me->writes));
     }
     me->writes[me->count] = (struct write_record){.sent = now_us()};
-    return me->count++;
+    long sequence = me->count++;
+    pthread_mutex_unlock(&me->load->records);
+    return sequence;
 }
 
 static void note_write(struct load *l, int64_t at)
@@ -58,18 +61,26 @@ static void note_write(struct load *l, int64_t at)
         atomic_store(&l->gap, at - before);
 }
 
+static void end_write(struct load_client *me, long sequence, int64_t at, enum fate fate)
+{
+    pthread_mutex_lock(&me->load->records);
+    me->writes[sequence].answered = at;
+    me->writes[sequence].fate = fate;
+    pthread_mutex_unlock(&me->load->records);
+}
+
 void load_write_answered(struct load_client *me, long sequence, const char *reply)
 {
-    struct write_record *w = &me->writes[sequence];
-    w->answered = now_us();
+    int64_t now = now_us();
     if (reply[0] == ':' || reply[0] == '[') { /* EXEC's is an array */
-        w->fate = FATE_ACKNOWLEDGED;
-        note_write(me->load, w->answered);
+        end_write(me, sequence, now, FATE_ACKNOWLEDGED);
+        atomic_fetch_add(&me->load->acknowledged, 1);
+        note_write(me->load, now);
         return;
     }
     static const enum fate fates[] = {FATE_UNKNOWN, FATE_REFUSED, FATE_ERROR, FATE_CUT};
     enum trouble_kind kind = load_kind_of(reply);
-    w->fate = fates[kind];
+    end_write(me, sequence, now, fates[kind]);
     load_note(me, kind, sequence, reply);
 }
 
@@ -193,6 +204,7 @@ struct load *load_start(const struct load_options *options)
     struct load *l = calloc(1, sizeof(*l));
     l->options = *options;
     pthread_mutex_init(&l->lock, NULL);
+    pthread_mutex_init(&l->records, NULL);
     redisContext *c = connect_client(options, options->write_port);
     for (int i = 0; i < options->writers + options->guests; i++)
         ask(c, "DEL %s:%d", options->name, i);
@@ -218,7 +230,13 @@ void load_free(struct load *l)
     free(l->troubles);
     free(l->read_gaps);
     pthread_mutex_destroy(&l->lock);
+    pthread_mutex_destroy(&l->records);
     free(l);
+}
+
+long load_acknowledged_so_far(struct load *l)
+{
+    return atomic_load(&l->acknowledged);
 }
 
 int64_t load_last_write(struct load *l)

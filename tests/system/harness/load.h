@@ -112,13 +112,15 @@ const char *trouble_name(enum trouble_kind kind);
 void load_troubles(struct load *load, int64_t from, int64_t to,
                    void (*take)(void *user, const struct trouble *trouble), void *user);
 
-/* How many writes were acknowledged between two moments. */
+/* How many writes were acknowledged so far; and between two moments. Any time, any thread, as load_gap() and
+ * load_next_write(). */
+long load_acknowledged_so_far(struct load *load);
 long load_acknowledged(struct load *load, int64_t from, int64_t to);
 
 /* Of those acknowledged between two moments, how many are not on the final master, and when the last of
  * them was acknowledged (unchanged: there is none); after load_report(). */
 long load_lost(struct load *load, int64_t from, int64_t to, int64_t *last);
-/* How many writers were disconnected for a write that was sent between two moments. */
+/* How many writers were disconnected for a write that was sent between two moments; after load_finish(). */
 long load_cut(struct load *load, int64_t from, int64_t to);
 
 /* The longest time without an acknowledged write that ended between `from` and `to` (now_us()

@@ -165,9 +165,10 @@ static int by_time(const void *a, const void *b)
 }
 
 /* The times of all acknowledgements, sorted; the caller frees them. */
-static int64_t *acknowledgements(const struct load *l, long *count)
+static int64_t *acknowledgements(struct load *l, long *count)
 {
     long room = 1, n = 0;
+    pthread_mutex_lock(&l->records);
     for (int i = 0; i < l->options.writers + l->options.guests; i++)
         room += l->client[i].count;
     int64_t *times = malloc((size_t)room * sizeof(*times));
@@ -175,6 +176,7 @@ static int64_t *acknowledgements(const struct load *l, long *count)
         for (long k = 0; k < l->client[i].count; k++)
             if (l->client[i].writes[k].fate == FATE_ACKNOWLEDGED)
                 times[n++] = l->client[i].writes[k].answered;
+    pthread_mutex_unlock(&l->records);
     qsort(times, (size_t)n, sizeof(*times), by_time);
     *count = n;
     return times;
@@ -199,6 +201,7 @@ int64_t load_gap(struct load *l, int64_t from, int64_t to, int64_t *end)
 int64_t load_next_write(struct load *l, int64_t from)
 {
     int64_t next = 0;
+    pthread_mutex_lock(&l->records);
     for (int i = 0; i < l->options.writers + l->options.guests; i++)
         for (long k = 0; k < l->client[i].count; k++) {
             const struct write_record *w = &l->client[i].writes[k];
@@ -206,6 +209,7 @@ int64_t load_next_write(struct load *l, int64_t from)
                 (!next || w->answered < next))
                 next = w->answered;
         }
+    pthread_mutex_unlock(&l->records);
     return next;
 }
 

@@ -49,7 +49,10 @@ struct load {
     int excuses;
     atomic_llong last_write, last_read; /* when the newest was answered well */
     atomic_llong gap;                   /* the longest between two such writes */
-    pthread_mutex_t lock;               /* of what follows */
+    atomic_long acknowledged;           /* so far */
+    pthread_mutex_t
+        records;          /* of each client's writes: held to change them, and to read another's */
+    pthread_mutex_t lock; /* of what follows */
     struct read_gap *read_gaps;
     long read_gap_count, read_gap_room;
     struct trouble *troubles;
