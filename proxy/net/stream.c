@@ -20,6 +20,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "base/state.h"
+#include "net/shake_line.h"
 #include "net/tls.h"
 
 #include <assert.h>
@@ -51,14 +52,11 @@ static const struct state_table table = STATE_TABLE("stream", rows);
 struct secure {
     struct stream *stream;
     struct tls *tls;
-    uv_timer_t timer; /* the handshake's end */
+    struct shaker shaker;
+    bool accepted;    /* a client's; a node's handshake waits for nobody */
     uv_idle_t inside; /* runs while TLS has read what the owner has not */
     int handles;      /* of all, which libuv has not closed yet */
 };
-
-/* Handshakes take this much of each millisecond at most: a flood of them must not make those wait who have theirs behind
- * them. A signature by RSA takes as long alone. */
-#define SHAKING_NS_EACH_MS 500000
 
 /* Records that the kernel has not taken: with more the peer is not read. One write of the owner's is less. */
 #define BEHIND_MAX ((size_t)128 * 1024)
@@ -160,24 +158,26 @@ static void on_inside(uv_idle_t *inside)
 static void fail_shaking(struct stream *s, int error)
 {
     stop_polling(s);
-    uv_timer_stop(&s->secure->timer);
+    shake_line_leave(&s->secure->shaker);
     s->on_event(s, 0, error);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_timed_out(struct shaker *shaker)
 {
-    struct stream *s = container_of(timer, struct secure, timer)->stream;
+    struct stream *s = container_of(shaker, struct secure, shaker)->stream;
     tls_timed_out(s->secure->tls);
     fail_shaking(s, UV_ETIMEDOUT);
 }
 
 static void shake(struct stream *s)
 {
+    uint64_t begun = uv_hrtime();
     int done = tls_shake(s->secure->tls);
+    shake_line_took(uv_hrtime() - begun);
     if (done < 0) {
         fail_shaking(s, done);
     } else if (done) {
-        uv_timer_stop(&s->secure->timer);
+        shake_line_leave(&s->secure->shaker);
         enter(s, STATE_OPEN);
         s->on_event(s, STREAM_OPEN, 0);
         look_inside(s);
@@ -186,19 +186,18 @@ static void shake(struct stream *s)
     }
 }
 
-/* The handshake goes on, unless others have used up this millisecond's time: then epoll asks again on the next turn. */
-static void shake_in_time(struct stream *s)
+static void on_turn(struct shaker *shaker)
 {
-    static _Thread_local uint64_t ms, spent_ns;
-    uint64_t begun = uv_hrtime();
-    if (ms != uv_now(s->poll.loop)) {
-        ms = uv_now(s->poll.loop);
-        spent_ns = 0;
-    }
-    if (spent_ns >= SHAKING_NS_EACH_MS)
-        return;
-    shake(s);
-    spent_ns += uv_hrtime() - begun;
+    shake(container_of(shaker, struct secure, shaker)->stream);
+}
+
+/* In line a connection is not polled: shake() begins with that again. */
+static void shake_in_turn(struct stream *s)
+{
+    if (!s->secure->accepted || shake_line_ask(&s->secure->shaker))
+        shake(s);
+    else
+        stop_polling(s);
 }
 
 /* Sends what the kernel had not taken. Returns what the owner is to hear of: of `happened`, and that it may write. */
@@ -243,9 +242,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         if (status < 0)
             shake(s); /* which finds out what it is: libuv has stopped the poll */
         else
-            shake_in_time(s);
+            shake_in_turn(s);
         return;
     }
+    shake_line_served(uv_now(s->poll.loop));
     if (status < 0 || events == 0) {
         stop_polling(s);
         /* Whatever the owner waits for will not come otherwise; that it is over is said once. */
@@ -347,9 +347,8 @@ void stream_secure(struct stream *s, struct tls_context *context, const char *na
     secure->tls = tls_new(context, s->fd, name);
     secure->handles = 3;
     uv_idle_init(s->poll.loop, &secure->inside);
-    uv_timer_init(s->poll.loop, &secure->timer);
-    if (timeout_ms > 0)
-        uv_timer_start(&secure->timer, on_timer, (uint64_t)timeout_ms, 0);
+    shake_line_init(&secure->shaker, s->poll.loop, timeout_ms, on_turn, on_timed_out);
+    secure->accepted = s->state == STATE_OPEN;
     s->secure = secure;
     if (s->state == STATE_OPEN)
         enter(s, STATE_SHAKING);
@@ -489,7 +488,7 @@ static void on_secure_poll_closed(uv_handle_t *handle)
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    secure_handle_closed(container_of((uv_timer_t *)handle, struct secure, timer));
+    secure_handle_closed(container_of((uv_timer_t *)handle, struct secure, shaker.timer));
 }
 
 static void on_inside_closed(uv_handle_t *handle)
@@ -506,7 +505,8 @@ void stream_close(struct stream *s)
     enter(s, STATE_CLOSING);
     uv_close((uv_handle_t *)&s->poll, s->secure ? on_secure_poll_closed : on_handle_closed);
     if (s->secure) {
-        uv_close((uv_handle_t *)&s->secure->timer, on_timer_closed);
+        shake_line_leave(&s->secure->shaker);
+        uv_close((uv_handle_t *)&s->secure->shaker.timer, on_timer_closed);
         uv_close((uv_handle_t *)&s->secure->inside, on_inside_closed);
     }
     close(s->fd);

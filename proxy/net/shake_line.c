@@ -1,0 +1,124 @@
+/*
+ * shake_line: see the header.
+ *
+ * The share is kept with one moment, free_ns: after a step that took t, others have the thread for twice as long. Up to a
+ * millisecond that handshakes did not use is kept for them, so that one that comes now and then never waits.
+ */
+#include "net/shake_line.h"
+
+/* Of the time, handshakes get one part in so many while others are served. */
+#define SHARE 3
+#define KEPT_NS ((uint64_t)1000000)
+/* One turn of the loop goes on with handshakes for so long, and with one step at least. */
+#define TURN_NS ((uint64_t)250000)
+/* A thread that has served nobody for so long has nothing else to do. */
+#define SERVING_MS 2
+
+_Thread_local uint64_t shake_line_served_ms;
+
+static _Thread_local struct {
+    struct list waiting;
+    uint64_t free_ns;
+} line;
+
+static struct list *waiting(void)
+{
+    if (!line.waiting.next)
+        list_init(&line.waiting);
+    return &line.waiting;
+}
+
+/* How long handshakes have to wait, 0: not at all. */
+static uint64_t wait_ns(const uv_loop_t *loop)
+{
+    uint64_t now = uv_hrtime();
+    if (uv_now(loop) - shake_line_served_ms > SERVING_MS || line.free_ns <= now)
+        return 0;
+    return line.free_ns - now;
+}
+
+static void on_timeout(uv_timer_t *timer)
+{
+    struct shaker *shaker = container_of(timer, struct shaker, timer);
+    shaker->timed_out(shaker);
+}
+
+static void on_turn(uv_timer_t *timer);
+
+/* The first in line looks after the line. */
+static void call_first(void)
+{
+    if (list_empty(waiting()))
+        return;
+    struct shaker *first = container_of(waiting()->next, struct shaker, link);
+    uint64_t ms = (wait_ns(first->timer.loop) + 999999) / 1000000;
+    uv_timer_start(&first->timer, on_turn, ms, 0);
+}
+
+static void let_go_on(struct shaker *shaker)
+{
+    list_remove(&shaker->link);
+    uv_timer_stop(&shaker->timer);
+    if (shaker->left_ms)
+        uv_timer_start(&shaker->timer, on_timeout, shaker->left_ms, 0);
+    shaker->go_on(shaker);
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+    const uv_loop_t *loop = timer->loop; /* the connection may be gone afterwards */
+    uint64_t begun = uv_hrtime();
+    while (!list_empty(waiting()) && wait_ns(loop) == 0) {
+        let_go_on(container_of(waiting()->next, struct shaker, link));
+        if (uv_hrtime() - begun >= TURN_NS)
+            break;
+    }
+    call_first();
+}
+
+void shake_line_init(struct shaker *shaker, uv_loop_t *loop, int64_t timeout_ms,
+                     shaker_called *go_on, shaker_called *timed_out)
+{
+    list_init(&shaker->link);
+    shaker->left_ms = 0;
+    shaker->go_on = go_on;
+    shaker->timed_out = timed_out;
+    uv_timer_init(loop, &shaker->timer);
+    if (timeout_ms > 0)
+        uv_timer_start(&shaker->timer, on_timeout, (uint64_t)timeout_ms, 0);
+}
+
+bool shake_line_ask(struct shaker *shaker)
+{
+    bool first = list_empty(waiting());
+    if (first && wait_ns(shaker->timer.loop) == 0)
+        return true;
+    if (uv_is_active((const uv_handle_t *)&shaker->timer)) {
+        uint64_t due = uv_timer_get_due_in(&shaker->timer);
+        shaker->left_ms = due > 0 ? due : 1;
+        uv_timer_stop(&shaker->timer);
+    }
+    list_append(waiting(), &shaker->link);
+    if (first)
+        call_first();
+    return false;
+}
+
+void shake_line_took(uint64_t ns)
+{
+    uint64_t now = uv_hrtime(), from = line.free_ns;
+    if (from > now)
+        from = now;
+    else if (from + KEPT_NS < now)
+        from = now - KEPT_NS;
+    line.free_ns = from + ns * (SHARE - 1);
+}
+
+void shake_line_leave(struct shaker *shaker)
+{
+    bool first = list_linked(&shaker->link) && waiting()->next == &shaker->link;
+    list_remove(&shaker->link);
+    uv_timer_stop(&shaker->timer);
+    if (first)
+        call_first();
+}
