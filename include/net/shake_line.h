@@ -45,12 +45,12 @@ void shake_line_took(uint64_t ns);
 /* The handshake is over, or its connection is: neither callback comes any more. Twice is harmless. */
 void shake_line_leave(struct shaker *shaker);
 
-extern _Thread_local uint64_t shake_line_served_ms;
+extern _Thread_local unsigned shake_line_others;
 
-/* This thread has served somebody whose handshake is behind them, at this uv_now(). */
-static inline void shake_line_served(uint64_t now_ms)
+/* This thread serves somebody whose handshake is behind them. */
+static inline void shake_line_serves_others(void)
 {
-    shake_line_served_ms = now_ms;
+    shake_line_others++;
 }
 
 #endif

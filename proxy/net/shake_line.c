@@ -11,14 +11,13 @@
 #define KEPT_NS ((uint64_t)1000000)
 /* One turn of the loop goes on with handshakes for so long, and with one step at least. */
 #define TURN_NS ((uint64_t)250000)
-/* A thread that has served nobody for so long has nothing else to do. */
-#define SERVING_MS 2
 
-_Thread_local uint64_t shake_line_served_ms;
+_Thread_local unsigned shake_line_others;
 
 static _Thread_local struct {
     struct list waiting;
     uint64_t free_ns;
+    unsigned others; /* at the last step: as many still means that there is nothing else to do */
 } line;
 
 static struct list *waiting(void)
@@ -29,10 +28,10 @@ static struct list *waiting(void)
 }
 
 /* How long handshakes have to wait, 0: not at all. */
-static uint64_t wait_ns(const uv_loop_t *loop)
+static uint64_t wait_ns(void)
 {
     uint64_t now = uv_hrtime();
-    if (uv_now(loop) - shake_line_served_ms > SERVING_MS || line.free_ns <= now)
+    if (shake_line_others == line.others || line.free_ns <= now)
         return 0;
     return line.free_ns - now;
 }
@@ -51,7 +50,7 @@ static void call_first(void)
     if (list_empty(waiting()))
         return;
     struct shaker *first = container_of(waiting()->next, struct shaker, link);
-    uint64_t ms = (wait_ns(first->timer.loop) + 999999) / 1000000;
+    uint64_t ms = (wait_ns() + 999999) / 1000000;
     uv_timer_start(&first->timer, on_turn, ms, 0);
 }
 
@@ -66,9 +65,9 @@ static void let_go_on(struct shaker *shaker)
 
 static void on_turn(uv_timer_t *timer)
 {
-    const uv_loop_t *loop = timer->loop; /* the connection may be gone afterwards */
+    (void)timer;
     uint64_t begun = uv_hrtime();
-    while (!list_empty(waiting()) && wait_ns(loop) == 0) {
+    while (!list_empty(waiting()) && wait_ns() == 0) {
         let_go_on(container_of(waiting()->next, struct shaker, link));
         if (uv_hrtime() - begun >= TURN_NS)
             break;
@@ -91,7 +90,7 @@ void shake_line_init(struct shaker *shaker, uv_loop_t *loop, int64_t timeout_ms,
 bool shake_line_ask(struct shaker *shaker)
 {
     bool first = list_empty(waiting());
-    if (first && wait_ns(shaker->timer.loop) == 0)
+    if (first && wait_ns() == 0)
         return true;
     if (uv_is_active((const uv_handle_t *)&shaker->timer)) {
         uint64_t due = uv_timer_get_due_in(&shaker->timer);
@@ -112,6 +111,7 @@ void shake_line_took(uint64_t ns)
     else if (from + KEPT_NS < now)
         from = now - KEPT_NS;
     line.free_ns = from + ns * (SHARE - 1);
+    line.others = shake_line_others;
 }
 
 void shake_line_leave(struct shaker *shaker)

@@ -245,7 +245,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
             shake_in_turn(s);
         return;
     }
-    shake_line_served(uv_now(s->poll.loop));
+    shake_line_serves_others();
     if (status < 0 || events == 0) {
         stop_polling(s);
         /* Whatever the owner waits for will not come otherwise; that it is over is said once. */

@@ -55,16 +55,17 @@ static void close_peers(void)
     cr_assert_eq(uv_loop_close(&loop), 0);
 }
 
-/* The thread has just served somebody. */
-static void serve(void)
-{
-    uv_update_time(&loop);
-    shake_line_served(uv_now(&loop));
-}
-
 static void keep_serving(uv_idle_t *idle)
 {
-    shake_line_served(uv_now(idle->loop));
+    (void)idle;
+    shake_line_serves_others();
+}
+
+/* A step has taken long, and since then somebody else was served. */
+static void fall_into_debt(void)
+{
+    shake_line_took(LONG_STEP_NS);
+    shake_line_serves_others();
 }
 
 Test(shake_line, with_nothing_else_to_do_handshakes_go_on_at_once)
@@ -78,7 +79,7 @@ Test(shake_line, with_nothing_else_to_do_handshakes_go_on_at_once)
 Test(shake_line, one_that_comes_now_and_then_does_not_wait)
 {
     open_peers(0);
-    serve();
+    shake_line_serves_others();
     cr_expect(shake_line_ask(&peers[0].shaker));
     close_peers();
 }
@@ -90,8 +91,7 @@ Test(shake_line, as_long_as_others_are_served_they_wait_for_their_share)
     open_peers(0);
     uv_idle_init(&loop, &idle);
     uv_idle_start(&idle, keep_serving);
-    serve();
-    shake_line_took(LONG_STEP_NS);
+    fall_into_debt();
     cr_expect_not(shake_line_ask(&peers[0].shaker));
     while (!*said)
         uv_run(&loop, UV_RUN_ONCE);
@@ -104,11 +104,10 @@ Test(shake_line, as_long_as_others_are_served_they_wait_for_their_share)
 Test(shake_line, in_the_order_in_which_they_came)
 {
     open_peers(0);
-    serve();
-    shake_line_took(LONG_STEP_NS);
+    fall_into_debt();
     for (int i = 0; i < MANY; i++)
         cr_expect_not(shake_line_ask(&peers[i].shaker));
-    uv_run(&loop, UV_RUN_DEFAULT); /* nobody is served any more */
+    uv_run(&loop, UV_RUN_DEFAULT);
     cr_expect_str_eq(said, "abcde");
     close_peers();
 }
@@ -116,10 +115,9 @@ Test(shake_line, in_the_order_in_which_they_came)
 Test(shake_line, who_comes_while_others_wait_does_not_overtake_them)
 {
     open_peers(0);
-    serve();
-    shake_line_took(LONG_STEP_NS);
+    fall_into_debt();
     cr_expect_not(shake_line_ask(&peers[1].shaker));
-    shake_line_served_ms = 0;
+    shake_line_took(100); /* by now there is nothing else to do */
     cr_expect_not(shake_line_ask(&peers[0].shaker));
     uv_run(&loop, UV_RUN_DEFAULT);
     cr_expect_str_eq(said, "ba");
@@ -129,8 +127,7 @@ Test(shake_line, who_comes_while_others_wait_does_not_overtake_them)
 Test(shake_line, who_leaves_gives_the_turn_to_the_next)
 {
     open_peers(0);
-    serve();
-    shake_line_took(LONG_STEP_NS);
+    fall_into_debt();
     for (int i = 0; i < 3; i++)
         cr_expect_not(shake_line_ask(&peers[i].shaker));
     shake_line_leave(&peers[0].shaker);
@@ -148,8 +145,7 @@ Test(shake_line, waiting_in_line_is_not_counted_against_the_timeout)
     open_peers(100);
     uv_idle_init(&loop, &idle);
     uv_idle_start(&idle, keep_serving);
-    serve();
-    shake_line_took(LONG_STEP_NS);
+    fall_into_debt();
     cr_expect_not(shake_line_ask(&peers[0].shaker));
     while (!strchr(said, 'a'))
         uv_run(&loop, UV_RUN_ONCE);
