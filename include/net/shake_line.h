@@ -1,6 +1,6 @@
 /*
  * shake_line: whose TLS handshake goes on next. A signature takes a good part of a millisecond, in which a thread serves
- * nobody. As long as a thread serves others, handshakes of clients get a third of its time and wait in line for it, in the
+ * nobody. As long as a thread serves others, handshakes of clients get half of its time and wait in line for it, in the
  * order in which they came; with nothing else to do it goes on with them at once.
  *
  *     readable -> shake_line_ask() -> true: go on now, then shake_line_took()
@@ -25,15 +25,15 @@ typedef void shaker_called(struct shaker *shaker);
 
 /* Lives in its connection. */
 struct shaker {
-    uv_timer_t
-        timer; /* the timeout, or its turn: who is first in line waits with it. The owner closes it */
+    uv_timer_t timer; /* the timeout; the owner closes it */
+    uv_idle_t *idle;  /* the owner's; runs while it is the first in line */
     struct list link;
     uint64_t left_ms; /* of the timeout, while it is in line */
     shaker_called *go_on, *timed_out;
 };
 
-/* timeout_ms 0: none. */
-void shake_line_init(struct shaker *shaker, uv_loop_t *loop, int64_t timeout_ms,
+/* `idle`: an idle handle of the connection's loop, which nobody else uses until the handshake is over. timeout_ms 0: none. */
+void shake_line_init(struct shaker *shaker, uv_idle_t *idle, int64_t timeout_ms,
                      shaker_called *go_on, shaker_called *timed_out);
 
 /* Whether the handshake may go on now. If not, the shaker waits: its owner must not ask again until go_on(). */

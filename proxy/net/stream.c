@@ -53,9 +53,10 @@ struct secure {
     struct stream *stream;
     struct tls *tls;
     struct shaker shaker;
-    bool accepted;    /* a client's; a node's handshake waits for nobody */
-    uv_idle_t inside; /* runs while TLS has read what the owner has not */
-    int handles;      /* of all, which libuv has not closed yet */
+    bool accepted; /* a client's; a node's handshake waits for nobody */
+    uv_idle_t
+        inside; /* runs while TLS has read what the owner has not; in the handshake it is the shaker's */
+    int handles; /* of all, which libuv has not closed yet */
 };
 
 /* Records that the kernel has not taken: with more the peer is not read. One write of the owner's is less. */
@@ -347,7 +348,7 @@ void stream_secure(struct stream *s, struct tls_context *context, const char *na
     secure->tls = tls_new(context, s->fd, name);
     secure->handles = 3;
     uv_idle_init(s->poll.loop, &secure->inside);
-    shake_line_init(&secure->shaker, s->poll.loop, timeout_ms, on_turn, on_timed_out);
+    shake_line_init(&secure->shaker, &secure->inside, timeout_ms, on_turn, on_timed_out);
     secure->accepted = s->state == STATE_OPEN;
     s->secure = secure;
     if (s->state == STATE_OPEN)
