@@ -396,6 +396,11 @@ install-pages: $(BINARY)
 	chmod 644 $(PAGES)/man/man1/redisproxy.1 $(PAGES)/man/man5/proxy.conf.5 \
 	    $(PAGES)/bash-completion/completions/redisproxy $(PAGES)/zsh/site-functions/_redisproxy
 
+# docs/configuration.md, from the option table; tests/unit/ops/test_reference.c compares.
+.PHONY: reference
+reference: $(BINARY)
+	$(BINARY) --print configuration.md >docs/configuration.md
+
 clean:
 	rm -rf build
 
@@ -417,6 +422,7 @@ help:
 	@echo 'make fuzz             RESP, the same bytes to Redis, and whole sessions, at random (FUZZ_SECONDS=60 FUZZ_SEED=n; needs clang)'
 	@echo 'make lint            format, static analysis, rooms, circles, names in the documents'
 	@echo 'make format          apply .clang-format'
+	@echo 'make reference       write docs/configuration.md anew, after a change of the option table'
 	@echo 'make deps            install the Debian packages that are missing'
 	@echo 'make install         DESTDIR=, PREFIX=/usr/local'
 	@echo 'make clean           remove build/'

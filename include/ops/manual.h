@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* Writes one of "redisproxy.1", "proxy.conf.5", "bash", "zsh". Returns 0, or -1: there is no such page. */
+/* Writes one of "redisproxy.1", "proxy.conf.5", "configuration.md" (ops/reference.h), "bash", "zsh". Returns 0, or -1: there is no such page. */
 int manual_print(FILE *out, const char *page);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "ops/completion.h"
 #include "ops/config_table.h"
+#include "ops/reference.h"
 #include "ops/verb.h"
 
 #include <string.h>
@@ -209,6 +210,7 @@ int manual_print(FILE *out, const char *page)
         void (*print)(FILE *out);
     } pages[] = {{"redisproxy.1", print_program},
                  {"proxy.conf.5", print_file},
+                 {"configuration.md", reference_print},
                  {"bash", completion_print_bash},
                  {"zsh", completion_print_zsh}};
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
