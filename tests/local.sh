@@ -1,7 +1,8 @@
 #!/bin/bash
 # redisproxy on a Redis trio of its own: three redis-server and three redis-sentinel on 127.0.1.1 to
 # 127.0.1.3 with the redis-ha chart's settings, and the proxy in front of them with conf/local.conf.
-# Ctrl-C stops everything; nothing is left behind.
+# Ctrl-C stops everything; nothing is left behind. While it runs, build/run leads to its temporary folder, with the logs
+# of the servers, the proxy's configuration (a copy of conf/local.conf, with an admin socket), and that socket.
 #
 #   tests/local.sh [PATH-OF-REDISPROXY]        ("make run" calls it)
 set -euo pipefail
@@ -14,6 +15,7 @@ group=mymaster
 pids=()
 proxy_pid=
 dir=
+shortcut=$top/build/run
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -33,6 +35,7 @@ cleanup() {
     for pid in ${pids[@]+"${pids[@]}"}; do kill -KILL "$pid" 2>/dev/null || true; done
     for pid in ${pids[@]+"${pids[@]}"}; do wait "$pid" 2>/dev/null || true; done
     [[ -z $dir ]] || rm -rf "$dir"
+    [[ $(readlink "$shortcut") != "${dir:-nothing}" ]] || rm "$shortcut"
 }
 
 # Ctrl-C: the proxy finishes what is in flight; a second one ends it at once (its own rule). The
@@ -170,6 +173,8 @@ wait_for() {
 start_trio() {
     local host
     dir=$(mktemp -d /tmp/redisproxy-run-XXXXXX)
+    mkdir -p "${shortcut%/*}"
+    ln -sfn "$dir" "$shortcut"
     for host in "${hosts[@]}"; do start_node "$host"; done
     # The first synchronisation need not wait for more replicas; later ones have the default.
     until [[ $(ask "${hosts[0]}" 6379 config set repl-diskless-sync-delay 0) == OK ]]; do
@@ -183,6 +188,11 @@ start_trio() {
 }
 
 # ---- the proxy ----
+
+# The default admin socket's folder belongs to an installed service, so it has one in the temporary folder.
+configure_proxy() {
+    sed "s|^\[proxy\]\$|&\nadmin = $dir/admin.sock|" "$conf" >"$dir/proxy.conf"
+}
 
 proxy_listens() {
     local host port
@@ -201,7 +211,7 @@ explain() {
   127.0.0.1:8888   health    /healthz, /readyz
   127.0.1.1-3      behind it: Redis on port 6379, Sentinel on port 26379
 
-  Try, in another terminal:
+  Try, in another terminal, in this folder:
     redis-cli -p 6379 set greeting hello                               a write
     redis-cli -p 6380 get greeting                                     a read
     redis-cli -p 6380 set greeting stray                               a stray write: refused
@@ -209,6 +219,10 @@ explain() {
     while redis-cli -p 6379 incr n; do sleep 0.1; done                 ... and who would notice it
     curl http://127.0.0.1:8888/readyz                                  health
     build/redisproxy doctor -c conf/local.conf                         what is wrong with the deployment
+    build/redisproxy ctl -s build/run/admin.sock status                ask the running proxy
+    build/redisproxy ctl -s build/run/admin.sock switchover $group   another switchover, checked at each step
+
+  build/run is a link to $dir: the proxy's configuration, the admin socket, the servers' logs.
 
   Ctrl-C stops everything.
 
@@ -217,7 +231,8 @@ EOF
 
 run_proxy() {
     local status=0
-    server "$proxy" -c "$conf"
+    configure_proxy
+    server "$proxy" -c "$dir/proxy.conf"
     proxy_pid=$!
     wait_for "redisproxy, listening" proxy_listens
     if kill -0 "$proxy_pid" 2>/dev/null; then explain; fi
