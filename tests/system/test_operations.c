@@ -126,7 +126,7 @@ static int check_names(const char *answer, const char *text, const char *prefix)
 Test(operations, every_metric_that_is_named_is_there)
 {
     struct shared s = shared();
-    static const char *const files[] = {ALERTS, DASHBOARD, "docs/operations.md", "README.md",
+    static const char *const files[] = {ALERTS, DASHBOARD, "docs/operations.md", "docs/limits.md",
                                         "docs/tls.md"};
     char *answer = http_get_whole(s.proxy.host, PROXY_HTTP, "/metrics", "");
     cr_assert_not_null(answer);

@@ -493,7 +493,7 @@ Test(sentinel, one_that_turns_us_away_is_asked_less_and_less_often)
     cr_assert_lt(urgent, calm + 200, "%lld, %lld ms", (long long)urgent, (long long)calm);
 }
 
-/* Three seconds, as the README has it. */
+/* Three seconds, as docs/concepts.md has it. */
 Test(sentinel, silence_ends_both_connections)
 {
     struct scene *t = begin();
