@@ -234,9 +234,10 @@ RUN_SYSTEM   = failed=0; \
 deps:
 	@tests/deps.sh test
 
+# Built on all processors, unless told otherwise (-j): who tries it does not want to wait.
 run:
 	@tests/deps.sh
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) all
 	@REDISPROXY=$(CURDIR)/$(BINARY) tests/local.sh
 
 test: deps
@@ -401,6 +402,13 @@ install-pages: $(BINARY)
 reference: $(BINARY)
 	$(BINARY) --print configuration.md >docs/configuration.md
 
+# What the documents tell people to type, on a trio in namespaces of its own (as root, or where users may make namespaces): 20 s.
+.PHONY: test-docs
+test-docs:
+	@tests/deps.sh test
+	@$(MAKE) --silent --no-print-directory $(BINARY)
+	@tests/docs/run.sh README.md docs/*.md
+
 clean:
 	rm -rf build
 
@@ -420,6 +428,7 @@ help:
 	@echo 'make series          planned switchovers 20 s apart, long stalls explained  (N=50 APART=20 LINE=setting)'
 	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
 	@echo 'make fuzz             RESP, the same bytes to Redis, and whole sessions, at random (FUZZ_SECONDS=60 FUZZ_SEED=n; needs clang)'
+	@echo 'make test-docs       run every command line of README.md and docs/, check every configuration in them (20 s)'
 	@echo 'make lint            format, static analysis, rooms, circles, names in the documents'
 	@echo 'make format          apply .clang-format'
 	@echo 'make reference       write docs/configuration.md anew, after a change of the option table'
