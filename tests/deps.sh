@@ -16,8 +16,8 @@ packages=(
     redis-server redis-sentinel redis-tools libcriterion-dev procps iproute2
 )
 if [[ ${1:-} == test ]]; then
-    # the client libraries of tests/clients; promtool; what judges the units, and a sandbox as theirs
-    packages+=(python3-redis python3-celery prometheus systemd libseccomp-dev)
+    # the client libraries of tests/clients; promtool; what judges the units, and a sandbox as theirs; what the documents use
+    packages+=(python3-redis python3-celery prometheus systemd libseccomp-dev curl openssl)
     # Node.js with its own npm may be there from elsewhere: Debian's would be in its way.
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == lint ]]; then

@@ -217,7 +217,7 @@ explain() {
     redis-cli -p 6380 set greeting stray                               a stray write: refused
     redis-cli -h 127.0.1.1 -p 26379 sentinel failover $group         a switchover
     while redis-cli -p 6379 incr n; do sleep 0.1; done                 ... and who would notice it
-    curl http://127.0.0.1:8888/readyz                                  health
+    http://127.0.0.1:8888/readyz                                       health, for a browser or curl
     build/redisproxy doctor -c conf/local.conf                         what is wrong with the deployment
     build/redisproxy ctl -s build/run/admin.sock status                ask the running proxy
     build/redisproxy ctl -s build/run/admin.sock switchover $group   another switchover, checked at each step
