@@ -2,6 +2,7 @@
 # Runs what the documents tell people to type: run.sh DOCUMENT...   ("make test-docs" calls it, after a build)
 #
 #   ```sh                      is run by bash, on the trio of "make run", and must succeed
+#                              Where a comment ends in "says WORD", that word must be in what the block says
 #   ```sh not-run: REASON      is only parsed
 #   ```ini                     is a configuration: "redisproxy -t" takes it. Without a [master] section it gets one
 #   ```ini served              and the trio's proxy goes by it from then on, until the document's end
@@ -102,6 +103,14 @@ extract() {
         out { print >out }' "$1"
 }
 
+# says WHERE BLOCK: each word that a comment promises was said.
+says() {
+    local text
+    while read -r text; do
+        grep -qF -- "$text" "$scratch/said" || complain "$1 did not say $text, but: $(cat "$scratch/said")"
+    done < <(sed -nE 's/.*#.* says ([^ ]+)$/\1/p' "$2")
+}
+
 run_commands() {
     local where=$1 block=$2 mark
     mark=$(head -n 1 "$block")
@@ -112,7 +121,9 @@ run_commands() {
     fi
     count=$((count + 1))
     [[ -z $switched ]] || ! grep -qE 'doctor|switchover' "$block" || settle || complain "$where: the trio is not well before it"
-    if ! (cd "$scratch/clone" && PATH=$scratch/bin:$PATH timeout 60 bash -euo pipefail "$block") >"$scratch/said" 2>&1 </dev/null; then
+    if (cd "$scratch/clone" && PATH=$scratch/bin:$PATH timeout 60 bash -euo pipefail "$block") >"$scratch/said" 2>&1 </dev/null; then
+        says "$where" "$block"
+    else
         complain "$where failed:
 $(cat "$block")
 It said: $(cat "$scratch/said")"
