@@ -179,8 +179,7 @@ check_document() {
         case $block in
         *.sh) run_commands "$where" "$block" ;;
         *.ini) check_configuration "$where" "$block" ;;
-        *.none | *.text | *.json | *.yaml | *.c) ;;
-        *) complain "$where: ${block##*.}: use sh, ini, text, json, yaml or c" ;;
+        *.bash | *.shell | *.console) complain "$where: ${block##*.} would not be run: write sh" ;;
         esac
     done
     if ! cmp -s build/run/proxy.conf "$scratch/proxy.conf"; then

@@ -80,7 +80,7 @@ anchors_of() {
 }
 
 check_link() {
-    local path=${1%%#*} anchor= target=$document
+    local path=${1%%#*} anchor='' target=$document
     [[ $1 != *#* ]] || anchor=${1#*#}
     [[ -z $path ]] || target=$(dirname "$document")/$path
     if [[ ! -e $target ]]; then
