@@ -4,7 +4,8 @@
 #   - `function()`, where it is defined (recv() and send() are the kernel's);
 #   - `struct name`, `enum name` and `name_with_underscores`, as a word somewhere in the sources;
 #   - what a link leads to: a file, and a heading in it;
-#   - in commands: targets of the Makefile, tests (T=), scenarios (SCENARIO=), and verbs of "redisproxy ctl".
+#   - in commands: targets of the Makefile, tests (T=), scenarios (SCENARIO=), options of redisproxy, and verbs of
+#     "redisproxy ctl".
 # So the documents name no files of other projects. Of what comments in the sources name, the files in tests/ and docs/ are
 # looked for. Whether the commands work is another question: tests/docs/run.sh.
 set -euo pipefail
@@ -32,6 +33,8 @@ grep -rhoE '\.name = "[a-z0-9-]+"' tests/system/scenario | cut -d'"' -f2 | sort 
     grep -oE '\{\.name = "[a-z-]+"' proxy/ops/verb.c | cut -d'"' -f2
     echo help # ctl answers it without a proxy
 } | sort -u >"$dir/verbs"
+# The names of the program's options are somewhere between quotes, alone or with others.
+grep -rhoE '"(-?-?[a-z][a-z-]+ ?)+"' proxy --include='*.c' | tr -d '"' | tr ' ' '\n' | sed 's/^-*//' | sort -u >"$dir/options"
 bad=0
 
 complain() {
@@ -114,6 +117,7 @@ check_commands() {
     known scenarios "scenario" < <(grep -oE 'SCENARIO=("[^"]*"|[a-z][a-z-]*)' <<<"$made" | sed 's/SCENARIO=//; s/"//g' | tr ' ' '\n')
     known verbs "verb of ctl" < <(code | grep -oE 'redisproxy ctl( -s [^ ]+| -c [^ ]+| --json)* [a-z][a-z-]*' |
         sed 's/.* //')
+    known options "option of redisproxy" < <(code | grep -oE '\bredisproxy [^|&#]*' | grep -oE ' --[a-z][a-z-]*' | sed 's/ --//')
 }
 
 for document in "$@"; do
