@@ -126,6 +126,7 @@ for document in "$@"; do
     check_links
     check_commands
 done
+(($(wc -l <README.md) < 150)) || complain "README.md: for somebody who has five minutes: under 150 lines"
 document="a comment in the sources"
 files_exist < <(grep -rhoE '(tests|docs)/[A-Za-z0-9_*./-]*\.(c|h|awk|sh|py|js|txt|md|svg)\b' \
     include proxy tests conf systemd Makefile --include='*.[ch]' --include='*.def' --include='*.sh' \
