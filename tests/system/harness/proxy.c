@@ -290,6 +290,14 @@ redisContext *proxy_client_of(const struct proxy *p, int port, int worker)
     return c ? c : proxy_client(p, port);
 }
 
+bool proxy_logged(const struct proxy *p, const char *text)
+{
+    char *log = file_text(p->log);
+    bool there = strstr(log, text) != NULL;
+    free(log);
+    return there;
+}
+
 long proxy_gauge(const struct proxy *p, const char *name, int worker)
 {
     static _Thread_local char text[1 << 20];

@@ -75,6 +75,11 @@ redisContext *proxy_client(const struct proxy *proxy, int port);
 /* How many workers a proxy has whose configuration does not say. */
 int proxy_workers(void);
 
+/* Whether its log has this text by now. A thread of its own writes the log: what is wanted there is waited for. */
+bool proxy_logged(const struct proxy *proxy, const char *text);
+#define EXPECT_IN_LOG(proxy, text)                                                                 \
+    cr_expect(wait_until(5000, proxy_logged((proxy), (text))), "the log does not say: %s", (text))
+
 /* One of /metrics' gauges, of a worker (-1: the sum over all its labels); -1: there is none. */
 long proxy_gauge(const struct proxy *proxy, const char *name, int worker);
 
