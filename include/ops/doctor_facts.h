@@ -60,6 +60,7 @@ struct doctor_node {
     int64_t replicas; /* of a master: connected ones */
     int64_t priority; /* of a replica: 0 is never promoted */
     char replid[RUNID_SIZE];
+    char replid_before[RUNID_SIZE]; /* of a master that was promoted: whose data it had before */
     int64_t min_replicas, min_replicas_max_lag_s;
     int64_t diskless_delay_s; /* UNKNOWN also where the full resync goes over the disk */
     int64_t port, tls_port;

@@ -135,7 +135,7 @@ int admin_bind(struct admin_socket *out, const struct config *config, bool repla
         return 0;
     if (!admin->given && !has_folder(admin->path)) {
         log_event(LOG_INFO, "there is no admin socket: its folder is not there, or not writable",
-                  "admin=%s", admin->path);
+                  "admin=%s mend=\"make the folder, or set admin to another path\"", admin->path);
         return 0;
     }
     if (listen_at(out, admin, replaces) == 0)

@@ -229,6 +229,8 @@ static void read_node_info(struct doctor_node *node, const char *info)
         node->replicas = number_of(text, NUMBER_MAX);
     if (!node_parse_info(node->replid, sizeof(node->replid), info, "master_replid"))
         node->replid[0] = '\0';
+    if (!node_parse_info(node->replid_before, sizeof(node->replid_before), info, "master_replid2"))
+        node->replid_before[0] = '\0';
 }
 
 enum need { ALWAYS, FENCED, FENCED_FULLY, ASSISTS, DEMOTES };

@@ -74,6 +74,12 @@ static void check_replicas(const struct doctor_group *group, const struct doctor
                           doctor_name(&node->follows));
             finding_mend(finding,
                          "look at its log; check masterauth, masteruser and tls-replication there");
+        } else if (*node->replid && strcmp(node->replid, master->replid_before) == 0) {
+            struct finding *finding = finding_add(findings, SEVERITY_WARNING);
+            finding_wrong(finding,
+                          "the replica %s has not followed the new master yet: it follows %s",
+                          doctor_name(&node->endpoint), doctor_name(&node->follows));
+            finding_mend(finding, "a switchover has just happened: look again in ten seconds");
         } else if (*node->replid && strcmp(node->replid, master->replid) != 0) {
             struct finding *finding = finding_add(findings, SEVERITY_ERROR);
             finding_wrong(finding, "the replica %s has the data of another group: it follows %s",

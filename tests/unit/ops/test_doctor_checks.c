@@ -171,6 +171,9 @@ Test(doctor_checks, replicas_of_others)
 {
     strcpy(group.nodes[1].replid, "xyz");
     cr_expect(finds(SEVERITY_ERROR, "10.0.0.2:6379 has the data of another group"));
+    strcpy(group.nodes[0].replid_before, "xyz"); /* Sentinel has not told it yet */
+    cr_expect_not(finds(SEVERITY_ERROR, "10.0.0.2:6379 has the data of another group"));
+    cr_expect(finds(SEVERITY_WARNING, "10.0.0.2:6379 has not followed the new master yet"));
     group.nodes[1].link_up = false;
     cr_expect(finds(SEVERITY_ERROR, "10.0.0.2:6379 has no link to 10.0.0.1:6379"));
     group.nodes[2].priority = 0;
