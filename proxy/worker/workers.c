@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 struct workers {
+    struct board *board;
     struct shared *shared;
     size_t count;
     struct worker *each[];
@@ -34,6 +35,8 @@ struct workers *workers_start(const struct traffic_options *options, struct boar
     workers->count = options->workers;
     workers->shared =
         shared_new(workers->count, traffic_group_room(options), traffic_listener_room(options));
+    workers->board = board;
+    board_count_from(board, workers->shared);
     for (size_t i = 0; i < workers->count; i++)
         workers->each[i] = worker_new(options, board, workers->shared, i);
     if (start_all(workers, listen_fds) == 0)
@@ -164,6 +167,7 @@ void workers_stop(struct workers *workers)
         worker_drop_mail(workers->each[i]);
     for (size_t i = 0; i < workers->count; i++)
         worker_free(workers->each[i]);
+    board_count_from(workers->board, NULL);
     shared_free(workers->shared);
     free(workers);
 }

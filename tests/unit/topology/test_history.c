@@ -4,6 +4,7 @@
  */
 #include "topology/history.h"
 
+#include "threads/shared.h"
 #include "topology/summaries.h"
 #include "topology/topology.h"
 
@@ -83,7 +84,10 @@ Test(history, a_copy_is_of_one_moment)
 
 /* ---- summaries ---- */
 
+#define WORKERS 2
+
 static struct board *board;
+static struct shared *shared;
 static struct summaries *summaries;
 static size_t worker;
 
@@ -96,6 +100,8 @@ static void begin(void)
 {
     board = board_new(1);
     worker = board_subscribe(board, nothing, NULL);
+    shared = shared_new(WORKERS, 1, 1);
+    board_count_from(board, shared);
     summaries = summaries_new(board, 1);
 }
 
@@ -103,13 +109,22 @@ static void end(void)
 {
     summaries_free(summaries);
     board_unsubscribe(board, nothing, NULL);
+    board_count_from(board, NULL);
+    shared_free(shared);
     board_free(board);
 }
 
+/* Each by another worker, and of each cause of a retry one. */
 static void count(enum switch_count what, int times)
 {
-    while (times--)
-        board_count(board, 0, what);
+    for (int i = 0; i < times; i++) {
+        struct group_counters *counted = &shared->slots[i % WORKERS].counters->groups[0];
+        counter *const counters[] = {[SWITCH_HELD] = &counted->held,
+                                     [SWITCH_RETRIED] = &counted->retries[i % RETRY_CAUSE_COUNT],
+                                     [SWITCH_UNKNOWN] = &counted->unknown,
+                                     [SWITCH_REFUSED] = &counted->refused};
+        counter_add(counters[what], 1);
+    }
 }
 
 static void note(enum group_state state, int64_t now_ms)
