@@ -44,8 +44,8 @@ struct session_request {
         at_node; /* how long its node took, if it was answered before its turn to be delivered */
 
     /* From here on a new one is zero: session_request_begin(). */
-    uint64_t sent; /* when it was given to a node, and REQUEST_LATE, REQUEST_EARLY */
-    uint64_t node; /* to which one, where slow requests are logged (slowlog.h) */
+    uint64_t sent;            /* when it was given to a node, and REQUEST_LATE, REQUEST_EARLY */
+    uint64_t node;            /* to which one, where slow requests are logged (slowlog.h) */
     const struct verb *verb;  /* what its command adds (hooks.h), once it is classified */
     struct identity *login;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
     struct copies *copies;    /* of it, on other nodes, that are not answered yet */

@@ -216,13 +216,13 @@ void request_count_other(struct session *s, const struct session_request *r, uin
 {
     struct request_times t = request_times(r, now);
     counters_note_other(s->counters,
-                        &(struct counted_request){
-                            .command = r->command ? r->command->number : 0,
-                            .class = r->command ? command_class(r->command) : COMMAND_CLASS_OTHER,
-                            .result = result_of(r),
-                            .whole = now - t.came,
-                            .node = t.answered - t.sent,
-                            .was_sent = t.was_sent});
+                        &(struct counted_request){.command = r->command ? r->command->number : 0,
+                                                  .class = r->command ? command_class(r->command)
+                                                                      : COMMAND_CLASS_OTHER,
+                                                  .result = result_of(r),
+                                                  .whole = now - t.came,
+                                                  .node = t.answered - t.sent,
+                                                  .was_sent = t.was_sent});
     if (r->held_since_ms)
         count_hold(s, r, now);
 }

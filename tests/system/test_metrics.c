@@ -5,6 +5,7 @@
 #include "harness/client.h"
 #include "harness/process.h"
 #include "harness/raw.h"
+#include "harness/scrape.h"
 #include "harness/suite.h"
 #include "harness/wait.h"
 
@@ -17,43 +18,6 @@
 const struct suite suite = {.trio = {.min_replicas = 1, .fast = true}};
 
 #define OPENMETRICS "Accept: application/openmetrics-text; version=1.0.0,text/plain;q=0.5\r\n"
-
-/* The text behind the head, to be freed. */
-static char *scrape(const struct proxy *p, const char *headers)
-{
-    char *answer = http_get_whole(p->host, PROXY_HTTP, "/metrics", headers);
-    cr_assert(answer && strncmp(answer, "HTTP/1.", 7) == 0);
-    char *body = strstr(answer, "\r\n\r\n");
-    cr_assert(body != NULL);
-    memmove(answer, body + 4, strlen(body + 4) + 1);
-    return answer;
-}
-
-/* The sum of all samples whose line begins with `name` and has all of `labels` ("a=\"b\",..." in any places). */
-static double sum_of(const char *text, const char *name, const char *label, const char *other)
-{
-    double sum = 0;
-    size_t len = strlen(name);
-    for (const char *line = text; line && *line; line = strchr(line, '\n') + 1) {
-        const char *end = strchr(line, '\n');
-        char one[1024];
-        if (!end)
-            break;
-        snprintf(one, sizeof(one), "%.*s", (int)(end - line), line);
-        if (strncmp(one, name, len) == 0 && strchr(" {", one[len]) && strstr(one, label) &&
-            strstr(one, other))
-            sum += atof(strrchr(one, ' ') + 1);
-    }
-    return sum;
-}
-
-static double value(const struct proxy *p, const char *name, const char *label, const char *other)
-{
-    char *text = scrape(p, "");
-    double sum = sum_of(text, name, label, other);
-    free(text);
-    return sum;
-}
 
 static int lines_of(const char *text, const char *name)
 {
@@ -133,7 +97,7 @@ Test(metrics, requests_by_command_and_result)
         (void)hear(c);
     char *after = scrape(&s.proxy, "");
 #define GREW(name, label, other)                                                                   \
-    (sum_of(after, name, label, other) - sum_of(before, name, label, other))
+    (scrape_sum(after, name, label, other) - scrape_sum(before, name, label, other))
     cr_expect_float_eq(GREW("redisproxy_requests_total", "command=\"get\"", "\"ok\""), 20, 0.1);
     cr_expect_float_eq(GREW("redisproxy_requests_total", "command=\"incr\"", "\"ok\""), 5, 0.1);
     cr_expect_float_eq(GREW("redisproxy_requests_total", "command=\"lpush\"", "\"error\""), 1, 0.1);
@@ -184,7 +148,7 @@ Test(metrics, what_clients_say_is_bounded)
     for (int i = 0; i < 300; i++)
         (void)ask(c, "NOSUCH%d key", i);
     char *text = scrape(&s.proxy, "");
-    cr_expect_geq(sum_of(text, "redisproxy_requests_total", "command=\"other\"", ""), 300);
+    cr_expect_geq(scrape_sum(text, "redisproxy_requests_total", "command=\"other\"", ""), 300);
     cr_expect_null(strcasestr(text, "nosuch"));
     free(text);
     for (int i = 0; i < 200; i++) {
@@ -203,33 +167,33 @@ Test(metrics, what_clients_say_is_bounded)
 Test(metrics, sessions_begin_and_end)
 {
     struct shared s = shared();
-    double opened = value(&s.proxy, "redisproxy_sessions_opened_total", "", "");
-    double closed = value(&s.proxy, "redisproxy_sessions_closed_total", "\"client\"", "");
+    double opened = scrape_value(&s.proxy, "redisproxy_sessions_opened_total", "", "");
+    double closed = scrape_value(&s.proxy, "redisproxy_sessions_closed_total", "\"client\"", "");
     redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
     EXPECT(c, "+PONG", "PING");
-    cr_expect_float_eq(value(&s.proxy, "redisproxy_sessions_opened_total", "", "") - opened, 1,
-                       0.1);
+    cr_expect_float_eq(scrape_value(&s.proxy, "redisproxy_sessions_opened_total", "", "") - opened,
+                       1, 0.1);
     redisFree(c);
-    cr_expect(wait_until(
-        5000, value(&s.proxy, "redisproxy_sessions_closed_total", "\"client\"", "") > closed));
+    cr_expect(wait_until(5000, scrape_value(&s.proxy, "redisproxy_sessions_closed_total",
+                                            "\"client\"", "") > closed));
 }
 
 Test(metrics, nodes_and_sentinels)
 {
     struct shared s = shared();
     use(&s);
-    cr_expect(wait_until(5000, value(&s.proxy, "redisproxy_sentinel_agrees", "", "") == 3));
-    cr_expect_float_eq(value(&s.proxy, "redisproxy_sentinel_present", "", ""), 3, 0.1);
-    cr_expect_float_eq(value(&s.proxy, "redisproxy_group_sentinels", "", ""), 3, 0.1);
-    cr_expect_float_eq(value(&s.proxy, "redisproxy_group_votes", "", ""), 3, 0.1);
-    cr_expect_gt(value(&s.proxy, "redisproxy_node_connects_total", "", ""), 0);
-    cr_expect(wait_until(5000, value(&s.proxy, "redisproxy_node_upstreams", "kind=\"shared\"",
-                                     "state=\"ready\"") > 0));
+    cr_expect(wait_until(5000, scrape_value(&s.proxy, "redisproxy_sentinel_agrees", "", "") == 3));
+    cr_expect_float_eq(scrape_value(&s.proxy, "redisproxy_sentinel_present", "", ""), 3, 0.1);
+    cr_expect_float_eq(scrape_value(&s.proxy, "redisproxy_group_sentinels", "", ""), 3, 0.1);
+    cr_expect_float_eq(scrape_value(&s.proxy, "redisproxy_group_votes", "", ""), 3, 0.1);
+    cr_expect_gt(scrape_value(&s.proxy, "redisproxy_node_connects_total", "", ""), 0);
+    cr_expect(wait_until(5000, scrape_value(&s.proxy, "redisproxy_node_upstreams",
+                                            "kind=\"shared\"", "state=\"ready\"") > 0));
     char *text = scrape(&s.proxy, "");
     cr_expect_eq(lines_of(text, "redisproxy_node_lag_seconds{"), 2);
     free(text);
-    cr_expect_gt(value(&s.proxy, "process_open_fds", "", ""), 5);
-    cr_expect_gt(value(&s.proxy, "process_resident_memory_bytes", "", ""), 1e6);
+    cr_expect_gt(scrape_value(&s.proxy, "process_open_fds", "", ""), 5);
+    cr_expect_gt(scrape_value(&s.proxy, "process_resident_memory_bytes", "", ""), 1e6);
 }
 
 /* Requests wait, and there is one more master then. */
@@ -240,8 +204,8 @@ Test(metrics, a_switchover, .timeout = 120)
     char *before = scrape(&s.proxy, "");
     EXPECT(c, "+OK", "SET switched 0");
     cr_assert_eq(trio_failover(&s.trio), 0);
-    for (int i = 0; value(&s.proxy, "redisproxy_switchovers_total", "\"new\"", "") <
-                    sum_of(before, "redisproxy_switchovers_total", "\"new\"", "") + 1;
+    for (int i = 0; scrape_value(&s.proxy, "redisproxy_switchovers_total", "\"new\"", "") <
+                    scrape_sum(before, "redisproxy_switchovers_total", "\"new\"", "") + 1;
          i++) {
         EXPECT(c, "+OK", "SET switched %d", i);
         cr_assert_lt(i, 100000);
@@ -254,7 +218,7 @@ Test(metrics, a_switchover, .timeout = 120)
     cr_expect_gt(GREW("redisproxy_switchover_duration_seconds_sum", "phase=\"release\"", ""), 0);
     cr_expect_geq(GREW("redisproxy_hold_duration_seconds_count", "", ""), 1);
     cr_expect_geq(GREW("redisproxy_held_requests_total", "", ""), 1);
-    cr_expect_gt(sum_of(after, "redisproxy_hold_max_duration_seconds", "", ""), 0);
+    cr_expect_gt(scrape_sum(after, "redisproxy_hold_max_duration_seconds", "", ""), 0);
     free(before);
     free(after);
     redisFree(c);
