@@ -53,7 +53,8 @@ static void tell(const struct session *s, const struct session_request *r,
 {
     char key[4 * KEY_MAX + 4];
     const struct topology_group *view = router_view(s->host->router, s->place.group);
-    const struct topology_node *node = view && r->node ? topology_node_by_id(view, r->node) : NULL;
+    const struct topology_node *node =
+        view && request_times(r, 0).was_sent ? topology_node_by_id(view, r->node) : NULL;
     uint64_t ms = phases->queued + phases->held + phases->node + phases->reply;
     log_event(LOG_WARN, "a request was slow",
               "group=%s command=%s key=\"%s\" ms=%" PRIu64 " queued_ms=%" PRIu64 " held_ms=%" PRIu64
