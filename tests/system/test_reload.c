@@ -322,6 +322,41 @@ Test(reload, a_listener_comes_and_goes, .timeout = 60)
     stop();
 }
 
+/* Sections for so many more listeners. */
+static char *listeners(int count)
+{
+    char *out;
+    size_t len;
+    FILE *file = open_memstream(&out, &len);
+    for (int i = 0; i < count; i++)
+        fputs(listener(PROXY_FOURTH + i, ""), file);
+    fclose(file);
+    return out;
+}
+
+/* There is room for 32 more than there were at the start. */
+Test(reload, one_address_too_many_refuses_the_whole, .timeout = 60)
+{
+    enum { SPARE = 32 };
+    start(&(struct proxy_options){0});
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(c, "+PONG", "PING");
+    char *fit = listeners(SPARE), *do_not = listeners(SPARE + 1);
+    DOES_NOT_RELOAD(.proxy_lines = "max_clients = 1\n", .sections = do_not);
+    SAID(text("[listen %s:%d] is one address too many since the proxy was started: restart it",
+              s.proxy.host, PROXY_FOURTH + SPARE));
+    cr_assert_not(accepts(PROXY_FOURTH), "nothing of it was bound");
+    RELOADS(.sections = fit);
+    redisContext *last = proxy_client(&s.proxy, PROXY_FOURTH + SPARE - 1);
+    EXPECT(last, "+PONG", "PING");
+    EXPECT(c, "+PONG", "PING");
+    redisFree(last);
+    redisFree(c);
+    free(fit);
+    free(do_not);
+    stop();
+}
+
 /* Sessions keep the route that they began with. */
 Test(reload, a_listeners_settings_are_for_new_sessions, .timeout = 60)
 {
