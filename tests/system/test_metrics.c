@@ -1,6 +1,6 @@
 /*
  * metrics: what /metrics tells, under real traffic: every family's form by promtool, numbers by what was sent, bounded
- * however many names clients think of; a scrape asks nothing of the workers.
+ * however many names clients think of.
  */
 #include "harness/client.h"
 #include "harness/process.h"
@@ -10,7 +10,6 @@
 #include "harness/wait.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,62 +221,4 @@ Test(metrics, a_switchover, .timeout = 120)
     free(before);
     free(after);
     redisFree(c);
-}
-
-/* ---- what a scrape costs ---- */
-
-/* Nanoseconds of CPU that the workers' threads have used: the most that one of them has. What does most is a worker,
- * when there is traffic; the web server's thread is told by what it does: it is left out. */
-static long long thread_ns(const struct proxy *p, int tid)
-{
-    char path[80];
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", p->pid, tid);
-    char *text = file_text(path);
-    long long ns = atoll(text);
-    free(text);
-    return ns;
-}
-
-static int threads_of(const struct proxy *p, int *tids, long long *ns, int most)
-{
-    char path[64];
-    int count = 0;
-    snprintf(path, sizeof(path), "/proc/%d/task", p->pid);
-    DIR *folder = opendir(path);
-    for (struct dirent *one; folder && (one = readdir(folder)) && count < most;)
-        if (one->d_name[0] != '.') {
-            tids[count] = atoi(one->d_name);
-            ns[count] = thread_ns(p, tids[count]);
-            count++;
-        }
-    closedir(folder);
-    return count;
-}
-
-/* One thread, the web server's, works for scrapes; all others together use less than a tenth of what that one does, and
- * far below a millisecond for each: they have their timers. */
-Test(metrics, a_scrape_costs_the_workers_nothing)
-{
-    enum { SCRAPES = 100, THREADS = 32 };
-    struct shared s = shared();
-    int tids[THREADS];
-    long long before[THREADS], most = 0, sum = 0;
-    use(&s);
-    int count = threads_of(&s.proxy, tids, before, THREADS);
-    size_t bytes = 0;
-    for (int i = 0; i < SCRAPES; i++) {
-        char *text = scrape(&s.proxy, "");
-        bytes = strlen(text);
-        free(text);
-    }
-    for (int i = 0; i < count; i++) {
-        long long used = thread_ns(&s.proxy, tids[i]) - before[i];
-        sum += used;
-        most = used > most ? used : most;
-    }
-    fprintf(stderr, "a scrape of %zu bytes: %lld us of the web server, %lld us of all others\n",
-            bytes, most / SCRAPES / 1000, (sum - most) / SCRAPES / 1000);
-    if (!proxy_sanitized())
-        cr_expect_lt((sum - most) / SCRAPES, 1000000);
-    cr_expect_lt((sum - most) * 2, most);
 }
