@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct shared;
-
 enum switch_count {
     SWITCH_HELD,    /* began to wait in the hold */
     SWITCH_RETRIED, /* had been sent, and was taken back to be sent again */
@@ -19,7 +17,7 @@ enum switch_count {
     SWITCH_COUNTS,  /* how many there are */
 };
 
-/* What all workers have counted so far for this group. Any thread. */
-void switch_counts_read(const struct shared *shared, size_t group, uint64_t out[SWITCH_COUNTS]);
+/* Whoever counts: what all workers have counted so far for this group. Any thread. */
+typedef void switch_counts_read(const void *counted, size_t group, uint64_t out[SWITCH_COUNTS]);
 
 #endif

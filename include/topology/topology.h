@@ -162,8 +162,8 @@ void board_acknowledge(struct board *board, size_t subscriber, uint64_t seq);
 /* The newest snapshot that all subscribers have carried out; UINT64_MAX without subscribers. */
 uint64_t board_acknowledged(struct board *board);
 
-/* Here the workers count what becomes of requests; NULL: they do not any more, and what they counted goes. */
-void board_count_from(struct board *board, const struct shared *shared);
+/* How to read what the workers have counted of requests; NULL: there are no workers any more, and what they counted goes. */
+void board_count_from(struct board *board, switch_counts_read *read, const void *counted);
 /* What was counted for this group so far; nothing but 0 while there are no workers. */
 void board_counts(struct board *board, size_t group, uint64_t out[SWITCH_COUNTS]);
 

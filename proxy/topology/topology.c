@@ -41,7 +41,8 @@ struct board {
     struct facts *facts;
     struct history *history;
     size_t groups;
-    const struct shared *counted; /* where the workers count; NULL: there are none */
+    switch_counts_read *counts; /* NULL: nobody counts */
+    const void *counted;
 };
 
 const char *group_state_name(enum group_state state)
@@ -241,10 +242,11 @@ uint64_t board_acknowledged(struct board *board)
     return oldest;
 }
 
-void board_count_from(struct board *board, const struct shared *shared)
+void board_count_from(struct board *board, switch_counts_read *read, const void *counted)
 {
     pthread_mutex_lock(&board->mutex);
-    board->counted = shared;
+    board->counts = read;
+    board->counted = counted;
     pthread_mutex_unlock(&board->mutex);
 }
 
@@ -252,8 +254,8 @@ void board_counts(struct board *board, size_t group, uint64_t out[SWITCH_COUNTS]
 {
     memset(out, 0, SWITCH_COUNTS * sizeof(*out));
     pthread_mutex_lock(&board->mutex);
-    if (board->counted)
-        switch_counts_read(board->counted, group, out);
+    if (board->counts)
+        board->counts(board->counted, group, out);
     pthread_mutex_unlock(&board->mutex);
 }
 
