@@ -586,6 +586,20 @@ static void configure(const char *proxy_lines, const char *sections)
 
 #define LAST_GOOD "redisproxy_config_last_reload_successful"
 
+/* Who names the socket by a file with errors (-c) reaches the proxy that runs all the same. */
+static void by_the_wrong_file(void)
+{
+    const char *status[] = {"ctl", "-c", s.proxy.config, "status", NULL};
+    const char *reload[] = {"ctl", "-c", s.proxy.config, "reload", NULL};
+    const char *doctor[] = {"ctl", "-c", s.proxy.config, "doctor", NULL};
+    cr_expect_eq(proxy_run(status, out, sizeof(out)), 0, "%s", out);
+    cr_expect(strstr(out, "the file has errors") && strstr(out, "max clients"), "%s", out);
+    cr_expect_eq(proxy_run(reload, out, sizeof(out)), 1, "%s", out);
+    cr_expect(strstr(out, "output_high = 1 is out of range"), "%s", out);
+    cr_expect_eq(proxy_run(doctor, out, sizeof(out)), 1, "it needs the file");
+    cr_expect(strstr(out, "output_high = 1 is out of range"), "%s", out);
+}
+
 Test(reload, by_ctl_tells_what_has_changed_or_is_wrong, .timeout = 60)
 {
     start(&(struct proxy_options){0});
@@ -614,6 +628,7 @@ Test(reload, by_ctl_tells_what_has_changed_or_is_wrong, .timeout = 60)
     ctl(1, "reload");
     said("output_high = 1 is out of range");
     cr_expect_eq(proxy_gauge(&s.proxy, LAST_GOOD, -1), 0);
+    by_the_wrong_file();
     ctl(0, "config get max_clients");
     said(" 77 ");
     ctl(1, "config differ");
