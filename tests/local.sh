@@ -208,6 +208,7 @@ explain() {
     redis-cli -h 127.0.1.1 -p 26379 sentinel failover $group         a switchover
     while redis-cli -p 6379 incr n; do sleep 0.1; done                 ... and who would notice it
     curl http://127.0.0.1:8888/readyz                                  health
+    build/redisproxy ctl -s $dir/admin.sock status        what the proxy knows ("ctl help": every verb)
     build/redisproxy doctor -c conf/local.conf                         what is wrong with the deployment
 
   Ctrl-C stops everything.
@@ -217,7 +218,8 @@ EOF
 
 run_proxy() {
     local status=0
-    server "$proxy" -c "$conf"
+    sed "s,^\[proxy\]\$,&\nadmin = $dir/admin.sock," "$conf" >"$dir/local.conf"
+    server "$proxy" -c "$dir/local.conf"
     proxy_pid=$!
     wait_for "redisproxy, listening" proxy_listens
     if kill -0 "$proxy_pid" 2>/dev/null; then explain; fi
