@@ -21,11 +21,14 @@ struct admin_socket {
 };
 
 /* Binds what the configuration says, before there are threads: mode and group are right from the first moment. A file that
- * a dead process left behind is replaced; one that is listened to only if this process takes over from that one
- * (`replaces`). Returns 0 (the path may be "off", or a default
+ * a dead process left behind is replaced; one that is listened to is not. A process that takes over from another one
+ * (`replaces`) listens beside that one's path until admin_replace(). Returns 0 (the path may be "off", or a default
  * that cannot be used: then there is no socket), or -1 after logging what is wrong and how to mend it. */
 int admin_bind(struct admin_socket *socket, const struct config *config, bool replaces)
     __attribute__((warn_unused_result));
+/* The other process has gone, or has nothing left: the socket takes its path, where there is one at every moment. Any
+ * thread. */
+void admin_replace(const struct config *config);
 /* Closes it, and removes the file. */
 void admin_unbind(struct admin_socket *socket);
 

@@ -1,6 +1,8 @@
 /*
  * history_file: the switchovers on disk, a JSON object a line, so that the last ones survive a restart.
  *
+ * While two processes have the file (one takes over from the other) the one that had it first writes.
+ *
  * A thread of its own appends them: a disk that is slow, or full, delays nobody and costs entries only. What cannot be
  * written is a line of the log.
  */

@@ -86,7 +86,7 @@ enum succession_state succession_state(const struct succession *succession);
 /* The process that takes over. */
 pid_t succession_pid(const struct succession *succession);
 /* A copy of the web server's listening socket, for when it is to be started again; -1: there is none. */
-int succession_http_socket(const struct succession *succession);
+int succession_http_socket(struct succession *succession);
 /* Everything is handed over, or the process ends otherwise: the other side is told which, and the thread ends. Before the
  * sockets are closed elsewhere: the copies are closed here. NULL is allowed. */
 void succession_stop(struct succession *succession, bool done);

@@ -56,6 +56,7 @@ struct session_client {
     struct buf out;
     size_t
         output_bytes; /* of that, and of replies that are kept, as counted last (output_bound.h) */
+    size_t waiting_bytes; /* the same, as shown last: also of who costs no more (output_bytes.h) */
     struct upstream *paused; /* not read because this client does not read */
     struct upstream *early;  /* not read because other replies have to come first */
     struct list in_stalled;  /* its replies wait, and it is not read for that */

@@ -7,8 +7,11 @@
 
 #include "session/state.h"
 
-/* Counts what waits now. */
+/* Counts what waits now, towards output_memory, too: nothing else keeps it from growing. */
 void session_count_output(struct session *s);
+/* What waits now is shown. Towards output_memory it counts only if it did already: where the connection that brings more is
+ * not read meanwhile, it does not grow. */
+void session_show_output(struct session *s);
 /* Nothing waits any longer, for a session that ends. */
 void session_forget_output(struct session *s);
 /* All replies that are kept until their turn comes. */

@@ -5,14 +5,23 @@
 #define REDISPROXY_SESSION_REQUESTS_H
 
 #include "session/state.h"
-#include "topology/switch_counts.h"
 
-/* Counts what became of a request of this session for want of a master. */
-void session_count(const struct session *s, enum switch_count what);
+/* Where this worker counts what becomes of requests of this session's group. */
+static inline struct group_counters *session_group_counters(const struct session *s)
+{
+    return &s->host->counters->groups[s->place.group];
+}
 /* Those that wait have not gone in the turn in which they came: this turn, for those of which that is not known yet. */
 void requests_wait(struct session *s);
-/* Its node has answered it, and other replies have to be delivered first. */
+/* Its node has answered it, or never will, and other replies have to be delivered first. */
 void request_answered_early(struct session *s, struct session_request *r);
+/* When it came, when it was sent last, and when its node had answered, as its session is about to deliver it: in ticks, `now`
+ * the last of them. What did not come to a node has `sent` and `answered` at its end; was_sent tells. */
+struct request_times {
+    uint64_t came, sent, answered;
+    bool was_sent;
+};
+struct request_times request_times(const struct session_request *r, uint64_t now);
 /* Of one that waited, or was answered here, out of its turn, or with an error. */
 void request_count_other(struct session *s, const struct session_request *r, uint64_t now);
 /* It is delivered: counts it, and how long it took. */

@@ -38,20 +38,15 @@ struct session_request {
         struct request;
     };
     struct list in_session; /* the session's unfinished requests, in order */
-    /* Where a slow request is logged (slowlog.h): turn_now() when it came, was sent last, and was answered, cut to 32
-     * bits; 0: not yet; and to which node. Set by slowlog_came(), otherwise not even zero. */
-    struct {
-        uint32_t came, sent, answered;
-        uint64_t node;
-    } times;
-
-    /* In a turn's ticks (turn.h), where `sent` says that they are there. */
+    /* Its times, in a turn's ticks (turn.h), and its node: each where `sent` says that it is there. request_times() knows
+     * all times. */
     uint64_t came; /* when it came, if it could not go at once */
     uint64_t
-        at_node; /* how long its node took, if it was answered before its turn to be delivered */
+        at_node;   /* how long its node took, if it was answered before its turn to be delivered */
+    uint64_t node; /* to which one it was given, where slow requests are logged (slowlog.h) */
 
     /* From here on a new one is zero: session_request_begin(). */
-    uint64_t sent; /* when it was given to a node, in ticks, and REQUEST_LATE, REQUEST_EARLY */
+    uint64_t sent;            /* when it was given to a node, and REQUEST_LATE, REQUEST_EARLY */
     const struct verb *verb;  /* what its command adds (hooks.h), once it is classified */
     struct identity *login;   /* AUTH, HELLO, SELECT: the session's identity once this succeeds */
     struct copies *copies;    /* of it, on other nodes, that are not answered yet */

@@ -12,8 +12,7 @@
  * when it was first held. How long a blocking command waits at its node is its client's wish and makes it not slow.
  *
  * The line has the command and the first key, cut to 64 bytes: never another argument, and nothing at all of what has no
- * keys. Times are those of the worker's turns, in milliseconds. Nothing is written, and no clock read, where
- * no threshold is set.
+ * keys. Times are those that histograms are made of (request_times()).
  */
 #ifndef REDISPROXY_SESSION_SLOWLOG_H
 #define REDISPROXY_SESSION_SLOWLOG_H
@@ -27,33 +26,14 @@ static inline bool slowlog_is_on(const struct session *s)
     return __builtin_expect(s->timed, 0);
 }
 
-/* ---- for slowlog_...() below ---- */
-
-void slowlog_note_came(const struct session *s, struct session_request *r);
-void slowlog_note_sent(const struct session *s, struct session_request *r,
-                       const struct upstream *to);
-void slowlog_note_answered(const struct session *s, struct session_request *r);
+/* For slowlog_delivered(). */
 void slowlog_judge(const struct session *s, const struct session_request *r);
-
-/* ---- what happens to a request ---- */
-
-static inline void slowlog_came(const struct session *s, struct session_request *r)
-{
-    if (slowlog_is_on(s))
-        slowlog_note_came(s, r);
-}
 
 static inline void slowlog_sent(const struct session *s, struct session_request *r,
                                 const struct upstream *to)
 {
     if (slowlog_is_on(s))
-        slowlog_note_sent(s, r, to);
-}
-
-static inline void slowlog_answered(const struct session *s, struct session_request *r)
-{
-    if (slowlog_is_on(s))
-        slowlog_note_answered(s, r);
+        r->node = upstream_node(to);
 }
 
 static inline void slowlog_delivered(const struct session *s, const struct session_request *r)

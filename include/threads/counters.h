@@ -48,7 +48,7 @@
     X(UNSENT, "unsent") /* its connection ended, or was taken away, before a byte was written */   \
     X(LOST, "lost")     /* a read, whose connection ended before the answer */                     \
     X(REJECTED, "rejected") /* the node executed nothing: READONLY, LOADING, ... */                \
-    X(LEASE, "lease")       /* with the lease that it was on, as a whole transaction */
+    X(LEASE, "lease")       /* as a part of its transaction, whose connection was lost */
 
 /* How a connection to a node failed. */
 #define CONNECT_FAILURES(X)                                                                        \
@@ -120,10 +120,14 @@ struct traffic_counters {
 struct group_counters {
     struct traffic_counters traffic;
     counter held_bytes; /* now */
-    counter held;       /* requests that had to wait, ever */
-    struct histogram hold;
-    counter hold_max; /* the longest of these, in ticks */
-    counter retries[RETRY_CAUSE_COUNT];
+    /* What became of requests for want of a node, ever; a switchover's summary is made of the same numbers
+     * (topology/switch_counts.h). */
+    counter held;                       /* had to wait */
+    counter retries[RETRY_CAUSE_COUNT]; /* were sent, and are sent again */
+    counter unknown;                    /* writes that were sent, of which nobody knows whether they were executed */
+    counter refused;                    /* answered with an error: not held, or not any longer */
+    struct histogram hold;              /* how long those waited that did, */
+    counter hold_max;                   /* and the longest of them, in ticks */
 };
 
 struct node_counters {

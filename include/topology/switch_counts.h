@@ -1,11 +1,11 @@
 /*
  * switch_counts: what became of clients' requests for want of a master, of one group and all workers together, since
- * the process began. They stand on the board (topology.h). Nothing of it happens to a request that is simply sent and answered.
+ * the process began. Each worker counts for itself (struct group_counters, threads/counters.h), where /metrics reads the
+ * same numbers; the control plane adds them up when a switchover is to be summed up (summaries.h).
  */
 #ifndef REDISPROXY_TOPOLOGY_SWITCH_COUNTS_H
 #define REDISPROXY_TOPOLOGY_SWITCH_COUNTS_H
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,22 +17,7 @@ enum switch_count {
     SWITCH_COUNTS,  /* how many there are */
 };
 
-struct switch_counts {
-    atomic_uint_least64_t of[SWITCH_COUNTS];
-};
-
-/* Any thread. */
-static inline void switch_count(struct switch_counts *counts, enum switch_count what)
-{
-    atomic_fetch_add_explicit(&counts->of[what], 1, memory_order_relaxed);
-}
-
-/* Any thread. */
-static inline void switch_counts_read(const struct switch_counts *counts,
-                                      uint64_t out[SWITCH_COUNTS])
-{
-    for (int what = 0; what < SWITCH_COUNTS; what++)
-        out[what] = atomic_load_explicit(&counts->of[what], memory_order_relaxed);
-}
+/* Whoever counts: what all workers have counted so far for this group. Any thread. */
+typedef void switch_counts_read(const void *counted, size_t group, uint64_t out[SWITCH_COUNTS]);
 
 #endif

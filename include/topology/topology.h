@@ -17,6 +17,7 @@
 #include "topology/facts.h"
 #include "topology/history.h"
 #include "topology/refusals.h"
+#include "topology/switch_counts.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -161,10 +162,10 @@ void board_acknowledge(struct board *board, size_t subscriber, uint64_t seq);
 /* The newest snapshot that all subscribers have carried out; UINT64_MAX without subscribers. */
 uint64_t board_acknowledged(struct board *board);
 
-/* Counts what became of a request of this group for want of a master. */
-void board_count(struct board *board, size_t group, enum switch_count what);
-/* What was counted for this group so far. */
-void board_counts(const struct board *board, size_t group, uint64_t out[SWITCH_COUNTS]);
+/* How to read what the workers have counted of requests; NULL: there are no workers any more, and what they counted goes. */
+void board_count_from(struct board *board, switch_counts_read *read, const void *counted);
+/* What was counted for this group so far; nothing but 0 while there are no workers. */
+void board_counts(struct board *board, size_t group, uint64_t out[SWITCH_COUNTS]);
 
 /* A client asked this node of a group to pause until then (clock_ms()); 0: to pause no longer. */
 void board_note_pause(struct board *board, size_t group, uint64_t node, int64_t until_ms);

@@ -44,7 +44,6 @@ struct worker {
     const struct hold *holds, *holds_end; /* and where from: one for each group */
     bool accepts;                         /* for all */
     struct list accept_points;
-    void (*on_accept)(void *accept_point, int fd);
     struct balance balance;
     /* Other options: what is to be followed, as others say it and as this thread takes it up, and what is. */
     _Atomic(const struct traffic_options *) reload, followed;

@@ -18,7 +18,7 @@
  */
 #include "commands/pubsub.h"
 
-#include "base/keyed_hash.h"
+#include "commands/subscriptions.h"
 #include "nodes/router.h"
 #include "nodes/upstream.h"
 #include "session/client.h"
@@ -29,21 +29,8 @@
 #include "session/replies.h"
 #include "session/requests.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum kind { CHANNELS, PATTERNS, SHARDS, KINDS };
-
-struct subscription {
-    UT_hash_handle hh;
-    size_t len;
-    char name[];
-};
-
-struct subscriptions {
-    struct subscription *of[KINDS];
-};
 
 static const char *const subscribe_words[KINDS] = {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"};
 
@@ -55,120 +42,6 @@ static bool kind_of_verb(uint8_t verb, enum kind *kind)
     bool subscribes = verb <= VERB_SSUBSCRIBE;
     *kind = (enum kind)(verb - (subscribes ? VERB_SUBSCRIBE : VERB_UNSUBSCRIBE));
     return subscribes;
-}
-
-/* ---- what the session is subscribed to ---- */
-
-static void remember(struct session *s, enum kind kind, struct slice name)
-{
-    struct subscription *sub;
-    if (!s->special.subs && !(s->special.subs = calloc(1, sizeof(*s->special.subs))))
-        abort();
-    lease_keep(&s->lease, LEASE_SUBSCRIBED);
-    HASH_FIND(hh, s->special.subs->of[kind], name.data, name.len, sub);
-    if (sub)
-        return;
-    sub = calloc(1, sizeof(*sub) + name.len);
-    if (!sub)
-        abort();
-    sub->len = name.len;
-    memcpy(sub->name, name.data, name.len);
-    HASH_ADD(hh, s->special.subs->of[kind], name, name.len, sub);
-}
-
-/* The session's subscriptions stand again, or nobody wants them any more. */
-static void mark_renewed(struct session *s)
-{
-    if (s->special.unrenewed)
-        router_subscriber_renewed(s->host->router, s->place.group);
-    s->special.unrenewed = false;
-}
-
-static void mark_unrenewed(struct session *s)
-{
-    if (s->special.unrenewed || life_closing(&s->life))
-        return;
-    s->special.unrenewed = true;
-    router_subscriber_lost(s->host->router, s->place.group);
-}
-
-/* The session's lease is gone: what others publish waits until its subscriptions stand again. */
-static void dropped(struct session *s)
-{
-    if (s->special.subs)
-        mark_unrenewed(s);
-}
-
-static bool subscribes(const struct session_request *r)
-{
-    return r->command && r->command->verb >= VERB_SUBSCRIBE && r->command->verb <= VERB_SSUBSCRIBE;
-}
-
-/* If the session's next request subscribes, publishers wait for that one, too: a client that does not wait for the
- * confirmation (Celery's do not) has asked for the subscription before what others publish from now on. */
-static void held(struct session *s)
-{
-    if (s->queue.next && subscribes(s->queue.next))
-        mark_unrenewed(s);
-}
-
-/* Something of the session was answered: publishers wait for it no longer, if all its subscriptions stand. */
-static void check_renewed(struct session *s)
-{
-    if (!s->special.unrenewed || s->special.renewing > 0 || session_wants_lease(s))
-        return;
-    for (const struct list *it = s->queue.requests.next; it != &s->queue.requests; it = it->next) {
-        const struct session_request *r = session_const_request(it);
-        if (r->state != REQUEST_ANSWERED && subscribes(r))
-            return;
-    }
-    mark_renewed(s);
-}
-
-static void drop_if_empty(struct session *s)
-{
-    for (int kind = 0; kind < KINDS; kind++)
-        if (s->special.subs->of[kind])
-            return;
-    free(s->special.subs);
-    s->special.subs = NULL;
-    lease_let(&s->lease, LEASE_SUBSCRIBED);
-    /* The session keeps its connection. Perhaps it subscribes again, and then must not have to wait for a new one:
-     * Celery subscribes to the message about a result while it asks, over another connection, whether the result is
-     * there already. With a subscription that comes late it would learn of it in neither way. */
-    lease_keep(&s->lease, LEASE_CHANGED);
-    s->lease.dirty = true;
-    check_renewed(s);
-}
-
-static void forget(struct session *s, enum kind kind, struct slice name)
-{
-    struct subscription *sub = NULL;
-    if (!s->special.subs || !name.data)
-        return;
-    HASH_FIND(hh, s->special.subs->of[kind], name.data, name.len, sub);
-    if (sub) {
-        HASH_DEL(s->special.subs->of[kind], sub);
-        free(sub);
-    }
-    drop_if_empty(s);
-}
-
-static void forget_all(struct session *s)
-{
-    struct subscription *sub, *next;
-    mark_renewed(s);
-    if (!s->special.subs)
-        return;
-    for (int kind = 0; kind < KINDS; kind++) {
-        HASH_ITER (hh, s->special.subs->of[kind], sub, next) {
-            HASH_DEL(s->special.subs->of[kind], sub);
-            free(sub);
-        }
-    }
-    free(s->special.subs);
-    s->special.subs = NULL;
-    lease_let(&s->lease, LEASE_SUBSCRIBED);
 }
 
 /* ---- messages ---- */
@@ -249,12 +122,12 @@ static enum tap_verdict on_message(void *data, struct request *head, const char 
     word = element(&args);
     name = element(&args);
     if ((kind = find_word(word, subscribe_words)) >= 0 && name.data) {
-        remember(s, (enum kind)kind, name);
+        subscriptions_add(s, (enum kind)kind, name);
         return confirmation(head, VERB_SUBSCRIBE, kind);
     }
     if ((kind = find_word(word, unsubscribe_words)) >= 0) {
         verdict = confirmation(head, VERB_UNSUBSCRIBE, kind);
-        forget(s, (enum kind)kind, name);
+        subscriptions_remove(s, (enum kind)kind, name);
         if (verdict == TAP_PUSH)
             session_pass_on(s, message, len);
         return verdict;
@@ -353,7 +226,7 @@ static void on_resubscribe_reply(struct request *r, const char *data, size_t len
         return;
     request_free(session_pool(s), r);
     s->special.renewing--;
-    check_renewed(s);
+    subscriptions_check(s);
     if (data[0] == '-')
         session_close(s, CLOSED_ENTRY, "its subscriptions were refused after a switch");
 }
@@ -371,7 +244,7 @@ static void on_resubscribe_failed(struct request *r, enum request_failure why, c
     else if (why == REQUEST_UNSENT)
         session_lease_drop(
             s); /* some were not sent: all of them are made again on the next lease */
-    check_renewed(s);
+    subscriptions_check(s);
     session_mark_woken(s);
 }
 
@@ -423,6 +296,21 @@ static void resubscribe(struct session *s)
         resubscribe_kind(s, (enum kind)kind);
 }
 
+/* The session's lease is gone: what others publish waits until its subscriptions stand again. */
+static void dropped(struct session *s)
+{
+    if (s->special.subs)
+        subscriptions_mark_lost(s);
+}
+
+/* If the session's next request subscribes, publishers wait for that one, too: a client that does not wait for the
+ * confirmation (Celery's do not) has asked for the subscription before what others publish from now on. */
+static void held(struct session *s)
+{
+    if (s->queue.next && subscriptions_are_asked(s->queue.next))
+        subscriptions_mark_lost(s);
+}
+
 static void lost(struct session *s)
 {
     if (!session_doubts(s))
@@ -451,7 +339,7 @@ static bool unpack(struct session *s, struct slice command)
     int kind = find_word(word, subscribe_words);
     if (kind < 0 || !resp_args_next(&args, &name) || args.left > 0)
         return false;
-    remember(s, (enum kind)kind, name);
+    subscriptions_add(s, (enum kind)kind, name);
     return true;
 }
 
@@ -464,9 +352,9 @@ static void adopted(struct session *s)
 const struct carried pubsub_carried = {.tell = resubscribe,
                                        .lost = lost,
                                        .dropped = dropped,
-                                       .forget = forget_all,
+                                       .forget = subscriptions_forget,
                                        .held = held,
-                                       .delivered = check_renewed,
+                                       .delivered = subscriptions_check,
                                        .pack = pack,
                                        .unpack = unpack,
                                        .adopted = adopted};

@@ -12,6 +12,9 @@
 
 #define BACKLOG 64
 #define GROUPS_MAX 256
+#define PATH_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
+#define BESIDE ".next"
+#define BESIDE_MAX (PATH_SIZE + sizeof(BESIDE))
 
 static int complain(const char *path, const char *what, const char *why)
 {
@@ -30,15 +33,23 @@ static int connect_to(const struct sockaddr_un *address)
     return result;
 }
 
-/* The path is taken: by a process that is dead, or `replaced`? Then it is free when this returns 0. */
-static int take_over(const struct sockaddr_un *address, bool replaced)
+static bool may_be_replaced(const char *path)
+{
+    struct stat file;
+    if (lstat(path, &file) != 0 || S_ISSOCK(file.st_mode))
+        return true;
+    (void)complain(path, "the admin socket's path is a file: remove it, or choose another",
+                   "it is no socket");
+    return false;
+}
+
+/* The path is taken: by a process that is dead? Then it is free when this returns 0. */
+static int take_over(const struct sockaddr_un *address)
 {
     const char *path = address->sun_path;
-    struct stat file;
-    if (lstat(path, &file) == 0 && !S_ISSOCK(file.st_mode))
-        return complain(path, "the admin socket's path is a file: remove it, or choose another",
-                        "it is no socket");
-    int status = replaced ? -ECONNREFUSED : connect_to(address);
+    if (!may_be_replaced(path))
+        return -1;
+    int status = connect_to(address);
     if (status == 0 || status == -EAGAIN)
         return complain(path,
                         "another process has the admin socket: stop it, or choose another path",
@@ -50,8 +61,7 @@ static int take_over(const struct sockaddr_un *address, bool replaced)
     if (status == -ECONNREFUSED && unlink(path) != 0 && errno != ENOENT)
         return complain(path, "a dead process's admin socket cannot be removed: remove it",
                         strerror(errno));
-    log_event(LOG_INFO, "another process's admin socket is replaced", "admin=%s reason=\"%s\"",
-              path, replaced ? "this one takes over" : "it is dead");
+    log_event(LOG_INFO, "a dead process's admin socket is replaced", "admin=%s", path);
     return 0;
 }
 
@@ -64,14 +74,13 @@ static int bind_privately(int fd, const struct sockaddr_un *address)
     return result;
 }
 
-static int open_to_group(struct admin_socket *out, const char *name)
+static int open_to_group(struct admin_socket *out, const char *path, const char *name)
 {
     const struct group *group = getgrnam(name);
     if (!group)
-        return complain(out->path, "admin_group names no group: create it, or remove the setting",
-                        name);
-    if (chown(out->path, (uid_t)-1, group->gr_gid) != 0 || chmod(out->path, 0660) != 0)
-        return complain(out->path,
+        return complain(path, "admin_group names no group: create it, or remove the setting", name);
+    if (chown(path, (uid_t)-1, group->gr_gid) != 0 || chmod(path, 0660) != 0)
+        return complain(path,
                         "the admin socket cannot be given to admin_group: the proxy's user has to "
                         "be a member",
                         strerror(errno));
@@ -79,40 +88,74 @@ static int open_to_group(struct admin_socket *out, const char *name)
     return 0;
 }
 
-static int listen_at(struct admin_socket *out, const struct config_admin *admin, bool replaces)
+/* Binds it, in a dead one's place if need be. Returns the descriptor, or -1 after telling why. */
+static int bind_at(const struct sockaddr_un *address)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat file;
-    _Static_assert(sizeof(out->path) == sizeof(address.sun_path), "one of them is too short");
-    if (strlen(admin->path) >= sizeof(address.sun_path))
-        return complain(admin->path, "the admin socket's path is too long: 107 bytes at most", "");
-    memcpy(address.sun_path, admin->path, strlen(admin->path) + 1);
-    memcpy(out->path, admin->path, strlen(admin->path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int status = fd < 0 ? -errno : bind_privately(fd, &address);
+    int status = fd < 0 ? -errno : bind_privately(fd, address);
     if (status == -EADDRINUSE) {
-        if (take_over(&address, replaces) != 0) {
+        if (take_over(address) != 0) {
             close(fd);
             return -1;
         }
-        status = bind_privately(fd, &address);
+        status = bind_privately(fd, address);
     }
     if (status == 0)
-        out->fd = fd;
-    else if (fd >= 0)
+        return fd;
+    if (fd >= 0)
         close(fd);
-    if (status != 0)
-        return complain(
-            admin->path,
-            "the admin socket cannot be bound: its folder has to be there, and writable",
-            strerror(-status));
-    if (stat(admin->path, &file) == 0) {
+    return complain(address->sun_path,
+                    "the admin socket cannot be bound: its folder has to be there, and writable",
+                    strerror(-status));
+}
+
+/* Where one listens that replaces another one's socket later. Nobody else has any business there. */
+static void put_beside(char out[BESIDE_MAX], const char *path)
+{
+    size_t len = strnlen(path, PATH_SIZE - 1);
+    memcpy(out, path, len);
+    memcpy(out + len, BESIDE, sizeof(BESIDE));
+}
+
+static int listen_at(struct admin_socket *out, const struct config_admin *admin, bool replaces)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char beside[BESIDE_MAX];
+    struct stat file;
+    _Static_assert(sizeof(out->path) == sizeof(address.sun_path), "one of them is too short");
+    if (strlen(admin->path) + strlen(BESIDE) >= sizeof(address.sun_path))
+        return complain(admin->path, "the admin socket's path is too long: 102 bytes at most", "");
+    memcpy(out->path, admin->path, strlen(admin->path) + 1);
+    put_beside(beside, admin->path);
+    if (replaces && !may_be_replaced(admin->path))
+        return -1;
+    if (replaces)
+        (void)unlink(beside); /* of one that died before it took over */
+    strcpy(address.sun_path, replaces ? beside : admin->path);
+    out->fd = bind_at(&address);
+    if (out->fd < 0)
+        return -1;
+    if (stat(address.sun_path, &file) == 0) {
         out->device = file.st_dev;
         out->inode = file.st_ino;
     }
-    if (admin->group && open_to_group(out, admin->group) != 0)
+    if (admin->group && open_to_group(out, address.sun_path, admin->group) != 0)
         return -1;
-    return listen(fd, BACKLOG) == 0 ? 0 : complain(admin->path, "cannot listen", strerror(errno));
+    return listen(out->fd, BACKLOG) == 0 ? 0
+                                         : complain(admin->path, "cannot listen", strerror(errno));
+}
+
+void admin_replace(const struct config *config)
+{
+    char beside[BESIDE_MAX];
+    const char *path = config->admin.path;
+    if (!path)
+        return;
+    put_beside(beside, path);
+    if (rename(beside, path) == 0)
+        log_event(LOG_INFO, "the admin socket is this process's now", "admin=%s", path);
+    else if (errno != ENOENT) /* there was no folder for it, or it cannot be used */
+        (void)complain(path, "the admin socket cannot be put in its place", strerror(errno));
 }
 
 /* Whether the folder for a path that nobody asked for is there, and writable. */
@@ -144,15 +187,24 @@ int admin_bind(struct admin_socket *out, const struct config *config, bool repla
     return admin->given ? -1 : 0;
 }
 
-void admin_unbind(struct admin_socket *out)
+/* Unless another process has put its own there. */
+static void remove_ours(const struct admin_socket *out, const char *path)
 {
     struct stat file;
+    if (lstat(path, &file) == 0 && file.st_dev == out->device && file.st_ino == out->inode)
+        unlink(path);
+}
+
+void admin_unbind(struct admin_socket *out)
+{
+    char beside[BESIDE_MAX];
     if (out->fd < 0)
         return;
     close(out->fd);
     out->fd = -1;
-    if (lstat(out->path, &file) == 0 && file.st_dev == out->device && file.st_ino == out->inode)
-        unlink(out->path);
+    put_beside(beside, out->path);
+    remove_ours(out, out->path);
+    remove_ours(out, beside);
 }
 
 /* ---- who may ---- */

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "ops/admin_call.h"
+#include "ops/ctl_path.h"
 #include "ops/ctl_table.h"
 #include "ops/verb.h"
 
@@ -25,8 +26,10 @@
 #define ANSWER_MAX ((size_t)1 << 30)
 
 struct ctl {
-    const char *path;      /* of the socket */
-    struct config *config; /* where the path came from; NULL: from nowhere */
+    const char *path; /* of the socket */
+    struct config
+        *config; /* where the path came from; NULL: from nowhere, or from a file with errors: */
+    char *errors, *path_among_errors;
     bool json, help;
     const struct verb *verb;
     const char *verb_name;
@@ -66,14 +69,25 @@ static int complain(const char *format, const char *what)
     return CTL_FAILED;
 }
 
-/* The path of the socket that this configuration names. Returns 0, or the exit status. */
+/* The path of the socket that this configuration names; also of one with errors, for the proxy that runs has the one
+ * before. Returns 0, or the exit status. */
 static int path_from(struct ctl *ctl, const char *file)
 {
-    ctl->config = config_load(file, stderr);
-    if (!ctl->config)
-        return CTL_UNREACHABLE;
-    ctl->path = ctl->config->admin.path ? ctl->config->admin.path : "";
-    return 0;
+    size_t len;
+    FILE *said = open_memstream(&ctl->errors, &len);
+    if (!said)
+        abort();
+    ctl->config = config_load(file, said);
+    fclose(said);
+    if (ctl->config) {
+        ctl->path = ctl->config->admin.path ? ctl->config->admin.path : "";
+        return 0;
+    }
+    ctl->path = ctl->path_among_errors = ctl_path_of(file, DEFAULT_PATH);
+    if (ctl->path)
+        return 0;
+    fputs(ctl->errors, stderr);
+    return CTL_UNREACHABLE;
 }
 
 /* Takes --json, wherever it stands, out of what follows the verb. */
@@ -247,6 +261,10 @@ static int help(const struct ctl *ctl)
 
 static int run_here(const struct ctl *ctl)
 {
+    if (!ctl->config && ctl->errors) {
+        fputs(ctl->errors, stderr);
+        return CTL_FAILED;
+    }
     if (!ctl->config)
         return complain("%s goes by the configuration: say which, with -c proxy.conf",
                         ctl->verb_name);
@@ -267,7 +285,13 @@ static int run(struct ctl *ctl, int argc, char **argv)
     }
     if (!ctl->verb)
         return complain("there is no verb %s: \"redisproxy ctl help\" lists them", ctl->verb_name);
-    return ctl->verb->local ? run_here(ctl) : ask(ctl);
+    if (ctl->verb->local)
+        return run_here(ctl);
+    if (ctl->path_among_errors)
+        complain("%s",
+                 "the file has errors (redisproxy -t -c FILE shows them); the proxy that runs "
+                 "goes on with what it read before, and is asked");
+    return ask(ctl);
 }
 
 int ctl_main(int argc, char **argv)
@@ -275,5 +299,7 @@ int ctl_main(int argc, char **argv)
     struct ctl ctl = {0};
     int status = run(&ctl, argc, argv);
     config_free(ctl.config);
+    free(ctl.errors);
+    free(ctl.path_among_errors);
     return status;
 }

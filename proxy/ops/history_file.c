@@ -5,6 +5,9 @@
  *
  * The file is opened for each switchover: who has moved it away finds a new one. A line that a crash has cut short is not
  * continued: the next one begins on a line of its own.
+ *
+ * A process that writes has the file's lock (flock) as long as it lives. While another one takes over from it both see the
+ * same switchovers: the one that has the lock writes them.
  */
 #include "ops/history_file.h"
 
@@ -19,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +36,7 @@ struct history_file {
     struct history *history;
     char *path;
     pthread_t writer;
+    int locked_fd;        /* the writer's, after the start: the file whose lock we have; -1: none */
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t work, end;
     struct switchover queue[QUEUE_MAX];
@@ -56,6 +61,31 @@ static int open_file(const char *path, int flags, const char *what, struct stat 
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+static bool is_same_file(int fd, const struct stat *file)
+{
+    struct stat other;
+    return fd >= 0 && fstat(fd, &other) == 0 && other.st_dev == file->st_dev &&
+           other.st_ino == file->st_ino;
+}
+
+/* Whether this process may write to the file that is open there: if no other one has its lock. Keeps the lock, and the
+ * descriptor for it, which is not the caller's any more then: *fd is another one. */
+static bool take_lock(struct history_file *file, int *fd, const struct stat *info)
+{
+    if (is_same_file(file->locked_fd, info))
+        return true;
+    if (flock(*fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return false; /* of any other error: where there are no locks, all write */
+    int copy = fcntl(*fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return true;
+    if (file->locked_fd >= 0)
+        close(file->locked_fd); /* of one that was moved away */
+    file->locked_fd = *fd;
+    *fd = copy;
+    return true;
 }
 
 /* ---- reading ---- */
@@ -110,6 +140,9 @@ static void read_file(struct history_file *file)
     if (fd < 0)
         return;
     char *text = read_end(file->path, fd, info.st_size, &len);
+    if (!take_lock(file, &fd, &info))
+        log_event(LOG_INFO, "another process writes the history's file as long as it is there",
+                  "file=\"%s\"", file->path);
     close(fd);
     if (!text)
         return;
@@ -128,22 +161,28 @@ static bool ends_a_line(int fd, off_t size)
     return size == 0 || pread(fd, &last, 1, size - 1) != 1 || last == '\n';
 }
 
-static void write_one(const char *path, const struct switchover *s)
+static void append(const char *path, int fd, off_t size, const struct switchover *s)
+{
+    char *text = history_to_text(s), *line;
+    int len = asprintf(&line, "%s%s\n", ends_a_line(fd, size) ? "" : "\n", text);
+    if (len < 0)
+        abort();
+    ssize_t n = write(fd, line, (size_t)len);
+    if (n != len)
+        complain(path, "write", n < 0 ? strerror(errno) : "there is no room for a whole line");
+    free(line);
+    free(text);
+}
+
+static void write_one(struct history_file *file, const struct switchover *s)
 {
     struct stat info;
-    char *text = history_to_text(s), *line;
-    int fd = open_file(path, O_RDWR | O_CREAT | O_APPEND, "open", &info);
-    if (fd >= 0) {
-        int len = asprintf(&line, "%s%s\n", ends_a_line(fd, info.st_size) ? "" : "\n", text);
-        if (len < 0)
-            abort();
-        ssize_t n = write(fd, line, (size_t)len);
-        if (n != len)
-            complain(path, "write", n < 0 ? strerror(errno) : "there is no room for a whole line");
-        free(line);
-        close(fd);
-    }
-    free(text);
+    int fd = open_file(file->path, O_RDWR | O_CREAT | O_APPEND, "open", &info);
+    if (fd < 0)
+        return;
+    if (take_lock(file, &fd, &info))
+        append(file->path, fd, info.st_size, s);
+    close(fd);
 }
 
 static void *run(void *arg)
@@ -158,7 +197,7 @@ static void *run(void *arg)
         struct switchover s = file->queue[0];
         memmove(file->queue, file->queue + 1, --file->count * sizeof(file->queue[0]));
         pthread_mutex_unlock(&file->lock);
-        write_one(file->path, &s);
+        write_one(file, &s);
         pthread_mutex_lock(&file->lock);
     }
     file->ended = true;
@@ -199,6 +238,8 @@ static void free_file(struct history_file *file)
     pthread_cond_destroy(&file->work);
     pthread_cond_destroy(&file->end);
     pthread_mutex_destroy(&file->lock);
+    if (file->locked_fd >= 0)
+        close(file->locked_fd);
     free(file->path);
     free(file);
 }
@@ -209,6 +250,7 @@ struct history_file *history_file_start(struct history *history, const char *pat
     if (!file || !(file->path = strdup(path)))
         abort();
     file->history = history;
+    file->locked_fd = -1;
     init_lock(file);
     read_file(file);
     int error = pthread_create(&file->writer, NULL, run, file);

@@ -13,11 +13,8 @@
 
 char *metrics_text(const struct metrics_view *view, bool openmetrics)
 {
-    char *text;
-    size_t len;
-    struct metrics_out out = {.file = open_memstream(&text, &len), .openmetrics = openmetrics};
-    if (!out.file)
-        abort();
+    struct metrics_out out;
+    metrics_start(&out, openmetrics);
     metrics_process(&out, view);
     metrics_groups(&out, view);
     metrics_sentinels(&out, view);
@@ -26,10 +23,7 @@ char *metrics_text(const struct metrics_view *view, bool openmetrics)
     metrics_upstreams(&out, view);
     metrics_workers(&out, view);
     metrics_tls(&out, view);
-    metrics_end(&out);
-    if (fclose(out.file) != 0)
-        abort();
-    return text;
+    return metrics_end(&out);
 }
 
 bool metrics_wants_openmetrics(const char *accept)

@@ -7,45 +7,80 @@
  */
 #include "ops/metrics_parts.h"
 
-/* What all workers have of one command on one listener. */
-static struct command_counters sum_of(const struct metrics_view *view, size_t listener,
-                                      unsigned number)
-{
-    struct command_counters sum = {0};
-    size_t place = view->options->listeners[listener].number;
-    for (size_t i = 0; i < view->worker_count; i++) {
-        const struct command_counters *one = &view->counters[i]->listeners[place].commands[number];
-        histogram_merge(&sum.at_once, &one->at_once);
-        for (int result = 0; result < RESULTS; result++)
-            sum.others[result] += counter_read(&one->others[result]);
-    }
-    sum.others[RESULT_OK] += histogram_count(&sum.at_once);
-    return sum;
-}
+/* All that is read of a listener: what each command came to, and its at_once by class. */
+struct listener_sum {
+    uint64_t (*results)[RESULTS]; /* one for each command's number */
+    struct histogram at_once[COMMAND_CLASSES];
+};
 
-/* All listeners', in one table: it is read for three families. */
 struct table {
     size_t listeners;
     unsigned numbers;
-    struct command_counters *rows;
+    struct listener_sum *rows;
 };
 
-static struct command_counters *row_of(const struct table *table, size_t listener, unsigned number)
+static enum command_class class_of(unsigned number)
 {
-    return &table->rows[listener * table->numbers + number];
+    const struct command *command = command_by_number(number);
+    return command ? command_class(command) : COMMAND_CLASS_OTHER;
 }
 
+/* Most commands are never sent: for them a look is enough. */
+static bool is_used(const struct command_counters *one)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+        any |= counter_read(&one->at_once.buckets[i]);
+    for (int result = 0; result < RESULTS; result++)
+        any |= counter_read(&one->others[result]);
+    return any != 0;
+}
+
+static void add_command(struct listener_sum *sum, unsigned number,
+                        const struct command_counters *one)
+{
+    uint64_t *results = sum->results[number];
+    for (int result = 0; result < RESULTS; result++)
+        results[result] += counter_read(&one->others[result]);
+    results[RESULT_OK] += histogram_count(&one->at_once);
+    histogram_merge(&sum->at_once[class_of(number)], &one->at_once);
+}
+
+static void add_listener(struct listener_sum *sum, unsigned numbers,
+                         const struct listener_counters *one)
+{
+    for (unsigned number = 0; number < numbers; number++)
+        if (is_used(&one->commands[number]))
+            add_command(sum, number, &one->commands[number]);
+}
+
+static void *zeroed(size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory)
+        abort();
+    return memory;
+}
+
+/* It is read for four families. */
 static struct table table_new(const struct metrics_view *view)
 {
     struct table table = {.listeners = view->options->listener_count, .numbers = command_numbers()};
-    size_t size = sizeof(*table.rows) * (table.listeners * table.numbers + 1);
-    table.rows = aligned_alloc(sizeof(*table.rows), size);
-    if (!table.rows)
-        abort();
-    for (size_t i = 0; i < table.listeners; i++)
-        for (unsigned number = 0; number < table.numbers; number++)
-            *row_of(&table, i, number) = sum_of(view, i, number);
+    table.rows = zeroed(table.listeners, sizeof(*table.rows));
+    for (size_t i = 0; i < table.listeners; i++) {
+        size_t place = view->options->listeners[i].number;
+        table.rows[i].results = zeroed(table.numbers, sizeof(*table.rows[i].results));
+        for (size_t w = 0; w < view->worker_count; w++)
+            add_listener(&table.rows[i], table.numbers, &view->counters[w]->listeners[place]);
+    }
     return table;
+}
+
+static void table_free(struct table *table)
+{
+    for (size_t i = 0; i < table->listeners; i++)
+        free(table->rows[i].results);
+    free(table->rows);
 }
 
 /* What is 0 is not written: there are four hundred commands. */
@@ -57,7 +92,7 @@ static void put_requests(struct metrics_out *out, const struct metrics_view *vie
     for (size_t i = 0; i < table->listeners; i++)
         for (unsigned number = 0; number < table->numbers; number++)
             for (int result = 0; result < RESULTS; result++) {
-                uint64_t count = row_of(table, i, number)->others[result];
+                uint64_t count = table->rows[i].results[number][result];
                 const struct command *command = command_by_number(number);
                 if (count)
                     metrics_put(
@@ -78,7 +113,7 @@ static void put_results(struct metrics_out *out, const struct metrics_view *view
         for (int result = 0; result < RESULTS; result++) {
             uint64_t sum = 0;
             for (unsigned number = 0; number < table->numbers; number++)
-                sum += row_of(table, i, number)->others[result];
+                sum += table->rows[i].results[number][result];
             metrics_put(out,
                         LABELS({"listener", metrics_listener(view, i, name, sizeof(name))},
                                {"result", request_result_label((enum request_result)result)}),
@@ -89,13 +124,8 @@ static void put_results(struct metrics_out *out, const struct metrics_view *view
 static struct histogram latency_of(const struct metrics_view *view, const struct table *table,
                                    enum metric family, size_t listener, enum command_class class)
 {
-    struct histogram sum = {0};
+    struct histogram sum = table->rows[listener].at_once[class];
     size_t place = view->options->listeners[listener].number;
-    for (unsigned number = 0; number < table->numbers; number++) {
-        const struct command *command = command_by_number(number);
-        if ((command ? command_class(command) : COMMAND_CLASS_OTHER) == class)
-            histogram_merge(&sum, &row_of(table, listener, number)->at_once);
-    }
     for (size_t i = 0; i < view->worker_count; i++) {
         const struct listener_counters *one = &view->counters[i]->listeners[place];
         histogram_merge(&sum, family == METRIC_NODE_TIME ? &one->node[class] : &one->whole[class]);
@@ -179,7 +209,7 @@ static void put_counted(struct metrics_out *out, const struct metrics_view *view
     put_latencies(out, view, &table, METRIC_REQUEST_TIME);
     put_latencies(out, view, &table, METRIC_NODE_TIME);
     put_retries(out, view);
-    free(table.rows);
+    table_free(&table);
 }
 
 void metrics_requests(struct metrics_out *out, const struct metrics_view *view)

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "net/channel.h"
+#include "ops/kept_sockets.h"
 #include "worker/handover.h"
 
 #include <errno.h>
@@ -37,9 +38,7 @@ struct succession {
     struct succession_options options;
     struct workers *workers;
     char program[4096]; /* our own path, as it was at the start: a new version may be there now */
-    pthread_mutex_t sockets_mutex; /* over the next two */
-    int *sockets; /* copies of the listening ones; the last one is the web server's */
-    size_t socket_count;
+    struct kept_sockets sockets;
     int door;    /* where new processes come, the thread's; -1: there is none */
     int mail[2]; /* from other threads: struct letter */
     pthread_t thread;
@@ -83,28 +82,17 @@ static bool greet(const struct handover_channel *channel)
     return false;
 }
 
-static bool give_listeners(const struct succession *s, const struct handover_channel *channel)
-{
-    char text[TEXT_MAX_LEN], address[ENDPOINT_TEXT_MAX];
-    struct address at;
-    for (size_t i = 0; i < s->socket_count; i++) {
-        if (s->sockets[i] < 0 || address_of_socket(&at, s->sockets[i], false) != 0)
-            continue;
-        snprintf(text, sizeof(text), "listener %.100s",
-                 address_format(address, sizeof(address), &at));
-        if (!say(channel, text, &s->sockets[i]))
-            return false;
-    }
-    return true;
-}
-
-static bool give_sockets(struct succession *s, const struct handover_channel *channel)
+static bool give_one(void *channel, const char *address, int fd)
 {
     char text[TEXT_MAX_LEN];
-    pthread_mutex_lock(&s->sockets_mutex);
-    bool given = give_listeners(s, channel);
-    pthread_mutex_unlock(&s->sockets_mutex);
-    if (!given)
+    snprintf(text, sizeof(text), "listener %.100s", address);
+    return say(channel, text, &fd);
+}
+
+static bool give_sockets(struct succession *s, struct handover_channel *channel)
+{
+    char text[TEXT_MAX_LEN];
+    if (!kept_sockets_each(&s->sockets, give_one, channel))
         return false;
     snprintf(text, sizeof(text), "go %" PRIu64, workers_accepted(s->workers));
     return say(channel, text, NULL);
@@ -230,76 +218,11 @@ static bool post(struct succession *s, bool is_door, int fd)
 
 /* ---- its life ---- */
 
-static int copy_of(int fd)
-{
-    return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-}
-
-static int *new_sockets(size_t count)
-{
-    int *sockets = calloc(count, sizeof(int));
-    if (!sockets)
-        abort();
-    return sockets;
-}
-
-static void copy_sockets(struct succession *s)
-{
-    size_t listeners = s->options.listener_count;
-    s->socket_count = listeners + 1;
-    s->sockets = new_sockets(s->socket_count);
-    for (size_t i = 0; i < s->socket_count; i++)
-        s->sockets[i] = copy_of(i < listeners ? s->options.listen_fds[i] : s->options.http_fd);
-}
-
-static void close_sockets(struct succession *s)
-{
-    for (size_t i = 0; i < s->socket_count; i++)
-        if (s->sockets[i] >= 0)
-            close(s->sockets[i]);
-    free(s->sockets);
-}
-
-/* The listener's, which is not closed with the others then. */
-static int keep_socket(struct succession *s, const struct address *address)
-{
-    struct address at;
-    for (size_t i = 0; i + 1 < s->socket_count; i++) {
-        int fd = s->sockets[i];
-        if (fd < 0 || address_of_socket(&at, fd, false) != 0 || !address_equal(&at, address))
-            continue;
-        s->sockets[i] = -1;
-        return fd;
-    }
-    return -1;
-}
-
-static int next_http_socket(struct succession *s, const struct config *config, int http_fd)
-{
-    int *old = &s->sockets[s->socket_count - 1], fd = *old;
-    if (http_fd >= 0 || !config->http.len)
-        return copy_of(http_fd);
-    *old = -1;
-    return fd;
-}
-
 void succession_follow(struct succession *s, const struct config *config, const int *listen_fds,
                        int http_fd)
 {
-    const struct traffic_options *options = &config->traffic;
-    size_t count = options->listener_count + 1;
-    if (!s)
-        return;
-    int *sockets = new_sockets(count);
-    pthread_mutex_lock(&s->sockets_mutex);
-    for (size_t i = 0; i + 1 < count; i++)
-        sockets[i] = listen_fds[i] >= 0 ? copy_of(listen_fds[i])
-                                        : keep_socket(s, &options->listeners[i].address);
-    sockets[count - 1] = next_http_socket(s, config, http_fd);
-    close_sockets(s);
-    s->sockets = sockets;
-    s->socket_count = count;
-    pthread_mutex_unlock(&s->sockets_mutex);
+    if (s)
+        kept_sockets_follow(&s->sockets, config, listen_fds, http_fd);
 }
 
 struct succession *succession_new(const struct succession_options *options)
@@ -311,10 +234,9 @@ struct succession *succession_new(const struct succession_options *options)
     s->options = *options;
     s->options.takeover = options->takeover ? strdup(options->takeover) : NULL;
     pthread_mutex_init(&s->mutex, NULL);
-    pthread_mutex_init(&s->sockets_mutex, NULL);
+    kept_sockets_init(&s->sockets, options->listen_fds, options->listener_count, options->http_fd);
     len = readlink("/proc/self/exe", s->program, sizeof(s->program) - 1);
     s->program[len > 0 ? len : 0] = '\0';
-    copy_sockets(s);
     s->door = s->mail[0] = s->mail[1] = -1;
     return s;
 }
@@ -399,10 +321,9 @@ pid_t succession_pid(const struct succession *s)
     return atomic_load(&s->pid);
 }
 
-int succession_http_socket(const struct succession *s)
+int succession_http_socket(struct succession *s)
 {
-    int fd = s->sockets[s->socket_count - 1];
-    return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return kept_sockets_http(&s->sockets);
 }
 
 /* The other side opens its own door, and closes. */
@@ -442,7 +363,7 @@ void succession_stop(struct succession *s, bool done)
         return;
     if (s->started)
         stop_thread(s, done);
-    close_sockets(s);
+    kept_sockets_close(&s->sockets);
     if (s->door >= 0)
         close(s->door);
     if (s->door >= 0 && !done)
@@ -451,7 +372,6 @@ void succession_stop(struct succession *s, bool done)
         if (s->mail[i] >= 0)
             close(s->mail[i]);
     pthread_mutex_destroy(&s->mutex);
-    pthread_mutex_destroy(&s->sockets_mutex);
     free((char *)s->options.takeover);
     free(s);
 }

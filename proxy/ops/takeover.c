@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/channel.h"
+#include "ops/admin.h"
 #include "session/move.h"
 #include "topology/topology.h"
 #include "worker/handover.h"
@@ -251,8 +252,10 @@ static void *serve(void *arg)
               done ? "all sessions are taken over" : "the old process has gone",
               "taken=%zu refused=%zu", atomic_load(&t->channel->taken),
               atomic_load(&t->channel->refused));
-    if (!atomic_load(&t->stopping))
+    if (!atomic_load(&t->stopping)) {
+        admin_replace(t->config);
         succession_open(t->succession, true);
+    }
     shutdown(t->channel->fd, SHUT_RDWR); /* the old process waits for that */
     atomic_store(&t->going, false);
     return NULL;

@@ -77,7 +77,7 @@ void session_describe(const struct session *s, struct session_row *row)
         .in_flight = s->queue.inflight,
         .waiting = s->queue.count - s->queue.inflight,
         .request_bytes = s->queue.bytes,
-        .output_bytes = buf_len(&s->client.out) + s->client.output_bytes,
+        .output_bytes = s->client.waiting_bytes ? s->client.waiting_bytes : buf_len(&s->client.out),
     };
     put_address(row->address, s);
     put_listener(row->listener, s->listener);

@@ -14,7 +14,6 @@
 #include "session/output.h"
 #include "session/replies.h"
 #include "session/requests.h"
-#include "session/slowlog.h"
 #include "session/transaction.h"
 
 #include <inttypes.h>
@@ -41,15 +40,9 @@ static const char *masterdown(const struct session *s, char *out, size_t size)
 static void answer_masterdown(struct session *s, struct session_request *r)
 {
     char text[280];
-    session_count(s, SWITCH_REFUSED);
+    counter_add(&session_group_counters(s)->refused, 1);
     session_answer(s, r, masterdown(s, text, sizeof(text)));
     request_conclude(r, RESULT_LIMIT);
-}
-
-static void begins_to_be_held(struct session *s, struct session_request *r, int64_t now_ms)
-{
-    r->held_since_ms = now_ms;
-    counter_add(&s->host->counters->groups[s->place.group].held, 1);
 }
 
 /* What `earlier`, if it waits, makes of the transaction. */
@@ -164,13 +157,13 @@ __attribute__((noinline)) static void judge_last(struct session *s, struct sessi
 {
     bool held = hold_waits(&s->queue.held);
     if (held)
-        begins_to_be_held(s, r, turn_now(s->host->turn));
+        r->held_since_ms = turn_now(s->host->turn);
     if (is_refused(s, r, room)) {
         refuse_last(s, r);
         return;
     }
     if (held)
-        session_count(s, SWITCH_HELD);
+        counter_add(&session_group_counters(s)->held, 1);
     pass(&s->queue.at_end, r);
 }
 
@@ -178,7 +171,6 @@ static void join(struct session *s, struct session_request *r)
 {
     r->owner = &session_owner;
     r->owner_data = s;
-    slowlog_came(s, r);
     r->after_write = s->queue.writes > 0;
     r->maybe_write = !r->command || !(r->command->flags & (COMMAND_READONLY | COMMAND_READ_PORT));
     queue_add(&s->queue, r);
@@ -227,13 +219,13 @@ void session_enter_hold(struct session *s)
         room = hold_has_room(&s->queue.held, request_cost(r));
         hold_grow(&s->queue.held, request_cost(r));
         if (first)
-            begins_to_be_held(s, r, now);
+            r->held_since_ms = now;
         if (is_refused(s, r, room)) {
             refuse_to_hold(s, r, &tx);
             continue;
         }
         if (first)
-            session_count(s, SWITCH_HELD);
+            counter_add(&session_group_counters(s)->held, 1);
         pass(&tx, r);
     }
     s->queue.at_end = tx;

@@ -67,8 +67,8 @@ void session_flush(struct session *s)
         took(s, (size_t)n);
         turn_took(s->host->turn, FLUSH_STEPS + (size_t)n / 1024);
     }
-    if (s->client.output_bytes > 0)
-        session_count_output(s);
+    if (s->client.waiting_bytes > 0)
+        session_show_output(s);
     if (s->client.paused && buf_len(&s->client.out) < s->host->options->output_high / 2) {
         upstream_pause(s->client.paused, false);
         s->client.paused = NULL;
@@ -98,6 +98,7 @@ void session_pass_on(struct session *s, const char *message, size_t len)
         s->lease.upstream) {
         s->client.paused = s->lease.upstream;
         (void)upstream_stop_reading(s->lease.upstream, s);
+        session_show_output(s);
     }
 }
 
@@ -130,6 +131,8 @@ void session_throttle_now(struct session *s, struct upstream *up, size_t so_far)
         stop_reading(s, up);
     if (!s->client.paused)
         (void)session_bound_output(s);
+    else
+        session_show_output(s);
 }
 
 void session_stream_directly(struct session *s, const char *data, size_t len)

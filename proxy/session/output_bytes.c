@@ -9,22 +9,43 @@ size_t session_kept_bytes(const struct session *s)
     return sum;
 }
 
+static void show(struct session *s, size_t now)
+{
+    s->host->output_bytes += now - s->client.waiting_bytes;
+    s->client.waiting_bytes = now;
+}
+
 static void count(struct session *s, size_t now)
 {
     size_t before = s->client.output_bytes;
     s->client.output_bytes = now;
-    s->host->output_bytes += now - before;
     atomic_fetch_add_explicit(&s->host->stop.shared->unread_bytes, now - before,
                               memory_order_relaxed);
 }
 
-void session_count_output(struct session *s)
+static size_t over_high(const struct session *s)
 {
     size_t now = buf_len(&s->client.out) + session_kept_bytes(s);
-    count(s, now > s->host->options->output_high ? now : 0);
+    return now > s->host->options->output_high ? now : 0;
+}
+
+void session_show_output(struct session *s)
+{
+    size_t now = over_high(s);
+    show(s, now);
+    if (s->client.output_bytes > 0)
+        count(s, now);
+}
+
+void session_count_output(struct session *s)
+{
+    size_t now = over_high(s);
+    show(s, now);
+    count(s, now);
 }
 
 void session_forget_output(struct session *s)
 {
+    show(s, 0);
     count(s, 0);
 }

@@ -4,6 +4,7 @@
 #include "session/client.h"
 #include "session/lease.h"
 #include "session/replies.h"
+#include "session/requests.h"
 #include "session/transaction.h"
 
 /* The answers were given long ago. What goes wrong now, EXEC will tell. */
@@ -36,6 +37,7 @@ void session_tx_replay(struct session *s)
     for (struct list *it = s->tx.log.next; it != &s->tx.log; it = it->next) {
         const struct session_request *r = session_request(it);
         session_tell_lease(s, (struct slice){r->data, r->len}, &copy_owner);
+        counter_add(&session_group_counters(s)->retries[RETRY_LEASE], 1);
         /* AUTH and kin: with EXEC they change the connection, which is nobody else's then. */
         if (session_keeps_lease(r))
             lease_keep(&s->lease, LEASE_CHANGED);

@@ -160,7 +160,6 @@ static void decide_rejected(struct session *s)
 static inline void landed(struct session *s, struct session_request *r, enum request_state state)
 {
     queue_move(&s->queue, r, state);
-    slowlog_answered(s, r);
     if (!barrier_stands(&s->barrier))
         return;
     barrier_lower(&s->barrier, BARRIER_BLOCKED, r);
@@ -325,6 +324,8 @@ static void on_failed(struct request *wire, enum request_failure why, const char
     r->unbegun = false;
     if (why == REQUEST_LOST)
         session_suspect(s, r);
+    if (s->queue.requests.next != &r->in_session)
+        request_answered_early(s, r);
     landed(s, r, REQUEST_ANSWERED); /* what it becomes is decided below */
     if (s->client.paused == r->upstream && why == REQUEST_LOST)
         s->client.paused = NULL;

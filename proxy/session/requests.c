@@ -5,7 +5,6 @@
 #include "session/client.h"
 #include "session/copies.h"
 #include "session/life.h"
-#include "topology/topology.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -13,11 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void session_count(const struct session *s, enum switch_count what)
-{
-    board_count(s->host->turn->board, s->place.group, what);
-}
 
 static uint64_t when_sent(const struct session_request *r)
 {
@@ -41,15 +35,13 @@ void requests_wait(struct session *s)
 /* A request that was on its way stands before all that waits again. */
 void session_wait_again(struct session *s, struct session_request *r, enum retry_cause cause)
 {
-    counter_add(&s->host->counters->groups[s->place.group].retries[cause], 1);
+    counter_add(&session_group_counters(s)->retries[cause], 1);
     if (!(r->sent & REQUEST_LATE))
         r->came = when_sent(r);
     r->sent = REQUEST_LATE;
     session_forget_copies(s, r);
     queue_move(&s->queue, r, REQUEST_WAITING);
     r->retried = true;
-    r->times.sent = r->times.answered = 0;
-    session_count(s, SWITCH_RETRIED);
     r->reply_type = 0;
     r->unknown = r->denied = r->page_begins = r->page_lost = false;
     r->reply_len = 0;
@@ -136,14 +128,34 @@ void session_settle(struct session *s, struct session_request *r, const char *re
     session_mark_woken(s);
 }
 
+static void note_unknown(struct session *s, struct session_request *r)
+{
+    counter_add(&session_group_counters(s)->unknown, 1);
+    request_conclude(r, RESULT_UNKNOWN);
+}
+
+/* Its client hears of none of these writes: `r`, and those that were sent behind it and would be the next to fail. What is
+ * not delivered is counted here. */
+static void close_over_unknown(struct session *s, struct session_request *r)
+{
+    request_count_other(s, r, s->host->turn->ticks);
+    list_each (it, &s->queue.requests) {
+        struct session_request *other = session_request(it);
+        if (other->state != REQUEST_SENT || !other->write || other->in_tx)
+            continue;
+        note_unknown(s, other);
+        request_count_other(s, other, s->host->turn->ticks);
+    }
+    session_close(s, CLOSED_UNKNOWN,
+                  "the outcome of a write is unknown, and inflight_writes = close");
+}
+
 void session_outcome_unknown(struct session *s, struct session_request *r, const char *error)
 {
     r->executed = true; /* perhaps: that is the point */
-    session_count(s, SWITCH_UNKNOWN);
-    request_conclude(r, RESULT_UNKNOWN);
+    note_unknown(s, r);
     if (router_group(s->host->router, s->place.group)->inflight_writes == INFLIGHT_CLOSE)
-        session_close(s, CLOSED_UNKNOWN,
-                      "the outcome of a write is unknown, and inflight_writes = close");
+        close_over_unknown(s, r);
     else
         session_settle(s, r, error);
 }
@@ -166,7 +178,7 @@ void session_rewrite_number(struct session_request *r, const char *at, uint64_t 
 /* How long it was in the hold, if it was: until it was sent, or refused. */
 static void count_hold(struct session *s, const struct session_request *r, uint64_t now)
 {
-    struct group_counters *group = &s->host->counters->groups[s->place.group];
+    struct group_counters *group = session_group_counters(s);
     uint64_t since = (uint64_t)r->held_since_ms * HISTOGRAM_TICKS_PER_MS;
     uint64_t until = when_sent(r) > since ? when_sent(r) : now,
              ticks = until > since ? until - since : 0;
@@ -188,19 +200,29 @@ static enum request_result result_of(const struct session_request *r)
     return r->reply_type == '-' ? RESULT_ERROR : RESULT_OK;
 }
 
+struct request_times request_times(const struct session_request *r, uint64_t now)
+{
+    struct request_times t = {.sent = when_sent(r), .answered = now};
+    t.was_sent = t.sent != 0;
+    if (!t.was_sent)
+        t.sent = now;
+    else if (r->sent & REQUEST_EARLY)
+        t.answered = t.sent + r->at_node;
+    t.came = r->sent & REQUEST_LATE ? r->came : t.sent;
+    return t;
+}
+
 void request_count_other(struct session *s, const struct session_request *r, uint64_t now)
 {
-    uint64_t sent = when_sent(r), came = sent ? sent : now;
-    if (r->sent & REQUEST_LATE)
-        came = r->came;
+    struct request_times t = request_times(r, now);
     counters_note_other(s->counters,
-                        &(struct counted_request){
-                            .command = r->command ? r->command->number : 0,
-                            .class = r->command ? command_class(r->command) : COMMAND_CLASS_OTHER,
-                            .result = result_of(r),
-                            .whole = now - came,
-                            .node = r->sent & REQUEST_EARLY ? r->at_node : now - sent,
-                            .was_sent = sent != 0});
+                        &(struct counted_request){.command = r->command ? r->command->number : 0,
+                                                  .class = r->command ? command_class(r->command)
+                                                                      : COMMAND_CLASS_OTHER,
+                                                  .result = result_of(r),
+                                                  .whole = now - t.came,
+                                                  .node = t.answered - t.sent,
+                                                  .was_sent = t.was_sent});
     if (r->held_since_ms)
         count_hold(s, r, now);
 }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "nodes/router.h"
+#include "session/requests.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,46 +11,25 @@
 #define KEY_MAX 64
 
 struct phases {
-    uint32_t queued, held, node, reply;
+    uint64_t queued, held, node, reply;
 };
 
-/* 0 stands for "not yet". Differences are right though the number wraps after 49 days. */
-static uint32_t stamp(int64_t ms)
+static uint64_t ms_of(uint64_t ticks)
 {
-    uint32_t cut = (uint32_t)ms;
-    return cut ? cut : 1;
+    return ticks / HISTOGRAM_TICKS_PER_MS;
 }
 
-void slowlog_note_came(const struct session *s, struct session_request *r)
+/* In milliseconds, each from one moment to the next: so their sum is how long it took. */
+static struct phases phases_of(const struct session_request *r, uint64_t now)
 {
-    r->times.came = stamp(turn_now(s->host->turn));
-    r->times.sent = r->times.answered = 0;
-    r->times.node = 0;
-}
-
-void slowlog_note_sent(const struct session *s, struct session_request *r,
-                       const struct upstream *to)
-{
-    r->times.sent = stamp(turn_now(s->host->turn));
-    r->times.node = upstream_node(to);
-}
-
-void slowlog_note_answered(const struct session *s, struct session_request *r)
-{
-    r->times.answered = stamp(turn_now(s->host->turn));
-}
-
-/* ---- judging ---- */
-
-static struct phases phases_of(const struct session_request *r, uint32_t now)
-{
-    uint32_t answered = r->times.answered ? r->times.answered : now;
-    uint32_t sent = r->times.sent ? r->times.sent : answered;
-    uint32_t held = r->held_since_ms ? stamp(r->held_since_ms) : sent;
-    return (struct phases){.queued = held - r->times.came,
+    struct request_times t = request_times(r, now);
+    uint64_t came = ms_of(t.came), sent = ms_of(t.sent), answered = ms_of(t.answered), held = sent;
+    if (r->held_since_ms && (uint64_t)r->held_since_ms < sent)
+        held = (uint64_t)r->held_since_ms > came ? (uint64_t)r->held_since_ms : came;
+    return (struct phases){.queued = held - came,
                            .held = sent - held,
                            .node = answered - sent,
-                           .reply = now - answered};
+                           .reply = ms_of(now) - answered};
 }
 
 /* As redis-cli shows it. Only its first bytes. */
@@ -74,11 +54,11 @@ static void tell(const struct session *s, const struct session_request *r,
     char key[4 * KEY_MAX + 4];
     const struct topology_group *view = router_view(s->host->router, s->place.group);
     const struct topology_node *node =
-        view && r->times.node ? topology_node_by_id(view, r->times.node) : NULL;
-    uint32_t ms = phases->queued + phases->held + phases->node + phases->reply;
+        view && request_times(r, 0).was_sent ? topology_node_by_id(view, r->node) : NULL;
+    uint64_t ms = phases->queued + phases->held + phases->node + phases->reply;
     log_event(LOG_WARN, "a request was slow",
-              "group=%s command=%s key=\"%s\" ms=%" PRIu32 " queued_ms=%" PRIu32 " held_ms=%" PRIu32
-              " node_ms=%" PRIu32 " reply_ms=%" PRIu32 " node=%s retried=%s session=%" PRIu64,
+              "group=%s command=%s key=\"%s\" ms=%" PRIu64 " queued_ms=%" PRIu64 " held_ms=%" PRIu64
+              " node_ms=%" PRIu64 " reply_ms=%" PRIu64 " node=%s retried=%s session=%" PRIu64,
               router_group(s->host->router, s->place.group)->name,
               r->command ? r->command->name : "unknown", show_key(r, key), ms, phases->queued,
               phases->held, phases->node, phases->reply, node ? node->name : "-",
@@ -87,7 +67,7 @@ static void tell(const struct session *s, const struct session_request *r,
 
 void slowlog_judge(const struct session *s, const struct session_request *r)
 {
-    struct phases phases = phases_of(r, stamp(turn_now(s->host->turn)));
+    struct phases phases = phases_of(r, s->host->turn->ticks);
     int64_t ms = (int64_t)phases.queued + phases.held + phases.reply;
     if (!r->blocking)
         ms += phases.node;

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SUBSCRIBERS_MAX 64
 #define PAUSES_MAX 16 /* nodes that clients have paused at a time */
@@ -40,7 +41,8 @@ struct board {
     struct facts *facts;
     struct history *history;
     size_t groups;
-    struct switch_counts counts[]; /* one for each group */
+    switch_counts_read *counts; /* NULL: nobody counts */
+    const void *counted;
 };
 
 const char *group_state_name(enum group_state state)
@@ -117,7 +119,7 @@ const struct topology_node *topology_node_by_id(const struct topology_group *gro
 
 struct board *board_new(size_t groups)
 {
-    struct board *board = calloc(1, sizeof(*board) + groups * sizeof(board->counts[0]));
+    struct board *board = calloc(1, sizeof(*board));
     if (!board)
         abort();
     pthread_mutex_init(&board->mutex, NULL);
@@ -240,14 +242,21 @@ uint64_t board_acknowledged(struct board *board)
     return oldest;
 }
 
-void board_count(struct board *board, size_t group, enum switch_count what)
+void board_count_from(struct board *board, switch_counts_read *read, const void *counted)
 {
-    switch_count(&board->counts[group], what);
+    pthread_mutex_lock(&board->mutex);
+    board->counts = read;
+    board->counted = counted;
+    pthread_mutex_unlock(&board->mutex);
 }
 
-void board_counts(const struct board *board, size_t group, uint64_t out[SWITCH_COUNTS])
+void board_counts(struct board *board, size_t group, uint64_t out[SWITCH_COUNTS])
 {
-    switch_counts_read(&board->counts[group], out);
+    memset(out, 0, SWITCH_COUNTS * sizeof(*out));
+    pthread_mutex_lock(&board->mutex);
+    if (board->counts)
+        board->counts(board->counted, group, out);
+    pthread_mutex_unlock(&board->mutex);
 }
 
 /* The node's own entry, or else the one that ends first. */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/listener.h"
+#include "worker/clients.h"
 
 #include <stdlib.h>
 
@@ -38,7 +39,7 @@ static int open_point(struct worker *w, const struct traffic_listener_options *o
     point->worker = w;
     point->options = traffic_listener_keep(options);
     list_append(&w->accept_points, &point->in_worker);
-    point->listener = listener_open(&w->loop, fd, w->on_accept, point);
+    point->listener = listener_open(&w->loop, fd, clients_on_accept, point);
     if (point->listener)
         return 0;
     log_event(LOG_ERROR, "a listener could not be opened", "address=%s",

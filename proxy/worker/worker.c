@@ -12,8 +12,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "commands/table.h"
-#include "net/listener.h"
-#include "nodes/gate.h"
 #include "nodes/learn.h"
 #include "nodes/router.h"
 #include "nodes/scripts.h"
@@ -27,104 +25,18 @@
 #include "threads/relay.h"
 #include "worker/accept_points.h"
 #include "worker/handover.h"
+#include "worker/show.h"
 #include "worker/worker_state.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define TICK_MS 100
 /* While it drains it turns so often. */
 #define DRAIN_TICK_MS 10
-#define LAG_MS 5000
 /* The memory for the texts of scripts, for each group. */
 #define SCRIPTS_MAX ((size_t)16 * 1024 * 1024)
-
-/* ---- sessions ---- */
-
-static void refuse(int fd, bool plain)
-{
-    static const char text[] = "-ERR max number of clients reached\r\n";
-    if (plain && write(fd, text, sizeof(text) - 1) < 0)
-        (void)0; /* it is closed either way */
-    close(fd);
-}
-
-static void count_refused(struct worker *w, const struct traffic_listener_options *listener,
-                          enum refuse_reason reason)
-{
-    counter_add(&w->host.counters->listeners[listener->number].refused[reason], 1);
-}
-
-/* A client of this worker from now on, or of nobody. */
-static void take(struct worker *w, const struct traffic_listener_options *listener, int fd,
-                 uint64_t id)
-{
-    w->given++;
-    if (session_open(&w->host, listener, fd, id) != 0) {
-        count_refused(w, listener, REFUSE_FAILED);
-        log_event(LOG_WARN, "a client could not be taken", "reason=\"%s\"", strerror(errno));
-    }
-}
-
-/* An accepted socket on its way to another worker, who may have other options by then: the listener's are kept. */
-struct handed {
-    struct mail mail;
-    const struct traffic_listener_options *listener;
-    uint64_t id;
-    int fd;
-};
-
-static void open_handed(struct mail *mail, void *reader)
-{
-    struct handed *handed = container_of(mail, struct handed, mail);
-    take(container_of(session_host_at(reader), struct worker, host), handed->listener, handed->fd,
-         handed->id);
-    traffic_listener_release(handed->listener);
-    free(handed);
-}
-
-static void drop_handed(struct mail *mail)
-{
-    struct handed *handed = container_of(mail, struct handed, mail);
-    close(handed->fd);
-    traffic_listener_release(handed->listener);
-    free(handed);
-}
-
-static void hand_over(const struct shared *shared, size_t to,
-                      const struct traffic_listener_options *listener, int fd, uint64_t id)
-{
-    struct handed *handed = calloc(1, sizeof(*handed));
-    if (!handed)
-        abort();
-    *handed = (struct handed){.mail = {.open = open_handed, .drop = drop_handed},
-                              .listener = traffic_listener_retain(listener),
-                              .id = id,
-                              .fd = fd};
-    mailbox_post(&shared->slots[to].box, &handed->mail);
-}
-
-static void on_accept(void *owner, int fd)
-{
-    struct accept_point *point = owner;
-    struct worker *w = point->worker;
-    size_t to = balance_next(&w->balance, w->host.count, traffic_max_clients(w->options, fd));
-    if (to == BALANCE_FULL) {
-        count_refused(w, point->options, REFUSE_MAX_CLIENTS);
-        refuse(fd, !point->options->tls);
-        return;
-    }
-    uint64_t id = session_id_of(++w->accepted, to);
-    atomic_store_explicit(&worker_slot_of(w)->accepted, w->accepted, memory_order_relaxed);
-    if (to == w->host.stop.number)
-        take(w, point->options, fd, id);
-    else
-        hand_over(w->host.stop.shared, to, point->options, fd, id);
-}
 
 /* ---- the turn ---- */
 
@@ -135,42 +47,6 @@ static void acknowledge(struct worker *w)
         return;
     w->acknowledged = w->host.seq;
     board_acknowledge(w->board, w->subscriber, w->host.seq);
-}
-
-/* For other threads, which may be a turn behind. */
-static void show_gauges(struct worker *w)
-{
-    struct worker_slot *slot = w->slot;
-    struct slot_hold *shown = slot->holds;
-    for (const struct hold *hold = w->holds, *end = w->holds_end; hold < end; hold++, shown++) {
-        atomic_store_explicit(&shown->sessions, hold->count, memory_order_relaxed);
-        atomic_store_explicit(&shown->bytes, hold->bytes, memory_order_relaxed);
-    }
-    atomic_store_explicit(&slot->sessions, w->host.count, memory_order_relaxed);
-    atomic_store_explicit(&slot->ended, w->given - w->host.count, memory_order_relaxed);
-    atomic_store_explicit(&slot->upstreams, router_upstreams(w->host.router), memory_order_relaxed);
-}
-
-/* What is looked at less often: once a tick. */
-static void show_rare_gauges(struct worker *w)
-{
-    struct worker_slot *slot = worker_slot_of(w);
-    size_t unrenewed = 0, early = 0;
-    for (size_t i = 0; i < w->options->group_count; i++) {
-        const struct gate *gate = router_gate(w->host.router, i);
-        unrenewed += gate->unrenewed;
-        early += gate->early;
-    }
-    for (size_t i = 0; i < w->options->group_count; i++)
-        counter_set(&w->host.counters->groups[i].held_bytes, w->holds[i].bytes);
-    atomic_store_explicit(&slot->unrenewed, unrenewed, memory_order_relaxed);
-    atomic_store_explicit(&slot->early, early, memory_order_relaxed);
-    atomic_store_explicit(&slot->request_bytes, request_pool_cost(&w->turn.requests),
-                          memory_order_relaxed);
-    atomic_store_explicit(&slot->ahead_bytes, w->host.ahead_bytes, memory_order_relaxed);
-    atomic_store_explicit(&slot->output_bytes, w->host.output_bytes, memory_order_relaxed);
-    atomic_store_explicit(&slot->over_output, w->host.over_output, memory_order_relaxed);
-    atomic_store_explicit(&slot->disconnected, w->host.disconnected, memory_order_relaxed);
 }
 
 /* Between two turns, and after the snapshot that has all the groups. */
@@ -187,23 +63,6 @@ static void follow(struct worker *w)
     session_host_reload(&w->host, options);
     uv_async_send(&w->async); /* sessions were told to end, or may be read again: one more turn */
     atomic_store(&w->followed, options);
-}
-
-/* How late the tick is: that long a client waits at worst. The worst of the last five seconds or more is shown, ten at
- * most. */
-static void show_lag(struct worker *w, int64_t now_ms)
-{
-    int64_t late_ms = w->ticked_ms ? now_ms - w->ticked_ms - TICK_MS : 0;
-    w->ticked_ms = now_ms;
-    if (now_ms - w->lag_since_ms >= LAG_MS) {
-        w->lag_before_ms = w->lag_ms;
-        w->lag_ms = 0;
-        w->lag_since_ms = now_ms;
-    }
-    if (late_ms > w->lag_ms)
-        w->lag_ms = late_ms;
-    counter_set(&w->host.counters->lag_ms,
-                (uint64_t)(w->lag_ms > w->lag_before_ms ? w->lag_ms : w->lag_before_ms));
 }
 
 /* Nothing: while it is active, the loop does not sleep. */
@@ -229,7 +88,7 @@ static void on_prepare(uv_prepare_t *prepare)
     if (__builtin_expect(w->draining, 0)) /* a client may be on its way here from who accepted it */
         atomic_store(&w->finished, w->host.count == 0);
     acknowledge(w);
-    show_gauges(w);
+    worker_show_turn(w);
     atomic_store_explicit(&worker_slot_of(w)->last_turn_ms, turn_now(&w->turn),
                           memory_order_relaxed);
 }
@@ -268,7 +127,7 @@ static void begin_drain(struct worker *w)
 /* ---- to another process ---- */
 
 /* What cannot be handed over drains meanwhile. */
-static void begin_hand_over(struct worker *w, struct handover_channel *channel)
+static void begin_succession(struct worker *w, struct handover_channel *channel)
 {
     w->channel = channel;
     accept_points_hold(w, true);
@@ -287,11 +146,11 @@ static void keep_the_rest(struct worker *w)
     accept_points_hold(w, false);
 }
 
-static void look_at_hand_over(struct worker *w)
+static void look_at_succession(struct worker *w)
 {
     struct handover_channel *channel = atomic_exchange(&w->hand_over_to, NULL);
     if (channel && !w->draining)
-        begin_hand_over(w, channel);
+        begin_succession(w, channel);
     else
         handover_channel_leave(channel);
     if (atomic_exchange(&w->keep, false) && w->channel)
@@ -321,9 +180,9 @@ static void on_tick(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
     int64_t now = turn_now(&w->turn);
-    show_lag(w, now);
+    worker_show_lag(w, now);
     session_host_tick(&w->host, now);
-    show_rare_gauges(w);
+    worker_show_tick(w);
 }
 
 static void on_async(uv_async_t *async)
@@ -336,7 +195,7 @@ static void on_async(uv_async_t *async)
     else if (atomic_load(&w->drain) && !w->draining)
         begin_drain(w);
     else
-        look_at_hand_over(w);
+        look_at_succession(w);
     if (atomic_load(&w->reload) != atomic_load(&w->followed))
         w->wanted = atomic_load(&w->reload);
     /* A new snapshot is adopted before the loop sleeps again, and then these options. */
@@ -353,6 +212,8 @@ static void notify(void *arg)
 static void *run(void *arg)
 {
     struct worker *w = arg;
+    uv_update_time(&w->loop);
+    w->ticked_ms = turn_now(&w->turn); /* the first tick may be late, too */
     uv_run(&w->loop, UV_RUN_DEFAULT);
     return NULL;
 }
@@ -384,7 +245,7 @@ static void init_loop(struct worker *w)
         abort(); /* no descriptors or memory for one loop: nothing can run */
     w->async.data = w->prepare.data = w->tick.data = w;
     uv_prepare_start(&w->prepare, on_prepare);
-    uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
+    uv_timer_start(&w->tick, on_tick, WORKER_TICK_MS, WORKER_TICK_MS);
 }
 
 struct worker *worker_new(const struct traffic_options *options, struct board *board,
@@ -416,7 +277,6 @@ struct worker *worker_new(const struct traffic_options *options, struct board *b
 int worker_accept(struct worker *w, const int *listen_fds)
 {
     w->accepts = true;
-    w->on_accept = on_accept;
     w->accepted = w->options->clients_before;
     balance_init(&w->balance, w->host.stop.shared, w->host.stop.number);
     return accept_points_follow(w, w->options, listen_fds);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 struct workers {
+    struct board *board;
     struct shared *shared;
     size_t count;
     struct worker *each[];
@@ -24,6 +25,23 @@ static int start_all(struct workers *workers, const int *listen_fds)
     return result;
 }
 
+/* For switchovers' summaries. */
+static void add_counts(const struct group_counters *counted, uint64_t out[SWITCH_COUNTS])
+{
+    out[SWITCH_HELD] += counter_read(&counted->held);
+    for (int cause = 0; cause < RETRY_CAUSE_COUNT; cause++)
+        out[SWITCH_RETRIED] += counter_read(&counted->retries[cause]);
+    out[SWITCH_UNKNOWN] += counter_read(&counted->unknown);
+    out[SWITCH_REFUSED] += counter_read(&counted->refused);
+}
+
+static void read_counts(const void *counted, size_t group, uint64_t out[SWITCH_COUNTS])
+{
+    const struct shared *shared = counted;
+    for (size_t i = 0; i < shared->worker_count; i++)
+        add_counts(&shared->slots[i].counters->groups[group], out);
+}
+
 struct workers *workers_start(const struct traffic_options *options, struct board *board,
                               const int *listen_fds)
 {
@@ -34,6 +52,8 @@ struct workers *workers_start(const struct traffic_options *options, struct boar
     workers->count = options->workers;
     workers->shared =
         shared_new(workers->count, traffic_group_room(options), traffic_listener_room(options));
+    workers->board = board;
+    board_count_from(board, read_counts, workers->shared);
     for (size_t i = 0; i < workers->count; i++)
         workers->each[i] = worker_new(options, board, workers->shared, i);
     if (start_all(workers, listen_fds) == 0)
@@ -164,6 +184,7 @@ void workers_stop(struct workers *workers)
         worker_drop_mail(workers->each[i]);
     for (size_t i = 0; i < workers->count; i++)
         worker_free(workers->each[i]);
+    board_count_from(workers->board, NULL, NULL);
     shared_free(workers->shared);
     free(workers);
 }

@@ -415,7 +415,7 @@ Test(admin, the_file_is_private_and_goes_in_the_end, .timeout = 60)
     cr_assert(process_ended(first.pid, 5000, &status));
     cr_expect_neq(access(path, F_OK), -1);
     cr_assert(proxy_start(&s.proxy, &s.trio, &(struct proxy_options){.proxy_lines = line}) == 0);
-    cr_expect(wait_until(5000, logged("another process's admin socket is replaced")));
+    cr_expect(wait_until(5000, logged("a dead process's admin socket is replaced")));
     snprintf(text, sizeof(text), "%s", path);
     cr_expect_eq(proxy_run((const char *[]){"ctl", "-s", text, "status", NULL}, out, sizeof(out)),
                  0);

@@ -29,6 +29,14 @@ static int doctor(const struct trio *trio, const char *name, const char *lines, 
     return proxy_run(json ? as_json : as_text, output, sizeof(output));
 }
 
+/* The same as a verb of ctl, on the file that doctor() has written. */
+static int doctor_by_ctl(const struct trio *trio)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/doctor.conf", trio->scratch.dir);
+    return proxy_run((const char *[]){"ctl", "-c", path, "doctor", NULL}, output, sizeof(output));
+}
+
 #define FINDS(what) cr_expect(strstr(output, what), "not found: %s\nin: %s", what, output)
 
 static struct trio attached(void)
@@ -53,6 +61,20 @@ Test(doctor, a_name_that_no_sentinel_knows, .timeout = 60)
     cr_assert_eq(doctor(&trio, "MyMaster", "", false), 1);
     FINDS("knows no master named MyMaster");
     FINDS("it knows: mymaster");
+}
+
+/* No proxy runs: it needs none, only the file. */
+Test(doctor, as_a_verb_of_ctl, .timeout = 60)
+{
+    struct trio trio = attached();
+    cr_assert_eq(doctor(&trio, TRIO_GROUP, "", false), 0);
+    cr_expect_eq(doctor_by_ctl(&trio), 0, "%s", output);
+    FINDS("group mymaster: nothing is wrong");
+    cr_assert_eq(doctor(&trio, TRIO_GROUP, "hold_timeout = 2s\n", false), 1);
+    cr_expect_eq(doctor_by_ctl(&trio), 1, "%s", output);
+    FINDS("hold_timeout is 2000 ms, and a crash takes down-after-milliseconds");
+    cr_expect_eq(proxy_run((const char *[]){"ctl", "doctor", NULL}, output, sizeof(output)), 1);
+    FINDS("-c");
 }
 
 Test(doctor, passwords, .timeout = 60)

@@ -193,16 +193,71 @@ static void check_file(const char *history, const char *line)
     free(text);
 }
 
+/* What "ctl history" shows. */
+static cJSON *history(void)
+{
+    static char out[256 * 1024];
+    cr_assert_eq(proxy_ctl(&proxy, out, sizeof(out), "history --json"), 0, "%s", out);
+    cJSON *json = cJSON_Parse(out), *result = cJSON_GetObjectItem(json, "result");
+    cJSON *list = cJSON_DetachItemFromObject(result, "switchovers");
+    cr_assert(cJSON_IsArray(list), "%s", out);
+    cJSON_Delete(json);
+    return list;
+}
+
+/* A new process has read the file: the switchover of the one before it is there. */
+static void comes_back(const char *lines, const char *line)
+{
+    start(lines);
+    cJSON *list = history(), *told = cJSON_Parse(line);
+    cr_expect_eq(cJSON_GetArraySize(list), 1);
+    cr_expect_eq(number_in(cJSON_GetArrayItem(list, 0), "held_ms"), number_in(told, "held_ms"));
+    cr_expect_str_eq(text_in(cJSON_GetArrayItem(list, 0), "to"), text_in(told, "to"));
+    cJSON_Delete(list);
+    cJSON_Delete(told);
+    cr_expect(proxy_stop(&proxy) == 0);
+}
+
+/* Of 130 switchovers the last hundred; how long each took is its number. */
+static void the_last_hundred_come_back(const char *path, const char *lines)
+{
+    enum { ALL = 130, KEPT = 100 };
+    FILE *file = fopen(path, "w");
+    for (int i = 0; i < ALL; i++)
+        fprintf(file,
+                "{\"ts\":\"2026-01-02T03:04:05.000Z\",\"group\":\"mymaster\",\"result\":\"new\","
+                "\"from\":\"10.0.0.1:6379\",\"to\":\"10.0.0.2:6379\",\"reason\":\"x\","
+                "\"epoch\":1,\"provisional\":false,\"held_ms\":%d,\"phases_ms\":{\"candidate\":%d,"
+                "\"promotion\":0,\"majority\":0,\"release\":0},\"requests\":{\"held\":1,"
+                "\"retried\":0,\"unknown\":0,\"refused\":0}}\n",
+                i, i);
+    fclose(file);
+    start(lines);
+    cJSON *list = history();
+    long least = ALL, sum = 0;
+    const cJSON *one;
+    cJSON_ArrayForEach(one, list)
+    {
+        long number = number_in(one, "held_ms");
+        least = number < least ? number : least;
+        sum += number;
+    }
+    cr_expect_eq(cJSON_GetArraySize(list), KEPT);
+    cr_expect_eq(least, ALL - KEPT);
+    cr_expect_eq(sum, KEPT * (ALL - KEPT + ALL - 1) / 2);
+    cJSON_Delete(list);
+    cr_expect(proxy_stop(&proxy) == 0);
+}
+
 Test(logs, a_switchover_in_json_with_its_summary_and_its_history, .timeout = 120)
 {
-    char history[128], lines[400];
+    char path[128], lines[400];
     struct seen seen = {0};
     cr_assert(trio_attach(&trio) == 0);
-    path_of(history, "history.json");
-    spoil(history);
+    path_of(path, "history.json");
+    spoil(path);
     snprintf(lines, sizeof(lines),
-             "log = debug\nlog_format = json\nslowlog_threshold = 2ms\nhistory_file = %s\n",
-             history);
+             "log = debug\nlog_format = json\nslowlog_threshold = 2ms\nhistory_file = %s\n", path);
     start(lines);
     switch_over_under_load();
     char *line = log_line("switchover ended");
@@ -212,7 +267,9 @@ Test(logs, a_switchover_in_json_with_its_summary_and_its_history, .timeout = 120
     cr_expect_eq(seen.starts, 1);
     cr_expect_eq(seen.strange, 5);
     cr_expect_gt(seen.slow_held, 0, "none of %d slow requests was held", seen.slow);
-    check_file(history, line);
+    check_file(path, line);
+    comes_back(lines, line);
+    the_last_hundred_come_back(path, lines);
     free(line);
 }
 

@@ -1,15 +1,15 @@
 /*
  * metrics: what /metrics tells, under real traffic: every family's form by promtool, numbers by what was sent, bounded
- * however many names clients think of; a scrape asks nothing of the workers.
+ * however many names clients think of.
  */
 #include "harness/client.h"
 #include "harness/process.h"
 #include "harness/raw.h"
+#include "harness/scrape.h"
 #include "harness/suite.h"
 #include "harness/wait.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,43 +17,6 @@
 const struct suite suite = {.trio = {.min_replicas = 1, .fast = true}};
 
 #define OPENMETRICS "Accept: application/openmetrics-text; version=1.0.0,text/plain;q=0.5\r\n"
-
-/* The text behind the head, to be freed. */
-static char *scrape(const struct proxy *p, const char *headers)
-{
-    char *answer = http_get_whole(p->host, PROXY_HTTP, "/metrics", headers);
-    cr_assert(answer && strncmp(answer, "HTTP/1.", 7) == 0);
-    char *body = strstr(answer, "\r\n\r\n");
-    cr_assert(body != NULL);
-    memmove(answer, body + 4, strlen(body + 4) + 1);
-    return answer;
-}
-
-/* The sum of all samples whose line begins with `name` and has all of `labels` ("a=\"b\",..." in any places). */
-static double sum_of(const char *text, const char *name, const char *label, const char *other)
-{
-    double sum = 0;
-    size_t len = strlen(name);
-    for (const char *line = text; line && *line; line = strchr(line, '\n') + 1) {
-        const char *end = strchr(line, '\n');
-        char one[1024];
-        if (!end)
-            break;
-        snprintf(one, sizeof(one), "%.*s", (int)(end - line), line);
-        if (strncmp(one, name, len) == 0 && strchr(" {", one[len]) && strstr(one, label) &&
-            strstr(one, other))
-            sum += atof(strrchr(one, ' ') + 1);
-    }
-    return sum;
-}
-
-static double value(const struct proxy *p, const char *name, const char *label, const char *other)
-{
-    char *text = scrape(p, "");
-    double sum = sum_of(text, name, label, other);
-    free(text);
-    return sum;
-}
 
 static int lines_of(const char *text, const char *name)
 {
@@ -133,7 +96,7 @@ Test(metrics, requests_by_command_and_result)
         (void)hear(c);
     char *after = scrape(&s.proxy, "");
 #define GREW(name, label, other)                                                                   \
-    (sum_of(after, name, label, other) - sum_of(before, name, label, other))
+    (scrape_sum(after, name, label, other) - scrape_sum(before, name, label, other))
     cr_expect_float_eq(GREW("redisproxy_requests_total", "command=\"get\"", "\"ok\""), 20, 0.1);
     cr_expect_float_eq(GREW("redisproxy_requests_total", "command=\"incr\"", "\"ok\""), 5, 0.1);
     cr_expect_float_eq(GREW("redisproxy_requests_total", "command=\"lpush\"", "\"error\""), 1, 0.1);
@@ -184,7 +147,7 @@ Test(metrics, what_clients_say_is_bounded)
     for (int i = 0; i < 300; i++)
         (void)ask(c, "NOSUCH%d key", i);
     char *text = scrape(&s.proxy, "");
-    cr_expect_geq(sum_of(text, "redisproxy_requests_total", "command=\"other\"", ""), 300);
+    cr_expect_geq(scrape_sum(text, "redisproxy_requests_total", "command=\"other\"", ""), 300);
     cr_expect_null(strcasestr(text, "nosuch"));
     free(text);
     for (int i = 0; i < 200; i++) {
@@ -203,33 +166,33 @@ Test(metrics, what_clients_say_is_bounded)
 Test(metrics, sessions_begin_and_end)
 {
     struct shared s = shared();
-    double opened = value(&s.proxy, "redisproxy_sessions_opened_total", "", "");
-    double closed = value(&s.proxy, "redisproxy_sessions_closed_total", "\"client\"", "");
+    double opened = scrape_value(&s.proxy, "redisproxy_sessions_opened_total", "", "");
+    double closed = scrape_value(&s.proxy, "redisproxy_sessions_closed_total", "\"client\"", "");
     redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
     EXPECT(c, "+PONG", "PING");
-    cr_expect_float_eq(value(&s.proxy, "redisproxy_sessions_opened_total", "", "") - opened, 1,
-                       0.1);
+    cr_expect_float_eq(scrape_value(&s.proxy, "redisproxy_sessions_opened_total", "", "") - opened,
+                       1, 0.1);
     redisFree(c);
-    cr_expect(wait_until(
-        5000, value(&s.proxy, "redisproxy_sessions_closed_total", "\"client\"", "") > closed));
+    cr_expect(wait_until(5000, scrape_value(&s.proxy, "redisproxy_sessions_closed_total",
+                                            "\"client\"", "") > closed));
 }
 
 Test(metrics, nodes_and_sentinels)
 {
     struct shared s = shared();
     use(&s);
-    cr_expect(wait_until(5000, value(&s.proxy, "redisproxy_sentinel_agrees", "", "") == 3));
-    cr_expect_float_eq(value(&s.proxy, "redisproxy_sentinel_present", "", ""), 3, 0.1);
-    cr_expect_float_eq(value(&s.proxy, "redisproxy_group_sentinels", "", ""), 3, 0.1);
-    cr_expect_float_eq(value(&s.proxy, "redisproxy_group_votes", "", ""), 3, 0.1);
-    cr_expect_gt(value(&s.proxy, "redisproxy_node_connects_total", "", ""), 0);
-    cr_expect(wait_until(5000, value(&s.proxy, "redisproxy_node_upstreams", "kind=\"shared\"",
-                                     "state=\"ready\"") > 0));
+    cr_expect(wait_until(5000, scrape_value(&s.proxy, "redisproxy_sentinel_agrees", "", "") == 3));
+    cr_expect_float_eq(scrape_value(&s.proxy, "redisproxy_sentinel_present", "", ""), 3, 0.1);
+    cr_expect_float_eq(scrape_value(&s.proxy, "redisproxy_group_sentinels", "", ""), 3, 0.1);
+    cr_expect_float_eq(scrape_value(&s.proxy, "redisproxy_group_votes", "", ""), 3, 0.1);
+    cr_expect_gt(scrape_value(&s.proxy, "redisproxy_node_connects_total", "", ""), 0);
+    cr_expect(wait_until(5000, scrape_value(&s.proxy, "redisproxy_node_upstreams",
+                                            "kind=\"shared\"", "state=\"ready\"") > 0));
     char *text = scrape(&s.proxy, "");
     cr_expect_eq(lines_of(text, "redisproxy_node_lag_seconds{"), 2);
     free(text);
-    cr_expect_gt(value(&s.proxy, "process_open_fds", "", ""), 5);
-    cr_expect_gt(value(&s.proxy, "process_resident_memory_bytes", "", ""), 1e6);
+    cr_expect_gt(scrape_value(&s.proxy, "process_open_fds", "", ""), 5);
+    cr_expect_gt(scrape_value(&s.proxy, "process_resident_memory_bytes", "", ""), 1e6);
 }
 
 /* Requests wait, and there is one more master then. */
@@ -240,8 +203,8 @@ Test(metrics, a_switchover, .timeout = 120)
     char *before = scrape(&s.proxy, "");
     EXPECT(c, "+OK", "SET switched 0");
     cr_assert_eq(trio_failover(&s.trio), 0);
-    for (int i = 0; value(&s.proxy, "redisproxy_switchovers_total", "\"new\"", "") <
-                    sum_of(before, "redisproxy_switchovers_total", "\"new\"", "") + 1;
+    for (int i = 0; scrape_value(&s.proxy, "redisproxy_switchovers_total", "\"new\"", "") <
+                    scrape_sum(before, "redisproxy_switchovers_total", "\"new\"", "") + 1;
          i++) {
         EXPECT(c, "+OK", "SET switched %d", i);
         cr_assert_lt(i, 100000);
@@ -254,66 +217,8 @@ Test(metrics, a_switchover, .timeout = 120)
     cr_expect_gt(GREW("redisproxy_switchover_duration_seconds_sum", "phase=\"release\"", ""), 0);
     cr_expect_geq(GREW("redisproxy_hold_duration_seconds_count", "", ""), 1);
     cr_expect_geq(GREW("redisproxy_held_requests_total", "", ""), 1);
-    cr_expect_gt(sum_of(after, "redisproxy_hold_max_duration_seconds", "", ""), 0);
+    cr_expect_gt(scrape_sum(after, "redisproxy_hold_max_duration_seconds", "", ""), 0);
     free(before);
     free(after);
     redisFree(c);
-}
-
-/* ---- what a scrape costs ---- */
-
-/* Nanoseconds of CPU that the workers' threads have used: the most that one of them has. What does most is a worker,
- * when there is traffic; the web server's thread is told by what it does: it is left out. */
-static long long thread_ns(const struct proxy *p, int tid)
-{
-    char path[80];
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", p->pid, tid);
-    char *text = file_text(path);
-    long long ns = atoll(text);
-    free(text);
-    return ns;
-}
-
-static int threads_of(const struct proxy *p, int *tids, long long *ns, int most)
-{
-    char path[64];
-    int count = 0;
-    snprintf(path, sizeof(path), "/proc/%d/task", p->pid);
-    DIR *folder = opendir(path);
-    for (struct dirent *one; folder && (one = readdir(folder)) && count < most;)
-        if (one->d_name[0] != '.') {
-            tids[count] = atoi(one->d_name);
-            ns[count] = thread_ns(p, tids[count]);
-            count++;
-        }
-    closedir(folder);
-    return count;
-}
-
-/* One thread, the web server's, works for scrapes; all others together use less than a tenth of what that one does, and
- * far below a millisecond for each: they have their timers. */
-Test(metrics, a_scrape_costs_the_workers_nothing)
-{
-    enum { SCRAPES = 100, THREADS = 32 };
-    struct shared s = shared();
-    int tids[THREADS];
-    long long before[THREADS], most = 0, sum = 0;
-    use(&s);
-    int count = threads_of(&s.proxy, tids, before, THREADS);
-    size_t bytes = 0;
-    for (int i = 0; i < SCRAPES; i++) {
-        char *text = scrape(&s.proxy, "");
-        bytes = strlen(text);
-        free(text);
-    }
-    for (int i = 0; i < count; i++) {
-        long long used = thread_ns(&s.proxy, tids[i]) - before[i];
-        sum += used;
-        most = used > most ? used : most;
-    }
-    fprintf(stderr, "a scrape of %zu bytes: %lld us of the web server, %lld us of all others\n",
-            bytes, most / SCRAPES / 1000, (sum - most) / SCRAPES / 1000);
-    if (!proxy_sanitized())
-        cr_expect_lt((sum - most) / SCRAPES, 1000000);
-    cr_expect_lt((sum - most) * 2, most);
 }

@@ -322,6 +322,41 @@ Test(reload, a_listener_comes_and_goes, .timeout = 60)
     stop();
 }
 
+/* Sections for so many more listeners. */
+static char *listeners(int count)
+{
+    char *out;
+    size_t len;
+    FILE *file = open_memstream(&out, &len);
+    for (int i = 0; i < count; i++)
+        fputs(listener(PROXY_FOURTH + i, ""), file);
+    fclose(file);
+    return out;
+}
+
+/* There is room for 32 more than there were at the start. */
+Test(reload, one_address_too_many_refuses_the_whole, .timeout = 60)
+{
+    enum { SPARE = 32 };
+    start(&(struct proxy_options){0});
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(c, "+PONG", "PING");
+    char *fit = listeners(SPARE), *do_not = listeners(SPARE + 1);
+    DOES_NOT_RELOAD(.proxy_lines = "max_clients = 1\n", .sections = do_not);
+    SAID(text("[listen %s:%d] is one address too many since the proxy was started: restart it",
+              s.proxy.host, PROXY_FOURTH + SPARE));
+    cr_assert_not(accepts(PROXY_FOURTH), "nothing of it was bound");
+    RELOADS(.sections = fit);
+    redisContext *last = proxy_client(&s.proxy, PROXY_FOURTH + SPARE - 1);
+    EXPECT(last, "+PONG", "PING");
+    EXPECT(c, "+PONG", "PING");
+    redisFree(last);
+    redisFree(c);
+    free(fit);
+    free(do_not);
+    stop();
+}
+
 /* Sessions keep the route that they began with. */
 Test(reload, a_listeners_settings_are_for_new_sessions, .timeout = 60)
 {
@@ -551,6 +586,20 @@ static void configure(const char *proxy_lines, const char *sections)
 
 #define LAST_GOOD "redisproxy_config_last_reload_successful"
 
+/* Who names the socket by a file with errors (-c) reaches the proxy that runs all the same. */
+static void by_the_wrong_file(void)
+{
+    const char *status[] = {"ctl", "-c", s.proxy.config, "status", NULL};
+    const char *reload[] = {"ctl", "-c", s.proxy.config, "reload", NULL};
+    const char *doctor[] = {"ctl", "-c", s.proxy.config, "doctor", NULL};
+    cr_expect_eq(proxy_run(status, out, sizeof(out)), 0, "%s", out);
+    cr_expect(strstr(out, "the file has errors") && strstr(out, "max clients"), "%s", out);
+    cr_expect_eq(proxy_run(reload, out, sizeof(out)), 1, "%s", out);
+    cr_expect(strstr(out, "output_high = 1 is out of range"), "%s", out);
+    cr_expect_eq(proxy_run(doctor, out, sizeof(out)), 1, "it needs the file");
+    cr_expect(strstr(out, "output_high = 1 is out of range"), "%s", out);
+}
+
 Test(reload, by_ctl_tells_what_has_changed_or_is_wrong, .timeout = 60)
 {
     start(&(struct proxy_options){0});
@@ -579,6 +628,7 @@ Test(reload, by_ctl_tells_what_has_changed_or_is_wrong, .timeout = 60)
     ctl(1, "reload");
     said("output_high = 1 is out of range");
     cr_expect_eq(proxy_gauge(&s.proxy, LAST_GOOD, -1), 0);
+    by_the_wrong_file();
     ctl(0, "config get max_clients");
     said(" 77 ");
     ctl(1, "config differ");

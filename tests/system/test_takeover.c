@@ -51,6 +51,15 @@ static pid_t takes_over_with(const char *config)
     return old;
 }
 
+/* The admin socket's path leads to this process. */
+static void ctl_reaches(pid_t pid)
+{
+    char answer[4096], wanted[32];
+    snprintf(wanted, sizeof(wanted), "\"pid\":%d,", pid);
+    cr_assert_eq(proxy_ctl(&s.proxy, answer, sizeof(answer), "status --json"), 0, "%s", answer);
+    cr_assert(strstr(answer, wanted), "not %s but %s", wanted, answer);
+}
+
 static void has_ended_well(pid_t pid)
 {
     int status = -1;
@@ -523,6 +532,7 @@ Test(takeover, the_new_process_dies, .timeout = 120)
     process_kill(&new);
     s.proxy.pid = old;
     cr_assert(wait_until(10000, says("has gone")));
+    ctl_reaches(old);
     c = app_client(PROXY_MASTER);
     EXPECT(c, "+PONG", "PING");
     redisFree(tx);
@@ -532,9 +542,11 @@ Test(takeover, the_new_process_dies, .timeout = 120)
     (void)takes_over_with(s.proxy.config);
     new = s.proxy.pid;
     cr_assert(wait_until(15000, times_said("another process takes over") > before));
+    ctl_reaches(old); /* it has not handed over everything */
     process_kill(&new);
     s.proxy.pid = old;
     cr_assert(wait_until(10000, says("is accepted again")));
+    ctl_reaches(old);
     EXPECT(tx, "+QUEUED", "SET dies new");
     EXPECT(tx, "[+OK]", "EXEC");
     redisFree(c);
@@ -544,6 +556,7 @@ Test(takeover, the_new_process_dies, .timeout = 120)
     cr_assert(wait_until(5000, http_get(s.proxy.host, PROXY_HTTP, "/healthz", body, sizeof(body)) ==
                                    200));
     is_taken_over(); /* and another one can take over */
+    ctl_reaches(s.proxy.pid);
     EXPECT(tx, "new", "GET dies");
     EXPECT(c, "new", "GET dies");
     redisFree(tx);
@@ -564,6 +577,8 @@ Test(takeover, the_old_process_dies, .timeout = 60)
     HEAR(tx, "(closed)");
     EXPECT(c, "+PONG", "PING");
     cr_assert(wait_until(5000, says("the old process has gone")));
+    cr_assert(wait_until(5000, says("the admin socket is this process's now")));
+    ctl_reaches(s.proxy.pid);
     redisFree(tx);
     tx = app_client(PROXY_MASTER);
     EXPECT(tx, "+PONG", "PING");

@@ -330,3 +330,58 @@ Test(pool, a_closed_pool_opens_nothing)
     cr_assert_null(lease(&s, 0, &lost));
     end(&s);
 }
+
+/* ---- how connections fail ---- */
+
+/* So many have failed like this. */
+static void has_failures(const struct counters *counters, enum connect_failure why, uint64_t times)
+{
+    const struct node_counters *node = counters_node((struct counters *)counters, 0, 1);
+    cr_expect_eq(node->failures[why], times, "%s: %zu", connect_failure_label(why),
+                 (size_t)node->failures[why]);
+}
+
+static void gone(struct stage *s, int fd)
+{
+    close(fd);
+    until(pool_upstreams(s->pool) == 0, world_turn(s->w));
+}
+
+Test(pool, failures_are_counted_by_their_reason)
+{
+    struct counters *counters = counters_new(0, 2);
+    struct stage s;
+    begin(&s);
+    pool_count_in(s.pool, counters);
+    struct upstream *up = shared(&s, 0, PURPOSE_MASTER);
+    gone(&s, admit(&s, 0, up, true));
+    has_failures(counters, CONNECT_BROKEN, 1);
+
+    (void)shared(&s, 0, PURPOSE_MASTER);
+    gone(&s, node_accept(s.w, &s.nodes[0]));
+    has_failures(counters, CONNECT_HANDSHAKE, 1);
+
+    later(&s, 2001);
+    (void)shared(&s, 0, PURPOSE_MASTER);
+    int fd = node_accept(s.w, &s.nodes[0]);
+    node_hears(s.w, fd, HEARD_INFO HEARD_ID HEARD_RESET);
+    node_says(fd, "-ERR max number of clients reached\r\n");
+    gone(&s, fd);
+    has_failures(counters, CONNECT_REFUSED, 1);
+
+    later(&s, 2001);
+    (void)shared(&s, 0, PURPOSE_MASTER);
+    later(&s, 500);
+    pool_tick(s.pool, now(&s));
+    has_failures(counters, CONNECT_TIMEOUT, 1);
+
+    node_end(&s.nodes[0]);
+    later(&s, 2001);
+    (void)shared(&s, 0, PURPOSE_MASTER);
+    until(pool_upstreams(s.pool) == 0, world_turn(s.w));
+    has_failures(counters, CONNECT_CONNECT, 1);
+    has_failures(counters, CONNECT_BROKEN, 1);
+    node_begin(&s.nodes[0], 1);
+    end(&s);
+    counters_free(counters);
+}

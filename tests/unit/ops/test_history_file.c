@@ -90,6 +90,63 @@ Test(history_file, what_was_written_is_read_again, .init = begin, .fini = end)
         expect_number(&found[n], n);
 }
 
+static void add(struct history *history, int n)
+{
+    struct switchover s = number(n);
+    history_add(history, 0, &s);
+}
+
+/* While one takes over from the other both see the same switchovers: each is there once. */
+Test(history_file, of_two_processes_one_writes, .init = begin, .fini = end)
+{
+    struct history *old = history_new(1), *new = history_new(1);
+    struct history_file *old_file = history_file_start(old, path);
+    struct history_file *new_file = history_file_start(new, path);
+    for (int n = 0; n < 2; n++) {
+        add(new, n);
+        add(old, n);
+    }
+    history_file_stop(new_file); /* first: so it has worked off all while the other one was there */
+    history_file_stop(old_file);
+    cr_assert_eq(run(0, 0), 2);
+    for (int n = 0; n < 2; n++)
+        expect_number(&found[n], n);
+    history_free(old);
+    history_free(new);
+}
+
+/* Nobody else is there any more. */
+Test(history_file, who_is_left_writes, .init = begin, .fini = end)
+{
+    struct history *old = history_new(1), *new = history_new(1);
+    struct history_file *old_file = history_file_start(old, path);
+    struct history_file *new_file = history_file_start(new, path);
+    add(old, 0);
+    history_file_stop(old_file);
+    add(new, 1);
+    history_file_stop(new_file);
+    cr_assert_eq(run(0, 0), 2);
+    expect_number(&found[1], 1);
+    history_free(old);
+    history_free(new);
+}
+
+/* The file is moved away while it is open: a new one is made, and is written by the same process. */
+Test(history_file, one_that_was_moved_away, .init = begin, .fini = end)
+{
+    char away[80];
+    struct history *history = history_new(1);
+    snprintf(away, sizeof(away), "%s.1", path);
+    struct history_file *file = history_file_start(history, path);
+    cr_assert_eq(rename(path, away), 0);
+    add(history, 3);
+    history_file_stop(file);
+    cr_assert_eq(run(0, 0), 1);
+    expect_number(&found[0], 3);
+    unlink(away);
+    history_free(history);
+}
+
 Test(history_file, the_last_hundred_of_a_long_file, .init = begin, .fini = end)
 {
     for (int n = 0; n < 3 * HISTORY_MAX; n++) {

@@ -84,6 +84,7 @@ Test(history, a_copy_is_of_one_moment)
 /* ---- summaries ---- */
 
 static struct board *board;
+static uint64_t counted[SWITCH_COUNTS];
 static struct summaries *summaries;
 static size_t worker;
 
@@ -92,10 +93,17 @@ static void nothing(void *arg)
     (void)arg;
 }
 
+static void read_counted(const void *data, size_t group, uint64_t out[SWITCH_COUNTS])
+{
+    cr_assert_eq(group, 0);
+    memcpy(out, data, sizeof(counted));
+}
+
 static void begin(void)
 {
     board = board_new(1);
     worker = board_subscribe(board, nothing, NULL);
+    board_count_from(board, read_counted, counted);
     summaries = summaries_new(board, 1);
 }
 
@@ -108,8 +116,7 @@ static void end(void)
 
 static void count(enum switch_count what, int times)
 {
-    while (times--)
-        board_count(board, 0, what);
+    counted[what] += (uint64_t)times;
 }
 
 static void note(enum group_state state, int64_t now_ms)
