@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct suite suite = {.without_proxy = true};
+const struct suite suite = {.without_proxy = true, .trio = {.fast = true}};
 
 #define SERVICE "redis-sentinel.test"
 
@@ -79,7 +79,7 @@ Test(seeds, all_addresses_of_a_name_are_tried, .timeout = 60)
     char gone[2][TRIO_HOST];
     s = shared();
     if (names_refused())
-        cr_skip("%s", names_refused());
+        cr_skip_test("%s", names_refused());
     for (int i = 0; i < 2; i++)
         snprintf(gone[i], TRIO_HOST, "%s.%d", s.trio.scratch.prefix, 80 + i);
     name_service(&s.trio,
@@ -190,7 +190,7 @@ Test(seeds, two_that_come_back_elsewhere_are_found_by_the_name, .timeout = 90)
     struct trio trio;
     struct proxy proxy;
     if (names_refused())
-        cr_skip("%s", names_refused());
+        cr_skip_test("%s", names_refused());
     cr_assert(trio_start(&trio, &(struct trio_options){.fast = true, .down_after_ms = 2000}) == 0);
     int master = trio_master(&trio), one = (master + 1) % 3, two = (master + 2) % 3;
     name_service(&trio, (const char *[]){trio.host[one], trio.host[two], trio.host[master]}, 3);
