@@ -29,7 +29,7 @@ struct balancer {
     int door;
     struct balancer_target target[BALANCER_TARGETS_MAX];
     bool use[BALANCER_TARGETS_MAX];
-    long passed[BALANCER_TARGETS_MAX];
+    long passed[BALANCER_TARGETS_MAX], failures;
     int count, next;
     struct pair pair[PAIRS_MAX];
 };
@@ -113,11 +113,13 @@ static int choose(struct balancer *b)
 {
     for (int tried = 0; tried < b->count; tried++) {
         int i = b->next++ % b->count;
-        int fd = b->use[i] ? open_to(b->target[i].host, b->target[i].port, false) : -1;
-        if (fd < 0)
+        if (!b->use[i])
             continue;
-        b->passed[i]++;
-        return fd;
+        int fd = open_to(b->target[i].host, b->target[i].port, false);
+        b->passed[i] += fd >= 0;
+        b->failures += fd < 0;
+        if (fd >= 0)
+            return fd;
     }
     return -1;
 }
@@ -179,6 +181,14 @@ long balancer_count(struct balancer *b, int target)
     long count = b->passed[target];
     pthread_mutex_unlock(&b->lock);
     return count;
+}
+
+long balancer_failures(struct balancer *b)
+{
+    pthread_mutex_lock(&b->lock);
+    long failures = b->failures;
+    pthread_mutex_unlock(&b->lock);
+    return failures;
 }
 
 void balancer_cut(struct balancer *b)

@@ -24,6 +24,9 @@ struct balancer *balancer_start(const char *host, int port, const struct balance
 void balancer_use(struct balancer *balancer, int target, bool use);
 /* How many connections were passed on to it. */
 long balancer_count(struct balancer *balancer, int target);
+/* How many tries of it to connect to a target in use were in vain: a balancer that does not try the next one would have let
+ * its client down. */
+long balancer_failures(struct balancer *balancer);
 /* Breaks all connections that stand; those who had them connect again. */
 void balancer_cut(struct balancer *balancer);
 void balancer_stop(struct balancer *balancer);
