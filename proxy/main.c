@@ -1,5 +1,5 @@
 /*
- * main: command line, wiring, signals.
+ * main: wiring, signals.
  *
  *     configuration -> sockets -> control plane -> workers -> web server
  *     ... a signal: drain ...  and the same way back
@@ -16,8 +16,9 @@
 #include "net/tls_watch.h"
 #include "ops/admin.h"
 #include "ops/bind.h"
+#include "ops/check.h"
+#include "ops/command_line.h"
 #include "ops/config.h"
-#include "ops/config_table.h"
 #include "ops/ctl.h"
 #include "ops/doctor.h"
 #include "ops/handed_sockets.h"
@@ -34,7 +35,6 @@
 #include "worker/workers.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -58,74 +58,6 @@ struct app {
     char **argv;
     bool takes_over; /* --takeover */
 };
-
-/* ---- command line ---- */
-
-enum command { COMMAND_RUN, COMMAND_TEST, COMMAND_DONE, COMMAND_WRONG };
-
-static void print_help(void)
-{
-    printf(
-        "redisproxy %s: a Sentinel-aware proxy in front of Redis groups\n\n"
-        "usage: redisproxy -c FILE        run with this configuration\n"
-        "       redisproxy -c FILE --takeover\n"
-        "                                 the same, in the place of the process that runs\n"
-        "       redisproxy -t -c FILE     only check it\n"
-        "       redisproxy doctor -c FILE what is wrong with the Sentinels and nodes that it "
-        "names\n"
-        "       redisproxy ctl VERB       ask or tell a running one; \"redisproxy ctl help\" "
-        "lists the verbs\n"
-        "       redisproxy --version\n"
-        "       redisproxy --help\n\n"
-        "The log goes to stderr, unless log_target says otherwise. SIGTERM or SIGINT drains and "
-        "exits, a\n"
-        "second one exits at once; SIGHUP reloads the configuration; SIGUSR2 starts a new process "
-        "that\n"
-        "takes over; SIGUSR1 does nothing.\n\n"
-        "The configuration's sections and settings, with their defaults. A reload applies what "
-        "has\n"
-        "changed at once; [new connections]: to those that are opened from then on; [restart]: "
-        "not\n"
-        "before the next start.\n\n",
-        REDISPROXY_VERSION);
-    config_print_reference(stdout);
-}
-
-static enum command read_command_line(int argc, char **argv, const char **path, bool *takes_over)
-{
-    static const struct option names[] = {
-        {"config", required_argument, NULL, 'c'}, {"test", no_argument, NULL, 't'},
-        {"version", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
-        {"takeover", no_argument, NULL, 'o'},     {NULL, 0, NULL, 0}};
-    enum command command = COMMAND_RUN;
-    int letter;
-
-    while ((letter = getopt_long(argc, argv, "c:th", names, NULL)) != -1) {
-        switch (letter) {
-        case 'c':
-            *path = optarg;
-            break;
-        case 't':
-            command = COMMAND_TEST;
-            break;
-        case 'o':
-            *takes_over = true;
-            break;
-        case 'v':
-            printf("redisproxy %s\n", REDISPROXY_VERSION);
-            return COMMAND_DONE;
-        case 'h':
-            print_help();
-            return COMMAND_DONE;
-        default:
-            return COMMAND_WRONG;
-        }
-    }
-    if (*path && optind == argc)
-        return command;
-    fprintf(stderr, "%s: %s\n", argv[0], *path ? "too many arguments" : "-c FILE is missing");
-    return COMMAND_WRONG;
-}
 
 /* ---- sockets ---- */
 
@@ -327,7 +259,8 @@ static void take_signal(struct app *app, int number)
         return;
     }
     supervisor_reloading(&app->supervisor);
-    log_event(LOG_INFO, "reloading the configuration", "signal=SIGHUP file=%s", app->path);
+    log_event(LOG_INFO, "reloading the configuration", "signal=SIGHUP file=%s",
+              config_name(app->path));
     (void)reload_run(app->reload, &text); /* the log has it */
     free(text);
     supervisor_ready(&app->supervisor);
@@ -452,11 +385,26 @@ static int run(const char *path, struct config *config, char **argv, bool takes_
     return result;
 }
 
+/* Loads the configuration, and runs with it, or only says that it is good. */
+static int run_or_test(const struct command_line *line, char **argv)
+{
+    struct config *config = config_load(line->path, stderr);
+
+    if (!config)
+        return EXIT_FAILURE;
+    if (line->command == COMMAND_TEST) {
+        printf("%s: good\n", config_name(line->path));
+        config_free(config);
+        return EXIT_SUCCESS;
+    }
+    log_set_level(config->log);
+    log_setup_apply(&config->log_setup);
+    return run(line->path, config, argv, line->takes_over);
+}
+
 int main(int argc, char **argv)
 {
-    const char *path = NULL;
-    bool takes_over = false;
-    int result = EXIT_SUCCESS;
+    struct command_line line;
 
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
         return doctor_main(argc - 1, argv + 1);
@@ -465,26 +413,18 @@ int main(int argc, char **argv)
         return ctl_main(argc - 1, argv + 1);
     if (argc == 3 && strcmp(argv[1], "--print") == 0)
         return manual_print(stdout, argv[2]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    enum command command = read_command_line(argc, argv, &path, &takes_over);
+    command_line_read(&line, argc, argv);
 
     memory_install_last_words();
 
-    if (command == COMMAND_DONE)
+    switch (line.command) {
+    case COMMAND_DONE:
         return EXIT_SUCCESS;
-    if (command == COMMAND_WRONG) {
-        fprintf(stderr, "usage: redisproxy [-t | --takeover] -c FILE | --version | --help\n");
+    case COMMAND_WRONG:
         return EXIT_FAILURE;
+    case COMMAND_CHECK:
+        return check_main(line.path, line.alive);
+    default:
+        return run_or_test(&line, argv);
     }
-    struct config *config = config_load(path, stderr);
-    if (!config)
-        return EXIT_FAILURE;
-    if (command == COMMAND_TEST) {
-        printf("%s: good\n", path);
-        config_free(config);
-    } else {
-        log_set_level(config->log);
-        log_setup_apply(&config->log_setup);
-        result = run(path, config, argv, takes_over);
-    }
-    return result;
 }

@@ -76,6 +76,8 @@ struct pool_node {
     bool rejects;        /* the last failure was no connection's: one that stands proves nothing */
     int64_t retry_at_ms; /* 0: usable */
     int64_t failed_ms;   /* the last failure */
+    int64_t vain_ms,
+        vain_last_ms; /* since when no connection has come about; when the last one did not */
     struct relapse relapses[RELAPSES];
 };
 

@@ -51,7 +51,7 @@ struct config {
     struct config_sections *sections; /* the memory behind the pointers above */
 };
 
-/* Reads the file. Returns NULL after writing "file:line: what is wrong: how to mend it" to `errors`
+/* Reads the file (NULL: there is none), and the environment (config_environment.h). Returns NULL after writing "file:line: what is wrong: how to mend it" to `errors`
  * for every error. */
 struct config *config_load(const char *path, FILE *errors) __attribute__((warn_unused_result));
 
@@ -63,6 +63,20 @@ struct config *config_load(const char *path, FILE *errors) __attribute__((warn_u
 #define CONFIG_LISTENERS_SPARE 32
 struct config *config_load_next(const char *path, const struct config *running, FILE *errors)
     __attribute__((warn_unused_result));
+
+/* Where the web server is, as far as this can be read: whatever else is wrong with the configuration does not count. */
+struct config_http {
+    struct address address; /* len 0: off */
+    bool tls;
+};
+/* Returns 0, or -1 (errno is set) when there is no such file. */
+int config_read_http(const char *path, struct config_http *out) __attribute__((warn_unused_result));
+
+/* How a configuration is called in messages: its file, or "environment". */
+static inline const char *config_name(const char *path)
+{
+    return path ? path : "environment";
+}
 
 /* Frees everything, wiping secrets. NULL is allowed. */
 void config_free(struct config *config);

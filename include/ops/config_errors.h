@@ -8,8 +8,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/* The line of what stands in no file, but in the environment. */
+#define LINE_ENVIRONMENT (-1)
+
 struct config_error {
-    int line;   /* 0: the file as a whole */
+    int line;   /* 0: the file as a whole; or LINE_ENVIRONMENT */
     char *text; /* "what is wrong: how to mend it" */
 };
 
@@ -24,7 +27,7 @@ struct config_errors {
 void config_error(struct config_errors *errors, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Writes "file:line: text" for each, by line. */
+/* Writes "file:line: text" for each, by line; what is wrong in the environment comes first. */
 void config_errors_print(struct config_errors *errors, FILE *out);
 
 void config_errors_free(struct config_errors *errors);

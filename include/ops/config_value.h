@@ -13,6 +13,7 @@ struct value_target {
     union settings *settings;
     struct config_errors *errors;
     int line;
+    bool verbatim; /* ${NAME} means nothing */
 };
 
 /* Reads `text`, replacing each ${NAME} from the environment. What is wrong goes to the errors. */

@@ -39,6 +39,8 @@ struct control_conn_options {
     struct tls_source *tls; /* NULL: plain */
     const char *
         tls_host; /* by which the peer's certificate knows it; NULL: `to` does. Copied by control_conn_init() */
+    const struct address *
+        beside; /* of a name's addresses this one is taken, if it is among them; NULL: any. The owner's */
 };
 
 /* Embedded in its owner, who zeroes it first; the fields below the callbacks are the connection's. */
@@ -78,7 +80,9 @@ struct control_conn {
     bool disagrees; /* the last try: TLS could not be agreed on; `why` says why */
     bool agreed;    /* TLS has been, once */
     bool answered;  /* the peer, on this connection */
-    bool was_up;    /* what is being dropped was up */
+    bool
+        in_vain; /* the last try brought no answer: of a name's addresses it is another one's turn */
+    bool was_up; /* what is being dropped was up */
     bool timer_closed, stream_used, corked;
     struct {
         int tag;

@@ -114,19 +114,20 @@ struct election_node {
     bool named;
     bool in_group; /* named, and its data is the group's, as far as is known */
     /* the rest is the election's */
-    struct node_answer says;    /* role is ROLE_UNKNOWN until the first answer, and after a loss */
-    int64_t asked_ms;           /* when the question behind `says` was asked */
-    int64_t answered_ms;        /* the last answer; -1: none yet */
-    int64_t listed_ms;          /* when a Sentinel last named it */
-    uint64_t named_by;          /* the voters that did, by their slots */
-    int64_t foreign_ms;         /* since when it is a master of unknown lineage; -1: it is not */
-    int64_t refused_ms;         /* since when every connection was refused; -1: it is not so */
-    int64_t refused_last_ms;    /* the last refusal */
-    int64_t suspect_ms;         /* when shown.suspect last changed */
-    bool was_master;            /* when it last said what it is */
-    int64_t turned_ms;          /* when it last turned from a master into a replica; 0: never */
-    enum node_role last_role;   /* what it last said, also after a loss, */
-    struct address last_master; /* and whose replica it was then */
+    struct node_answer says; /* role is ROLE_UNKNOWN until the first answer, and after a loss */
+    int64_t asked_ms;        /* when the question behind `says` was asked */
+    int64_t answered_ms;     /* the last answer; -1: none yet */
+    int64_t listed_ms;       /* when a Sentinel last named it */
+    uint64_t named_by;       /* the voters that did, by their slots */
+    int64_t foreign_ms;      /* since when it is a master of unknown lineage; -1: it is not */
+    int64_t refused_ms;      /* since when every connection was refused; -1: it is not so */
+    int64_t refused_last_ms; /* the last refusal */
+    int64_t suspect_ms;      /* when shown.suspect last changed */
+    int64_t unwell_ms; /* when it was first found down, or silent, after an answer; -1: never */
+    bool was_master;   /* when it last said what it is */
+    int64_t turned_ms; /* when it last turned from a master into a replica; 0: never */
+    enum node_role last_role;       /* what it last said, also after a loss, */
+    struct address last_master;     /* and whose replica it was then */
     char replica_runid[RUNID_SIZE]; /* its run id when it last said that it is a replica */
     bool silent;                    /* a question is unanswered for too long */
     bool down;                      /* connecting to it failed */

@@ -58,6 +58,12 @@ enum nodes_opinion nodes_think(const struct nodes *nodes, const struct election_
 /* The election's word on silence and refusal; returns whether `shown.suspect` changed. */
 bool node_update_suspect(struct election_node *node, int64_t now_ms);
 
+/* Whether it answers: once it was found down, or silent, only an answer makes it so again. A front that takes connections for
+ * a dead node, and closes them, is none. */
+void node_update_up(struct election_node *node, int64_t now_ms);
+/* Since when it is not well, or is well again. */
+int64_t node_unwell_since(const struct election_node *node);
+
 /* Takes a mark when the last one is old enough, `every_ms`. */
 void marks_take(struct marks *marks, int64_t offset, int64_t every_ms, int64_t now_ms);
 /* The offset at least `age_ms` ago; 0: not known. */

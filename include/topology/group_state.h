@@ -19,6 +19,12 @@ struct seat {
     char runid[RUNID_SIZE];  /* its own word */
     char listed[RUNID_SIZE]; /* a discovered one: whom others know under this address */
     struct endpoint endpoint;
+    struct endpoint
+        seed; /* the configured name that leads here, too (group_seeds.c); host "": none does */
+    /* A configured one: different Sentinels answer there, at the same time. It tells of them, and has the voice of whoever
+     * answers at the moment; each has a seat of its own besides. */
+    bool several;
+    bool vague;      /* it names a master at an address that means itself */
     int64_t seen_ms; /* a discovered one: when enough others were last known to list it */
     struct sentinel_peer *peers; /* whom it listed last */
     size_t peer_count;
@@ -47,6 +53,8 @@ struct watch {
 struct group_wiring {
     /* The election was told something: carry out what it asks for. */
     void (*follow)(struct group *group);
+    /* See where the configured names lead by now: before somebody's list is believed all who have a voice have a seat. */
+    void (*look)(struct group *group);
     /* Ask the node at this address at once, if there is a probe for it. */
     void (*probe_now)(struct group *group, const struct address *address);
     /* One of the group's handles (open_handles) is closed. The group may be freed when this returns. */
@@ -85,11 +93,14 @@ struct election_options group_election_options(struct group *group);
 
 /* ---- group_sentinels.c ---- */
 
-/* A connection to a Sentinel, by the group's options; it counts as a handle. */
-struct sentinel *group_connect_sentinel(struct group *group, const struct endpoint *endpoint);
-/* A seat more (`runid` "": not known), as long as there is room; one less. */
-void group_seat_add(struct group *group, const struct endpoint *endpoint, bool configured,
-                    const char *runid);
+/* A connection to a Sentinel, by the group's options; it counts as a handle. `seed`: the name that is in its certificate, when
+ * the endpoint is an address of it; host "": the endpoint's own. */
+struct sentinel *group_connect_sentinel(struct group *group, const struct endpoint *endpoint,
+                                        const struct endpoint *seed);
+/* A seat more (`runid` "": not known), as long as there is room; one less. `seed`: the configured name that leads there: the
+ * endpoint itself of a configured one; NULL: others list it. */
+void group_seat_add(struct group *group, const struct endpoint *endpoint,
+                    const struct endpoint *seed, const char *runid);
 void group_seat_remove(struct group *group, struct seat *seat);
 
 /* Takes up the configured Sentinels. */
@@ -109,6 +120,20 @@ void group_forget_seats(struct group *group);
  * master. */
 void group_show_disagreement(const struct group *group, struct topology_group *out);
 
+/* ---- group_events.c ---- */
+
+/* A failover is some 40 events, in a few seconds; who tells more than this is polled, as ever, and not listened to. */
+#define GROUP_EVENTS_MAX 400
+
+/* What one of the seats, which is no stranger's, has told on a channel. */
+void group_take_event(struct group *group, struct seat *seat, const char *channel,
+                      const char *payload);
+
+/* ---- group_seeds.c ---- */
+
+/* Seats for all addresses of the configured names, as they resolve now. */
+void group_seeds_look(struct group *group);
+
 /* ---- group_vouch.c ---- */
 
 /* Remembers whom this Sentinel lists. */
@@ -118,7 +143,11 @@ void group_take_list(struct seat *seat, const struct sentinel_report *report);
 bool group_is_vouched(const struct group *group, const struct sentinel_peer *peer);
 /* Says so when this Sentinel goes on listing some that are not vouched for. */
 void group_log_doubt(const struct group *group, struct seat *seat);
-/* Whether both lead to one place, by their text or once resolved. */
+/* Whether a Sentinel that tells this address can only mean its own host: it stands on another one, and waits to be told
+ * of a master, as operators start them. */
+bool group_means_itself(const struct seat *seat, const struct endpoint *told);
+/* Whether both are the same words; whether they lead to one place, by these or once resolved. */
+bool group_same_text(const struct endpoint *a, const struct endpoint *b);
 bool group_same_place(const struct group *group, const struct endpoint *a,
                       const struct endpoint *b);
 

@@ -50,6 +50,8 @@ struct sentinel_callbacks {
     void (*refused)(void *owner, struct sentinel *sentinel); /* nobody listens there */
     void (*failed)(void *owner, struct sentinel *sentinel);  /* nor comes about otherwise */
     void (*quorum)(void *owner, struct sentinel *sentinel, bool good); /* CKQUORUM's answer */
+    /* Another Sentinel, with this run id, answers on one of the two connections than on the other. */
+    void (*other)(void *owner, struct sentinel *sentinel, const char *runid);
     /* After sentinel_close(): it is freed when this returns. */
     void (*closed)(void *owner, struct sentinel *sentinel);
 };
@@ -60,6 +62,7 @@ struct sentinel_options {
     struct credential *credential; /* NULL: none */
     int64_t connect_timeout_ms;
     struct tls_source *tls; /* NULL: it speaks plainly */
+    const char *tls_host;   /* by which its certificate knows it; NULL: the endpoint's host */
     const struct sentinel_callbacks *callbacks;
     void *owner;
 };

@@ -49,8 +49,9 @@ struct topology_node {
      * have caught up): a write that it has not answered when its connection ends was not executed.
      */
     bool leaving;
-    bool suspect;   /* silent for 500 ms, or refusing connections: write nothing more to it */
-    bool up;        /* it answers its probe */
+    bool suspect; /* silent for 500 ms, or refusing connections: write nothing more to it */
+    bool
+        up; /* it answers its probe: the last time that it was found down, or silent, is over by an answer */
     bool disagrees; /* its probe cannot agree with it about TLS */
     /* Which process answers at the address: another one after a restart; 0: not known. */
     uint32_t process;

@@ -34,22 +34,37 @@ static void number_ready(uv_timer_t *timer)
     resolve_done *done = resolve->done;
     resolve->done = NULL;
     uv_close((uv_handle_t *)timer, timer_closed);
-    done(resolve->owner, 0, &resolve->number);
+    done(resolve->owner, 0, &resolve->number, 1);
+}
+
+/* The resolver's list in its order, each address once. Returns how many there are. */
+static size_t take_all(struct address *out, const struct addrinfo *found)
+{
+    size_t count = 0;
+    for (const struct addrinfo *at = found; at && count < RESOLVE_MAX; at = at->ai_next) {
+        struct address *address = &out[count];
+        size_t same = 0;
+        if (at->ai_addrlen > sizeof(address->sa))
+            continue;
+        *address = (struct address){.len = at->ai_addrlen};
+        memcpy(&address->sa, at->ai_addr, at->ai_addrlen);
+        while (same < count && !address_equal(&out[same], address))
+            same++;
+        count += same == count;
+    }
+    return count;
 }
 
 static void name_ready(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
     struct resolve *resolve = request->data;
-    struct address address = {.len = 0};
-    if (status == 0 && found && found->ai_addrlen <= sizeof(address.sa)) {
-        memcpy(&address.sa, found->ai_addr, found->ai_addrlen);
-        address.len = found->ai_addrlen;
-    } else if (status == 0) {
+    struct address addresses[RESOLVE_MAX];
+    size_t count = status == 0 ? take_all(addresses, found) : 0;
+    if (status == 0 && count == 0)
         status = UV_EAI_NODATA;
-    }
     uv_freeaddrinfo(found);
     if (resolve->done)
-        resolve->done(resolve->owner, status, status == 0 ? &address : NULL);
+        resolve->done(resolve->owner, status, addresses, count);
     free(resolve);
 }
 

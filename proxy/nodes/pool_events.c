@@ -14,10 +14,13 @@
 #include "base/log.h"
 #include "nodes/handshake.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A node that has no room for another client may have some soon: so long requests wait for that. */
 #define ROOM_MS 1000
+/* A node that answers its probe, and that no connection has reached for so long, refuses the proxy, too. */
+#define VAIN_MS 2000
 
 /* A replication id that is all zeros stands for "none". */
 static bool same_replid(const char *a, const char *b)
@@ -66,16 +69,45 @@ static int64_t patience(const struct pool *pool, const struct upstream *up)
     return strstr(up->why, "max number of clients") ? ROOM_MS : 0;
 }
 
-static void note_refusal(const struct pool *pool, const struct upstream *up)
+static void tell_refusal(const struct pool *pool, const struct upstream *up, const char *why,
+                         int64_t patience_ms)
 {
     char quoted[200];
-    if (up->refused && refusals_note(board_refusals(pool->turn->board), up->group, up->node,
-                                     up->why, clock_ms(), patience(pool, up)))
+    if (refusals_note(board_refusals(pool->turn->board), up->group, up->node, why, clock_ms(),
+                      patience_ms))
         log_event(
             LOG_WARN,
             "a node refuses the proxy: connections that stand are used, there are no new ones",
             "group=%s node=%s reason=%s", pool->options->groups[up->group].name, up->name,
-            log_quote(quoted, sizeof(quoted), up->why));
+            log_quote(quoted, sizeof(quoted), why));
+}
+
+static void note_refusal(const struct pool *pool, const struct upstream *up)
+{
+    if (up->refused)
+        tell_refusal(pool, up, up->why, patience(pool, up));
+}
+
+/* New connections do not come about, though the node answers its probe, whose connection is older: a firewall, a listener
+ * that hangs, no descriptor. One that is down is the election's business. */
+static void note_vain(const struct pool *pool, struct pool_node *node, const struct upstream *up)
+{
+    int64_t now = turn_now(pool->turn);
+    int64_t forgiven_ms = VAIN_MS + pool->options->groups[up->group].connect_timeout_ms;
+    const struct topology_group *group = pool_view_of(pool, up);
+    const struct topology_node *view = group ? topology_node_by_id(group, up->node) : NULL;
+    char why[REFUSAL_TEXT_MAX];
+    if (!view || !view->up || view->suspect) {
+        node->vain_ms = 0;
+        return;
+    }
+    if (!node->vain_ms || now - node->vain_last_ms > forgiven_ms)
+        node->vain_ms = now;
+    node->vain_last_ms = now;
+    if (now - node->vain_ms < VAIN_MS)
+        return;
+    snprintf(why, sizeof(why), "no new connection comes about: %.100s", up->why);
+    tell_refusal(pool, up, why, pool->options->groups[up->group].hold_timeout_ms);
 }
 
 static void note_success(const struct pool *pool, const struct upstream *up)
@@ -101,6 +133,7 @@ static void on_ready(struct upstream *up)
     pool_prove_slot(slot, up);
     note_success(slot->pool, up);
     struct pool_node *node = pool_get_node(slot->pool, up->group, up->node);
+    node->vain_ms = 0;
     if (node->failures > 1 && !node->rejects)
         log_event(LOG_INFO, "a node can be used again", "group=%s node=%s",
                   slot->pool->options->groups[up->group].name, up->name);
@@ -162,6 +195,8 @@ static void on_cut(struct upstream *up, const char *why, bool error)
         if (stood)
             pool_note_break(pool, node, up);
         note_refusal(pool, up);
+        if (!stood && !up->refused)
+            note_vain(pool, node, up);
         log_event(news && !up->refused ? LOG_WARN : LOG_DEBUG, "an upstream ended",
                   "group=%s node=%s purpose=%s leased=%d reason=%s",
                   pool->options->groups[up->group].name, up->name,

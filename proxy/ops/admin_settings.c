@@ -43,17 +43,17 @@ static void add_setting(cJSON *list, const struct section *section,
     struct buf value = {0};
     bool set = config_show_value(&value, option, &section->settings);
     cJSON *row = cJSON_CreateObject();
-    int line = config_section_line(section, option->name);
+    int line = config_section_given(section, option->name);
     snprintf(where, sizeof(where), "%s%s%s", section_kind_name(section->kind),
              section->label && *section->label ? " " : "", section->label ? section->label : "");
     buf_append(&value, "", 1);
     admin_add_text(row, "section", where);
     admin_add_text(row, "name", option->name);
     admin_add_text(row, "value", set ? buf_head(&value) : "");
-    if (line != section->line)
+    if (line > 0)
         admin_add_number(row, "line", line);
     else
-        admin_add_text(row, "line", "default");
+        admin_add_text(row, "line", line == LINE_ENVIRONMENT ? "environment" : "default");
     cJSON_AddItemToArray(list, row);
     buf_free(&value);
 }

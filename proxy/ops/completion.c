@@ -7,7 +7,8 @@
 #include "ops/config_table.h"
 #include "ops/verb.h"
 
-#define OPTIONS "-c -t -h --config --test --version --help ctl"
+#define OPTIONS                                                                                    \
+    "-c -t -h --config --test --check --sentinels --master --takeover --version --help ctl doctor"
 #define CTL_OPTIONS "-c -s --json --help"
 
 static const char *words_of(const struct verb *verb)

@@ -2,12 +2,13 @@
  * config: the configuration file as the rooms' option structs.
  *
  *     file -> config_ini (lines) -> config_sections (settings, by the option table)
- *          -> checks between sections -> config_rooms, config_tls (the rooms' structs)
+ *          -> config_environment (what is stronger) -> checks between sections -> config_rooms, config_tls (the rooms' structs)
  *
  * The structs point into the sections, which live as long as the config.
  */
 #include "ops/config.h"
 
+#include "ops/config_environment.h"
 #include "ops/config_rooms.h"
 #include "ops/config_sections.h"
 #include "ops/config_tls.h"
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX (1024 * 1024)
 static void *allocate(size_t count, size_t size)
@@ -83,11 +85,15 @@ static void check_address_free(const struct config *config, size_t at, struct co
         const struct section *other = config->sections->items[i];
         if (other->kind != SECTION_LISTEN || strcmp(other->label, listen->label) == 0)
             continue; /* the same text twice was reported already */
-        if (collide(&listen->address, &other->address))
-            config_error(errors, listen->line,
-                         "[listen %s] takes the address of [listen %s] on line %d: choose another "
-                         "address or port",
-                         listen->label, other->label, other->line);
+        if (!collide(&listen->address, &other->address))
+            continue;
+        char where[24] = "";
+        if (other->line > 0)
+            snprintf(where, sizeof(where), " on line %d", other->line);
+        config_error(errors, listen->line,
+                     "[listen %s] takes the address of [listen %s]%s: choose another address or "
+                     "port",
+                     listen->label, other->label, where);
     }
     if (collide(&listen->address, &config->http))
         config_error(
@@ -139,8 +145,10 @@ static void check(const struct config *config, struct config_errors *errors)
     const struct config_sections *sections = config->sections;
 
     if (!config_count(sections, SECTION_MASTER))
-        config_error(errors, 1,
-                     "there is no group: add [master NAME] with sentinels = host:port, ...");
+        config_error(errors, errors->file ? 1 : LINE_ENVIRONMENT,
+                     errors->file
+                         ? "there is no group: add [master NAME] with sentinels = host:port, ..."
+                         : "there is no group: set REDISPROXY_MASTER_SENTINELS=host:port,...");
     for (size_t i = 0; i < sections->count; i++) {
         const struct section *section = sections->items[i];
         if (section->kind == SECTION_LISTEN) {
@@ -171,8 +179,7 @@ static void add_default_listener(struct config_sections *sections, const char *a
     struct section *listen = config_sections_add(sections, SECTION_LISTEN, address, 0);
 
     listen->settings.listen.route = route;
-    if (endpoint_parse(&listen->endpoint, address, 0) < 0 ||
-        address_from_number(&listen->address, listen->endpoint.host, listen->endpoint.port) < 0)
+    if (config_section_listen_at(listen) < 0)
         abort();
 }
 
@@ -207,7 +214,7 @@ static void fill_admin(struct config *config)
         const char *path = section->settings.proxy.admin;
         config->admin = (struct config_admin){
             .path = path && strcmp(path, "off") != 0 ? path : NULL,
-            .given = config_section_line(section, "admin") != section->line,
+            .given = config_section_given(section, "admin") != 0,
             .group = section->settings.proxy.admin_group,
         };
     }
@@ -258,15 +265,20 @@ struct config *config_load_next(const char *path, const struct config *running, 
     struct config_errors errors = {.file = path};
 
     config->sections = allocate(1, sizeof(*config->sections));
-    read_sections(config, path, &errors);
+    if (path)
+        read_sections(config, path, &errors);
     /* A file that could not be read has no lines to check. */
     bool unread = errors.count && !config->sections->count && errors.items[0].line == 0;
     const struct proxy_settings *proxy = proxy_settings(config->sections);
+    add_default_listeners(config->sections);
+    if (!unread) {
+        config_environment_read(config->sections, &errors);
+        config_sections_require(config->sections, &errors);
+    }
     fill_log(config, proxy);
     config->http = proxy->http;
     fill_admin(config);
     config->takeover = proxy->takeover;
-    add_default_listeners(config->sections);
     if (!unread)
         check(config, &errors);
     if (!errors.count)
@@ -280,6 +292,26 @@ struct config *config_load_next(const char *path, const struct config *running, 
         return NULL;
     }
     return config;
+}
+
+int config_read_http(const char *path, struct config_http *out)
+{
+    struct config config = {.sections = allocate(1, sizeof(*config.sections))};
+    struct config_errors errors = {.file = path};
+
+    if (path && access(path, R_OK) != 0) {
+        free(config.sections);
+        return -1;
+    }
+    if (path)
+        read_sections(&config, path, &errors);
+    const struct proxy_settings *proxy = proxy_settings(config.sections);
+    config_environment_read(config.sections, &errors);
+    *out = (struct config_http){.address = proxy->http, .tls = proxy->http_tls_cert != NULL};
+    config_errors_free(&errors);
+    config_sections_free(config.sections);
+    free(config.sections);
+    return 0;
 }
 
 void config_free(struct config *config)

@@ -43,7 +43,9 @@ void config_errors_print(struct config_errors *errors, FILE *out)
         items[at] = moved;
     }
     for (size_t i = 0; i < errors->count; i++) {
-        if (items[i].line)
+        if (items[i].line == LINE_ENVIRONMENT)
+            fprintf(out, "environment: %s\n", items[i].text);
+        else if (items[i].line)
             fprintf(out, "%s:%d: %s\n", errors->file, items[i].line, items[i].text);
         else
             fprintf(out, "%s: %s\n", errors->file, items[i].text);

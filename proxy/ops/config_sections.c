@@ -119,10 +119,16 @@ static const struct section *find_section(const struct config_sections *sections
     return NULL;
 }
 
+int config_section_listen_at(struct section *section)
+{
+    if (endpoint_parse(&section->endpoint, section->label, 0) < 0)
+        return -1;
+    return address_from_number(&section->address, section->endpoint.host, section->endpoint.port);
+}
+
 static void read_listen_address(const struct loading *loading, struct section *section)
 {
-    if (endpoint_parse(&section->endpoint, section->label, 0) < 0 ||
-        address_from_number(&section->address, section->endpoint.host, section->endpoint.port) < 0)
+    if (config_section_listen_at(section) < 0)
         config_error(loading->errors, section->line,
                      "[listen %s] is not a numeric address and a port: write [listen 0.0.0.0:6379] "
                      "or [listen [::]:6379]",
@@ -274,35 +280,59 @@ void config_sections_read(struct config_sections *sections, char *text, size_t l
                                       .on_nonsense = on_nonsense};
 
     config_ini_read(text, len, &events);
+}
+
+void config_sections_require(const struct config_sections *sections, struct config_errors *errors)
+{
     for (size_t i = 0; i < sections->count; i++)
         require_settings(sections->items[i], errors);
 }
 
-int config_section_line(const struct section *section, const char *option)
+int config_section_given(const struct section *section, const char *option)
 {
     size_t count;
     const struct config_option *table = config_table(&count);
 
     for (size_t i = 0; i < count; i++)
-        if (table[i].section == section->kind && section->given[i] &&
-            strcmp(table[i].name, option) == 0)
+        if (table[i].section == section->kind && strcmp(table[i].name, option) == 0)
             return section->given[i];
-    return section->line;
+    return 0;
 }
 
-void config_sections_free(struct config_sections *sections)
+int config_section_line(const struct section *section, const char *option)
+{
+    int line = config_section_given(section, option);
+
+    return line ? line : section->line;
+}
+
+static void section_free(struct section *section)
 {
     size_t count;
     const struct config_option *table = config_table(&count);
 
-    for (size_t i = 0; i < sections->count; i++) {
-        struct section *section = sections->items[i];
-        for (size_t j = 0; j < count; j++)
-            if (table[j].section == section->kind)
-                config_value_free(&table[j], &section->settings);
-        free(section->label);
-        free(section);
-    }
+    for (size_t i = 0; i < count; i++)
+        if (table[i].section == section->kind)
+            config_value_free(&table[i], &section->settings);
+    free(section->label);
+    free(section);
+}
+
+void config_sections_remove(struct config_sections *sections, struct section *section)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < sections->count; i++)
+        if (sections->items[i] != section)
+            sections->items[kept++] = sections->items[i];
+    sections->count = kept;
+    section_free(section);
+}
+
+void config_sections_free(struct config_sections *sections)
+{
+    for (size_t i = 0; i < sections->count; i++)
+        section_free(sections->items[i]);
     free(sections->items);
     *sections = (struct config_sections){0};
 }

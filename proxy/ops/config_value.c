@@ -127,7 +127,7 @@ static void add_endpoint(const struct value_target *target, const char *item, co
 {
     struct endpoints *list = field(target, struct endpoints);
     const char *name = target->option->name;
-    const char *shown = strstr(text, "${") ? text : item;
+    const char *shown = !target->verbatim && strstr(text, "${") ? text : item;
     struct endpoint endpoint;
 
     if (endpoint_parse(&endpoint, item, target->option->port) < 0) {
@@ -220,7 +220,7 @@ static bool expand(const struct value_target *target, const char *text, struct b
 {
     const char *start;
 
-    while ((start = strstr(text, "${"))) {
+    while (!target->verbatim && (start = strstr(text, "${"))) {
         char name[128];
         size_t len = strcspn(start + 2, "}");
         if (start[2 + len] != '}' || !len || len >= sizeof(name)) {
@@ -305,6 +305,7 @@ void config_value_free(const struct config_option *option, union settings *setti
         break;
     case OPTION_ENDPOINTS:
         free(field(&target, struct endpoints)->items);
+        *field(&target, struct endpoints) = (struct endpoints){0};
         break;
     default:
         break;

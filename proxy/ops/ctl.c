@@ -47,7 +47,7 @@ static void print_usage(FILE *out)
         fprintf(out, "  %s%s%s\n      %s\n", table[i].name, *table[i].args ? " " : "",
                 table[i].args, table[i].help);
     fprintf(out, "\nA TIME is 500ms, 20s, 2m or 1h. \"redisproxy ctl help VERB\" says more.\n"
-                 "Without -c and -s the socket is " DEFAULT_PATH ".\n"
+                 "Without -c and -s the socket is $REDISPROXY_PROXY_ADMIN, or " DEFAULT_PATH ".\n"
                  "Exit status: 0 done; 1 refused, or it failed; 2 no proxy can be reached.\n");
 }
 
@@ -130,6 +130,13 @@ static int read_command_line(struct ctl *ctl, int argc, char **argv)
 }
 
 /* ---- asking ---- */
+
+/* Where no option says it: as the proxy itself has it, without a file. */
+static const char *default_path(void)
+{
+    const char *path = getenv("REDISPROXY_PROXY_ADMIN");
+    return path && *path ? strcmp(path, "off") == 0 ? "" : path : DEFAULT_PATH;
+}
 
 /* Returns the socket, or -1 after saying how to mend it. */
 static int reach(const char *path)
@@ -229,7 +236,7 @@ static int show(const struct ctl *ctl, const struct buf *answer)
 static int ask(const struct ctl *ctl)
 {
     struct buf answer = {0};
-    int fd = reach(ctl->path ? ctl->path : DEFAULT_PATH), status = CTL_UNREACHABLE;
+    int fd = reach(ctl->path ? ctl->path : default_path()), status = CTL_UNREACHABLE;
     if (fd < 0)
         return CTL_UNREACHABLE;
     char *request = request_of(ctl);

@@ -4,6 +4,7 @@
 #include "ops/doctor.h"
 
 #include "base/memory.h"
+#include "ops/config_environment.h"
 #include "ops/doctor_checks.h"
 #include "ops/doctor_gather.h"
 
@@ -94,7 +95,9 @@ int doctor_run(const struct config *config, bool json, FILE *out)
 
 /* ---- command line ---- */
 
-static const char usage[] = "usage: redisproxy doctor -c FILE [--json]\n\n"
+static const char usage[] = "usage: redisproxy doctor -c FILE [--json]\n"
+                            "       redisproxy doctor --sentinels HOST:PORT,... [--master NAME] "
+                            "[--json]\n\n"
                             "Asks the Sentinels and the nodes of this configuration what they say "
                             "of themselves and of each other, and tells\n"
                             "what is wrong, with the setting to change. It needs no proxy that "
@@ -104,10 +107,10 @@ static const char usage[] = "usage: redisproxy doctor -c FILE [--json]\n\n"
 
 int doctor_main(int argc, char **argv)
 {
-    static const struct option names[] = {{"config", required_argument, NULL, 'c'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"config", required_argument, NULL, 'c'}, {"sentinels", required_argument, NULL, 's'},
+        {"master", required_argument, NULL, 'm'}, {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     const char *path = NULL;
     bool json = false;
     int letter;
@@ -116,12 +119,14 @@ int doctor_main(int argc, char **argv)
             path = optarg;
         else if (letter == 'j')
             json = true;
+        else if (letter == 's' || letter == 'm')
+            config_environment_set(letter == 's' ? optarg : NULL, letter == 'm' ? optarg : NULL);
         else {
             fputs(usage, letter == 'h' ? stdout : stderr);
             return letter == 'h' ? FOUND_NOTHING : CANNOT_RUN;
         }
     }
-    if (!path || optind != argc) {
+    if ((!path && !config_environment_suffices()) || optind != argc) {
         fputs(usage, stderr);
         return CANNOT_RUN;
     }

@@ -123,11 +123,14 @@ unsigned health_alive(const struct health_view *view, char **json)
     return answer(view, *reason ? "stuck" : "ok", reason, json);
 }
 
+static bool is_well(const struct topology_group *group, int node)
+{
+    return node >= 0 && group->nodes[node].up && !group->nodes[node].suspect;
+}
+
 static bool serves(const struct topology_group *group)
 {
-    if (group->writable && group->master >= 0 && !group->nodes[group->master].suspect)
-        return true;
-    if (group->reader >= 0 && !group->nodes[group->reader].suspect)
+    if ((group->writable && is_well(group, group->master)) || is_well(group, group->reader))
         return true;
     for (size_t i = 0; i < group->node_count; i++)
         if (group->nodes[i].readable)

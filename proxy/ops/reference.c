@@ -23,6 +23,8 @@ static const char introduction[] =
     "\n"
     "- A comment begins with `;` or `#` at the start of a line, or with `;` after a blank.\n"
     "- `${NAME}` is replaced with the environment variable of that name, as it was when the proxy was started.\n"
+    "- Every setting can also come from the environment (`REDISPROXY_MASTER_PASSWORD`, `REDISPROXY_LISTEN_2_ADDRESS`, ...), which is\n"
+    "  stronger than the file. `redisproxy --help` says how the names are made.\n"
     "- A duration is a number with a unit: `500ms`, `20s`, `2m`. A size is `64kb`, `16mb` or `1gb`; a bare "
     "number is bytes.\n"
     "- An address to listen on is numeric: `0.0.0.0:6379`, `[::]:6379`.\n"

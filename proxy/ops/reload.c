@@ -278,8 +278,8 @@ static bool run(struct reload *reload, struct attempt *attempt)
     }
     config_free(parts->config);
     parts->config = attempt->next;
-    log_event(LOG_INFO, "the configuration was reloaded", "file=%s changes=%zu", parts->path,
-              changes);
+    log_event(LOG_INFO, "the configuration was reloaded", "file=%s changes=%zu",
+              config_name(parts->path), changes);
     return true;
 }
 

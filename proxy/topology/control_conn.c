@@ -62,7 +62,29 @@ static void secure(struct control_conn *conn)
     tls_context_release(context);
 }
 
-static void resolved(void *owner, int status, const struct address *address)
+static size_t index_of(const struct address *all, size_t count, const struct address *address)
+{
+    size_t i = 0;
+    while (i < count && !address_equal(&all[i], address))
+        i++;
+    return i;
+}
+
+/* Of a name's addresses: that of `beside`; or where it was before, as long as somebody answered there; or else the next. */
+static const struct address *choose(const struct control_conn *conn, const struct address *all,
+                                    size_t count)
+{
+    const struct address *beside = conn->options.beside;
+    size_t at = beside ? index_of(all, count, beside) : count;
+    if (at < count)
+        return &all[at];
+    at = index_of(all, count, &conn->address);
+    if (at == count)
+        return &all[0];
+    return &all[conn->in_vain ? (at + 1) % count : at];
+}
+
+static void resolved(void *owner, int status, const struct address *addresses, size_t count)
 {
     struct control_conn *conn = owner;
     conn->resolving = NULL;
@@ -70,10 +92,10 @@ static void resolved(void *owner, int status, const struct address *address)
         control_conn_drop(conn, uv_strerror(status));
         return;
     }
-    conn->address = *address;
+    conn->address = *choose(conn, addresses, count);
     control_conn_enter(conn, CONNECTING);
-    int error =
-        stream_connect(&conn->stream, conn->loop, address, on_event, control_conn_stream_closed);
+    int error = stream_connect(&conn->stream, conn->loop, &conn->address, on_event,
+                               control_conn_stream_closed);
     conn->refused = error == UV_ECONNREFUSED;
     if (error) {
         control_conn_drop(conn, uv_strerror(error));
@@ -100,7 +122,7 @@ static void start_try(struct control_conn *conn)
     control_conn_enter(conn, RESOLVING);
     uv_timer_start(&conn->timer, on_timeout, (uint64_t)conn->options.connect_timeout_ms, 0);
     if (address_from_number(&address, conn->options.to.host, conn->options.to.port) == 0) {
-        resolved(conn, 0, &address);
+        resolved(conn, 0, &address, 1);
         return;
     }
     conn->resolving = resolve_start(conn->loop, &conn->options.to, resolved, conn);

@@ -101,6 +101,7 @@ static void note_end(struct control_conn *conn, const char *why)
     bool disagrees = is_disagreement(conn),
          lost = control_conn_is_connected(conn) && !conn->answered;
     conn->tried = true;
+    conn->in_vain = !conn->answered;
     if (conn->disagrees && !disagrees && lost)
         return;
     conn->disagrees = disagrees;

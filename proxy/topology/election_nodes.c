@@ -60,6 +60,7 @@ static struct election_node *node_new(const struct address *address, int64_t now
     node->shown.address = *address;
     address_format(node->shown.name, sizeof(node->shown.name), address);
     node->answered_ms = -1;
+    node->unwell_ms = -1;
     node->asked_ms = -1;
     node->refused_ms = -1;
     node->foreign_ms = -1;
@@ -198,6 +199,18 @@ enum nodes_opinion nodes_think(const struct nodes *nodes, const struct election_
         opinion = NODES_DISSENT;
     }
     return opinion;
+}
+
+void node_update_up(struct election_node *node, int64_t now_ms)
+{
+    if ((node->down || node->silent) && node->unwell_ms <= node->answered_ms)
+        node->unwell_ms = now_ms > node->answered_ms ? now_ms : node->answered_ms + 1;
+    node->shown.up = node->answered_ms >= 0 && node->unwell_ms <= node->answered_ms;
+}
+
+int64_t node_unwell_since(const struct election_node *node)
+{
+    return node->shown.up ? node->suspect_ms : node->unwell_ms;
 }
 
 bool node_update_suspect(struct election_node *node, int64_t now_ms)

@@ -65,7 +65,7 @@ static void update_nodes(struct election *e, int64_t now_ms)
                             address_equal(&node->shown.address, &e->change.confirmed));
         node->probe_every_ms = probe_period(e, node);
         node->gone = forgettable(e, node, now_ms);
-        node->shown.up = node->answered_ms >= 0 && !node->down && !node->silent;
+        node_update_up(node, now_ms);
     }
     nodes_sweep(&e->nodes);
 }

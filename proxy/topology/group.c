@@ -159,6 +159,7 @@ static void follow(struct group *group)
     const struct election_view *view = election_view(group->election);
     if (group->closing)
         return;
+    group_seeds_look(group);
     drop_unwatched(group, view);
     for (size_t i = 0; i < view->node_count; i++) {
         const struct election_node *node = view->nodes[i];
@@ -293,6 +294,7 @@ void group_look_at_credentials(struct group *group)
 
 void group_ask_all(struct group *group)
 {
+    group_seeds_look(group);
     for (size_t i = 0; i < group->seat_count; i++)
         sentinel_poll(group->seats[i].sentinel);
     for (size_t i = 0; i < group->watch_count; i++)
@@ -361,8 +363,10 @@ struct group *group_new(uv_loop_t *loop, const struct topology_options *options,
     group->names = names;
     group->callbacks = *callbacks;
     group->owner = owner;
-    group->wiring = (struct group_wiring){
-        .follow = follow, .probe_now = probe_at_once, .handle_closed = handle_closed};
+    group->wiring = (struct group_wiring){.follow = follow,
+                                          .look = group_seeds_look,
+                                          .probe_now = probe_at_once,
+                                          .handle_closed = handle_closed};
     open_keyrings(group);
     struct election_options election = group_election_options(group);
     group->election = election_new(&election, now_of(group));

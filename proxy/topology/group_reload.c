@@ -7,8 +7,6 @@
 
 #include "net/tls_source.h"
 
-#include <strings.h>
-
 static int64_t now_of(const struct group *group)
 {
     return (int64_t)uv_now(group->loop);
@@ -51,19 +49,14 @@ static void renew_sentinels(struct group *group)
     for (size_t i = 0; i < group->seat_count; i++) {
         struct seat *seat = &group->seats[i];
         sentinel_close(seat->sentinel);
-        seat->sentinel = group_connect_sentinel(group, &seat->endpoint);
+        seat->sentinel = group_connect_sentinel(group, &seat->endpoint, &seat->seed);
     }
-}
-
-static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
-{
-    return a->port == b->port && strcasecmp(a->host, b->host) == 0;
 }
 
 static bool is_configured(const struct group *group, const struct endpoint *endpoint)
 {
     for (size_t i = 0; i < group->options->sentinel_count; i++)
-        if (same_endpoint(&group->options->sentinels[i], endpoint))
+        if (group_same_text(&group->options->sentinels[i], endpoint))
             return true;
     return false;
 }
@@ -71,22 +64,25 @@ static bool is_configured(const struct group *group, const struct endpoint *endp
 static bool is_seated(const struct group *group, const struct endpoint *endpoint)
 {
     for (size_t i = 0; i < group->seat_count; i++)
-        if (same_endpoint(&group->seats[i].endpoint, endpoint))
+        if (group_same_text(&group->seats[i].endpoint, endpoint))
             return true;
     return false;
 }
 
-/* A seat that is configured now and was not before, or the other way round, begins anew. */
+/* A seat that is configured now and was not before, or the other way round, begins anew; so does one to which a name led
+ * that is not configured any more. */
 static void reseat(struct group *group)
 {
     for (size_t i = group->seat_count; i-- > 0;) {
         struct seat *seat = &group->seats[i];
-        if (seat->configured != is_configured(group, &seat->endpoint))
+        bool named = is_configured(group, &seat->endpoint);
+        bool seeded = !seat->seed.host[0] || is_configured(group, &seat->seed);
+        if (seat->configured != named || !seeded)
             group_seat_remove(group, seat);
     }
     for (size_t i = 0; i < group->options->sentinel_count; i++)
         if (!is_seated(group, &group->options->sentinels[i]))
-            group_seat_add(group, &group->options->sentinels[i], true, "");
+            group_seat_add(group, &group->options->sentinels[i], &group->options->sentinels[i], "");
 }
 
 /* ---- all ---- */

@@ -10,10 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A failover is some 40 events, in a few seconds; who tells more than this is polled, as ever, and not listened to. */
-#define EVENTS_MAX 400
-#define EVENTS_EACH_MS 10
-
 #define FORGET_MS 60000 /* a discovered Sentinel that too few others list any more */
 
 static int64_t now_of(const struct group *group)
@@ -43,6 +39,7 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
                               const struct sentinel_report *report);
 static void sentinel_happened(void *owner, struct sentinel *sentinel, const char *channel,
                               const char *payload);
+static void sentinel_other(void *owner, struct sentinel *sentinel, const char *runid);
 
 static void sentinel_lost(void *owner, struct sentinel *sentinel)
 {
@@ -107,10 +104,12 @@ static const struct sentinel_callbacks sentinel_callbacks = {
     .refused = sentinel_refused,
     .failed = sentinel_failed,
     .quorum = sentinel_quorum,
+    .other = sentinel_other,
     .closed = sentinel_gone,
 };
 
-struct sentinel *group_connect_sentinel(struct group *group, const struct endpoint *endpoint)
+struct sentinel *group_connect_sentinel(struct group *group, const struct endpoint *endpoint,
+                                        const struct endpoint *seed)
 {
     struct sentinel_options options = {
         .endpoint = *endpoint,
@@ -118,6 +117,7 @@ struct sentinel *group_connect_sentinel(struct group *group, const struct endpoi
         .credential = keyring_current(&group->sentinels_own),
         .connect_timeout_ms = group->options->connect_timeout_ms,
         .tls = group->options->sentinel_tls,
+        .tls_host = seed && seed->host[0] ? seed->host : NULL,
         .callbacks = &sentinel_callbacks,
         .owner = group,
     };
@@ -125,19 +125,22 @@ struct sentinel *group_connect_sentinel(struct group *group, const struct endpoi
     return sentinel_new(group->loop, &options);
 }
 
-void group_seat_add(struct group *group, const struct endpoint *endpoint, bool configured,
-                    const char *runid)
+void group_seat_add(struct group *group, const struct endpoint *endpoint,
+                    const struct endpoint *seed, const char *runid)
 {
+    bool configured = seed && group_same_text(seed, endpoint);
     if (group->seat_count == SENTINEL_LIST_MAX)
         return;
     struct seat *seat = &group->seats[group->seat_count++];
     *seat = (struct seat){.key = ++group->next_key,
                           .configured = configured,
                           .seen_ms = now_of(group),
-                          .events_left = EVENTS_MAX,
+                          .events_left = GROUP_EVENTS_MAX,
                           .events_ms = now_of(group)};
     seat->endpoint = *endpoint;
-    seat->sentinel = group_connect_sentinel(group, endpoint);
+    if (seed && !configured)
+        seat->seed = *seed;
+    seat->sentinel = group_connect_sentinel(group, endpoint, &seat->seed);
     snprintf(seat->runid, sizeof(seat->runid), "%s", runid);
     snprintf(seat->listed, sizeof(seat->listed), "%s", runid);
     election_sentinel_add(group->election, seat->key, configured, sentinel_name(seat->sentinel));
@@ -182,7 +185,7 @@ static bool is_seated(struct group *group, const struct sentinel_peer *peer)
             group_same_place(group, &seat->endpoint, &peer->endpoint) || is_at(group, seat, peer);
         if (same_place && same_id)
             memcpy(seat->listed, peer->runid, sizeof(seat->listed));
-        if (same_place || (same_id && seat->reachable)) {
+        if (same_place || (same_id && seat->reachable && !seat->several)) {
             seat->seen_ms = now_of(group);
             return true;
         }
@@ -197,6 +200,19 @@ static bool still_vouched(const struct group *group, const struct seat *seat)
     return group_is_vouched(group, &peer);
 }
 
+/* Whether this other seat makes the first superfluous. Of a name with several addresses each keeps its seat, or it would
+ * be taken anew; and what answers as different Sentinels stands for none of them. */
+static bool replaces(const struct seat *other, const struct seat *seat)
+{
+    if (!seat->runid[0] || strcmp(seat->runid, other->runid) != 0 || !other->reachable ||
+        other->several)
+        return false;
+    if (seat->seed.host[0])
+        return other->configured &&
+               address_equal(sentinel_address(other->sentinel), sentinel_address(seat->sentinel));
+    return other->configured || !seat->reachable;
+}
+
 /* A Sentinel that came back elsewhere leaves an unreachable seat behind; so does a discovered one
  * that turns out to be a configured one under another name. */
 void group_unseat(struct group *group)
@@ -204,11 +220,8 @@ void group_unseat(struct group *group)
     for (size_t i = group->seat_count; i-- > 0;) {
         struct seat *seat = &group->seats[i];
         bool twin = false;
-        for (size_t j = 0; j < group->seat_count && !twin; j++) {
-            const struct seat *other = &group->seats[j];
-            twin = i != j && seat->runid[0] && strcmp(seat->runid, other->runid) == 0 &&
-                   other->reachable && (other->configured || !seat->reachable);
-        }
+        for (size_t j = 0; j < group->seat_count && !twin; j++)
+            twin = i != j && replaces(&group->seats[j], seat);
         if (!seat->configured && still_vouched(group, seat))
             seat->seen_ms = now_of(group);
         if (!seat->configured && (twin || now_of(group) - seat->seen_ms > FORGET_MS))
@@ -216,15 +229,16 @@ void group_unseat(struct group *group)
     }
 }
 
-static void learn_peers(struct group *group, const struct sentinel_report *report)
+static void learn_peers(struct group *group, uint64_t key, const struct sentinel_report *report)
 {
     for (size_t i = 0; i < report->peer_count; i++) {
         const struct sentinel_peer *peer = &report->peers[i];
-        if (!group_is_vouched(group, peer) || is_seated(group, peer))
+        if (group_means_itself(group_seat_by_key(group, key), &peer->endpoint) ||
+            !group_is_vouched(group, peer) || is_seated(group, peer))
             continue;
         log_event(LOG_INFO, "a Sentinel was discovered", "group=%s sentinel=%s:%u",
                   group->options->name, peer->endpoint.host, (unsigned)peer->endpoint.port);
-        group_seat_add(group, &peer->endpoint, false, peer->runid);
+        group_seat_add(group, &peer->endpoint, NULL, peer->runid);
     }
 }
 
@@ -242,13 +256,38 @@ static void list_node(struct group *group, uint64_t key, const struct endpoint *
  * the one that is listed there. He brings his friends along, and outvotes us. */
 static bool is_stranger(const struct seat *seat)
 {
-    return !seat->configured && seat->runid[0] && strcmp(seat->runid, seat->listed) != 0;
+    return !seat->configured && !seat->seed.host[0] && seat->runid[0] &&
+           strcmp(seat->runid, seat->listed) != 0;
+}
+
+/* Somebody answers at this seat who is known as another one, with a seat of his own: behind a Service's address another
+ * Sentinel may answer at each connect. */
+static void note_several(struct group *group, struct seat *seat, const char *runid)
+{
+    bool known = false;
+    for (size_t i = 0; i < group->seat_count && !known; i++)
+        known = &group->seats[i] != seat && strcmp(group->seats[i].runid, runid) == 0;
+    if (seat->several || !seat->configured || !known || !seat->runid[0])
+        return;
+    seat->several = true;
+    log_event(LOG_INFO, "several Sentinels answer at one address",
+              "group=%s sentinel=%s runid=%s another=%s", group->options->name,
+              sentinel_name(seat->sentinel), seat->runid, runid);
+}
+
+static void sentinel_other(void *owner, struct sentinel *sentinel, const char *runid)
+{
+    struct group *group = owner;
+    struct seat *seat = seat_of(group, sentinel);
+    if (seat)
+        note_several(group, seat, runid);
 }
 
 static void learn_runid(struct group *group, struct seat *seat, const char *runid)
 {
     if (!runid[0] || strcmp(seat->runid, runid) == 0)
         return;
+    note_several(group, seat, runid);
     snprintf(seat->runid, sizeof(seat->runid), "%s", runid);
     election_sentinel_runid(group->election, seat->key, runid);
     if (is_stranger(seat))
@@ -264,14 +303,27 @@ static void turn_away(struct group *group, struct seat *seat)
     group->wiring.follow(group);
 }
 
+/* Whether it has not been told of a master yet that others could reach; it says so once. */
+static bool is_vague(const struct group *group, struct seat *seat,
+                     const struct sentinel_report *report)
+{
+    bool vague = report->known && group_means_itself(seat, &report->named);
+    if (vague && !seat->vague)
+        log_event(LOG_WARN, "a Sentinel names a master on its own host: it is waited for",
+                  "group=%s sentinel=%s master=%s:%u", group->options->name,
+                  sentinel_name(seat->sentinel), report->named.host, (unsigned)report->named.port);
+    seat->vague = vague;
+    return vague;
+}
+
 static void sentinel_reported(void *owner, struct sentinel *sentinel,
                               const struct sentinel_report *report)
 {
     struct group *group = owner;
     struct address address;
+    group->wiring.look(group);
     struct seat *seat = seat_of(group, sentinel);
     struct sentinel_answer answer = {
-        .known = report->known,
         .epoch = report->epoch,
         .step = report->step,
         .failover_timeout_ms = report->failover_timeout_ms,
@@ -288,8 +340,10 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
     seat->reachable = true;
     group_take_list(seat, report);
     for (size_t i = 0; i < report->replica_count; i++)
-        list_node(group, key, &report->replicas[i], &address);
-    if (report->known)
+        if (!group_means_itself(seat, &report->replicas[i]))
+            list_node(group, key, &report->replicas[i], &address);
+    answer.known = report->known && !is_vague(group, seat, report);
+    if (answer.known)
         list_node(group, key, &report->named, &answer.named);
     seat->said.known = answer.known;
     seat->said.named = answer.named;
@@ -297,7 +351,7 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
     seat->said.step = answer.step;
     seat->said.answered_ms = now_of(group);
     election_sentinel_answer(group->election, key, &answer, report->asked_ms, now_of(group));
-    learn_peers(group, report);
+    learn_peers(group, key, report);
     seat = group_seat_by_key(group, key);
     if (seat)
         group_log_doubt(group, seat);
@@ -305,62 +359,13 @@ static void sentinel_reported(void *owner, struct sentinel *sentinel,
     group->wiring.follow(group);
 }
 
-/* ---- events ---- */
-
-/* Each event costs a line of the log, a probe and a poll, so they have a bound. */
-static bool is_listened_to(const struct group *group, struct seat *seat)
-{
-    int64_t earned = (now_of(group) - seat->events_ms) / EVENTS_EACH_MS;
-    if (earned > 0) {
-        seat->events_left = earned + seat->events_left > EVENTS_MAX
-                                ? EVENTS_MAX
-                                : (int)(earned + seat->events_left);
-        seat->events_ms = now_of(group);
-    }
-    if (seat->events_left == 0) {
-        if (seat->events_dropped++ == 0)
-            log_event(LOG_WARN, "a Sentinel floods events, of which most are passed over",
-                      "group=%s sentinel=%s", group->options->name, sentinel_name(seat->sentinel));
-        return false;
-    }
-    seat->events_left--;
-    if (seat->events_dropped > 0 && seat->events_left > EVENTS_MAX / 2) {
-        log_event(LOG_INFO, "a Sentinel's events are heard again",
-                  "group=%s sentinel=%s passed_over=%u", group->options->name,
-                  sentinel_name(seat->sentinel), seat->events_dropped);
-        seat->events_dropped = 0;
-    }
-    return true;
-}
-
 static void sentinel_happened(void *owner, struct sentinel *sentinel, const char *channel,
                               const char *payload)
 {
     struct group *group = owner;
     struct seat *seat = seat_of(group, sentinel);
-    struct sentinel_event event;
-    enum election_event kind;
-    struct address master, subject;
-    char quoted[512];
-    if (!seat || is_stranger(seat) || !sentinel_parse_event(&event, channel, payload))
-        return;
-    if (event.name[0] && strcmp(event.name, group->options->name) != 0)
-        return;
-    if (!is_listened_to(group, seat))
-        return;
-    log_event(sentinel_event_notable(channel) ? LOG_INFO : LOG_DEBUG, "Sentinel event",
-              "group=%s sentinel=%s event=%s payload=%s", group->options->name,
-              sentinel_name(sentinel), channel, log_quote(quoted, sizeof(quoted), payload));
-    (void)names_lookup(group->names, &event.master, &master);
-    (void)names_lookup(group->names, &event.subject, &subject);
-    if (subject.len)
-        group->wiring.probe_now(group, &subject);
-    sentinel_poll(sentinel);
-    if (strcmp(channel, "+tilt") == 0 || strcmp(channel, "-tilt") == 0)
-        election_sentinel_tilt(group->election, seat->key, channel[0] == '+');
-    if (sentinel_event_kind(channel, &kind))
-        election_event(group->election, seat->key, kind, &master, &subject, now_of(group));
-    group->wiring.follow(group);
+    if (seat && !is_stranger(seat))
+        group_take_event(group, seat, channel, payload);
 }
 
 int64_t group_sentinels_cert_ends(const struct group *group)
@@ -404,5 +409,5 @@ void group_forget_seats(struct group *group)
 void group_seat_configured(struct group *group)
 {
     for (size_t i = 0; i < group->options->sentinel_count; i++)
-        group_seat_add(group, &group->options->sentinels[i], true, "");
+        group_seat_add(group, &group->options->sentinels[i], &group->options->sentinels[i], "");
 }

@@ -1,4 +1,5 @@
 /* group_show: what a group tells of itself: in the snapshot, and, for people, as facts. */
+#include "topology/election_nodes.h"
 #include "topology/group_state.h"
 
 #include <stdio.h>
@@ -35,8 +36,8 @@ void group_show(const struct group *group, struct topology_group *out)
     out->quorum = view->quorum;
     out->epoch = view->epoch;
     out->since_ms = view->since_ms;
-    if (view->master >= 0 && view->nodes[view->master]->suspect_ms > out->since_ms)
-        out->since_ms = view->nodes[view->master]->suspect_ms;
+    if (view->master >= 0 && node_unwell_since(view->nodes[view->master]) > out->since_ms)
+        out->since_ms = node_unwell_since(view->nodes[view->master]);
     memcpy(out->replid, view->replid, sizeof(out->replid));
     memcpy(out->reason, view->reason, sizeof(out->reason));
     out->had_master = group->had_master;

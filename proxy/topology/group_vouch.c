@@ -7,17 +7,39 @@
  * A configured Sentinel that comes back elsewhere (a pod with another address) is not listed by
  * itself: its run id is known, and a majority of all that are seated says where it is now.
  *
- * One configured name may stand for several Sentinels (a Service): it is one voice, that of whoever
- * answers there. Held by tests/unit/topology/test_group.c.
+ * A configured address behind which several Sentinels answer (a Service's) is one voice, that of whoever answers there; a
+ * configured name with several addresses is one for each of them (group_seeds.c). Held by tests/unit/topology/test_group.c.
  */
 #include "topology/group_state.h"
 
 #include "base/log.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DOUBT_MS 5000 /* others need a few seconds to hear of a new Sentinel */
+
+bool group_same_text(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->port == b->port && strcasecmp(a->host, b->host) == 0;
+}
+
+static bool is_loopback(const struct address *address)
+{
+    if (address->sa.any.sa_family == AF_INET)
+        return address->sa.v4.sin_addr.s_addr == htonl(INADDR_LOOPBACK);
+    return IN6_IS_ADDR_LOOPBACK(&address->sa.v6.sin6_addr);
+}
+
+bool group_means_itself(const struct seat *seat, const struct endpoint *told)
+{
+    struct address address;
+    bool number = address_from_number(&address, told->host, told->port) == 0;
+    bool loopback = number ? is_loopback(&address) : strcasecmp(told->host, "localhost") == 0;
+    return loopback && !is_loopback(sentinel_address(seat->sentinel));
+}
 
 bool group_same_place(const struct group *group, const struct endpoint *a, const struct endpoint *b)
 {
@@ -60,11 +82,18 @@ static bool lists(const struct group *group, const struct seat *voice,
     return false;
 }
 
+/* Whom the configuration trusts: one that it names, and who answers at a further address of a name, or may be about to. */
+static bool is_trusted(const struct seat *seat)
+{
+    return seat->configured ||
+           (seat->seed.host[0] && (seat->runid[0] || !sentinel_has_tried(seat->sentinel)));
+}
+
 /* Two seats of one Sentinel are one voice. */
 static bool is_counted(const struct group *group, size_t index, bool configured)
 {
     for (size_t i = 0; i < index; i++) {
-        if ((group->seats[i].configured || !configured) &&
+        if ((is_trusted(&group->seats[i]) || !configured) &&
             is_same_sentinel(&group->seats[i], &group->seats[index]))
             return true;
     }
@@ -77,7 +106,7 @@ static bool majority_lists(const struct group *group, const struct sentinel_peer
     size_t voices = 0, listing = 0;
     for (size_t i = 0; i < group->seat_count; i++) {
         const struct seat *seat = &group->seats[i];
-        if ((configured && !seat->configured) || is_counted(group, i, configured))
+        if ((configured && !is_trusted(seat)) || is_counted(group, i, configured))
             continue;
         voices++;
         listing += lists(group, seat, peer);
@@ -88,7 +117,7 @@ static bool majority_lists(const struct group *group, const struct sentinel_peer
 static bool is_configured(const struct group *group, const struct sentinel_peer *peer)
 {
     for (size_t i = 0; i < group->seat_count; i++) {
-        if (group->seats[i].configured && strcmp(group->seats[i].runid, peer->runid) == 0)
+        if (is_trusted(&group->seats[i]) && strcmp(group->seats[i].runid, peer->runid) == 0)
             return true;
     }
     return false;

@@ -20,7 +20,9 @@ struct name {
     struct list link;
     struct names *names;
     struct endpoint endpoint;
-    struct address address; /* len 0: not resolved yet */
+    struct address address; /* the one that it stands for; len 0: not resolved yet */
+    struct address all[RESOLVE_MAX];
+    size_t count;
     struct resolve *resolving;
     uint64_t asked_ms;
     bool failing; /* said so already */
@@ -62,7 +64,37 @@ void names_free(struct names *names)
     free(names);
 }
 
-static void resolved(void *owner, int status, const struct address *address)
+/* Of several addresses the one that it stood for stays, as long as it is one of them: resolvers give them in turn. */
+static const struct address *chosen(const struct name *name)
+{
+    for (size_t i = 0; i < name->count; i++)
+        if (address_equal(&name->all[i], &name->address))
+            return &name->all[i];
+    return &name->all[0];
+}
+
+static bool leads_to(const struct name *name, const struct address *address)
+{
+    for (size_t i = 0; i < name->count; i++)
+        if (address_equal(&name->all[i], address))
+            return true;
+    return false;
+}
+
+/* Returns whether something has changed that somebody waits for. */
+static bool take_all(struct name *name, const struct address *addresses, size_t count)
+{
+    struct address before = name->address;
+    bool news = false;
+    for (size_t i = 0; i < count && !news; i++)
+        news = !leads_to(name, &addresses[i]);
+    memcpy(name->all, addresses, count * sizeof(*addresses));
+    name->count = count;
+    name->address = *chosen(name);
+    return news || !address_equal(&before, &name->address);
+}
+
+static void resolved(void *owner, int status, const struct address *addresses, size_t count)
 {
     struct name *name = owner;
     name->resolving = NULL;
@@ -74,10 +106,8 @@ static void resolved(void *owner, int status, const struct address *address)
         return;
     }
     name->failing = false;
-    if (address_equal(&name->address, address))
-        return;
-    name->address = *address;
-    name->names->changed(name->names->owner);
+    if (take_all(name, addresses, count))
+        name->names->changed(name->names->owner);
 }
 
 static struct name *find(struct names *names, const struct endpoint *endpoint)
@@ -114,6 +144,18 @@ static void refresh(struct name *name, uint64_t every_ms)
     name->resolving = resolve_start(name->names->loop, &name->endpoint, resolved, name);
 }
 
+/* Its entry, which is asked for again if it is old. */
+static struct name *look_at(struct names *names, const struct endpoint *endpoint)
+{
+    struct name *name = find(names, endpoint);
+    if (!name)
+        name = add(names, endpoint);
+    list_remove(&name->link);
+    list_prepend(&names->entries, &name->link);
+    refresh(name, REFRESH_MS);
+    return name;
+}
+
 bool names_lookup(struct names *names, const struct endpoint *endpoint, struct address *out)
 {
     *out = (struct address){.len = 0};
@@ -122,14 +164,20 @@ bool names_lookup(struct names *names, const struct endpoint *endpoint, struct a
     *out = (struct address){.len = 0};
     if (!endpoint->host[0])
         return false;
-    struct name *name = find(names, endpoint);
-    if (!name)
-        name = add(names, endpoint);
-    list_remove(&name->link);
-    list_prepend(&names->entries, &name->link);
-    refresh(name, REFRESH_MS);
-    *out = name->address;
+    *out = look_at(names, endpoint)->address;
     return out->len != 0;
+}
+
+size_t names_all(struct names *names, const struct endpoint *endpoint, struct address *out,
+                 size_t max)
+{
+    struct address number;
+    if (!endpoint->host[0] || address_from_number(&number, endpoint->host, endpoint->port) == 0)
+        return 0;
+    const struct name *name = look_at(names, endpoint);
+    size_t count = name->count < max ? name->count : max;
+    memcpy(out, name->all, count * sizeof(*out));
+    return count;
 }
 
 const char *names_host(const struct names *names, const struct address *address)

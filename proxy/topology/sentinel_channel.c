@@ -30,6 +30,8 @@ void sentinel_channel_start(struct sentinel *s, struct channel *channel, const c
         .credential = s->options.credential,
         .connect_timeout_ms = s->options.connect_timeout_ms,
         .tls = s->options.tls,
+        .tls_host = s->options.tls_host,
+        .beside = channel == &s->events ? &s->commands.conn.address : NULL,
     };
     channel->conn.on_closed = closed;
     control_conn_init(&channel->conn, s->timer.loop);
@@ -55,8 +57,10 @@ void sentinel_take_identity(struct sentinel *s, char runid[RUNID_SIZE],
 {
     if (reply->type == REDIS_REPLY_STRING)
         snprintf(runid, RUNID_SIZE, "%s", reply->str);
-    if (s->heard_runid[0] && s->report.runid[0] && strcmp(s->heard_runid, s->report.runid) != 0)
+    if (s->heard_runid[0] && s->report.runid[0] && strcmp(s->heard_runid, s->report.runid) != 0) {
+        s->options.callbacks->other(s->options.owner, s, s->heard_runid);
         control_conn_fail(&s->events.conn, "another Sentinel answers there");
+    }
 }
 
 /* ---- it does not ---- */

@@ -218,6 +218,75 @@ Test(pool, connecting_takes_no_longer_than_its_timeout)
     end(&s);
 }
 
+/* One that does not come about. */
+static void connect_in_vain(struct stage *s)
+{
+    struct asked asked;
+    later(s, 100); /* a node that failed is left alone for a moment */
+    int64_t opened = now(s);
+    ask(s->w, &asked, shared(s, 0, PURPOSE_MASTER), "x");
+    later(s, 500);
+    pool_tick(s->pool, opened + 500);
+    has_failed(&asked, REQUEST_UNSENT);
+}
+
+/* The probe's connection is older, and stands. */
+Test(pool, a_node_that_answers_its_probe_and_that_no_connection_reaches_refuses)
+{
+    struct stage s;
+    struct refusal refusal;
+    struct refusals *refusals;
+    begin(&s);
+    refusals = board_refusals(s.w->turn.board);
+    s.group_options[0].hold_timeout_ms = 3000;
+    s.views[0].up = true;
+    for (int i = 0; i < 4; i++)
+        connect_in_vain(&s);
+    cr_assert_not(refusals_find(refusals, 0, s.views[0].id, &refusal), "2 s are not over");
+    connect_in_vain(&s);
+    cr_assert(refusals_find(refusals, 0, s.views[0].id, &refusal));
+    cr_assert_str_eq(refusal.text, "no new connection comes about: connecting took too long");
+    cr_assert_eq(refusal.until_ms - refusal.since_ms, 3000);
+    for (int i = 0; i < 5; i++)
+        close(node_accept(s.w, &s.nodes[0])); /* those that were given up */
+    later(&s, 100);
+    struct upstream *up = shared(&s, 0, PURPOSE_MASTER);
+    int fd = admit(&s, 0, up, true);
+    cr_assert_not(refusals_find(refusals, 0, s.views[0].id, &refusal));
+    close(fd);
+    end(&s);
+}
+
+/* A connection that failed an hour ago says nothing of today's. */
+Test(pool, what_failed_long_ago_is_no_part_of_it)
+{
+    struct stage s;
+    struct refusal refusal;
+    begin(&s);
+    s.views[0].up = true;
+    for (int i = 0; i < 3; i++) {
+        connect_in_vain(&s);
+        later(&s, 3000);
+    }
+    cr_assert_not(refusals_find(board_refusals(s.w->turn.board), 0, s.views[0].id, &refusal));
+    end(&s);
+}
+
+/* One that is silent altogether is down: that is not for the operator alone to mend. */
+Test(pool, a_node_that_does_not_answer_its_probe_either_is_only_down)
+{
+    struct stage s;
+    struct refusal refusal;
+    begin(&s);
+    for (int i = 0; i < 8; i++)
+        connect_in_vain(&s);
+    s.views[0].up = s.views[0].suspect = true;
+    for (int i = 0; i < 8; i++)
+        connect_in_vain(&s);
+    cr_assert_not(refusals_find(board_refusals(s.w->turn.board), 0, s.views[0].id, &refusal));
+    end(&s);
+}
+
 /* Its credential goes with it. */
 Test(pool, a_connection_of_an_identity_that_no_session_has_is_closed_after_a_while)
 {

@@ -5,6 +5,7 @@
  */
 #include "ops/config.h"
 #include "ops/config_diff.h"
+#include "unit/option_values.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -35,34 +36,6 @@ static void free_sections(struct config_sections *sections)
 static const char *const headers[SECTION_KINDS] = {"[proxy]\n", "[master m]\n",
                                                    "[listen 127.0.0.1:6379]\n"};
 
-static char secret_file[] = "/tmp/test_config_diff.XXXXXX";
-
-/* A value that is not the default. */
-static const char *other_value(const struct config_option *option)
-{
-    static char text[64];
-    int64_t number = option->min;
-    switch (option->type) {
-    case OPTION_COUNT:
-    case OPTION_DURATION:
-    case OPTION_SIZE:
-        option_format_number(text, sizeof(text), option, number);
-        if (option->standard && strcmp(text, option->standard) == 0)
-            option_format_number(text, sizeof(text), option, number + 1);
-        return text;
-    case OPTION_CHOICE:
-        return option->choices[strcmp(option->choices[0], option->standard) == 0];
-    case OPTION_ADDRESS:
-        return "127.0.0.1:1";
-    case OPTION_ENDPOINTS:
-        return "elsewhere:1";
-    case OPTION_SECRET_FILE:
-        return secret_file;
-    default:
-        return "another-value";
-    }
-}
-
 struct seen {
     const struct config_option *option;
     int times;
@@ -77,13 +50,6 @@ static void see(void *data, const struct config_change *change)
     fclose(out);
     if (change->kind == CHANGE_SETTING && change->option == seen->option)
         seen->times++;
-}
-
-static void make_secret_file(void)
-{
-    int fd = mkstemp(strcpy(secret_file, "/tmp/test_config_diff.XXXXXX"));
-    cr_assert(fd >= 0 && write(fd, "hush-from-file\n", 15) == 15);
-    close(fd);
 }
 
 Test(config_diff, each_option_says_when_and_is_seen_when_it_changes)

@@ -23,7 +23,7 @@ struct stage {
 static void set(struct stage *s)
 {
     *s = (struct stage){
-        .nodes = {{.id = 1, .name = "10.0.0.1:6379"},
+        .nodes = {{.id = 1, .name = "10.0.0.1:6379", .up = true},
                   {.id = 2, .name = "10.0.0.2:6379", .readable = true},
                   {.id = 3, .name = "10.0.0.3:6379"}},
         .group = {.name = "mymaster",
@@ -102,6 +102,19 @@ Test(health, without_a_master_readers_are_served)
     answers(health_ready, &s, 503, "\"master\":null");
     s.nodes[2].readable = true;
     answers(health_ready, &s, 200, "\"status\":\"ready\"");
+}
+
+/* A front takes the probe's connections for it: it is not suspect, and does not answer either. */
+Test(health, a_master_that_does_not_answer_serves_nobody)
+{
+    struct stage s;
+
+    set(&s);
+    s.nodes[1].readable = false;
+    s.nodes[0].up = false;
+    answers(health_ready, &s, 200, "\"status\":\"holding\"");
+    s.group.since_ms = NOW - 20001;
+    answers(health_ready, &s, 503, "nothing to serve for mymaster since 20001 ms");
 }
 
 Test(health, one_serving_group_is_enough)

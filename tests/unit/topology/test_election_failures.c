@@ -2,6 +2,7 @@
  * election: what goes wrong: masters that hang, refuse, restart or hand over by
  * themselves, Sentinels that are not there. (Leaders that die: test_election_leader.c)
  */
+#include "topology/election_nodes.h"
 #include "unit/election_world.h"
 
 TestSuite(election_failures, .fini = end);
@@ -58,6 +59,33 @@ Test(election_failures, a_silent_master_is_suspect_until_it_answers)
     silent('A', false);
     cr_assert(!suspect('A') && !*view()->reason);
     cr_assert(strstr(story, "node answers again") && strstr(story, "after_ms=300"));
+}
+
+/* A front (a mesh, a balancer) takes connections for a dead node and closes them: what the probe meets changes all the
+ * time, and none of it is an answer. */
+Test(election_failures, a_node_is_up_again_by_an_answer_and_by_nothing_else)
+{
+    begin(false, -1);
+    steady_on_a();
+    pass(100);
+    int64_t since = now;
+    struct address a = at('A');
+    cr_assert(node('A')->shown.up);
+    silent('A', true);
+    for (int i = 0; i < 5; i++) {
+        pass(100);
+        silent('A', false);
+        election_node_lost(e, &a, now);
+        cr_assert(!node('A')->shown.up);
+        pass(100);
+        silent('A', true);
+        cr_assert_eq(node_unwell_since(node('A')), since);
+    }
+    pass(100);
+    silent('A', false);
+    is_master('A', "rA", "", 0);
+    cr_assert(node('A')->shown.up);
+    cr_assert_gt(node_unwell_since(node('A')), since);
 }
 
 Test(election_failures, a_refusing_master_is_suspect_and_tried_often)

@@ -43,7 +43,7 @@ static void answer(const char *number)
     question.done = NULL;
     if (number)
         cr_assert_eq(address_from_number(&address, number, 6379), 0);
-    done(question.owner, number ? 0 : UV_EAI_NONAME, number ? &address : NULL);
+    done(question.owner, number ? 0 : UV_EAI_NONAME, &address, number != NULL);
 }
 
 static void changed(void *owner)

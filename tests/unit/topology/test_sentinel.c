@@ -17,6 +17,7 @@ struct scene {
     char channel[50], payload[50];
     struct sentinel_report report; /* the last one */
     bool poll_in_report;
+    char other[RUNID_SIZE]; /* whoever answered on the subscription instead */
 };
 
 static void on_report(void *owner, struct sentinel *sentinel, const struct sentinel_report *report)
@@ -75,6 +76,13 @@ static void on_closed(void *owner, struct sentinel *sentinel)
     ((struct scene *)owner)->closes++;
 }
 
+static void on_other(void *owner, struct sentinel *sentinel, const char *runid)
+{
+    struct scene *t = owner;
+    (void)sentinel;
+    snprintf(t->other, sizeof(t->other), "%s", runid);
+}
+
 static const struct sentinel_callbacks callbacks = {.report = on_report,
                                                     .event = on_event,
                                                     .lost = on_lost,
@@ -82,6 +90,7 @@ static const struct sentinel_callbacks callbacks = {.report = on_report,
                                                     .refused = on_refused,
                                                     .failed = on_failed,
                                                     .quorum = on_quorum,
+                                                    .other = on_other,
                                                     .closed = on_closed};
 
 static void turn(struct scene *t)
@@ -383,6 +392,7 @@ Test(sentinel, both_connections_must_be_to_the_same_one)
     t->server.runid[2] = "one";
     watch(t);
     until(t->deafs == 1, turn(t));
+    cr_assert(strcmp(t->other, "one") == 0 || strcmp(t->other, "two") == 0, "%s", t->other);
     until(subscribed(t) == 2, turn(t));
     int64_t later = clock_ms() + 200;
     until(clock_ms() > later, uv_run(&t->loop, UV_RUN_NOWAIT));
