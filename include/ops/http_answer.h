@@ -12,12 +12,9 @@ struct http_answer {
     const char *type; /* Content-Type */
     char *text;
     size_t len;
-    enum MHD_ResponseMemoryMode
-        mode; /* whether the text is freed afterwards (MHD_RESPMEM_MUST_FREE), in any case */
-    const char *cache;       /* Cache-Control; NULL: no-store */
-    const char *policy;      /* Content-Security-Policy; NULL: nothing may be loaded or run */
-    const char *etag;        /* with its quotes; NULL: none */
-    const char *retry_after; /* seconds; NULL: not said */
+    enum MHD_ResponseMemoryMode mode; /* MHD_RESPMEM_MUST_FREE: the text is freed, in any case */
+    const char *policy;               /* Content-Security-Policy; NULL: nothing is loaded or run */
+    const char *retry_after;          /* seconds; NULL: not said */
 };
 
 /* Returns what on_request of libmicrohttpd is to return. */
@@ -26,8 +23,7 @@ enum MHD_Result http_answer(struct MHD_Connection *connection, const struct http
 /* A constant text. */
 enum MHD_Result http_refuse(struct MHD_Connection *connection, unsigned status, const char *text);
 
-/* The headers that all answers have; for one that is made elsewhere. `policy`, `cache`: as above. */
-void http_add_headers(struct MHD_Response *response, const char *type, const char *cache,
-                      const char *policy);
+/* The headers that all answers have; for one that is made elsewhere. `policy`: as above. */
+void http_add_headers(struct MHD_Response *response, const char *type, const char *policy);
 
 #endif

@@ -10,11 +10,10 @@ static void add(struct MHD_Response *response, const char *name, const char *val
         MHD_add_response_header(response, name, value);
 }
 
-void http_add_headers(struct MHD_Response *response, const char *type, const char *cache,
-                      const char *policy)
+void http_add_headers(struct MHD_Response *response, const char *type, const char *policy)
 {
     add(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    add(response, MHD_HTTP_HEADER_CACHE_CONTROL, cache ? cache : "no-store");
+    add(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store"); /* all of it is of this moment */
     add(response, "Content-Security-Policy",
         policy ? policy : "default-src 'none'; frame-ancestors 'none'");
     add(response, "X-Content-Type-Options", "nosniff");
@@ -32,8 +31,7 @@ enum MHD_Result http_answer(struct MHD_Connection *connection, const struct http
             free(answer->text);
         return MHD_NO;
     }
-    http_add_headers(response, answer->type, answer->cache, answer->policy);
-    add(response, MHD_HTTP_HEADER_ETAG, answer->etag);
+    http_add_headers(response, answer->type, answer->policy);
     add(response, MHD_HTTP_HEADER_RETRY_AFTER, answer->retry_after);
     enum MHD_Result result = MHD_queue_response(connection, answer->status, response);
     MHD_destroy_response(response);

@@ -11,8 +11,6 @@
 #include "ops/samples.h"
 #include "ops/status.h"
 
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +18,6 @@
 #define WATCH_MS 100
 /* Streams have this part of the connections at most. */
 #define STREAMS_PART 2
-/* Of the hash that names a page's text. */
-#define ETAG_BYTES 16
 
 struct page {
     struct page_text text;
@@ -83,47 +79,15 @@ static cJSON *document_now(const struct page *page, const struct http_sources *s
     return status;
 }
 
-/* Names a text: the beginning of its hash, in quotes. */
-static void name_text(char out[2 * ETAG_BYTES + 3], const char *text, size_t len)
+static enum MHD_Result answer_text(struct MHD_Connection *connection, const char *type, char *text,
+                                   const char *policy)
 {
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    if (EVP_Digest(text, len, hash, NULL, EVP_sha256(), NULL) != 1)
-        abort();
-    *out++ = '"';
-    for (int i = 0; i < ETAG_BYTES; i++)
-        out += sprintf(out, "%02x", hash[i]);
-    strcpy(out, "\"");
-}
-
-static enum MHD_Result answer_page(const struct page *page, struct MHD_Connection *connection,
-                                   cJSON *status)
-{
-    char etag[2 * ETAG_BYTES + 3], *text = page_fill(page->text.html, status);
-    const char *known =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH);
-    size_t len = strlen(text);
-    name_text(etag, text, len);
-    bool same = known && strstr(known, etag);
-    cJSON_Delete(status);
-    return http_answer(connection,
-                       &(struct http_answer){.status = same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
-                                             .type = "text/html; charset=utf-8",
-                                             .text = text,
-                                             .len = same ? 0 : len,
-                                             .mode = MHD_RESPMEM_MUST_FREE,
-                                             .cache = "no-cache",
-                                             .policy = page->text.policy,
-                                             .etag = etag});
-}
-
-static enum MHD_Result answer_status(struct MHD_Connection *connection, cJSON *status)
-{
-    char *text = json_print(status);
     return http_answer(connection, &(struct http_answer){.status = MHD_HTTP_OK,
-                                                         .type = "application/json",
+                                                         .type = type,
                                                          .text = text,
                                                          .len = strlen(text),
-                                                         .mode = MHD_RESPMEM_MUST_FREE});
+                                                         .mode = MHD_RESPMEM_MUST_FREE,
+                                                         .policy = policy});
 }
 
 static enum MHD_Result answer_stream(struct page *page, struct MHD_Connection *connection,
@@ -150,8 +114,11 @@ enum MHD_Result page_answer(struct page *page, struct MHD_Connection *connection
         return head ? http_refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET\n")
                     : answer_stream(page, connection, sources->options->page_streams);
     cJSON *status = document_now(page, sources, draining);
-    return strcmp(path, "/") == 0 ? answer_page(page, connection, status)
-                                  : answer_status(connection, status);
+    if (strcmp(path, "/status") == 0)
+        return answer_text(connection, "application/json", json_print(status), NULL);
+    char *text = page_fill(page->text.html, status);
+    cJSON_Delete(status);
+    return answer_text(connection, "text/html; charset=utf-8", text, page->text.policy);
 }
 
 /* ---- those who watch ---- */

@@ -122,7 +122,7 @@ enum MHD_Result page_streams_open(struct page_streams *streams, struct MHD_Conne
         on_free(stream);
         return MHD_NO;
     }
-    http_add_headers(response, "text/event-stream", NULL, NULL);
+    http_add_headers(response, "text/event-stream", NULL);
     MHD_add_response_header(response, "X-Accel-Buffering", "no");
     enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response);
