@@ -4,6 +4,7 @@
 #include "base/log_recent.h"
 #include "ops/json_text.h"
 #include "ops/metrics_parts.h"
+#include "ops/show_names.h"
 #include "ops/status_parts.h"
 
 #include <unistd.h>
@@ -86,13 +87,6 @@ static cJSON *traffic_object(const struct samples *samples)
 
 /* ---- listeners ---- */
 
-static const char *route_name(enum route route)
-{
-    static const char *const names[] = {
-        [ROUTE_MASTER] = "master", [ROUTE_REPLICA] = "replica", [ROUTE_SPLIT] = "split"};
-    return names[route];
-}
-
 static cJSON *listener_object(const struct metrics_view *view, size_t index)
 {
     const struct traffic_listener_options *listener = &view->options->listeners[index];
@@ -104,7 +98,7 @@ static cJSON *listener_object(const struct metrics_view *view, size_t index)
         closed += METRICS_SUM(view, listeners[number].closed[reason]);
     json_add_text(row, "listener", metrics_listener(view, index, name, sizeof(name)));
     json_add_text(row, "group", view->options->groups[listener->group].name);
-    json_add_text(row, "route", route_name(listener->route));
+    json_add_text(row, "route", show_route(listener->route));
     cJSON_AddBoolToObject(row, "tls", listener->tls != NULL);
     add_number(row, "sessions", opened > closed ? opened - closed : 0);
     add_number(row, "opened_total", opened);

@@ -3,6 +3,7 @@
 
 #include "ops/json_text.h"
 #include "ops/metrics_parts.h"
+#include "ops/show_names.h"
 
 /* The facts of a group; NULL: there are none yet. */
 static const struct group_facts *facts_of(const struct http_look *look, size_t group)
@@ -33,14 +34,6 @@ static void add_going(cJSON *row, const struct http_look *look, const struct swi
                                 (double)going->phase_ms[phase]);
 }
 
-static size_t readable_replicas(const struct topology_group *group)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < group->node_count; i++)
-        count += (int)i != group->master && group->nodes[i].readable;
-    return count;
-}
-
 static cJSON *group_object(const struct http_look *look, size_t index)
 {
     const struct topology_group *group = &look->topology->groups[index];
@@ -48,10 +41,10 @@ static cJSON *group_object(const struct http_look *look, size_t index)
     const struct metrics_view *view = &look->metrics;
     cJSON *row = cJSON_CreateObject();
     json_add_text(row, "group", group->name);
-    json_add_text(row, "state", group->paused ? "paused" : group_state_name(group->state));
+    json_add_text(row, "state", show_group_state(group));
     json_add_text(row, "master", group->master < 0 ? "" : group->nodes[group->master].name);
     cJSON_AddBoolToObject(row, "writable", group->writable);
-    cJSON_AddNumberToObject(row, "replicas", (double)readable_replicas(group));
+    cJSON_AddNumberToObject(row, "replicas", (double)show_readable_replicas(group));
     cJSON_AddNumberToObject(row, "sentinels", facts ? (double)facts->electorate : 0);
     cJSON_AddNumberToObject(row, "votes", facts ? (double)facts->votes : 0);
     cJSON_AddBoolToObject(row, "quorum", group->quorum);
@@ -77,15 +70,6 @@ cJSON *status_groups(const struct http_look *look)
 }
 
 /* ---- nodes ---- */
-
-static const char *state_of(const struct topology_node *node)
-{
-    if (node->suspect)
-        return "silent";
-    if (!node->up)
-        return "unknown";
-    return node->leaving ? "shutting down" : "up";
-}
 
 static void add_lag(cJSON *row, const struct group_facts *facts, uint64_t node)
 {
@@ -130,8 +114,8 @@ static cJSON *node_object(const struct http_look *look, size_t index, size_t at)
     cJSON *row = cJSON_CreateObject();
     json_add_text(row, "node", node->name);
     json_add_text(row, "group", group->name);
-    json_add_text(row, "role", master ? "master" : "replica");
-    json_add_text(row, "state", state_of(node));
+    json_add_text(row, "role", show_node_role(group, at));
+    json_add_text(row, "state", show_node_state(node));
     cJSON_AddBoolToObject(row, "writable", master && group->writable && !refuses);
     cJSON_AddBoolToObject(row, "readable", (master ? group->writable : node->readable) && !refuses);
     json_add_text(row, "refuses", refuses ? refusal.text : "");

@@ -460,10 +460,10 @@ static const char *config_of(const struct proxy *p)
     return text("%.*s.conf", (int)strlen(p->log) - 4, p->log);
 }
 
-/* Its line of page_streams becomes this one. Returns the whole text as it was, to be freed. */
-static char *rewrite(const struct proxy *p, const char *line)
+/* The line that ends like this ends like that. Returns the whole text as it was, to be freed. */
+static char *rewrite(const struct proxy *p, const char *old, const char *line)
 {
-    char *before = file_text(config_of(p)), *at = strstr(before, "page_streams = 3\n");
+    char *before = file_text(config_of(p)), *at = strstr(before, old);
     cr_assert(at != NULL, "%s", before);
     const char *after = text("%.*s%s%s", (int)(at - before), before, line, strchr(at, '\n'));
     cr_assert_eq(file_write(config_of(p), after), 0);
@@ -478,7 +478,7 @@ Test(page, it_can_be_off)
     cr_assert(wait_until(ANSWER_MS,
                          stream_open(&stream, &s.proxy) == 200 || (stream_close(&stream), false)));
     cJSON_Delete(stream_next(&stream, "status", ANSWER_MS));
-    char *before = rewrite(&s.proxy, "page = no");
+    char *before = rewrite(&s.proxy, "page_streams = 3\n", "page = no");
     cr_assert_eq(proxy_reload(&s.proxy), 1);
     cr_expect(raw_ended(stream.fd, ANSWER_MS), "the stream goes on");
     for (const char *const *path = (const char *const[]){"/", "/status", "/events", NULL}; *path;
@@ -489,5 +489,24 @@ Test(page, it_can_be_off)
     cr_assert_eq(proxy_reload(&s.proxy), 1);
     cr_expect_eq(status_of(&s.proxy, "/"), 200);
     stream_close(&stream);
+    free(before);
+}
+
+/* A web server that ends, here since its address is another one, does not wait for who watches. */
+Test(page, streams_end_with_the_web_server)
+{
+    struct shared s = shared();
+    struct stream stream;
+    cr_assert(wait_until(ANSWER_MS,
+                         stream_open(&stream, &s.proxy) == 200 || (stream_close(&stream), false)));
+    cJSON_Delete(stream_next(&stream, "status", ANSWER_MS));
+    char *before = rewrite(&s.proxy, text(":%d\n", PROXY_HTTP), ":8899");
+    cr_assert_eq(proxy_reload(&s.proxy), 1);
+    cr_expect(raw_ended(stream.fd, ANSWER_MS), "the stream goes on");
+    cr_expect_eq(status_of(&s.proxy, "/"), 0);
+    stream_close(&stream);
+    cr_assert_eq(file_write(config_of(&s.proxy), before), 0);
+    cr_assert_eq(proxy_reload(&s.proxy), 1);
+    cr_expect_eq(status_of(&s.proxy, "/"), 200);
     free(before);
 }
