@@ -35,14 +35,14 @@ struct stream {
 
 /* ---- events ---- */
 
-static struct event *event_new(const char *text)
+static struct event *event_new(const char *name, const char *json)
 {
-    size_t len = strlen(text);
-    struct event *event = malloc(sizeof(*event) + len);
+    size_t size = strlen(RETRY) + strlen(name) + strlen(json) + 32;
+    struct event *event = malloc(sizeof(*event) + size);
     if (!event)
         abort();
-    *event = (struct event){.refs = 1, .len = len};
-    memcpy(event->text, text, len);
+    event->refs = 1;
+    event->len = (size_t)snprintf(event->text, size, RETRY "event: %s\ndata: %s\n\n", name, json);
     return event;
 }
 
@@ -151,18 +151,6 @@ static void give(struct stream *stream, struct event *event, int64_t now_ms)
     resume(stream);
 }
 
-static struct event *event_of(const char *name, const char *json)
-{
-    size_t size = strlen(json) + strlen(name) + 64;
-    char *text = malloc(size);
-    if (!text)
-        abort();
-    snprintf(text, size, RETRY "event: %s\ndata: %s\n\n", name, json);
-    struct event *event = event_new(text);
-    free(text);
-    return event;
-}
-
 bool page_streams_want_whole(const struct page_streams *streams)
 {
     list_each (it, &streams->all) {
@@ -176,8 +164,8 @@ bool page_streams_want_whole(const struct page_streams *streams)
 void page_streams_send(struct page_streams *streams, const char *whole, const char *update,
                        int64_t now_ms)
 {
-    struct event *all = whole ? event_of("status", whole) : NULL;
-    struct event *next = event_of("update", update);
+    struct event *all = whole ? event_new("status", whole) : NULL;
+    struct event *next = event_new("update", update);
     list_each (it, &streams->all) {
         struct stream *stream = container_of(it, struct stream, in_streams);
         struct event *event = stream->fresh ? all : next;

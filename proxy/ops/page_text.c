@@ -18,7 +18,7 @@
             ".incbin \"" path "\"\n"                                                               \
             ".byte 0\n"                                                                            \
             ".popsection\n");                                                                      \
-    extern const char name[]
+    extern const char(name)[]
 
 EMBED(page_html, "web/page.html");
 EMBED(page_css, "web/page.css");
