@@ -37,7 +37,7 @@ enum MHD_Result page_streams_open(struct page_streams *streams, struct MHD_Conne
 /* Whether one that is fresh takes an event now. */
 bool page_streams_want_whole(const struct page_streams *streams);
 
-/* Whoever takes an event now gets one: who is fresh `whole`, which may be NULL where nobody wants it, the others `update`. */
+/* Whoever takes an event now gets one: who is fresh `whole`, the others `update`. NULL: there is none for these. */
 void page_streams_send(struct page_streams *streams, const char *whole, const char *update,
                        int64_t now_ms);
 

@@ -123,17 +123,22 @@ enum MHD_Result page_answer(struct page *page, struct MHD_Connection *connection
 
 /* ---- those who watch ---- */
 
+/* `news`: everybody is told; otherwise who is new gets what the others have. */
 static void tell(struct page *page, const struct http_look *look,
-                 const struct http_sources *sources)
+                 const struct http_sources *sources, bool news)
 {
     const struct status_sources from = {look, page->samples, board_history(sources->board)};
-    struct status_mark to = status_mark_now(&from);
-    char *whole = NULL, *update = json_print(status_document(&from, &page->sent, &to));
+    const struct status_mark before = page->sent, none = {0};
+    char *whole = NULL, *update = NULL;
+    if (news) {
+        page->sent = status_mark_now(&from);
+        page->topology = look->topology->seq;
+    }
     if (page_streams_want_whole(&page->streams))
-        whole = json_print(status_document(&from, &(struct status_mark){0}, &to));
+        whole = json_print(status_document(&from, &none, &page->sent));
+    if (news && page->streams.count)
+        update = json_print(status_document(&from, &before, &page->sent));
     page_streams_send(&page->streams, whole, update, look->metrics.now_ms);
-    page->sent = to;
-    page->topology = look->topology->seq;
     free(whole);
     free(update);
 }
@@ -143,13 +148,6 @@ static bool has_changed(const struct page *page, const struct http_sources *sour
     uint64_t switchovers;
     (void)history_read(board_history(sources->board), NULL, 0, &switchovers);
     return board_seq(sources->board) != page->topology || switchovers != page->sent.switchover;
-}
-
-/* Whether there is something to tell before the next sample is due. */
-static bool is_urgent(const struct page *page, const struct http_sources *sources)
-{
-    return page->streams.count &&
-           (page_streams_want_whole(&page->streams) || has_changed(page, sources));
 }
 
 static void take_sample(struct page *page, const struct http_look *look)
@@ -170,14 +168,14 @@ static void look_after_streams(struct page *page, const struct http_sources *sou
 int page_turn(struct page *page, const struct http_sources *sources, bool draining)
 {
     bool due = clock_ms() >= page->sample_ms;
+    bool news = due || (page->streams.count && has_changed(page, sources));
     struct http_look look;
     look_after_streams(page, sources);
-    if (due || is_urgent(page, sources)) {
+    if (news || page_streams_want_whole(&page->streams)) {
         http_look_open(&look, sources, draining);
         if (due)
             take_sample(page, &look);
-        if (page->streams.count)
-            tell(page, &look, sources);
+        tell(page, &look, sources, news);
         http_look_close(&look);
     }
     int64_t left = page->sample_ms - clock_ms();

@@ -165,13 +165,13 @@ void page_streams_send(struct page_streams *streams, const char *whole, const ch
                        int64_t now_ms)
 {
     struct event *all = whole ? event_new("status", whole) : NULL;
-    struct event *next = event_new("update", update);
+    struct event *next = update ? event_new("update", update) : NULL;
     list_each (it, &streams->all) {
         struct stream *stream = container_of(it, struct stream, in_streams);
         struct event *event = stream->fresh ? all : next;
         if (event && is_idle(stream))
             give(stream, event, now_ms);
-        else
+        else if (next)
             stream->fresh = true; /* it misses this one */
     }
     event_release(all);
