@@ -333,6 +333,7 @@ test-page:
 screenshots:
 	@mkdir -p docs/images
 	@$(MAKE) --no-print-directory test-page SCREENSHOTS=$(CURDIR)/docs/images
+	@pngquant --force --strip --skip-if-larger --ext .png docs/images/page-*.png
 export SCREENSHOTS
 
 $(PAGE_SOURCES:%.c=build/%): build/tests/page/%: build/obj/tests/page/%.o $(HARNESS_OBJECTS)

@@ -26,7 +26,7 @@ elif [[ ${1:-} == lint ]]; then
 elif [[ ${1:-} == bench ]]; then
     packages+=(haproxy nutcracker)
 elif [[ ${1:-} == page ]]; then
-    packages+=(chromium fonts-dejavu-core)
+    packages+=(chromium fonts-dejavu-core pngquant)
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == profile ]]; then
     packages+=(valgrind)
