@@ -32,7 +32,7 @@ const at = (object, path) => path.split('.').reduce((o, name) => o == null ? o :
 function format(value) {
   if (value === true) return 'yes';
   if (value === false) return 'no';
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toFixed(2);
+  if (typeof value === 'number') return value.toFixed(Number.isInteger(value) || value >= 100 ? 0 : 2);
   if (value && typeof value === 'object') return Object.entries(value).map(([k, v]) => k + '=' + format(v)).join(' ');
   return value || '–';
 }

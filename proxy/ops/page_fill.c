@@ -41,7 +41,7 @@ static void put_text(FILE *out, const char *text)
 
 static void put_number(FILE *out, double number)
 {
-    if (number == floor(number))
+    if (number == floor(number) || number >= 100)
         fprintf(out, "%.0f", number);
     else
         fprintf(out, "%.2f", number);

@@ -224,8 +224,8 @@ async function hostile(browser) {
 }
 
 async function screenshots(browser, folder) {
-  for (const [name, colorScheme, viewport, height] of [['page-light', 'light', {width: 1100, height: 800}, 960],
-    ['page-dark', 'dark', {width: 1100, height: 800}, 960], ['page-phone', 'light', {width: 380, height: 800}, 1100]]) {
+  for (const [name, colorScheme, viewport, height] of [['page-light', 'light', {width: 1100, height: 800}, 1060],
+    ['page-dark', 'dark', {width: 1100, height: 800}, 1060], ['page-phone', 'light', {width: 380, height: 800}, 1100]]) {
     const page = await open(browser, {colorScheme, viewport});
     await page.getByText('live', {exact: true}).waitFor();
     await sleep(3000);

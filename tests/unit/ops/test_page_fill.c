@@ -23,6 +23,7 @@ Test(page_fill, values_of_every_kind)
     expect("<b data-value=\"n\"></b>", "{\"n\":12345678901}",
            "<b data-value=\"n\">12345678901</b>");
     expect("<b data-value=\"n\"></b>", "{\"n\":0.126}", "<b data-value=\"n\">0.13</b>");
+    expect("<b data-value=\"n\"></b>", "{\"n\":1234.6}", "<b data-value=\"n\">1235</b>");
     expect("<b data-value=\"n\"></b>", "{\"n\":true}", "<b data-value=\"n\">yes</b>");
     expect("<b data-value=\"n\"></b>", "{\"n\":false}", "<b data-value=\"n\">no</b>");
     expect("<b data-value=\"n\"></b>", "{\"n\":null}", "<b data-value=\"n\">\xe2\x80\x93</b>");
