@@ -147,6 +147,9 @@ $(OUT)/obj/proxy/%.o: proxy/%.c $(OUT)/obj/flags
 	$(say) CC $<
 	$(Q)$(CC) $(PROXY_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# The page's files are put into it by the assembler.
+$(OUT)/obj/proxy/ops/page_text.o: $(wildcard web/*)
+
 $(OUT)/obj/tests/unit/%.o: tests/unit/%.c $(OUT)/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $<
@@ -317,6 +320,33 @@ $(FAILOVER_SOURCES:%.c=build/%): build/tests/failover/%: build/obj/tests/failove
 	$(say) LD $@
 	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
 
+# ---- the page ----
+
+# In Chromium, before a real trio: tests/page/page.js; and pictures of it for the README.
+.PHONY: test-page screenshots
+PAGE_SOURCES := $(sort $(wildcard tests/page/*.c))
+test-page:
+	@tests/deps.sh page
+	@tests/page/install.sh
+	@$(MAKE) --silent --no-print-directory $(BINARY) build/tests/page/browser
+	@SANITIZE=$(SANITIZE) REDISPROXY=$(CURDIR)/$(BINARY) tests/launch.sh build/tests/page/browser
+
+screenshots:
+	@mkdir -p docs/images
+	@$(MAKE) --no-print-directory test-page SCREENSHOTS=$(CURDIR)/docs/images
+	@pngquant --force --strip --skip-if-larger --ext .png docs/images/page-*.png
+export SCREENSHOTS
+
+$(PAGE_SOURCES:%.c=build/%): build/tests/page/%: build/obj/tests/page/%.o $(HARNESS_OBJECTS)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(LINK_PLAIN) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
+
+build/obj/tests/page/%.o: tests/page/%.c build/obj/flags
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PLAIN_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
+
 build/tests/bench/%: tests/bench/%.c build/obj/flags
 	@mkdir -p $(@D)
 	$(say) CC $@
@@ -364,12 +394,12 @@ lint:
 	@tests/deps.sh lint
 	@$(MAKE) --silent --no-print-directory $(OBJECTS) $(BINARY)
 	@BINARY=$(BINARY) CC='$(CC)' FLAGS='$(subst ','\'',$(BASE_FLAGS) $(TEST_CFLAGS) -Itests/system -Itests)' tests/lint/all.sh \
-	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(SANDBOX_SOURCES)' \
+	    '$(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(SANDBOX_SOURCES) $(PAGE_SOURCES)' \
 	    '$(HEADERS)' '$(OBJECTS)'
 
 format:
 	@clang-format -i $(FUZZ_SOURCES) $(SOURCES) $(UNIT_SOURCES) $(SYSTEM_ALL) $(HARNESS_SOURCES) \
-	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(SANDBOX_SOURCES) $(HEADERS)
+	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(SANDBOX_SOURCES) $(PAGE_SOURCES) $(HEADERS)
 
 # systemd looks for all of this below /usr/local, too. Where it is older than 253 (Debian 12) the service is as it stands.
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
@@ -429,6 +459,8 @@ help:
 	@echo 'make soak            random events for a quarter of an hour  (SEED=n EVENTS=200 FIRST=1)'
 	@echo 'make fuzz             RESP, the same bytes to Redis, and whole sessions, at random (FUZZ_SECONDS=60 FUZZ_SEED=n; needs clang)'
 	@echo 'make test-docs       run every command line of README.md and docs/, check every configuration in them (20 s)'
+	@echo 'make test-page       the page in Chromium: a switchover, keyboard, contrast, phone, without JavaScript'
+	@echo 'make screenshots     pictures of the page, into docs/images'
 	@echo 'make lint            format, static analysis, rooms, circles, names in the documents'
 	@echo 'make format          apply .clang-format'
 	@echo 'make reference       write docs/configuration.md anew, after a change of the option table'

@@ -74,6 +74,8 @@ struct traffic_options {
     /* Descriptors from these numbers on are not for clients, and not for leases (ops/open_files.h); 0: all are. */
     int client_files, lease_files;
     unsigned http_connections; /* so many are served at a time */
+    bool page;                 /* whether there is one, and /status */
+    unsigned page_streams;     /* so many are told at once what happens */
     size_t request_max;        /* bytes of one request */
     size_t request_memory;     /* of all clients' unfinished requests (request_cost()) */
     size_t

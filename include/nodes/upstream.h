@@ -105,9 +105,10 @@ struct upstream {
     struct buf stash; /* the beginning of a reply that is kept until more of it is there */
     const struct upstream_tap *tap;
     upstream_bytes *tunnel;
-    upstream_lost *on_lost;           /* tells a lease's holder that it was cut */
-    void *lease_data;                 /* the holder: for tap and on_lost */
-    struct traffic_counters *traffic; /* its bytes are counted here: its group's */
+    upstream_lost *on_lost; /* tells a lease's holder that it was cut */
+    void *lease_data;       /* the holder: for tap and on_lost */
+    struct traffic_counters *traffic,
+        *node_traffic; /* its bytes are counted here: its group's, its node's */
     struct identity *identity;
     size_t group;
     uint64_t node;

@@ -39,6 +39,7 @@ struct proxy_settings {
     int64_t log, workers, max_clients, drain_timeout, drain_delay, request_max, request_memory,
         output_high;
     char *admin, *admin_group;
+    int64_t page, page_streams;
     int64_t output_limit, output_memory;
     int64_t tcp_keepalive, tcp_user_timeout;
     int64_t log_format, log_target, syslog_facility, slowlog_threshold;

@@ -1,5 +1,5 @@
 /*
- * http: the web server for /healthz, /readyz and /metrics, on a thread of its own.
+ * http: the web server for /healthz, /readyz, /metrics and the page, on a thread of its own.
  */
 #ifndef REDISPROXY_OPS_HTTP_H
 #define REDISPROXY_OPS_HTTP_H

@@ -18,6 +18,21 @@ void metrics_upstreams(struct metrics_out *out, const struct metrics_view *view)
 void metrics_workers(struct metrics_out *out, const struct metrics_view *view);
 void metrics_tls(struct metrics_out *out, const struct metrics_view *view);
 
+/* ---- metrics_process.c ---- */
+
+/* When the process began, milliseconds since 1970; exact to a hundredth of a second. */
+int64_t metrics_started_ms(void);
+
+/* ---- metrics_upstreams.c ---- */
+
+/* What all workers have counted of one node. */
+struct node_sum {
+    uint64_t connects, failures[CONNECT_FAILURE_COUNT];
+    uint64_t received, sent;                                       /* bytes */
+    uint64_t upstreams[UPSTREAM_KIND_COUNT][UPSTREAM_PHASE_COUNT]; /* now */
+};
+struct node_sum metrics_node_sum(const struct metrics_view *view, size_t group, uint64_t node);
+
 /* ---- metrics_lines.c ---- */
 
 /* One of the gauges that each worker shows: a family of its own, a line for each worker. `offset`: in struct

@@ -134,6 +134,7 @@ struct node_counters {
     _Atomic uint64_t node; /* topology_node.id; 0: nobody's */
     size_t group;
     counter connects, failures[CONNECT_FAILURE_COUNT];
+    struct traffic_counters traffic;
     counter upstreams[UPSTREAM_KIND_COUNT][UPSTREAM_PHASE_COUNT]; /* now */
 };
 

@@ -40,8 +40,8 @@ struct control {
     bool dirty, stopping;
 };
 
-/* Puts the state of all groups on the board, if it is another one. */
-void control_publish(struct control *control);
+/* Puts the state of all groups on the board, if it is another one. Returns whether it is. */
+bool control_publish(struct control *control);
 /* Makes sure that it is looked at again when the first pause ends. */
 void control_arm_pauses(struct control *control);
 

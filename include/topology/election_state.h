@@ -144,6 +144,10 @@ void election_clear_candidates(struct election *e);
 
 /* ---- election_facts.c ---- */
 
+/* How long each phase took, until now where the last one has not ended; one of which no sign was seen took 0. */
+void election_measure_phases(const struct change *change, bool provisional, int64_t now_ms,
+                             int64_t out[SWITCH_PHASES]);
+
 /* A switch has ended: at another master, or at the old one. */
 void election_count_switch(struct election *e, bool promotion, int64_t now_ms);
 

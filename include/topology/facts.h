@@ -2,7 +2,7 @@
  * facts: what the control plane knows and the data path does not need: what each Sentinel says, how far replicas are
  * behind, how switches went. It changes with every answer, so it is no part of the snapshot, which wakes the workers.
  *
- *     control thread: facts_show(), twice a second --copy, under a lock--> facts_read(): whoever shows it
+ *     control thread: facts_show(), twice a second, and with each snapshot --copy, under a lock--> facts_read(): whoever shows it
  *
  * The lock is held for a copy only, and never taken by a worker.
  */
@@ -27,6 +27,16 @@ struct switch_times {
         [SWITCH_PHASES]; /* from the hold to the end of each, of those that ended at another master */
 };
 
+/* A switch that is under way. */
+struct switch_going {
+    bool on;
+    enum switch_phase phase;         /* which one lasts: those before have ended */
+    int64_t began_ms;                /* clock_ms() */
+    int64_t phase_ms[SWITCH_PHASES]; /* as in struct switchover; that of `phase` so far */
+    char from[ENDPOINT_TEXT_MAX], to[ENDPOINT_TEXT_MAX]; /* "": not known yet */
+    char reason[128];
+};
+
 struct sentinel_facts {
     char name[ENDPOINT_TEXT_MAX];
     bool present, agrees; /* it answers; and names the master that a majority names */
@@ -47,6 +57,7 @@ struct group_facts {
     struct sentinel_facts sentinels[FACTS_SENTINELS_MAX];
     struct node_facts nodes[FACTS_NODES_MAX];
     struct switch_times switches;
+    struct switch_going going;
 };
 
 struct facts;

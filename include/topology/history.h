@@ -83,6 +83,9 @@ void history_listen(struct history *history, void (*on_add)(void *arg, const str
 /* Copies at most `max` of the newest, the oldest of these first. Returns how many. */
 size_t history_copy(struct history *history, struct switchover *out, size_t max);
 
+/* The same, and how many were added or remembered so far: the number of the last one that is copied. */
+size_t history_read(struct history *history, struct switchover *out, size_t max, uint64_t *newest);
+
 void history_totals(struct history *history, size_t group, struct history_totals *out);
 
 #endif

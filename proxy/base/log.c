@@ -10,6 +10,7 @@
 
 #include "base/log_line.h"
 #include "base/log_queue.h"
+#include "base/log_recent.h"
 #include "base/log_target.h"
 #include "base/log_text.h"
 
@@ -65,6 +66,8 @@ void log_event(enum log_level level, const char *msg, const char *pairs, ...)
     va_start(args, pairs);
     size_t len = log_line_with(line, level, msg, pairs, args);
     va_end(args);
+    if (level > LOG_DEBUG)
+        log_recent_put(line, len);
     if (queued)
         log_queue_put(line, len);
     else

@@ -103,13 +103,16 @@ void pool_each(const struct pool *pool, size_t group, uint64_t node,
 static void enroll(struct slot *slot, const struct target *target, struct upstream *up)
 {
     struct pool *pool = slot->pool;
-    if (pool->counters)
+    struct pool_node *node = pool_get_node(pool, target->group, target->node);
+    if (pool->counters) {
         up->traffic = &pool->counters->groups[target->group].traffic;
+        up->node_traffic = &node->counters->traffic;
+    }
     up->window = slot->key.identity->outside ? OUTSIDE_WINDOW : 0;
     up->opened_ms = turn_now(pool->turn);
     up->generation = rights_generation(&pool->rights[target->group], up->opened_ms);
     slot->upstreams++;
-    pool_get_node(pool, target->group, target->node)->upstreams++;
+    node->upstreams++;
     slot->key.identity->pooled++;
     pool->count++;
     list_append(&pool->upstreams, &up->in_pool);

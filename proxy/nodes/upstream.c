@@ -56,7 +56,7 @@ static void begin(struct upstream *up, struct turn *turn, const struct target *t
 {
     up->magic = UPSTREAM_MAGIC;
     up->turn = turn;
-    up->traffic = &turn->uncounted;
+    up->traffic = up->node_traffic = &turn->uncounted;
     up->owner = owner;
     up->owner_data = owner_data;
     list_init(&up->in_pool);

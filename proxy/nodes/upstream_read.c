@@ -173,6 +173,7 @@ void upstream_read(struct upstream *up)
             return;
         }
         counter_add(&up->traffic->received, (size_t)n);
+        counter_add(&up->node_traffic->received, (size_t)n);
         take_after_stash(up, up->turn->read, (size_t)n);
         if ((size_t)n < sizeof(up->turn->read))
             return;

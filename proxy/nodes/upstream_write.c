@@ -101,6 +101,7 @@ void upstream_flush(struct upstream *up)
             return;
         }
         counter_add(&up->traffic->sent, (size_t)taken);
+        counter_add(&up->node_traffic->sent, (size_t)taken);
         advance(up, (size_t)taken);
         turn_took(up->turn, FLUSH_STEPS + (size_t)taken / 1024);
         if ((size_t)taken < parts_len(parts, count))

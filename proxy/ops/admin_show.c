@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ops/admin_call.h"
+#include "ops/show_names.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -45,22 +46,14 @@ static void add_workers(cJSON *result, const struct admin_sources *sources)
     admin_add_number(result, "output_bytes", (int64_t)all.output_bytes);
 }
 
-static int64_t readable_replicas(const struct topology_group *group)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < group->node_count; i++)
-        count += (int)i != group->master && group->nodes[i].readable;
-    return count;
-}
-
 static void add_group(cJSON *list, const struct topology_group *group, int64_t now)
 {
     cJSON *row = add_row(list);
     admin_add_text(row, "group", group->name);
-    admin_add_text(row, "state", group->paused ? "paused" : group_state_name(group->state));
+    admin_add_text(row, "state", show_group_state(group));
     admin_add_text(row, "master", group->master < 0 ? "" : group->nodes[group->master].name);
     add_bool(row, "writable", group->writable);
-    admin_add_number(row, "replicas", readable_replicas(group));
+    admin_add_number(row, "replicas", (int64_t)show_readable_replicas(group));
     add_bool(row, "quorum", group->quorum);
     admin_add_number(row, "epoch", (int64_t)group->epoch);
     admin_add_number(row, "since_ms", now - group->since_ms);
@@ -69,14 +62,12 @@ static void add_group(cJSON *list, const struct topology_group *group, int64_t n
 
 static void add_listener(cJSON *list, const struct traffic_options *options, size_t i)
 {
-    static const char *const routes[] = {
-        [ROUTE_MASTER] = "master", [ROUTE_REPLICA] = "replica", [ROUTE_SPLIT] = "split"};
     const struct traffic_listener_options *listener = &options->listeners[i];
     char text[ENDPOINT_TEXT_MAX];
     cJSON *row = add_row(list);
     admin_add_text(row, "listener", address_format(text, sizeof(text), &listener->address));
     admin_add_text(row, "group", options->groups[listener->group].name);
-    admin_add_text(row, "route", routes[listener->route]);
+    admin_add_text(row, "route", show_route(listener->route));
     add_bool(row, "tls", listener->tls != NULL);
 }
 
@@ -108,20 +99,6 @@ void admin_status(struct admin_call *call)
 
 /* ---- nodes ---- */
 
-static const char *role_of(const struct topology_group *group, size_t index)
-{
-    return (int)index == group->master ? "master" : "replica";
-}
-
-static const char *state_of(const struct topology_node *node)
-{
-    if (node->suspect)
-        return "silent";
-    if (!node->up)
-        return "unknown";
-    return node->leaving ? "shutting down" : "up";
-}
-
 static void add_node(cJSON *list, struct admin_core *core, const struct topology *topology,
                      size_t number, size_t index)
 {
@@ -133,8 +110,8 @@ static void add_node(cJSON *list, struct admin_core *core, const struct topology
     cJSON *row = add_row(list);
     admin_add_text(row, "group", group->name);
     admin_add_text(row, "node", node->name);
-    admin_add_text(row, "role", role_of(group, index));
-    admin_add_text(row, "state", state_of(node));
+    admin_add_text(row, "role", show_node_role(group, index));
+    admin_add_text(row, "state", show_node_state(node));
     add_bool(row, "writable", master && group->writable && !refused);
     add_bool(row, "readable", (master ? group->writable : node->readable) && !refused);
     admin_add_text(row, "refuses", refused ? refusal.text : "");

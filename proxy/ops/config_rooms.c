@@ -247,6 +247,8 @@ void config_rooms_fill(struct config *config, const struct proxy_settings *proxy
         .output_high = (size_t)proxy->output_high,
         .output_limit = (size_t)proxy->output_limit,
         .output_memory = (size_t)proxy->output_memory,
+        .page = proxy->page,
+        .page_streams = (unsigned)proxy->page_streams,
         .slowlog_ms = proxy->slowlog_threshold,
         .drain_timeout_ms = proxy->drain_timeout,
         .drain_delay_ms = proxy->drain_delay,

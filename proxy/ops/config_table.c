@@ -67,7 +67,12 @@ static const char *const users_from[] = {
 /* clang-format off */
 static const struct config_option table[] = {
     {.name = "http", PROXY(http), AT_ONCE, .type = OPTION_ADDRESS, .standard = "0.0.0.0:8888", .word = "off",
-     .help = "where /healthz, /readyz and /metrics are answered"},
+     .help = "where /healthz, /readyz, /metrics and the page are answered"},
+    {.name = "page", PROXY(page), AT_ONCE, .type = OPTION_CHOICE, .standard = "yes", .choices = yes_no,
+     .help = "yes: there is a page at / that shows how the proxy is, and /status, the same as JSON; no: neither"},
+    {.name = "page_streams", PROXY(page_streams), AT_ONCE, .type = OPTION_COUNT, .standard = "16", .min = 0, .max = 1000,
+     .help = "so many pages are told at once what happens, and half of the web server's connections at most; "
+             "further ones ask every few seconds"},
     {.name = "admin", PROXY(admin), RESTART, .type = OPTION_TEXT, .standard = "/run/redisproxy/admin.sock",
      .help = "the Unix socket for \"redisproxy ctl\", or off; the default is not used where its folder is not there"},
     {.name = "admin_group", PROXY(admin_group), RESTART, .type = OPTION_TEXT,

@@ -8,11 +8,12 @@
  */
 #include "ops/health.h"
 
+#include "ops/json_text.h"
+
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { OK = 200, UNAVAILABLE = 503 };
 
@@ -49,18 +50,6 @@ static cJSON *node_list(const struct topology_group *group, const struct health_
     return list;
 }
 
-static void add_time(cJSON *object, const char *name, int64_t wall)
-{
-    time_t seconds = (time_t)(wall / 1000);
-    struct tm utc;
-    char date[32], text[48];
-
-    gmtime_r(&seconds, &utc);
-    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text, sizeof(text), "%s.%03dZ", date, (int)(wall % 1000));
-    cJSON_AddStringToObject(object, name, text);
-}
-
 static cJSON *group_object(const struct topology_group *group, const struct health_view *view)
 {
     cJSON *object = cJSON_CreateObject();
@@ -75,7 +64,7 @@ static cJSON *group_object(const struct topology_group *group, const struct heal
         cJSON_AddNullToObject(object, "master");
     cJSON_AddBoolToObject(object, "writable", group->writable && !refused);
     cJSON_AddItemToObject(object, "replicas", node_list(group, view));
-    add_time(object, "since", view->wall - (view->now - group->since_ms));
+    json_add_time(object, "since", view->wall - (view->now - group->since_ms));
     if (refused)
         cJSON_AddStringToObject(object, "reason", refusal.text);
     else if (*group->reason)
@@ -96,10 +85,7 @@ static unsigned answer(const struct health_view *view, const char *word, const c
         if (!view->topology->groups[i].gone)
             cJSON_AddItemToArray(groups, group_object(&view->topology->groups[i], view));
     cJSON_AddItemToObject(root, "groups", groups);
-    *json = cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    if (!*json)
-        abort();
+    *json = json_print(root);
     return *reason ? UNAVAILABLE : OK;
 }
 

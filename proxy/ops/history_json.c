@@ -1,8 +1,9 @@
 /* history_json: see the header. */
 #include "ops/history_json.h"
 
+#include "ops/json_text.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -10,16 +11,6 @@
 #define NUMBER_MAX 9007199254740992.0
 
 /* ---- time ---- */
-
-static void format_time(char *out, size_t size, int64_t ms)
-{
-    time_t seconds = (time_t)(ms / 1000);
-    char date[32];
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(out, size, "%s.%03dZ", date, (int)(ms % 1000));
-}
 
 static bool parse_time(const char *text, int64_t *ms)
 {
@@ -35,28 +26,15 @@ static bool parse_time(const char *text, int64_t *ms)
 
 /* ---- writing ---- */
 
-/* A name may hold bytes that are no UTF-8; JSON must not. */
-static void add_text(cJSON *json, const char *key, const char *text)
-{
-    char clean[512];
-    size_t len = 0;
-    for (; *text && len < sizeof(clean) - 1; text++)
-        clean[len++] = *text >= ' ' && *text < 0x7f ? *text : '?';
-    clean[len] = '\0';
-    cJSON_AddStringToObject(json, key, clean);
-}
-
 cJSON *history_to_json(const struct switchover *s)
 {
-    char ts[64];
     cJSON *json = cJSON_CreateObject(), *phases, *requests;
-    format_time(ts, sizeof(ts), s->began_ms);
-    add_text(json, "ts", ts);
-    add_text(json, "group", s->group);
-    add_text(json, "result", switch_result_name(s->result));
-    add_text(json, "from", s->from);
-    add_text(json, "to", s->to);
-    add_text(json, "reason", s->reason);
+    json_add_time(json, "ts", s->began_ms);
+    json_add_text(json, "group", s->group);
+    json_add_text(json, "result", switch_result_name(s->result));
+    json_add_text(json, "from", s->from);
+    json_add_text(json, "to", s->to);
+    json_add_text(json, "reason", s->reason);
     cJSON_AddNumberToObject(json, "epoch", (double)s->epoch);
     cJSON_AddBoolToObject(json, "provisional", s->provisional);
     cJSON_AddNumberToObject(json, "held_ms", (double)switchover_held_ms(s));
@@ -73,12 +51,7 @@ cJSON *history_to_json(const struct switchover *s)
 
 char *history_to_text(const struct switchover *s)
 {
-    cJSON *json = history_to_json(s);
-    char *text = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
-    if (!text)
-        abort();
-    return text;
+    return json_print(history_to_json(s));
 }
 
 /* ---- reading ---- */

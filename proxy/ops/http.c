@@ -1,5 +1,5 @@
 /*
- * http: the web server for /healthz, /readyz and /metrics.
+ * http: the web server for /healthz, /readyz, /metrics and the page.
  *
  * A thread of its own does the serving: a probe is answered even when a loop is stuck, which is what
  * /healthz is there to tell. It reads the board and the loops' turn counters, and changes nothing.
@@ -11,10 +11,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ops/health.h"
+#include "ops/http_answer.h"
 #include "ops/http_connections.h"
+#include "ops/http_look.h"
 #include "ops/http_tls.h"
-#include "ops/loops.h"
 #include "ops/metrics.h"
+#include "ops/page.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -40,31 +42,20 @@ struct http {
     pthread_t thread;
     int stop_fd; /* an eventfd: the thread is to end */
     struct http_connections connections;
+    struct page *page;
     pthread_mutex_t lock; /* of sources, which a reload replaces */
     struct http_sources sources;
     atomic_bool draining;
 };
 
-static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status, const char *type,
-                               char *text, enum MHD_ResponseMemoryMode mode)
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
+                              char *text)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), text, mode);
-
-    if (!response) {
-        if (mode == MHD_RESPMEM_MUST_FREE)
-            free(text);
-        return MHD_NO;
-    }
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, char *text)
-{
-    return respond(connection, status, "text/plain", text, MHD_RESPMEM_PERSISTENT);
+    return http_answer(connection, &(struct http_answer){.status = status,
+                                                         .type = type,
+                                                         .text = text,
+                                                         .len = strlen(text),
+                                                         .mode = MHD_RESPMEM_MUST_FREE});
 }
 
 typedef unsigned health_question(const struct health_view *view, char **json);
@@ -73,73 +64,49 @@ static enum MHD_Result ask(struct http *http, struct MHD_Connection *connection,
                            health_question *question)
 {
     char *json;
+    struct http_look look;
     pthread_mutex_lock(&http->lock);
-    const struct http_sources *sources = &http->sources;
-    struct topology *topology = board_acquire(sources->board);
-    size_t count;
-    struct health_loop *loops = loops_look(sources->control, sources->workers, &count);
-    const struct health_view view = {
-        .now = clock_ms(),
-        .wall = clock_wall_ms(),
-        .loops = loops,
-        .loop_count = count,
-        .topology = topology,
-        .groups = sources->options->groups,
-        .refusals = board_refusals(sources->board),
-        .draining = atomic_load(&http->draining),
-    };
-    unsigned status = question(&view, &json);
+    http_look_open(&look, &http->sources, atomic_load(&http->draining));
+    unsigned status = question(&look.health, &json);
+    http_look_close(&look);
     pthread_mutex_unlock(&http->lock);
-
-    free(loops);
-    topology_release(topology);
-    return respond(connection, status, "application/json", json, MHD_RESPMEM_MUST_FREE);
-}
-
-/* Asks no worker anything: what they show and have counted is read from their memory. */
-static char *metrics_of(const struct http_sources *sources, bool openmetrics)
-{
-    size_t count = workers_size(sources->workers);
-    struct topology *topology = board_acquire(sources->board);
-    struct worker_gauges *gauges = calloc(count, sizeof(*gauges));
-    struct counters **counters = calloc(count, sizeof(struct counters *));
-    struct metrics_view view = {.topology = topology,
-                                .refusals = board_refusals(sources->board),
-                                .tls = sources->tls,
-                                .options = sources->options,
-                                .gauges = gauges,
-                                .counters = counters,
-                                .worker_count = count,
-                                .now_ms = clock_ms(),
-                                .wall_ms = clock_wall_ms(),
-                                .process = true};
-
-    if (!gauges || !counters)
-        abort();
-    for (size_t i = 0; i < count; i++) {
-        workers_gauges(sources->workers, i, &gauges[i]);
-        counters[i] = workers_counters(sources->workers, i);
-    }
-    struct group_facts *facts = facts_read(board_facts(sources->board), &view.fact_count);
-    view.facts = facts;
-    char *text = metrics_text(&view, openmetrics);
-    free(facts);
-    free(counters);
-    free(gauges);
-    topology_release(topology);
-    return text;
+    return answer(connection, status, "application/json", json);
 }
 
 static enum MHD_Result show_metrics(struct http *http, struct MHD_Connection *connection)
 {
     bool openmetrics = metrics_wants_openmetrics(
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
+    struct http_look look;
 
     pthread_mutex_lock(&http->lock);
-    char *text = metrics_of(&http->sources, openmetrics);
+    http_look_open(&look, &http->sources, atomic_load(&http->draining));
+    char *text = metrics_text(&look.metrics, openmetrics);
+    http_look_close(&look);
     pthread_mutex_unlock(&http->lock);
-    return respond(connection, MHD_HTTP_OK, openmetrics ? METRICS_OPENMETRICS_TYPE : METRICS_TYPE,
-                   text, MHD_RESPMEM_MUST_FREE);
+    return answer(connection, MHD_HTTP_OK, openmetrics ? METRICS_OPENMETRICS_TYPE : METRICS_TYPE,
+                  text);
+}
+
+static enum MHD_Result show_page(struct http *http, struct MHD_Connection *connection,
+                                 const char *path, bool head)
+{
+    pthread_mutex_lock(&http->lock);
+    enum MHD_Result result = page_answer(http->page, connection, path, head, &http->sources,
+                                         atomic_load(&http->draining));
+    pthread_mutex_unlock(&http->lock);
+    return result;
+}
+
+/* What tells more than whether the proxy is well. */
+static enum MHD_Result show(struct http *http, struct MHD_Connection *connection, const char *path,
+                            bool head)
+{
+    if (!http_tls_admits(connection))
+        return http_refuse(connection, MHD_HTTP_FORBIDDEN,
+                           "this is for those with a certificate of one of http_tls_ca\n");
+    return page_has(path) ? show_page(http, connection, path, head)
+                          : show_metrics(http, connection);
 }
 
 static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection, const char *url,
@@ -157,18 +124,17 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         *upload_size = 0;
         return MHD_YES;
     }
-    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET\n");
+    bool head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+    if (!head && strcmp(method, MHD_HTTP_METHOD_GET) != 0)
+        return http_refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET\n");
     if (strcmp(url, "/healthz") == 0)
         return ask(http, connection, health_alive);
     if (strcmp(url, "/readyz") == 0)
         return ask(http, connection, health_ready);
-    if (strcmp(url, "/metrics") == 0)
-        return http_tls_admits(connection)
-                   ? show_metrics(http, connection)
-                   : refuse(connection, MHD_HTTP_FORBIDDEN,
-                            "this is for those with a certificate of one of http_tls_ca\n");
-    return refuse(connection, MHD_HTTP_NOT_FOUND, "there are /healthz, /readyz and /metrics\n");
+    if (page_has(url) || strcmp(url, "/metrics") == 0)
+        return show(http, connection, url, head);
+    return http_refuse(connection, MHD_HTTP_NOT_FOUND,
+                       "there are /, /status, /events, /healthz, /readyz and /metrics\n");
 }
 
 /* ---- connections ---- */
@@ -221,6 +187,15 @@ static bool has_descriptor(const struct http *http)
     return fd >= 0;
 }
 
+/* Returns in how many milliseconds to look again, at the latest. */
+static int turn_page(struct http *http)
+{
+    pthread_mutex_lock(&http->lock);
+    int ms = page_turn(http->page, &http->sources, atomic_load(&http->draining));
+    pthread_mutex_unlock(&http->lock);
+    return ms;
+}
+
 static void *serve(void *arg)
 {
     struct http *http = arg;
@@ -231,8 +206,10 @@ static void *serve(void *arg)
     while (!fds[1].revents) {
         if (!has_descriptor(http))
             poll(&fds[1], 1, NO_FILES_MS);
+        int page_ms = turn_page(http);
         MHD_run(http->daemon);
-        poll(fds, sizeof(fds) / sizeof(fds[0]), look_after_connections(http));
+        int ms = look_after_connections(http);
+        poll(fds, sizeof(fds) / sizeof(fds[0]), ms < 0 || ms > page_ms ? page_ms : ms);
     }
     return NULL;
 }
@@ -258,9 +235,10 @@ struct http *http_start(int fd, const struct http_sources *sources)
     http->sources = *sources;
     pthread_mutex_init(&http->lock, NULL);
     http_connections_init(&http->connections, sources->options->http_connections);
+    http->page = page_new(&http->connections);
     http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | (sources->tls->http ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, http,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (sources->tls->http ? MHD_USE_TLS : 0), 0, NULL,
+        NULL, on_request, http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         SOCKETS_FACTOR * sources->options->http_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         CONNECTION_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_ARRAY,
@@ -272,6 +250,7 @@ struct http *http_start(int fd, const struct http_sources *sources)
               error ? strerror(error) : "libmicrohttpd does not say why");
     if (http->daemon)
         MHD_stop_daemon(http->daemon);
+    page_free(http->page);
     free(http);
     return NULL;
 }
@@ -295,9 +274,11 @@ static int end(struct http *http)
 {
     eventfd_write(http->stop_fd, 1);
     pthread_join(http->thread, NULL);
+    page_end(http->page);
     int fd =
         MHD_quiesce_daemon(http->daemon); /* which would be shut down, for other processes, too */
     MHD_stop_daemon(http->daemon);
+    page_free(http->page);
     http_tls_end();
     close(http->stop_fd);
     pthread_mutex_destroy(&http->lock);

@@ -92,6 +92,13 @@ static uint64_t max_fds(void)
     return limit.rlim_cur;
 }
 
+int64_t metrics_started_ms(void)
+{
+    struct process process = {.start_s = (double)clock_wall_ms() / 1000};
+    (void)read_stat(&process);
+    return (int64_t)(process.start_s * 1000);
+}
+
 /* ---- */
 
 static void put_one(struct metrics_out *out, enum metric family, double value)

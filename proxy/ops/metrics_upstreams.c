@@ -1,12 +1,7 @@
 /* metrics_upstreams: of connections to nodes. Nodes that are in no snapshot any more have no lines. */
 #include "ops/metrics_parts.h"
 
-struct node_sum {
-    uint64_t connects, failures[CONNECT_FAILURE_COUNT];
-    uint64_t upstreams[UPSTREAM_KIND_COUNT][UPSTREAM_PHASE_COUNT];
-};
-
-static struct node_sum sum_of(const struct metrics_view *view, size_t group, uint64_t node)
+struct node_sum metrics_node_sum(const struct metrics_view *view, size_t group, uint64_t node)
 {
     struct node_sum sum = {0};
     for (size_t i = 0; i < view->worker_count; i++) {
@@ -14,6 +9,8 @@ static struct node_sum sum_of(const struct metrics_view *view, size_t group, uin
         if (!one)
             continue;
         sum.connects += counter_read(&one->connects);
+        sum.received += counter_read(&one->traffic.received);
+        sum.sent += counter_read(&one->traffic.sent);
         for (int why = 0; why < CONNECT_FAILURE_COUNT; why++)
             sum.failures[why] += counter_read(&one->failures[why]);
         for (int kind = 0; kind < UPSTREAM_KIND_COUNT; kind++)
@@ -51,7 +48,7 @@ static void put_nodes(struct metrics_out *out, const struct metrics_view *view, 
     for (size_t i = 0; i < view->topology->group_count; i++) {
         const struct topology_group *g = &view->topology->groups[i];
         for (size_t k = 0; k < g->node_count; k++) {
-            struct node_sum sum = sum_of(view, i, g->nodes[k].id);
+            struct node_sum sum = metrics_node_sum(view, i, g->nodes[k].id);
             if (family == METRIC_NODE_UPSTREAMS)
                 put_standing(out, g->name, g->nodes[k].name, &sum);
             else if (family == METRIC_CONNECT_FAILED)

@@ -78,6 +78,8 @@ void counters_release_node(struct node_counters *of)
 {
     atomic_store_explicit(&of->node, 0, memory_order_release);
     counter_set(&of->connects, 0);
+    counter_set(&of->traffic.received, 0);
+    counter_set(&of->traffic.sent, 0);
     for (int i = 0; i < CONNECT_FAILURE_COUNT; i++)
         counter_set(&of->failures[i], 0);
     for (int kind = 0; kind < UPSTREAM_KIND_COUNT; kind++)

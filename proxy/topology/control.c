@@ -20,13 +20,26 @@
 
 /* ---- before it sleeps ---- */
 
+static void show_facts(const struct control *control)
+{
+    struct group_facts *facts = calloc(control->place_count + 1, sizeof(*facts));
+    if (!facts)
+        abort();
+    for (size_t i = 0; i < control->place_count; i++)
+        if (control->places[i].group)
+            group_facts(control->places[i].group, &facts[i]);
+    facts_show(board_facts(control->board), facts, control->place_count);
+    free(facts);
+}
+
 static void before_sleep(uv_prepare_t *handle)
 {
     struct control *control = handle->data;
     atomic_store_explicit(&control->last_turn, (int64_t)uv_now(&control->loop),
                           memory_order_relaxed);
     if (control->dirty && !control->stopping) {
-        control_publish(control);
+        if (control_publish(control))
+            show_facts(control);
         control_arm_pauses(control);
     }
     control->dirty = false;
@@ -141,18 +154,6 @@ void control_each_sentinel(const struct control *control, size_t group, sentinel
 /* ---- life ---- */
 
 static void let_go(struct control *control);
-
-static void show_facts(const struct control *control)
-{
-    struct group_facts *facts = calloc(control->place_count + 1, sizeof(*facts));
-    if (!facts)
-        abort();
-    for (size_t i = 0; i < control->place_count; i++)
-        if (control->places[i].group)
-            group_facts(control->places[i].group, &facts[i]);
-    facts_show(board_facts(control->board), facts, control->place_count);
-    free(facts);
-}
 
 /* A file that was read a moment ago is due now. And it makes the loop turn. */
 static void turned(uv_timer_t *timer)

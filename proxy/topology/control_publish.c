@@ -81,7 +81,7 @@ static void show(const struct control *control, struct place *place, struct topo
     out->gone = true;
 }
 
-void control_publish(struct control *control)
+bool control_publish(struct control *control)
 {
     struct topology *next = topology_new(control->place_count);
     bool same = control->shown && control->shown->group_count == control->place_count;
@@ -91,7 +91,7 @@ void control_publish(struct control *control)
     }
     if (same) {
         topology_release(next);
-        return;
+        return false;
     }
     if (control->shown)
         topology_release(control->shown);
@@ -101,4 +101,5 @@ void control_publish(struct control *control)
         if (control->places[i].group)
             group_published(control->places[i].group, control->shown->seq);
     summaries_published(control->summaries, control->shown->seq);
+    return true;
 }

@@ -27,6 +27,56 @@ void election_count_switch(struct election *e, bool promotion, int64_t now_ms)
     count_phase(e, PHASE_RELEASE, early ? e->change.provisional_ms : now_ms);
 }
 
+void election_measure_phases(const struct change *change, bool provisional, int64_t now_ms,
+                             int64_t out[SWITCH_PHASES])
+{
+    int64_t release_ms = provisional ? change->provisional_ms : now_ms, last_ms = change->hold_ms;
+    const int64_t ends[SWITCH_PHASES] = {
+        [PHASE_CANDIDATE] = change->selected_ms,
+        [PHASE_PROMOTION] = change->promoted_ms,
+        [PHASE_MAJORITY] = provisional ? -1 : change->confirmed_ms,
+        [PHASE_RELEASE] = release_ms,
+    };
+    for (int phase = 0; phase < SWITCH_PHASES; phase++) {
+        int64_t end_ms = ends[phase] > release_ms ? release_ms : ends[phase];
+        out[phase] = end_ms > last_ms ? end_ms - last_ms : 0;
+        last_ms += out[phase];
+    }
+}
+
+static enum switch_phase phase_of(const struct change *change)
+{
+    if (change->confirmed_ms >= 0)
+        return PHASE_RELEASE;
+    if (change->promoted_ms >= 0)
+        return PHASE_MAJORITY;
+    return change->selected_ms >= 0 ? PHASE_PROMOTION : PHASE_CANDIDATE;
+}
+
+static void copy_name(char *out, size_t size, const struct election_node *node)
+{
+    snprintf(out, size, "%s", node ? node->shown.name : "");
+}
+
+static void show_going(const struct election *e, int64_t now_ms, struct switch_going *out)
+{
+    const struct change *change = &e->change;
+    const struct address *to = change->confirmed.len ? &change->confirmed : &change->selected;
+    *out = (struct switch_going){.on = e->view.state == GROUP_SWITCHING};
+    if (!out->on)
+        return;
+    out->began_ms = change->hold_ms;
+    out->phase = phase_of(change);
+    election_measure_phases(change, false, now_ms, out->phase_ms);
+    if (out->phase != PHASE_RELEASE) {
+        out->phase_ms[out->phase] = out->phase_ms[PHASE_RELEASE];
+        out->phase_ms[PHASE_RELEASE] = 0;
+    }
+    copy_name(out->from, sizeof(out->from), nodes_find(&e->nodes, &change->from));
+    copy_name(out->to, sizeof(out->to), nodes_find(&e->nodes, to));
+    snprintf(out->reason, sizeof(out->reason), "%s", change->why ? change->why : "");
+}
+
 /* ---- how far replicas are behind ---- */
 
 void election_mark_offset(struct election *e)
@@ -88,6 +138,7 @@ void election_facts(const struct election *e, int64_t now_ms, struct group_facts
     out->electorate = e->verdict.electorate;
     out->votes = e->verdict.votes;
     out->switches = e->switches;
+    show_going(e, now_ms, &out->going);
     out->sentinel_count =
         e->voter_count < FACTS_SENTINELS_MAX ? e->voter_count : FACTS_SENTINELS_MAX;
     for (size_t i = 0; i < out->sentinel_count; i++)

@@ -161,24 +161,6 @@ static void copy_text(char *out, size_t size, const char *text)
     snprintf(out, size, "%s", text);
 }
 
-/* When each phase ended: one of which no sign was seen with the one before. */
-static void measure_phases(const struct change *change, bool provisional, int64_t now_ms,
-                           int64_t out[SWITCH_PHASES])
-{
-    int64_t release_ms = provisional ? change->provisional_ms : now_ms, last_ms = change->hold_ms;
-    const int64_t ends[SWITCH_PHASES] = {
-        [PHASE_CANDIDATE] = change->selected_ms,
-        [PHASE_PROMOTION] = change->promoted_ms,
-        [PHASE_MAJORITY] = provisional ? -1 : change->confirmed_ms,
-        [PHASE_RELEASE] = release_ms,
-    };
-    for (int phase = 0; phase < SWITCH_PHASES; phase++) {
-        int64_t end_ms = ends[phase] > release_ms ? release_ms : ends[phase];
-        out[phase] = end_ms > last_ms ? end_ms - last_ms : 0;
-        last_ms += out[phase];
-    }
-}
-
 void election_report_switch(struct election *e, const struct election_node *master,
                             bool provisional, int64_t now_ms)
 {
@@ -195,7 +177,7 @@ void election_report_switch(struct election *e, const struct election_node *mast
     copy_text(s.from, sizeof(s.from), from ? from->shown.name : "?");
     copy_text(s.to, sizeof(s.to), master->shown.name);
     copy_text(s.reason, sizeof(s.reason), e->change.why);
-    measure_phases(&e->change, provisional, now_ms, s.phase_ms);
+    election_measure_phases(&e->change, provisional, now_ms, s.phase_ms);
     e->options.switched(e->options.switched_arg, &s);
 }
 

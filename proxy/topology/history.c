@@ -9,6 +9,7 @@ struct history {
     pthread_mutex_t mutex;
     struct switchover ring[HISTORY_MAX];
     size_t first, count;
+    uint64_t newest;
     void (*on_add)(void *arg, const struct switchover *s);
     void *arg;
     size_t groups;
@@ -71,6 +72,7 @@ void history_free(struct history *history)
 static void append(struct history *history, const struct switchover *s)
 {
     history->ring[(history->first + history->count) % HISTORY_MAX] = *s;
+    history->newest++;
     if (history->count < HISTORY_MAX)
         history->count++;
     else
@@ -113,14 +115,21 @@ void history_listen(struct history *history, void (*on_add)(void *arg, const str
     pthread_mutex_unlock(&history->mutex);
 }
 
-size_t history_copy(struct history *history, struct switchover *out, size_t max)
+size_t history_read(struct history *history, struct switchover *out, size_t max, uint64_t *newest)
 {
     pthread_mutex_lock(&history->mutex);
     size_t n = history->count < max ? history->count : max;
     for (size_t i = 0; i < n; i++)
         out[i] = history->ring[(history->first + history->count - n + i) % HISTORY_MAX];
+    *newest = history->newest;
     pthread_mutex_unlock(&history->mutex);
     return n;
+}
+
+size_t history_copy(struct history *history, struct switchover *out, size_t max)
+{
+    uint64_t newest;
+    return history_read(history, out, max, &newest);
 }
 
 void history_totals(struct history *history, size_t group, struct history_totals *out)

@@ -6,13 +6,23 @@
 #include "harness/suite.h"
 #include "harness/wait.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SLOW_MAX = 500, PROBES = 10, PROBE_MS = 1000, DEADLINE_MS = 10000, CUT_MS = 20000 };
+enum {
+    SLOW_MAX = 500,
+    PROBES = 10,
+    PROBE_MS = 1000,
+    DEADLINE_MS = 10000,
+    CUT_MS = 20000,
+    PAGE_STREAMS = 16
+};
 
 const struct suite suite = {.trio = {.nodes = 2, .sentinels = 1}};
 
@@ -108,16 +118,48 @@ Test(strangers_http, unread_answers, .timeout = 120)
     close_slow(128);
 }
 
-/* A byte now and then does not put the deadline off. */
+/* A stream whose reader has room for an event or two, and reads nothing. */
+static int open_unread_stream(const struct proxy *p)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(PROXY_HTTP)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), little = 1;
+    inet_pton(AF_INET, p->host, &to.sin_addr);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
+    cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    raw_send_text(fd, "GET /events HTTP/1.1\r\nHost: slow\r\n\r\n");
+    return fd;
+}
+
+/* The web server has ended it: its end may not have come yet, behind what nobody reads. */
+static bool has_streams(const struct proxy *p, int count)
+{
+    char command[200];
+    snprintf(command, sizeof(command),
+             "test $(ss -Htn state established src %s sport = :%d | wc -l) -gt %d", p->host,
+             PROXY_HTTP, count);
+    return system(command) == 0;
+}
+
+/* A byte now and then does not put the deadline off; and events that are not read have one, too. As many as there may be at
+ * once do not keep a probe waiting. */
 Test(strangers_http, drops_have_a_deadline, .timeout = 120)
 {
     struct shared s = shared();
+    int streams[PAGE_STREAMS];
+    for (int i = 0; i < PAGE_STREAMS; i++)
+        streams[i] = open_unread_stream(&s.proxy);
     int64_t before = now_ms();
     open_slow(&s.proxy, 0, "GET /healthz HTTP/1.1\r\nX: ");
+    expect_probe(&s.proxy, "streams that are not read");
+    cr_expect(has_streams(&s.proxy, PAGE_STREAMS), "the streams do not stand");
     cr_expect(wait_until(CUT_MS, (pause_ms(100), raw_send_text(slow[0], "x"), is_cut(slow[0]))),
               "it is not cut");
     cr_expect_geq(now_ms() - before, DEADLINE_MS - 100);
     close(slow[0]);
+    cr_expect(wait_until(CUT_MS, !has_streams(&s.proxy, 0)), "streams that are not read go on");
+    expect_probe(&s.proxy, "after them");
+    for (int i = 0; i < PAGE_STREAMS; i++)
+        close(streams[i]);
 }
 
 /* What is not slow may stay. */

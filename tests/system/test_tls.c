@@ -417,6 +417,12 @@ Test(tls, the_http_endpoint_speaks_tls)
     cr_expect_eq(https_status(without, "/metrics"), 403);
     cr_expect_eq(https_status(strange, "/metrics"), 403);
     cr_expect_eq(https_status(with, "/metrics"), 200);
+    for (const char *const *path = (const char *const[]){"/", "/status", "/events", NULL}; *path;
+         path++) {
+        cr_expect_eq(https_status(without, *path), 403, "%s", *path);
+        cr_expect_eq(https_status(strange, *path), 403, "%s", *path);
+        cr_expect_eq(https_status(with, *path), 200, "%s", *path);
+    }
     char body[200];
     cr_expect_eq(http_get(proxy.host, PROXY_HTTP, "/healthz", body, sizeof(body)), 0,
                  "plain HTTP is not answered");

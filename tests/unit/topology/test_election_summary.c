@@ -109,3 +109,56 @@ Test(election_summary, a_provisional_master_ends_the_hold)
     cr_expect(last.provisional);
     cr_expect_eq(last.result, SWITCH_TO_NEW);
 }
+
+/* ---- while it is under way ---- */
+
+static struct switch_going going(void)
+{
+    static struct group_facts facts;
+    memset(&facts, 0, sizeof(facts));
+    election_facts(e, now, &facts);
+    return facts.going;
+}
+
+static void expect_going(enum switch_phase phase, int64_t phase_ms, const char *to)
+{
+    struct switch_going g = going();
+    cr_assert(g.on);
+    cr_expect_eq(g.phase, phase, "it is %s", switch_phase_name(g.phase));
+    cr_expect_eq(g.phase_ms[phase], phase_ms, "%s: %lld", switch_phase_name(phase),
+                 (long long)g.phase_ms[phase]);
+    for (int later = phase + 1; later < SWITCH_PHASES; later++)
+        cr_expect_eq(g.phase_ms[later], 0);
+    cr_expect((*to != '\0') == (*g.to != '\0'), "to: %s", g.to);
+    cr_expect_str_eq(g.reason, "a failover has begun");
+    cr_expect_str_neq(g.from, "");
+}
+
+Test(election_summary, what_goes_on_is_told_with_its_phases_so_far)
+{
+    begin_reported(false);
+    cr_expect(!going().on);
+    pass(80);
+    event(1, EVENT_ELECTED_LEADER, 'A', 0);
+    int64_t began = now;
+    pass(70);
+    expect_going(PHASE_CANDIDATE, 70, "");
+    event(1, EVENT_SELECTED_REPLICA, 'A', 'B');
+    pass(50);
+    expect_going(PHASE_PROMOTION, 50, "B");
+    event(1, EVENT_WAIT_PROMOTION, 'A', 0);
+    pass(15);
+    expect_going(PHASE_MAJORITY, 15, "B");
+    is_master('B', "rB", "rA", 1);
+    pass(957);
+    says(2, 6, 'B');
+    says(3, 6, 'B');
+    pass(12);
+    expect_going(PHASE_RELEASE, 12, "B");
+    cr_expect_eq(going().began_ms, began);
+    cr_expect_eq(going().phase_ms[PHASE_CANDIDATE], 70);
+    cr_expect_eq(going().phase_ms[PHASE_PROMOTION], 50);
+    cr_expect_eq(going().phase_ms[PHASE_MAJORITY], 972);
+    is_master('B', "rB", "rA", 0);
+    cr_expect(!going().on);
+}

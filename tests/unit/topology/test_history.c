@@ -33,6 +33,9 @@ Test(history, the_last_hundred_stay_in_order)
     for (int i = 0; i < HISTORY_MAX; i++)
         cr_assert_eq(out[i].began_ms, i + 7);
     cr_assert_eq(history_copy(history, out, 2), 2);
+    uint64_t newest = 0;
+    cr_assert_eq(history_read(history, out, 2, &newest), 2);
+    cr_expect_eq(newest, HISTORY_MAX + 7, "remembered ones are numbered, too");
     cr_expect_eq(out[0].began_ms, HISTORY_MAX + 5);
     cr_expect_eq(out[1].began_ms, HISTORY_MAX + 6);
     history_free(history);
