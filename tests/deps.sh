@@ -5,6 +5,7 @@
 #     tests/deps.sh lint     to lint as well
 #     tests/deps.sh bench    for "make bench": what it compares with
 #     tests/deps.sh profile  for "make profile"
+#     tests/deps.sh deploy   for "make test-deploy"
 # Says nothing when nothing is missing.
 set -euo pipefail
 
@@ -24,6 +25,9 @@ elif [[ ${1:-} == lint ]]; then
     packages+=(clang clang-format clang-tidy cppcheck groff-base mandoc zsh)
 elif [[ ${1:-} == bench ]]; then
     packages+=(haproxy nutcracker)
+elif [[ ${1:-} == deploy ]]; then
+    packages+=(openssl python3)
+    { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == profile ]]; then
     packages+=(valgrind)
     [[ ${WITH:-} != perf ]] || packages+=(linux-perf)
