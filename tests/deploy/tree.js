@@ -29,9 +29,8 @@ function certificate() {
 /* Where a mount of this pod is in the folder. */
 const below = (folder, mountPath) => path.join(folder, mountPath);
 
-/* Writes all volumes of the proxy's container; returns {folder, conf, text, mounts}. */
-function write(name, pod, objects) {
-  const folder = path.join(build, 'trees', name);
+/* Writes all volumes of the proxy's container below folder; returns {folder, conf, text, mounts}. */
+function write(name, pod, objects, folder = path.join(build, 'trees', name)) {
   const contents = certificate();
   const proxy = proxyOf(pod);
   let conf;
