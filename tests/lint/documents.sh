@@ -35,7 +35,7 @@ for document in "$@"; do
     while read -r file; do
         file_exists "$file" || complain "$document: there is no file $file"
     done < <(grep -oE '[A-Za-z0-9_*./-]*[A-Za-z0-9_*]\.(c|h|def|awk|sh|py|js|conf|md|svg|txt|json)\b' <<<"$text" |
-        grep -vE '^build/|^Node\.js$' | sort -u)
+        grep -vE '^build/|^(Node\.js|helm\.sh)$' | sort -u)
     while read -r function; do
         grep -qx "$function" "$functions" || complain "$document: there is no function $function()"
     done < <(grep -oE '\b[a-z_][a-z0-9_]*\(\)' <<<"$text" | tr -d '()' | sort -u)
