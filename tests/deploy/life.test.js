@@ -16,10 +16,9 @@ const { once } = require('node:events');
 const { setTimeout: sleep } = require('node:timers/promises');
 const pods = require('./pods');
 const tree = require('./tree');
-const { everything } = require('./render');
+const { one } = require('./render');
 
 const HOST = '127.77.0.1';
-const all = everything();
 
 /* The status of a probe; 0: it was not answered. */
 function probe(pod, which) {
@@ -37,7 +36,7 @@ function probe(pod, which) {
 }
 
 async function begin(t, name) {
-  const { objects } = all.find((each) => each.name === name);
+  const { objects } = one(name);
   const pod = pods.podsOf(objects).find((each) => (pods.proxyOf(each) || {}).name === 'redisproxy');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pod-'));
   const there = tree.write(name, pod, objects, folder);

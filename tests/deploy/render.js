@@ -40,17 +40,25 @@ function files(folder) {
   return fs.readdirSync(folder).filter((name) => name.endsWith('.yaml')).sort().map((name) => path.join(folder, name));
 }
 
-/* A list of {name, text, objects}; name is that of its file in golden/. */
-function everything() {
-  const presets = files(path.join(chart, 'presets'));
-  const rendered = [
-    ...presets.map((file) => ['chart-' + path.basename(file, '.yaml'), template('-f', file)]),
-    ...files(path.join(__dirname, 'values')).map((file) => ['values-' + path.basename(file, '.yaml'), template('-f', file)]),
-    ['kustomize-base', kustomize(path.join(kustomizations, 'base'))],
-    ...fs.readdirSync(path.join(kustomizations, 'overlays')).sort()
-      .map((name) => ['kustomize-' + name, kustomize(path.join(kustomizations, 'overlays', name))]),
-  ];
-  return rendered.map(([name, text]) => ({ name, text, objects: parse(text) }));
+/* How each is made, by the name of its file in golden/. */
+const makers = new Map([
+  ...files(path.join(chart, 'presets')).map((file) => ['chart-' + path.basename(file, '.yaml'), () => template('-f', file)]),
+  ...files(path.join(__dirname, 'values')).map((file) => ['values-' + path.basename(file, '.yaml'), () => template('-f', file)]),
+  ['kustomize-base', () => kustomize(path.join(kustomizations, 'base'))],
+  ...fs.readdirSync(path.join(kustomizations, 'overlays')).sort()
+    .map((name) => ['kustomize-' + name, () => kustomize(path.join(kustomizations, 'overlays', name))]),
+]);
+const done = new Map();
+
+/* {name, text, objects} */
+function one(name) {
+  if (!done.has(name)) {
+    const text = makers.get(name)();
+    done.set(name, { name, text, objects: parse(text) });
+  }
+  return done.get(name);
 }
 
-module.exports = { root, build, chart, yaml, helm, template, parse, files, everything };
+const everything = () => [...makers.keys()].map(one);
+
+module.exports = { root, build, chart, yaml, helm, template, parse, files, one, everything };
