@@ -238,6 +238,15 @@ test('the sidecar serves Redis on the loopback only', () => {
   assert.deepStrictEqual(pods.proxyOf(pod).ports.map((each) => each.name), ['probe']);
 });
 
+test('the scenario "kubernetes" plays with the sidecar\'s settings', () => {
+  const { pod, objects } = serving.find(({ name }) => name === 'kustomize-sidecar');
+  const scenario = fs.readFileSync(path.join(root, 'tests/system/scenario/kubernetes.c'), 'utf8');
+  for (const part of ['proxy', 'master'])
+    for (const [key, value] of Object.entries(pods.section(confOf(pod, objects), part)))
+      if (!['http', 'admin', 'sentinels'].includes(key))
+        assert.ok(scenario.includes(`${key} = ${value}\\n`), `${key} = ${value}`);
+});
+
 /* ---- selectors ---- */
 
 const selectors = (objects) => Object.fromEntries(kinds(objects, 'Deployment')
