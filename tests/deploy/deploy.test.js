@@ -154,6 +154,12 @@ for (const [what, loosen] of loosened) {
   });
 }
 
+test('Secrets are readable for the proxy\'s group, and for nobody else', () => {
+  for (const { name, pod } of proxyPods)
+    for (const { secret } of pod.spec.volumes.filter((each) => each.secret))
+      assert.strictEqual(secret.defaultMode, 0o440, name);
+});
+
 const confOf = (pod, objects) => {
   const names = pod.spec.volumes.filter((each) => each.configMap).map((each) => each.configMap.name);
   const map = kinds(objects, 'ConfigMap').find((each) => names.includes(each.metadata.name) && each.data['proxy.conf']);

@@ -114,7 +114,7 @@ function termination(pod, conf) {
   ask(delay >= 2, 'endpoints need some seconds until they know that a pod goes');
   if (hook) {
     const socket = settings.admin || '/run/redisproxy/admin.sock';
-    ask(hook.command.join(' ') === `redisproxy ctl -s ${socket} drain`, `preStop: ${hook.command.join(' ')}`);
+    ask(hook.command.join(' ') === `/usr/bin/redisproxy ctl -s ${socket} drain`, `preStop: ${hook.command.join(' ')}`);
     const mount = proxy.volumeMounts.find((each) => socket.startsWith(each.mountPath + '/') && !each.readOnly);
     ask(mount && pod.spec.volumes.find((each) => each.name === mount.name).emptyDir, 'there is no room for the admin socket');
   }

@@ -200,7 +200,7 @@ tls_server_name = {{ . }}
 - name: {{ .name }}
   secret:
     secretName: {{ tpl .secret $ }}
-    defaultMode: 0440
+    defaultMode: 288 # 0440, which YAML 1.1 and 1.2 read differently
     items:
     {{- range $file, $key := .items }}
     {{- if $key }}
