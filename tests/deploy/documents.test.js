@@ -1,5 +1,5 @@
 /*
- * documents.test: what docs/migrate.md tells people to type. Every "helm upgrade" of this chart is rendered, every configuration is
+ * documents.test: what docs/migrate.md and the presets tell people to type. Every "helm upgrade" of this chart is rendered, every configuration is
  * checked by the proxy, and the labels of its third step are those by which redis-ha's Service selects.
  */
 'use strict';
@@ -9,8 +9,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const pods = require('./pods');
-const { root, build, helm, parse } = require('./render');
-const { binary } = require('./tree');
+const { root, build, chart, files, helm, parse, template } = require('./render');
+const { binary, write, check } = require('./tree');
 
 const text = fs.readFileSync(path.join(root, 'docs/migrate.md'), 'utf8');
 const lines = text.split('\n').map((line) => line.trim());
@@ -70,3 +70,23 @@ test('the names of the presets in the documents exist', () => {
   for (const name of presets)
     assert.ok(readme.includes('`' + path.basename(name, '.yaml') + '`'), `${name} is not in the chart's README`);
 });
+
+/* "..." stands for a name of the user's; what ends the sentence is no part of it. */
+const choices = (comment) => [...comment.matchAll(/(--set(?:-string)?) (\S+)/g)]
+  .map(([, flag, words]) => [flag, words.replaceAll('=...', '=name').replace('<fullname>', 'redis').replace(/[).]+$/, '')]);
+
+for (const file of files(path.join(chart, 'presets'))) {
+  const name = path.basename(file, '.yaml');
+  const comment = fs.readFileSync(file, 'utf8').split('\n').filter((line) => line.startsWith('#')).join('\n');
+
+  test(`what the preset ${name} tells to set, the chart, and the proxy with those files, take`, () => {
+    assert.match(comment, new RegExp(`helm install redisproxy \\. .*-f presets/${name}\\.yaml`));
+    const all = choices(comment);
+    assert.ok(name === 'argocd' || all.length > 0);
+    for (const choice of all) {
+      const objects = parse(template('-f', file, ...choice));
+      const pod = pods.podsOf(objects).find((each) => (pods.proxyOf(each) || {}).name === 'redisproxy');
+      assert.deepStrictEqual(check(write(`${name}-told`, pod, objects)), [], choice.join(' '));
+    }
+  });
+}
