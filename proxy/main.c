@@ -37,6 +37,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,9 +111,13 @@ static void close_fd(int *fd)
 
 /* ---- starting and stopping ---- */
 
+/* "ctl drain" was told, and no signal has followed yet. */
+static atomic_bool drained_by_ctl;
+
 /* The main thread takes it as if it came from outside. */
 static void drain_by_signal(void)
 {
+    atomic_store(&drained_by_ctl, true);
     kill(getpid(), SIGTERM);
 }
 
@@ -323,6 +328,19 @@ static bool hand_over(struct app *app, const sigset_t *taken)
     return false;
 }
 
+/* Waits for ms while it drains. A second signal ends the process; the one that follows "ctl drain" asks for the same once more:
+ * Kubernetes sends it when the preStop hook has returned. */
+static void drain_on(struct app *app, const sigset_t *taken, int64_t ms)
+{
+    int64_t until = clock_ms() + ms, left = ms;
+
+    while (live_on(app, taken, left)) {
+        if (!atomic_exchange(&drained_by_ctl, false))
+            exit_undrained();
+        left = until > clock_ms() ? until - clock_ms() : 0;
+    }
+}
+
 static void run_until_told(struct app *app, const sigset_t *taken)
 {
     int number;
@@ -343,14 +361,11 @@ static void run_until_told(struct app *app, const sigset_t *taken)
     if (app->http)
         http_draining(app->http);
     admin_draining(app->admin);
-    if (options->drain_delay_ms && live_on(app, taken, options->drain_delay_ms))
-        exit_undrained();
+    if (options->drain_delay_ms)
+        drain_on(app, taken, options->drain_delay_ms);
     workers_drain(app->workers);
-    while (!workers_finished(app->workers)) {
-        number = live_on(app, taken, DRAIN_LOOK_MS);
-        if (number && number != SUCCESSION_SIGNAL)
-            exit_undrained();
-    }
+    while (!workers_finished(app->workers))
+        drain_on(app, taken, DRAIN_LOOK_MS);
     log_event(LOG_INFO, "drained", "ms=%" PRId64, clock_ms() - since);
 }
 

@@ -6,6 +6,7 @@
 #     tests/deps.sh bench    for "make bench": what it compares with
 #     tests/deps.sh profile  for "make profile"
 #     tests/deps.sh page     for "make test-page"
+#     tests/deps.sh deploy   for "make test-deploy"
 # Says nothing when nothing is missing.
 set -euo pipefail
 
@@ -27,6 +28,9 @@ elif [[ ${1:-} == bench ]]; then
     packages+=(haproxy nutcracker)
 elif [[ ${1:-} == page ]]; then
     packages+=(chromium fonts-dejavu-core pngquant)
+    { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
+elif [[ ${1:-} == deploy ]]; then
+    packages+=(openssl python3)
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == profile ]]; then
     packages+=(valgrind)

@@ -60,7 +60,8 @@ static const struct verb table[] = {
      .more = "For after a rollout: clients come back evenly over all instances. Who is inside a transaction or blocks is "
              "asked again at the end, and stays if that is still so. The log says when it is over."},
     {.name = "drain", .args = "", .changes = true, .begin = admin_drain,
-     .help = "ends the proxy as SIGTERM does: what is in flight or held is answered first"},
+     .help = "ends the proxy as SIGTERM does: what is in flight or held is answered first",
+     .more = "It answers at once. The SIGTERM that follows asks for the same, and is no second signal: so it can be a preStop hook."},
     {.name = "log-level", .args = "[LEVEL]", .most = 1, .words = WORDS_LEVEL, .changes = true,
      .only_asks_alone = true, .begin = admin_log_level,
      .help = "shows or sets which lines are logged: debug, info, warn or error; until the next start"},

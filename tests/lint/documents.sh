@@ -65,7 +65,7 @@ files_exist() {
 
 check_names() {
     files_exist < <(grep -oE '[A-Za-z0-9_*./-]*[A-Za-z0-9_*]\.(c|h|def|awk|sh|py|js|conf|md|svg|txt|json)\b' <<<"$text" |
-        grep -vE '^build/|^Node\.js$')
+        grep -vE '^build/|^(Node\.js|helm\.sh)$')
     known functions "function" < <(grep -oE '\b[a-z_][a-z0-9_]*\(\)' <<<"$text" | tr -d '()')
     known words "word in the sources like" < <(
         grep -oE '\b(struct|enum) [a-z][a-z0-9_]*' <<<"$text" | sed 's/.* //'

@@ -346,3 +346,30 @@ Test(drain, a_second_signal_ends_it_at_once, .timeout = 60)
               (long)(now_ms() - asked));
     redisFree(c);
 }
+
+/* Kubernetes: the container's preStop hook is "redisproxy ctl drain", which answers at once, and SIGTERM comes behind it. */
+Test(drain, the_sigterm_behind_ctl_drain_is_no_second_signal, .timeout = 60)
+{
+    char said[1024];
+    int status = 0;
+    start("drain_delay = 1s\n");
+    redisContext *c = proxy_client(&s.proxy, PROXY_MASTER);
+    EXPECT(c, "+PONG", "PING");
+    int64_t asked = now_ms();
+    cr_assert(proxy_ctl(&s.proxy, said, sizeof(said), "drain") == 0, "%s", said);
+    cr_assert(wait_until(900, tells_that_it_drains()));
+    kill(s.proxy.pid, SIGTERM);
+    EXPECT(c, "+PONG", "PING");
+    HEAR(c, "(closed)");
+    cr_expect(now_ms() - asked >= 950, "it was served for %ld ms", (long)(now_ms() - asked));
+    cr_expect(proxy_verdict(&s.proxy, 3000) == 0);
+    redisFree(c);
+
+    start("drain_delay = 5m\n");
+    cr_assert(proxy_ctl(&s.proxy, said, sizeof(said), "drain") == 0, "%s", said);
+    cr_assert(wait_until(5000, tells_that_it_drains()));
+    kill(s.proxy.pid, SIGTERM);
+    cr_expect(!process_ended(s.proxy.pid, 200, &status), "the first one ended it");
+    kill(s.proxy.pid, SIGTERM);
+    cr_expect(process_ended(s.proxy.pid, 5000, &status), "the second one did not end it");
+}

@@ -21,6 +21,11 @@ Test(failover_rolling, host_names, .timeout = 200)
     check_scenario(&scenario_rolling_names);
 }
 
+Test(failover_rolling, kubernetes, .timeout = 200)
+{
+    check_scenario(&scenario_kubernetes);
+}
+
 Test(failover_rolling, the_leader_dies, .timeout = 200)
 {
     check_scenario(&scenario_leader_dies);

@@ -13,6 +13,8 @@ extern const struct scenario scenario_planned, scenario_planned_unfenced, scenar
 /* rolling.c */
 extern const struct scenario scenario_rolling, scenario_rolling_address, scenario_rolling_names,
     scenario_leader_dies, scenario_restart;
+/* kubernetes.c */
+extern const struct scenario scenario_kubernetes;
 /* crash.c */
 extern const struct scenario scenario_killed, scenario_hang, scenario_slow, scenario_second,
     scenario_new_master_dies;

@@ -15,6 +15,7 @@ const struct scenario *const scenarios[] = {
     &scenario_leader_dies,
     &scenario_rolling_address,
     &scenario_rolling_names,
+    &scenario_kubernetes,
     &scenario_restart,
     &scenario_killed,
     &scenario_hang,
