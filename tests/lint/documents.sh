@@ -117,7 +117,7 @@ check_commands() {
     known scenarios "scenario" < <(grep -oE 'SCENARIO=("[^"]*"|[a-z][a-z-]*)' <<<"$made" | sed 's/SCENARIO=//; s/"//g' | tr ' ' '\n')
     known verbs "verb of ctl" < <(code | grep -oE 'redisproxy ctl( -s [^ ]+| -c [^ ]+| --json)* [a-z][a-z-]*' |
         sed 's/.* //')
-    known options "option of redisproxy" < <(code | grep -oE '\bredisproxy [^|&#]*' | grep -oE ' --[a-z][a-z-]*' | sed 's/ --//')
+    known options "option of redisproxy" < <(code | grep -vE "^ *(helm|kubectl) " | grep -oE '\bredisproxy [^|&#]*' | grep -oE ' --[a-z][a-z-]*' | sed 's/ --//')
 }
 
 for document in "$@"; do
