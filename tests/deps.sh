@@ -26,7 +26,7 @@ elif [[ ${1:-} == lint ]]; then
 elif [[ ${1:-} == bench ]]; then
     packages+=(haproxy nutcracker)
 elif [[ ${1:-} == deploy ]]; then
-    packages+=(openssl python3)
+    packages+=(openssl python3 haproxy)
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == profile ]]; then
     packages+=(valgrind)
