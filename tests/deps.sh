@@ -30,7 +30,7 @@ elif [[ ${1:-} == page ]]; then
     packages+=(chromium fonts-dejavu-core pngquant)
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == deploy ]]; then
-    packages+=(openssl python3)
+    packages+=(openssl python3 haproxy)
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
 elif [[ ${1:-} == profile ]]; then
     packages+=(valgrind)
