@@ -83,7 +83,7 @@ LONG_SYSTEM := $(if $(SANITIZE),failover_% switchover services strangers_large,f
                failover_operator failover_soak)
 # Without ThreadSanitizer: what one session does, for that is the same on one thread; and the answers of /metrics in bulk,
 # which take ten times as long with it.
-ONE_THREAD := $(if $(filter thread,$(SANITIZE)),backpressure blocked carried cli clients dedicated doctor flows limits \
+ONE_THREAD := $(if $(filter thread,$(SANITIZE)),backpressure blocked carried cli clients dedicated doctor flows limits metrics_scrape \
               operations order performed protocol readport resp3 routes scan secrets services slow startup stateful \
               strangers_files strangers_flood strangers_hold strangers_http strangers_large strangers_logins \
               strangers_memory strangers_nodes strangers_unauth tls_load tls_scan tunnel)

@@ -112,7 +112,8 @@ Test(metrics_scrape, of_100_kb_takes_a_millisecond_of_its_own_thread, .timeout =
     long long best = 0, others = 0, one;
     start();
     cr_expect(wait_until(10000, size() >= 100 * KB), "%zu bytes only", size());
-    for (int round = 0; round < 5 && (round == 0 || best > 900000); round++) {
+    int rounds = proxy_sanitized() ? 1 : 5;
+    for (int round = 0; round < rounds && (round == 0 || best > 900000); round++) {
         one = measure(&others);
         best = round == 0 || one < best ? one : best;
         fprintf(stderr, "a scrape of %zu bytes: %lld us of the web server, %lld us of all others\n",
