@@ -124,10 +124,10 @@ struct group_counters {
      * (topology/switch_counts.h). */
     counter held;                       /* had to wait */
     counter retries[RETRY_CAUSE_COUNT]; /* were sent, and are sent again */
-    counter unknown;                    /* writes that were sent, of which nobody knows whether they were executed */
-    counter refused;                    /* answered with an error: not held, or not any longer */
-    struct histogram hold;              /* how long those waited that did, */
-    counter hold_max;                   /* and the longest of them, in ticks */
+    counter unknown; /* writes that were sent, of which nobody knows whether they were executed */
+    counter refused; /* answered with an error: not held, or not any longer */
+    struct histogram hold; /* how long those waited that did, */
+    counter hold_max;      /* and the longest of them, in ticks */
 };
 
 struct node_counters {

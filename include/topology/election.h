@@ -123,9 +123,10 @@ struct election_node {
     int64_t refused_ms;      /* since when every connection was refused; -1: it is not so */
     int64_t refused_last_ms; /* the last refusal */
     int64_t suspect_ms;      /* when shown.suspect last changed */
-    int64_t unwell_ms; /* when it was first found down, or silent, after an answer; -1: never */
-    bool was_master;   /* when it last said what it is */
-    int64_t turned_ms; /* when it last turned from a master into a replica; 0: never */
+    int64_t
+        unwell_ms; /* when it was first found down, or silent, since its last answer; -1: it was not */
+    bool was_master;                /* when it last said what it is */
+    int64_t turned_ms;              /* when it last turned from a master into a replica; 0: never */
     enum node_role last_role;       /* what it last said, also after a loss, */
     struct address last_master;     /* and whose replica it was then */
     char replica_runid[RUNID_SIZE]; /* its run id when it last said that it is a replica */

@@ -119,7 +119,7 @@ static void unknown_in_section(struct scope scope, const char *name, const char 
     for (size_t i = 0; i < count; i++)
         if (table[i].section == scope.kind)
             names[here++] = table[i].name;
-    for (size_t i = 0; rest[i] && i < sizeof(lower) - 1; i++)
+    for (size_t i = 0; i < sizeof(lower) - 1 && rest[i]; i++)
         lower[i] = (char)tolower((unsigned char)rest[i]);
     const char *nearest = config_nearest(lower, names, here);
     if (nearest)

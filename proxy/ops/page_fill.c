@@ -83,7 +83,7 @@ static void put_value(FILE *out, const cJSON *value)
 static void copy_path(char out[PAGE_PATH_MAX], const char *from)
 {
     size_t len = strcspn(from, "\"");
-    assert(from[len] == '"' && len < PAGE_PATH_MAX);
+    assert(len < PAGE_PATH_MAX && from[len] == '"');
     memcpy(out, from, len);
     out[len] = '\0';
 }

@@ -143,6 +143,7 @@ void node_take_answer(struct election_node *node, const struct node_answer *answ
     note_tenure(node, runid);
     node->asked_ms = asked_ms;
     node->answered_ms = now_ms;
+    node->unwell_ms = -1;
     node->down = false;
     node->silent = false;
     node->refused_ms = -1;
@@ -203,9 +204,9 @@ enum nodes_opinion nodes_think(const struct nodes *nodes, const struct election_
 
 void node_update_up(struct election_node *node, int64_t now_ms)
 {
-    if ((node->down || node->silent) && node->unwell_ms <= node->answered_ms)
-        node->unwell_ms = now_ms > node->answered_ms ? now_ms : node->answered_ms + 1;
-    node->shown.up = node->answered_ms >= 0 && node->unwell_ms <= node->answered_ms;
+    if ((node->down || node->silent) && node->unwell_ms < 0)
+        node->unwell_ms = now_ms;
+    node->shown.up = node->answered_ms >= 0 && node->unwell_ms < 0;
 }
 
 int64_t node_unwell_since(const struct election_node *node)

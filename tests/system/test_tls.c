@@ -426,9 +426,9 @@ Test(tls, the_http_endpoint_speaks_tls)
     char body[200];
     cr_expect_eq(http_get(proxy.host, PROXY_HTTP, "/healthz", body, sizeof(body)), 0,
                  "plain HTTP is not answered");
-    cr_expect_eq(proxy_run((const char *[]){"--check=live", "-c", proxy.config, NULL}, body,
-                           sizeof(body)),
-                 0, "%s", body);
+    cr_expect_eq(
+        proxy_run((const char *[]){"--check=live", "-c", proxy.config, NULL}, body, sizeof(body)),
+        0, "%s", body);
     cr_expect_str_eq(body, "ok\n");
     issue("server", (struct certificate_wish){.cn = "next", .names = text("IP:%s", proxy.host)});
     EXPECT_LOGGED("certificates were read anew");
