@@ -10,8 +10,16 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-VERSION := 0.1.0
+# The only place that has the version.
+VERSION := $(file <VERSION)
 
+# CROSS=aarch64-linux-gnu builds for that machine, with Debian's compiler and libraries for it, in build/aarch64-linux-gnu.
+CROSS   ?=
+ifneq ($(CROSS),)
+CC      := $(CROSS)-gcc
+endif
+AR      := $(CROSS:%=%-)ar
+PKG_CONFIG := $(CROSS:%=PKG_CONFIG_LIBDIR=/usr/lib/%/pkgconfig:/usr/share/pkgconfig )pkg-config
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -32,7 +40,9 @@ say := @$(if $(V),:,echo)
 
 # ---- where a build goes -----------------------------------------------------------------------
 
-ifeq ($(SANITIZE),)
+ifneq ($(CROSS),)
+OUT := build/$(CROSS)
+else ifeq ($(SANITIZE),)
 OUT := build
 else ifeq ($(SANITIZE),address,undefined)
 OUT := build/asan
@@ -49,13 +59,15 @@ endif
 PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libssl libsodium gnutls libsystemd
 # log_event() takes "" for "no pairs": not a mistake. A struct may begin with another one's fields
 # (-fms-extensions, include/session/session_request.h): clang would warn of that, gcc does not know the warning.
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wno-format-zero-length -Wno-microsoft-anon-tag
+# WARNINGS_ARE_ERRORS= for who builds a package: another compiler than ours warns of other things.
+WARNINGS_ARE_ERRORS ?= -Werror
 HARDENED := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CHECKED  := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined
 
 # Asked once, and only by targets that compile: "make deps" must work where nothing is installed.
-pkg = $(if $(shell pkg-config --exists $(1) && echo yes),$(shell pkg-config $(2) $(1)),$(error \
+pkg = $(if $(shell $(PKG_CONFIG) --exists $(1) && echo yes),$(shell $(PKG_CONFIG) $(2) $(1)),$(error \
       pkg-config does not find all of: $(1). Run "make deps"))
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(call pkg,$(PACKAGES),--cflags))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $$(call pkg,$(PACKAGES),--libs))$(PKG_LIBS)
@@ -63,7 +75,7 @@ TEST_CFLAGS = $(eval TEST_CFLAGS := $$(call pkg,criterion,--cflags))$(TEST_CFLAG
 TEST_LIBS   = $(eval TEST_LIBS := $$(call pkg,criterion,--libs))$(TEST_LIBS)
 
 BASE_FLAGS  = -std=gnu11 -fms-extensions -D_GNU_SOURCE -DREDISPROXY_VERSION='"$(VERSION)"' -Iinclude -pthread \
-              $(WARNINGS) $(PKG_CFLAGS)
+              -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(WARNINGS_ARE_ERRORS) $(PKG_CFLAGS)
 PLAIN_FLAGS = $(BASE_FLAGS) $(HARDENED) -fPIE
 PROXY_FLAGS = $(BASE_FLAGS) $(if $(SANITIZE),$(CHECKED),$(HARDENED)) -fPIE
 LINK_PLAIN  = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
@@ -183,7 +195,7 @@ $(UNIT_SOURCES:%.c=$(OUT)/%): $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o \
 $(ROOMS:%=$(OUT)/rooms/%.a): $(OUT)/rooms/%.a: $$(call objects_of,$$*)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(SYSTEM_SOURCES:%.c=build/%): build/tests/system/%: build/obj/tests/system/%.o $(HARNESS_OBJECTS)
 	@mkdir -p $(@D)
@@ -371,7 +383,8 @@ format:
 	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(SANDBOX_SOURCES) $(HEADERS)
 
 # systemd looks for all of this below /usr/local, too. Where it is older than 253 (Debian 12) the service is as it stands.
-UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
+UNIT_FOLDER ?= $(PREFIX)/lib/systemd/system
+UNITS = $(DESTDIR)$(UNIT_FOLDER)
 install: $(BINARY) install-pages
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/redisproxy $(UNITS) \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
