@@ -409,6 +409,47 @@ install-pages: $(BINARY)
 	chmod 644 $(PAGES)/man/man1/redisproxy.1 $(PAGES)/man/man5/proxy.conf.5 \
 	    $(PAGES)/bash-completion/completions/redisproxy $(PAGES)/zsh/site-functions/_redisproxy
 
+# ---- packages, image, release: packaging/, tests/packaging/ -------------------------------------
+
+.PHONY: deb dist sbom test-image test-packages test-arm64
+# A time for what is made: that of the last commit, so that everybody makes the same.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+# The sources as committed, the same bits wherever it is made, and what they sum up to.
+dist:
+	@packaging/source.sh build/dist/redisproxy-$(VERSION).tar.gz
+	@cd build/dist && sha256sum redisproxy-$(VERSION).tar.gz >SHA256SUMS && sha512sum redisproxy-$(VERSION).tar.gz >SHA512SUMS
+	@echo build/dist/redisproxy-$(VERSION).tar.gz && cat build/dist/SHA256SUMS
+
+sbom: $(BINARY)
+	@packaging/sbom.sh $(BINARY) $(VERSION) >$(OUT)/redisproxy.spdx.json.new
+	@tests/packaging/sbom.sh $(BINARY) $(OUT)/redisproxy.spdx.json.new
+	@mv $(OUT)/redisproxy.spdx.json.new $(OUT)/redisproxy.spdx.json
+	@echo $(OUT)/redisproxy.spdx.json
+
+# For the Debian that this runs on. DEB_BUILD_OPTIONS=nocheck leaves the unit tests out.
+deb: dist
+	@tests/deps.sh deb
+	@packaging/deb.sh build/dist/redisproxy-$(VERSION).tar.gz build/deb/here
+
+# These need root and some minutes, the first time a quarter of an hour: they make Debians of their own, by debootstrap.
+SUITES ?= bookworm trixie
+test-packages: $(BINARY)
+	@tests/deps.sh packages
+	@tests/packaging/version.sh $(BINARY)
+	@set -e; for suite in $(SUITES); do tests/packaging/build.sh $$suite; \
+	    tests/packaging/packages.sh $$suite build/deb/$$suite/redisproxy_*.deb; done
+
+PLATFORMS ?= amd64 arm64
+test-image:
+	@tests/deps.sh image
+	@tests/packaging/image.sh $(PLATFORMS)
+
+# The unit tests of a program that was cross-compiled, under qemu-user.
+test-arm64:
+	@tests/deps.sh image
+	@tests/packaging/arm64.sh
+
 clean:
 	rm -rf build
 
@@ -432,8 +473,15 @@ help:
 	@echo 'make format          apply .clang-format'
 	@echo 'make deps            install the Debian packages that are missing'
 	@echo 'make install         DESTDIR=, PREFIX=/usr/local'
+	@echo 'make deb             Debian packages in build/deb/here, with lintian      (DEB_BUILD_OPTIONS=nocheck)'
+	@echo 'make dist            a tarball of what is committed, with checksums, in build/dist'
+	@echo 'make sbom            what the program links, as SPDX'
+	@echo 'make test-packages   built, installed, upgraded under load, purged (root; minutes; SUITES="bookworm trixie")'
+	@echo 'make test-image      the image, built by buildah, started, asked (root; minutes; PLATFORMS="amd64 arm64")'
+	@echo 'make test-arm64      cross-compiled, its unit tests under qemu-user (root; a quarter of an hour)'
 	@echo 'make clean           remove build/'
 	@echo
+	@echo 'CROSS=triplet        a build for another machine, with the compiler of Debian and libraries for it (aarch64-linux-gnu)'
 	@echo 'CC=gcc|clang         the compiler;  V=1 shows its command lines'
 	@echo 'WORKERS=2            of the proxies in the tests with real servers'
 	@echo 'TLS=1                everybody in the tests with real servers speaks TLS; or some: TLS=clients,nodes,sentinels'

@@ -5,6 +5,9 @@
 #     tests/deps.sh lint     to lint as well
 #     tests/deps.sh bench    for "make bench": what it compares with
 #     tests/deps.sh profile  for "make profile"
+#     tests/deps.sh deb      for "make deb"
+#     tests/deps.sh packages for "make test-packages"
+#     tests/deps.sh image    for "make test-image" and "make test-arm64"
 # Says nothing when nothing is missing.
 set -euo pipefail
 
@@ -24,6 +27,12 @@ elif [[ ${1:-} == lint ]]; then
     packages+=(clang clang-format clang-tidy cppcheck groff-base mandoc zsh)
 elif [[ ${1:-} == bench ]]; then
     packages+=(haproxy nutcracker)
+elif [[ ${1:-} == deb ]]; then
+    packages+=(build-essential debhelper fakeroot lintian)
+elif [[ ${1:-} == packages ]]; then
+    packages+=(debootstrap systemd)
+elif [[ ${1:-} == image ]]; then
+    packages+=(buildah debootstrap qemu-user-static python3 binutils)
 elif [[ ${1:-} == profile ]]; then
     packages+=(valgrind)
     [[ ${WITH:-} != perf ]] || packages+=(linux-perf)
