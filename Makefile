@@ -10,8 +10,16 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-VERSION := 0.1.0
+# The only place that has the version.
+VERSION := $(file <VERSION)
 
+# CROSS=aarch64-linux-gnu builds for that machine, with Debian's compiler and libraries for it, in build/aarch64-linux-gnu.
+CROSS   ?=
+ifneq ($(CROSS),)
+CC      := $(CROSS)-gcc
+endif
+AR      := $(CROSS:%=%-)ar
+PKG_CONFIG := $(CROSS:%=PKG_CONFIG_LIBDIR=/usr/lib/%/pkgconfig:/usr/share/pkgconfig )pkg-config
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -32,7 +40,9 @@ say := @$(if $(V),:,echo)
 
 # ---- where a build goes -----------------------------------------------------------------------
 
-ifeq ($(SANITIZE),)
+ifneq ($(CROSS),)
+OUT := build/$(CROSS)
+else ifeq ($(SANITIZE),)
 OUT := build
 else ifeq ($(SANITIZE),address,undefined)
 OUT := build/asan
@@ -49,13 +59,15 @@ endif
 PACKAGES := libuv hiredis libmicrohttpd inih libcjson libcrypto libssl libsodium gnutls libsystemd
 # log_event() takes "" for "no pairs": not a mistake. A struct may begin with another one's fields
 # (-fms-extensions, include/session/session_request.h): clang would warn of that, gcc does not know the warning.
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wno-format-zero-length -Wno-microsoft-anon-tag
+# WARNINGS_ARE_ERRORS= for who builds a package: another compiler than ours warns of other things.
+WARNINGS_ARE_ERRORS ?= -Werror
 HARDENED := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CHECKED  := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined
 
 # Asked once, and only by targets that compile: "make deps" must work where nothing is installed.
-pkg = $(if $(shell pkg-config --exists $(1) && echo yes),$(shell pkg-config $(2) $(1)),$(error \
+pkg = $(if $(shell $(PKG_CONFIG) --exists $(1) && echo yes),$(shell $(PKG_CONFIG) $(2) $(1)),$(error \
       pkg-config does not find all of: $(1). Run "make deps"))
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(call pkg,$(PACKAGES),--cflags))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $$(call pkg,$(PACKAGES),--libs))$(PKG_LIBS)
@@ -63,7 +75,7 @@ TEST_CFLAGS = $(eval TEST_CFLAGS := $$(call pkg,criterion,--cflags))$(TEST_CFLAG
 TEST_LIBS   = $(eval TEST_LIBS := $$(call pkg,criterion,--libs))$(TEST_LIBS)
 
 BASE_FLAGS  = -std=gnu11 -fms-extensions -D_GNU_SOURCE -DREDISPROXY_VERSION='"$(VERSION)"' -Iinclude -pthread \
-              $(WARNINGS) $(PKG_CFLAGS)
+              -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(WARNINGS_ARE_ERRORS) $(PKG_CFLAGS)
 PLAIN_FLAGS = $(BASE_FLAGS) $(HARDENED) -fPIE
 PROXY_FLAGS = $(BASE_FLAGS) $(if $(SANITIZE),$(CHECKED),$(HARDENED)) -fPIE
 LINK_PLAIN  = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
@@ -186,7 +198,7 @@ $(UNIT_SOURCES:%.c=$(OUT)/%): $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o \
 $(ROOMS:%=$(OUT)/rooms/%.a): $(OUT)/rooms/%.a: $$(call objects_of,$$*)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(SYSTEM_SOURCES:%.c=build/%): build/tests/system/%: build/obj/tests/system/%.o $(HARNESS_OBJECTS)
 	@mkdir -p $(@D)
@@ -414,7 +426,8 @@ format:
 	    $(FAILOVER_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(MODULE_SOURCES) $(SANDBOX_SOURCES) $(PAGE_SOURCES) $(HEADERS)
 
 # systemd looks for all of this below /usr/local, too. Where it is older than 253 (Debian 12) the service is as it stands.
-UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
+UNIT_FOLDER ?= $(PREFIX)/lib/systemd/system
+UNITS = $(DESTDIR)$(UNIT_FOLDER)
 install: $(BINARY) install-pages
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/redisproxy $(UNITS) \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
@@ -450,6 +463,46 @@ test-docs:
 	@tests/deps.sh test
 	@$(MAKE) --silent --no-print-directory $(BINARY)
 	@tests/docs/run.sh README.md docs/*.md
+# ---- packages, image, release: packaging/, tests/packaging/ -------------------------------------
+
+.PHONY: deb dist sbom test-image test-packages test-arm64
+# A time for what is made: that of the last commit, so that everybody makes the same.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+# The sources as committed, the same bits wherever it is made, and what they sum up to.
+dist:
+	@packaging/source.sh build/dist/redisproxy-$(VERSION).tar.gz
+	@cd build/dist && sha256sum redisproxy-$(VERSION).tar.gz >SHA256SUMS && sha512sum redisproxy-$(VERSION).tar.gz >SHA512SUMS
+	@echo build/dist/redisproxy-$(VERSION).tar.gz && cat build/dist/SHA256SUMS
+
+sbom: $(BINARY)
+	@packaging/sbom.sh $(BINARY) $(VERSION) >$(OUT)/redisproxy.spdx.json.new
+	@tests/packaging/sbom.sh $(BINARY) $(OUT)/redisproxy.spdx.json.new
+	@mv $(OUT)/redisproxy.spdx.json.new $(OUT)/redisproxy.spdx.json
+	@echo $(OUT)/redisproxy.spdx.json
+
+# For the Debian that this runs on. DEB_BUILD_OPTIONS=nocheck leaves the unit tests out.
+deb: dist
+	@tests/deps.sh deb
+	@packaging/deb.sh build/dist/redisproxy-$(VERSION).tar.gz build/deb/here
+
+# These need root and some minutes, the first time a quarter of an hour: they make Debians of their own, by debootstrap.
+SUITES ?= bookworm trixie
+test-packages: $(BINARY)
+	@tests/deps.sh packages
+	@tests/packaging/version.sh $(BINARY)
+	@set -e; for suite in $(SUITES); do tests/packaging/build.sh $$suite; \
+	    tests/packaging/packages.sh $$suite build/deb/$$suite/redisproxy_*.deb; done
+
+PLATFORMS ?= amd64 arm64
+test-image:
+	@tests/deps.sh image
+	@tests/packaging/image.sh $(PLATFORMS)
+
+# The unit tests of a program that was cross-compiled, under qemu-user.
+test-arm64:
+	@tests/deps.sh image
+	@tests/packaging/arm64.sh
 
 clean:
 	rm -rf build
@@ -480,8 +533,15 @@ help:
 	@echo 'make reference       write docs/configuration.md anew, after a change of the option table'
 	@echo 'make deps            install the Debian packages that are missing'
 	@echo 'make install         DESTDIR=, PREFIX=/usr/local'
+	@echo 'make deb             Debian packages in build/deb/here, with lintian      (DEB_BUILD_OPTIONS=nocheck)'
+	@echo 'make dist            a tarball of what is committed, with checksums, in build/dist'
+	@echo 'make sbom            what the program links, as SPDX'
+	@echo 'make test-packages   built, installed, upgraded under load, purged (root; minutes; SUITES="bookworm trixie")'
+	@echo 'make test-image      the image, built by buildah, started, asked (root; minutes; PLATFORMS="amd64 arm64")'
+	@echo 'make test-arm64      cross-compiled, its unit tests under qemu-user (root; a quarter of an hour)'
 	@echo 'make clean           remove build/'
 	@echo
+	@echo 'CROSS=triplet        a build for another machine, with the compiler of Debian and libraries for it (aarch64-linux-gnu)'
 	@echo 'CC=gcc|clang         the compiler;  V=1 shows its command lines'
 	@echo 'WORKERS=2            of the proxies in the tests with real servers'
 	@echo 'TLS=1                everybody in the tests with real servers speaks TLS; or some: TLS=clients,nodes,sentinels'

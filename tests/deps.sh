@@ -7,6 +7,9 @@
 #     tests/deps.sh profile  for "make profile"
 #     tests/deps.sh page     for "make test-page"
 #     tests/deps.sh deploy   for "make test-deploy"
+#     tests/deps.sh deb      for "make deb"
+#     tests/deps.sh packages for "make test-packages"
+#     tests/deps.sh image    for "make test-image" and "make test-arm64"
 # Says nothing when nothing is missing.
 set -euo pipefail
 
@@ -32,6 +35,12 @@ elif [[ ${1:-} == page ]]; then
 elif [[ ${1:-} == deploy ]]; then
     packages+=(openssl python3 haproxy)
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
+elif [[ ${1:-} == deb ]]; then
+    packages+=(build-essential debhelper fakeroot lintian)
+elif [[ ${1:-} == packages ]]; then
+    packages+=(debootstrap systemd)
+elif [[ ${1:-} == image ]]; then
+    packages+=(buildah debootstrap qemu-user-static python3 binutils)
 elif [[ ${1:-} == profile ]]; then
     packages+=(valgrind)
     [[ ${WITH:-} != perf ]] || packages+=(linux-perf)
