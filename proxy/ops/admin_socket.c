@@ -131,7 +131,7 @@ static int listen_at(struct admin_socket *out, const struct config_admin *admin,
         return -1;
     if (replaces)
         (void)unlink(beside); /* of one that died before it took over */
-    strcpy(address.sun_path, replaces ? beside : admin->path);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", replaces ? beside : admin->path);
     out->fd = bind_at(&address);
     if (out->fd < 0)
         return -1;

@@ -69,6 +69,13 @@ static int complain(const char *format, const char *what)
     return CTL_FAILED;
 }
 
+/* Where no option says it: as the proxy itself has it, without a file. */
+static const char *default_path(void)
+{
+    const char *path = getenv("REDISPROXY_PROXY_ADMIN");
+    return path && *path ? strcmp(path, "off") == 0 ? "" : path : DEFAULT_PATH;
+}
+
 /* The path of the socket that this configuration names; also of one with errors, for the proxy that runs has the one
  * before. Returns 0, or the exit status. */
 static int path_from(struct ctl *ctl, const char *file)
@@ -83,7 +90,7 @@ static int path_from(struct ctl *ctl, const char *file)
         ctl->path = ctl->config->admin.path ? ctl->config->admin.path : "";
         return 0;
     }
-    ctl->path = ctl->path_among_errors = ctl_path_of(file, DEFAULT_PATH);
+    ctl->path = ctl->path_among_errors = ctl_path_of(file, default_path());
     if (ctl->path)
         return 0;
     fputs(ctl->errors, stderr);
@@ -130,13 +137,6 @@ static int read_command_line(struct ctl *ctl, int argc, char **argv)
 }
 
 /* ---- asking ---- */
-
-/* Where no option says it: as the proxy itself has it, without a file. */
-static const char *default_path(void)
-{
-    const char *path = getenv("REDISPROXY_PROXY_ADMIN");
-    return path && *path ? strcmp(path, "off") == 0 ? "" : path : DEFAULT_PATH;
-}
 
 /* Returns the socket, or -1 after saying how to mend it. */
 static int reach(const char *path)
