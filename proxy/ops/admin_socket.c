@@ -130,8 +130,9 @@ static int listen_at(struct admin_socket *out, const struct config_admin *admin,
     if (replaces && !may_be_replaced(admin->path))
         return -1;
     if (replaces)
-        (void)unlink(beside); /* of one that died before it took over */
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", replaces ? beside : admin->path);
+        (void)unlink(beside);                           /* of one that died before it took over */
+    const char *path = replaces ? beside : admin->path; /* which fits: see above */
+    memcpy(address.sun_path, path, strlen(path) + 1);
     out->fd = bind_at(&address);
     if (out->fd < 0)
         return -1;
