@@ -271,7 +271,7 @@ static int spawn(struct succession *s, int channel, pid_t *pid)
     int error;
     sigemptyset(&none);
     snprintf(number, sizeof(number), "%d", channel);
-    if (setenv("REDISPROXY_TAKEOVER", number, 1) != 0 ||
+    if (setenv("REDISPROXY_SUCCEEDS", number, 1) != 0 ||
         unsetenv("WATCHDOG_PID") != 0) /* the watchdog that this one feeds is that one's then */
         return errno;
     posix_spawn_file_actions_init(&actions);
@@ -282,7 +282,7 @@ static int spawn(struct succession *s, int channel, pid_t *pid)
     error = posix_spawn(pid, s->program, &actions, &attributes, s->options.argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
-    unsetenv("REDISPROXY_TAKEOVER");
+    unsetenv("REDISPROXY_SUCCEEDS");
     return error;
 }
 

@@ -51,12 +51,12 @@ struct takeover {
 
 static int channel_of(const struct config *config, bool wanted)
 {
-    const char *inherited = getenv("REDISPROXY_TAKEOVER");
+    const char *inherited = getenv("REDISPROXY_SUCCEEDS");
     char *end;
     if (inherited) {
         long fd = strtol(inherited, &end, 10);
         bool good = *inherited && !*end && fd > 2 && fd < 1 << 20;
-        (void)unsetenv("REDISPROXY_TAKEOVER");
+        (void)unsetenv("REDISPROXY_SUCCEEDS");
         return good ? (int)fd : -EBADF;
     }
     if (!wanted)

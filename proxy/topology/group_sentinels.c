@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,7 @@ struct sentinel *group_connect_sentinel(struct group *group, const struct endpoi
 void group_seat_add(struct group *group, const struct endpoint *endpoint,
                     const struct endpoint *seed, const char *runid)
 {
+    assert(endpoint);
     bool configured = seed && group_same_text(seed, endpoint);
     if (group->seat_count == SENTINEL_LIST_MAX)
         return;

@@ -251,6 +251,7 @@ Test(config_environment, others_variables_mean_nothing)
                                         "REDISPROXY_MASTER_PORT_6379_TCP_PROTO",
                                         "REDISPROXY_PROXY_SERVICE_PORT_TCP",
                                         "REDISPROXY_LISTEN_PORT_6380_TCP",
+                                        "REDISPROXY_SUCCEEDS", /* our own, for who takes over */
                                         "REDISPROXY_IMAGE",
                                         "REDISPROXY_VERSION"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
