@@ -158,3 +158,10 @@ int file_write(const char *path, const char *text)
     fputs(text, file);
     return fclose(file);
 }
+
+int file_replace(const char *path, const char *text)
+{
+    char beside[512];
+    snprintf(beside, sizeof(beside), "%s.new", path);
+    return file_write(beside, text) == 0 ? rename(beside, path) : -1;
+}

@@ -41,7 +41,9 @@ void file_show(const char *path);
 /* The whole file as a string (the caller frees it); "" when it cannot be read. */
 char *file_text(const char *path);
 
-/* Writes a file. Returns 0 or -1. */
+/* Writes a file. Returns 0 or -1. Replaced, it changes in one step, as editors do it: who reads it meanwhile gets the one or
+ * the other. */
 int file_write(const char *path, const char *text) __attribute__((warn_unused_result));
+int file_replace(const char *path, const char *text) __attribute__((warn_unused_result));
 
 #endif

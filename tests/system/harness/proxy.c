@@ -33,12 +33,9 @@ int proxy_workers(void)
 
 int proxy_write_file(const struct trio *t, const char *name, const char *text, bool in_place)
 {
-    char path[128], beside[136];
+    char path[128];
     snprintf(path, sizeof(path), "%s/%s", t->scratch.dir, name);
-    snprintf(beside, sizeof(beside), "%s.new", path);
-    if (in_place)
-        return file_write(path, text);
-    return file_write(beside, text) == 0 && rename(beside, path) == 0 ? 0 : -1;
+    return in_place ? file_write(path, text) : file_replace(path, text);
 }
 
 /* The lines for the proxy's own passwords. Returns 0, or -1 when a file cannot be written. */
@@ -87,7 +84,7 @@ int proxy_configure(const struct proxy *p, const struct trio *t,
     }
     fputs(options->sections ? options->sections : "", out);
     fclose(out);
-    if (file_write(p->config, text) < 0)
+    if (file_replace(p->config, text) < 0)
         result = -1;
     free(text);
     return result;
