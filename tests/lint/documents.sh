@@ -24,7 +24,7 @@ find . -path ./build -prune -o -path ./.git -prune -o -path '*/node_modules' -pr
 # Each file by its path, and by every end of it.
 awk '{ print; while (sub("^[^/]*/", "")) print }' "$dir/files" | sort -u >"$dir/ends"
 {
-    grep -oE '^[a-z][a-z -]*:' Makefile | tr -d ':' | tr ' ' '\n'
+    grep -oE '^[a-z][a-z0-9 -]*:' Makefile | tr -d ':' | tr ' ' '\n'
     sed -n 's/^FUZZERS := //p' Makefile | tr ' ' '\n' | sed 's/^/fuzz-/'
 } | sort -u >"$dir/targets"
 sed -n 's|.*/test_\(.*\)\.c$|\1|p' "$dir/files" | sort -u >"$dir/tests"
@@ -112,7 +112,7 @@ code() {
 check_commands() {
     local made
     made=$(code | grep -E '(^| |&& )make [a-z]' | sed 's/#.*//' || true)
-    known targets "target of the Makefile" < <(grep -oE '\bmake [a-z][a-z-]*' <<<"$made" | sed 's/make //')
+    known targets "target of the Makefile" < <(grep -oE '\bmake [a-z][a-z0-9-]*' <<<"$made" | sed 's/make //')
     known tests "test" < <(grep -oE ' T=[a-z_0-9]+' <<<"$made" | sed 's/ T=//' | grep -vx name)
     known scenarios "scenario" < <(grep -oE 'SCENARIO=("[^"]*"|[a-z][a-z-]*)' <<<"$made" | sed 's/SCENARIO=//; s/"//g' | tr ' ' '\n')
     known verbs "verb of ctl" < <(code | grep -oE 'redisproxy ctl( -s [^ ]+| -c [^ ]+| --json)* [a-z][a-z-]*' |
